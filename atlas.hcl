@@ -1,0 +1,63 @@
+// The same files work here and with `nof0 migrate`; both keep their history in
+// public.atlas_schema_revisions. Run from this directory:
+//
+//   atlas migrate status --env local
+
+locals {
+  // Printed from package entities by `nof0 migrate diff NAME`.
+  schema     = "file://atlas/schema.sql"
+  migrations = "file://atlas/migrations"
+
+  // Statements carry no schema name, so every connection is bound to this one.
+  search_path = "public"
+
+  // The database to migrate: directly, not through a pooler, since Atlas locks by session.
+  database = urlqueryset(getenv("DATABASE_URL"), "search_path", local.search_path)
+  unpooled = urlqueryset(getenv("NOF0_MIGRATE_DATABASE_URL"), "search_path", local.search_path)
+
+  // An empty database of the same major version, to compute differences in. Give
+  // a fresh one each time: functions and views survive Atlas' own cleaning.
+  dev = urlqueryset(getenv("ATLAS_DEV_URL"), "search_path", local.search_path)
+}
+
+env "local" {
+  src = local.schema
+  url = local.database
+  dev = local.dev
+  migration {
+    dir              = local.migrations
+    revisions_schema = local.search_path
+  }
+}
+
+env "ci" {
+  src = local.schema
+  url = local.database
+  dev = local.dev
+  migration {
+    dir              = local.migrations
+    revisions_schema = local.search_path
+  }
+}
+
+env "prod" {
+  src = local.schema
+  url = local.unpooled
+  dev = local.dev
+  migration {
+    dir              = local.migrations
+    revisions_schema = local.search_path
+  }
+}
+
+lint {
+  destructive {
+    error = true
+  }
+  data_depend {
+    error = true
+  }
+  incompatible {
+    error = true
+  }
+}

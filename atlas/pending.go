@@ -1,0 +1,54 @@
+package atlas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ariga.io/atlas/sql/migrate"
+)
+
+// planner is a driver for the one question that Atlas asks of it while it finds
+// the pending files: whether a database without history is clean. Apply has
+// checked that already, and Status does not ask. It keeps Status free of session
+// settings, which a transaction pooler would spread to others.
+type planner struct{ migrate.Driver }
+
+func (planner) CheckClean(context.Context, *migrate.TableIdent) error { return nil }
+
+// pendingFiles are the files that have not run, or not to their end, oldest
+// first.
+func pendingFiles(ctx context.Context, dir migrate.Dir, history migrate.RevisionReadWriter) ([]migrate.File, error) {
+	executor, err := migrate.NewExecutor(planner{}, dir, history)
+	if err != nil {
+		return nil, fmt.Errorf("error preparing the list of pending migrations: %w", err)
+	}
+	files, err := executor.Pending(ctx)
+	var (
+		nonLinear *migrate.HistoryNonLinearError
+		missing   *migrate.MissingMigrationError
+	)
+	switch {
+	case err == nil:
+		return files, nil
+	case errors.Is(err, migrate.ErrNoPendingFiles):
+		return nil, nil
+	case errors.As(err, &nonLinear):
+		return nonLinear.Pending, &OutOfOrderError{Files: names(nonLinear.OutOfOrder)}
+	case errors.As(err, &missing):
+		return nil, &HalfAppliedError{
+			File:   missing.Version + "_" + missing.Description + ".sql",
+			Reason: "this binary does not have the file; apply with the binary that began it",
+		}
+	default:
+		return nil, fmt.Errorf("error finding the pending migrations: %w", err)
+	}
+}
+
+func names(files []migrate.File) []string {
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = file.Name()
+	}
+	return names
+}

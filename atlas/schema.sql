@@ -1,0 +1,392 @@
+-- Code generated from package entities; DO NOT EDIT.
+-- Change a struct tag and run: nof0 migrate diff NAME
+
+CREATE TABLE "models" (
+  "id" text,
+  "display_name" text NOT NULL,
+  "kind" text NOT NULL DEFAULT 'competitor',
+  "trader_config" jsonb,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id"),
+  CONSTRAINT "chk_models_kind" CHECK (kind IN ('competitor', 'benchmark'))
+);
+
+CREATE TABLE "symbols" (
+  "symbol" text,
+  "quote_currency" text NOT NULL DEFAULT 'USD',
+  "tick_size" double precision,
+  "size_step" double precision,
+  "metadata" jsonb,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("symbol")
+);
+
+CREATE TABLE "price_ticks" (
+  "provider" text,
+  "symbol" text,
+  "observed_at" timestamptz,
+  "price" double precision NOT NULL,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("provider","symbol","observed_at")
+) PARTITION BY RANGE (observed_at);
+
+CREATE TABLE "price_latest" (
+  "provider" text,
+  "symbol" text,
+  "observed_at" timestamptz NOT NULL,
+  "price" double precision NOT NULL,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("provider","symbol")
+);
+
+CREATE TABLE "accounts" (
+  "model_id" text,
+  "provider" text NOT NULL,
+  "base_currency" text NOT NULL DEFAULT 'USD',
+  "inception_id" text,
+  "inception_at" timestamptz,
+  "inception_nav" double precision,
+  "invocations" bigint,
+  "invocations_as_of" timestamptz,
+  "positions_as_of" timestamptz,
+  "positions_extra" jsonb,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id")
+);
+
+CREATE TABLE "account_equity_snapshots" (
+  "model_id" text,
+  "observed_at" timestamptz,
+  "since_inception_hourly_marker" bigint NOT NULL,
+  "since_inception_minute_marker" bigint,
+  "dollar_equity" double precision NOT NULL,
+  "realized_pnl" double precision,
+  "total_unrealized_pnl" double precision,
+  "cum_pnl_pct" double precision,
+  "sharpe_ratio" double precision,
+  "run_id" text,
+  "positions" jsonb,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id","observed_at")
+);
+CREATE INDEX IF NOT EXISTS "account_equity_snapshots_hour" ON "account_equity_snapshots" ("model_id","since_inception_hourly_marker","observed_at" desc);
+
+CREATE TABLE "positions" (
+  "model_id" text,
+  "id" text,
+  "provider" text NOT NULL,
+  "symbol" text NOT NULL,
+  "status" text NOT NULL,
+  "stated_at" timestamptz NOT NULL,
+  "closed_at" timestamptz,
+  "entry_oid" bigint,
+  "entry_time" timestamptz,
+  "entry_price" double precision NOT NULL,
+  "quantity" double precision NOT NULL,
+  "leverage" double precision,
+  "margin" double precision,
+  "liquidation_price" double precision,
+  "current_price" double precision,
+  "unrealized_pnl" double precision,
+  "closed_pnl" double precision,
+  "commission" double precision,
+  "slippage" double precision,
+  "risk_usd" double precision,
+  "confidence" double precision,
+  "exit_plan" jsonb,
+  "index_col" jsonb,
+  "wait_for_fill" boolean,
+  "oid" bigint,
+  "tp_oid" bigint,
+  "sl_oid" bigint,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id","id"),
+  CONSTRAINT "chk_positions_status" CHECK (status IN ('open', 'closed'))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS "positions_one_open" ON "positions" ("model_id","provider","symbol") WHERE status = 'open';
+
+CREATE TABLE "trades" (
+  "model_id" text,
+  "id" text,
+  "provider" text NOT NULL,
+  "symbol" text NOT NULL,
+  "side" text NOT NULL,
+  "trade_type" text,
+  "trade_id" text,
+  "quantity" double precision NOT NULL,
+  "leverage" double precision,
+  "confidence" double precision,
+  "entry_time" timestamptz NOT NULL,
+  "entry_human_time" text,
+  "entry_price" double precision NOT NULL,
+  "entry_sz" double precision,
+  "entry_oid" bigint,
+  "entry_tid" bigint,
+  "entry_crossed" boolean,
+  "entry_liquidation" jsonb,
+  "entry_commission_dollars" double precision,
+  "entry_closed_pnl" double precision,
+  "exit_time" timestamptz NOT NULL,
+  "exit_human_time" text,
+  "exit_price" double precision NOT NULL,
+  "exit_sz" double precision,
+  "exit_oid" bigint,
+  "exit_tid" bigint,
+  "exit_crossed" boolean,
+  "exit_liquidation" jsonb,
+  "exit_commission_dollars" double precision,
+  "exit_closed_pnl" double precision,
+  "exit_plan" jsonb,
+  "realized_gross_pnl" double precision,
+  "realized_net_pnl" double precision NOT NULL,
+  "total_commission_dollars" double precision,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id","id"),
+  CONSTRAINT "chk_trades_side" CHECK (side IN ('long', 'short'))
+);
+CREATE INDEX IF NOT EXISTS "trades_exit_oid" ON "trades" ("exit_oid");
+CREATE INDEX IF NOT EXISTS "trades_newest" ON "trades" ("model_id","exit_time" desc,"id" desc);
+
+CREATE TABLE "model_stats" (
+  "model_id" text,
+  "num_trades" bigint NOT NULL DEFAULT 0,
+  "net_sum" numeric NOT NULL DEFAULT '0',
+  "net_sum_sq" numeric NOT NULL DEFAULT '0',
+  "gross_sum" numeric NOT NULL DEFAULT '0',
+  "gross_sum_sq" numeric NOT NULL DEFAULT '0',
+  "fee_sum" numeric NOT NULL DEFAULT '0',
+  "fee_sum_sq" numeric NOT NULL DEFAULT '0',
+  "notional_sum" numeric NOT NULL DEFAULT '0',
+  "notional_sum_sq" numeric NOT NULL DEFAULT '0',
+  "holding_sum" numeric NOT NULL DEFAULT '0',
+  "holding_sum_sq" numeric NOT NULL DEFAULT '0',
+  "winners_count" bigint NOT NULL DEFAULT 0,
+  "winners_net_sum" numeric NOT NULL DEFAULT '0',
+  "winners_net_sum_sq" numeric NOT NULL DEFAULT '0',
+  "winners_notional_sum" numeric NOT NULL DEFAULT '0',
+  "winners_notional_sum_sq" numeric NOT NULL DEFAULT '0',
+  "winners_holding_sum" numeric NOT NULL DEFAULT '0',
+  "winners_holding_sum_sq" numeric NOT NULL DEFAULT '0',
+  "losers_count" bigint NOT NULL DEFAULT 0,
+  "losers_net_sum" numeric NOT NULL DEFAULT '0',
+  "losers_net_sum_sq" numeric NOT NULL DEFAULT '0',
+  "losers_notional_sum" numeric NOT NULL DEFAULT '0',
+  "losers_notional_sum_sq" numeric NOT NULL DEFAULT '0',
+  "losers_holding_sum" numeric NOT NULL DEFAULT '0',
+  "losers_holding_sum_sq" numeric NOT NULL DEFAULT '0',
+  "longs_count" bigint NOT NULL DEFAULT 0,
+  "longs_net_sum" numeric NOT NULL DEFAULT '0',
+  "longs_net_sum_sq" numeric NOT NULL DEFAULT '0',
+  "longs_notional_sum" numeric NOT NULL DEFAULT '0',
+  "longs_notional_sum_sq" numeric NOT NULL DEFAULT '0',
+  "longs_holding_sum" numeric NOT NULL DEFAULT '0',
+  "longs_holding_sum_sq" numeric NOT NULL DEFAULT '0',
+  "shorts_count" bigint NOT NULL DEFAULT 0,
+  "shorts_net_sum" numeric NOT NULL DEFAULT '0',
+  "shorts_net_sum_sq" numeric NOT NULL DEFAULT '0',
+  "shorts_notional_sum" numeric NOT NULL DEFAULT '0',
+  "shorts_notional_sum_sq" numeric NOT NULL DEFAULT '0',
+  "shorts_holding_sum" numeric NOT NULL DEFAULT '0',
+  "shorts_holding_sum_sq" numeric NOT NULL DEFAULT '0',
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id")
+);
+
+CREATE TABLE "model_analytics" (
+  "model_id" text,
+  "source" text,
+  "payload" jsonb NOT NULL,
+  "as_of" timestamptz NOT NULL,
+  "server_time" timestamptz,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id","source"),
+  CONSTRAINT "chk_model_analytics_payload" CHECK (jsonb_typeof(payload) = 'object'),
+  CONSTRAINT "chk_model_analytics_source" CHECK (source IN ('imported', 'computed'))
+);
+
+CREATE TABLE "conversations" (
+  "id" text,
+  "model_id" text NOT NULL,
+  "kind" text NOT NULL,
+  "topic" text,
+  "last_message_at" timestamptz,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id"),
+  CONSTRAINT "chk_conversations_kind" CHECK (kind IN ('thread', 'decisions'))
+);
+CREATE INDEX IF NOT EXISTS "conversations_newest" ON "conversations" ("last_message_at" desc) WHERE kind = 'thread';
+CREATE INDEX IF NOT EXISTS "conversations_model" ON "conversations" ("model_id");
+
+CREATE TABLE "conversation_messages" (
+  "conversation_id" text,
+  "time" timestamptz,
+  "role" text,
+  "content_digest" text,
+  "sequence" bigint NOT NULL,
+  "content" text NOT NULL,
+  "metadata" jsonb,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("conversation_id","time","role","content_digest"),
+  CONSTRAINT "chk_conversation_messages_role" CHECK (role IN ('system', 'user', 'assistant'))
+);
+
+CREATE TABLE "decision_cycles" (
+  "model_id" text,
+  "id" text,
+  "executed_at" timestamptz NOT NULL,
+  "inserted_at" timestamptz,
+  "cycle_id" bigint,
+  "run_id" text,
+  "skill" text,
+  "user_prompt" text,
+  "prompt_digest" text,
+  "cot_trace" jsonb,
+  "cot_trace_summary" text,
+  "decisions" jsonb,
+  "success" boolean NOT NULL,
+  "error" text,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id","id")
+);
+CREATE INDEX IF NOT EXISTS "decision_cycles_newest" ON "decision_cycles" ("executed_at" desc,"id" desc);
+CREATE INDEX IF NOT EXISTS "decision_cycles_model_newest" ON "decision_cycles" ("model_id","executed_at" desc,"id" desc);
+
+CREATE TABLE "trader_state" (
+  "trader_id" text,
+  "exchange_provider" text,
+  "market_provider" text,
+  "allocation_pct" double precision,
+  "cooldown" jsonb,
+  "risk_guards" jsonb,
+  "last_decision_at" timestamptz,
+  "pause_until" timestamptz,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("trader_id")
+);
+
+CREATE TABLE "market_assets" (
+  "provider" text,
+  "symbol" text,
+  "size_decimals" bigint,
+  "max_leverage" double precision,
+  "only_isolated" boolean,
+  "margin_table_id" bigint,
+  "is_delisted" boolean,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("provider","symbol")
+);
+
+CREATE TABLE "market_asset_ctx" (
+  "provider" text,
+  "symbol" text,
+  "observed_at" timestamptz NOT NULL,
+  "funding" double precision,
+  "open_interest" double precision,
+  "oracle_price" double precision,
+  "mark_price" double precision,
+  "mid_price" double precision,
+  "impact_prices" jsonb,
+  "prev_day_price" double precision,
+  "day_notional" double precision,
+  "day_base_volume" double precision,
+  "extra" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("provider","symbol")
+);
+
+CREATE TABLE "outbox_events" (
+  "id" bigserial,
+  "aggregate" text NOT NULL,
+  "model_id" text NOT NULL,
+  "type" text NOT NULL,
+  "payload" jsonb NOT NULL,
+  "sequence" bigint,
+  "relayed_at" timestamptz,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id")
+);
+CREATE INDEX IF NOT EXISTS "outbox_events_relayed_at" ON "outbox_events" ("relayed_at");
+CREATE UNIQUE INDEX IF NOT EXISTS "outbox_events_sequence" ON "outbox_events" ("sequence");
+CREATE INDEX IF NOT EXISTS "outbox_events_unrelayed" ON "outbox_events" ("model_id","id") WHERE relayed_at IS NULL;
+
+CREATE TABLE "idempotency_keys" (
+  "token_id" text,
+  "key" text,
+  "request_digest" text NOT NULL,
+  "status" bigint NOT NULL,
+  "body" bytea NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("token_id","key")
+);
+
+CREATE TABLE "rollout_switches" (
+  "domain" text,
+  "read_mode" text NOT NULL,
+  "write_mode" text NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("domain"),
+  CONSTRAINT "chk_rollout_switches_read_mode" CHECK (read_mode IN ('json', 'shadow', 'store')),
+  CONSTRAINT "chk_rollout_switches_write_mode" CHECK (write_mode IN ('json', 'both', 'store'))
+);
+
+CREATE TABLE "rollout_changes" (
+  "id" bigserial,
+  "domain" text NOT NULL,
+  "read_from" text NOT NULL,
+  "read_to" text NOT NULL,
+  "write_from" text NOT NULL,
+  "write_to" text NOT NULL,
+  "changed_by" text NOT NULL,
+  "reason" text NOT NULL,
+  "forced" boolean NOT NULL DEFAULT false,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id")
+);
+CREATE INDEX IF NOT EXISTS "rollout_changes_domain" ON "rollout_changes" ("domain");
+
+CREATE TABLE "parity_runs" (
+  "id" bigserial,
+  "domain" text NOT NULL,
+  "ran_at" timestamptz NOT NULL,
+  "verdict" text NOT NULL,
+  "counts" jsonb NOT NULL,
+  "differences" jsonb NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id")
+);
+CREATE INDEX IF NOT EXISTS "parity_runs_newest" ON "parity_runs" ("domain","ran_at" desc);
+ALTER TABLE "conversation_messages" ADD CONSTRAINT "fk_conversation_messages_conversation" FOREIGN KEY ("conversation_id") REFERENCES "conversations"("id") ON DELETE CASCADE;

@@ -1,0 +1,154 @@
+package atlas
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+)
+
+// lockName is what the Atlas command line tool locks while it applies.
+const lockName = "atlas_migrate_execute"
+
+// lockPoll is the pause between attempts. Attempts, instead of one blocking
+// wait, because a waiting statement would itself hold up CREATE INDEX
+// CONCURRENTLY, which waits for every other transaction.
+const lockPoll = 200 * time.Millisecond
+
+// session is the one connection on which migrations run: it holds the lock, and
+// its settings apply to every statement.
+type session struct {
+	conn   *sql.Conn
+	driver migrate.Driver
+	unlock schema.UnlockFunc // nil until locked
+}
+
+// openSession takes a connection out of the pool for good: close does not give
+// it back.
+func openSession(ctx context.Context, db *sql.DB, lockTimeout time.Duration) (_ *session, err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("error connecting to the database: %w", err)
+	}
+	s := &session{conn: conn}
+	defer func() {
+		if err != nil {
+			s.close(ctx)
+		}
+	}()
+	for _, set := range []string{
+		// Names in migration files carry no schema.
+		"SET search_path = public",
+		// A statement that waits for a lock makes everybody behind it wait too.
+		fmt.Sprintf("SET lock_timeout = %d", lockTimeout.Milliseconds()),
+		// Building an index may take longer than any request is allowed to.
+		"SET statement_timeout = 0",
+		"SET idle_in_transaction_session_timeout = 0",
+		"SET client_min_messages = warning",
+	} {
+		if _, err := conn.ExecContext(ctx, set); err != nil {
+			return nil, fmt.Errorf("error preparing the migration session (%s): %w", set, err)
+		}
+	}
+	if s.driver, err = postgres.Open(conn); err != nil {
+		return nil, fmt.Errorf("error opening the migration driver: %w", err)
+	}
+	return s, nil
+}
+
+// lock takes the lock that the Atlas command line tool takes, or returns a
+// *LockedError once it has waited that long.
+func (s *session) lock(ctx context.Context, wait time.Duration, waiting func()) error {
+	begin := time.Now()
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	for first := true; ; first = false {
+		unlock, err := s.driver.Lock(ctx, lockName, 0)
+		if err == nil {
+			s.unlock = unlock
+			return nil
+		}
+		if !errors.Is(err, schema.ErrLocked) {
+			return fmt.Errorf("error taking the migration lock: %w", err)
+		}
+		if first {
+			waiting()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("error waiting for the migration lock: %w", ctx.Err())
+		case <-deadline.C:
+			return &LockedError{Waited: time.Since(begin), Holder: s.holder(ctx)}
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// holder names who holds the migration lock, for the error message only: it is
+// empty where the database does not tell.
+func (s *session) holder(ctx context.Context) string {
+	var (
+		pid         int
+		application string
+		since       time.Time
+	)
+	err := queryRow(ctx, s.conn, fmt.Sprintf(`SELECT a.pid, coalesce(a.application_name, ''), a.backend_start
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objid = %d AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+LIMIT 1`, lockID(lockName)), &pid, &application, &since)
+	if err != nil {
+		return ""
+	}
+	if application == "" {
+		application = "a process"
+	}
+	return fmt.Sprintf("%s (server process %d, connected since %s)", application, pid, since.UTC().Format(time.RFC3339))
+}
+
+// lockID is the number that Atlas locks for a name.
+func lockID(name string) uint32 {
+	h := fnv.New32()
+	_, _ = h.Write([]byte(name)) // a hash takes every write
+	return h.Sum32()
+}
+
+// close releases the lock and ends the connection, so that neither the lock nor
+// a setting can survive in the pool, even when ctx is already cancelled.
+func (s *session) close(ctx context.Context) {
+	if s.unlock != nil {
+		// On failure the lock goes with the connection below.
+		_ = s.unlock()
+	}
+	// ErrBadConn makes the pool drop the connection instead of keeping it.
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = s.conn.Close()
+}
+
+// inTx runs do in a transaction that is rolled back when do fails.
+func (s *session) inTx(ctx context.Context, do func(tx *sql.Tx, driver migrate.Driver) error) error {
+	tx, err := s.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("error beginning transaction: %w", err)
+	}
+	// After a commit this does nothing; after a failure its own outcome adds
+	// nothing, since the connection is dropped in the end.
+	defer func() { _ = tx.Rollback() }()
+	driver, err := postgres.Open(tx)
+	if err != nil {
+		return fmt.Errorf("error opening the migration driver in a transaction: %w", err)
+	}
+	if err := do(tx, driver); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("error committing transaction: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package cachelayer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"nof0/config"
+)
+
+// Cache answers reads from this process' memory, from Redis, or by a load. It is
+// safe for concurrent use. One process needs one.
+type Cache struct {
+	cfg     config.Cache
+	opts    Options
+	remote  *remote // nil where there is no Redis
+	local   *local
+	flights *flights
+	schemas schemas
+	metrics *metrics
+}
+
+// New makes a cache on client, which the caller closes after it.
+//
+// Errors: ErrBadConfig, or that of the Registerer.
+func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
+	// Without a bound, one load that hangs would hold its key for ever.
+	if cfg.LoadTimeout <= 0 {
+		return nil, fmt.Errorf("%w: cache.load_timeout must be positive", ErrBadConfig)
+	}
+	c := &Cache{cfg: cfg, opts: opts.withDefaults()}
+	c.flights = newFlights(func(name string, err *PanicError) {
+		c.opts.Logger.Error("load panicked", slog.String("key", name),
+			slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)))
+	})
+	var localErr, metricsErr error
+	c.local, localErr = newLocal(cfg.LocalTTL, cfg.LocalBytes, c.opts.Now)
+	c.metrics, metricsErr = newMetrics(c.opts.Registerer)
+	if err := errors.Join(localErr, metricsErr); err != nil {
+		return nil, err
+	}
+	if client.rdb != nil {
+		c.remote = newRemote(client.rdb, max(minGenerationTTL, 2*cfg.LoadTimeout))
+	}
+	return c, nil
+}
+
+// Close stops the sweep of the local level. Loads that are under way end by
+// themselves, within config.Cache.LoadTimeout.
+func (c *Cache) Close() { c.local.close() }
+
+// newID makes an id of fillIDLen characters that never repeats.
+func (c *Cache) newID() string {
+	return fmt.Sprintf("%016x%016x", c.opts.Rand.Uint64(), c.opts.Rand.Uint64())
+}
+
+// redisFailed counts and logs a use of Redis that failed, which costs the caller
+// a delay and nothing else.
+func (c *Cache) redisFailed(key Key, err error) {
+	c.metrics.failures.WithLabelValues(key.Family).Inc()
+	// Debug, since it is one line per read while Redis is away; the breaker
+	// says that it opens and closes.
+	c.opts.Logger.Debug("redis failed", slog.String("key", key.Name), slog.Any("error", err))
+}
+
+// localUntil is until when a value of the given life, seen at seen, may be
+// answered from memory.
+func (c *Cache) localUntil(seen time.Time, life time.Duration) time.Time {
+	return seen.Add(min(c.local.ttl, life))
+}

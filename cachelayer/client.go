@@ -1,0 +1,155 @@
+package cachelayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"nof0/config"
+)
+
+// ErrBadConfig reports a setting that would leave a delay without a bound.
+var ErrBadConfig = errors.New("bad cache configuration")
+
+// The waits between the attempts of one command. They are short because all
+// attempts share one budget of tens of milliseconds.
+const (
+	minRetryBackoff = time.Millisecond
+	maxRetryBackoff = 10 * time.Millisecond
+)
+
+// Client is the connection to Redis: one node, a cluster, or none at all. It is
+// safe for concurrent use.
+type Client struct {
+	rdb     redis.UniversalClient // nil where there is no Redis
+	breaker *breaker              // nil where there is no Redis
+}
+
+// Open makes a client for the Redis at redisURL. It does not connect: a Redis
+// that is down now is used as soon as it is back. An empty URL makes a client
+// without Redis, with which a Cache has its local level only.
+//
+// The URL is of the form redis://[user:password@]host:port[/db], rediss for TLS
+// or unix for a socket. It is that of a cluster when it lists several hosts
+// (host:port,host:port, or addr=host:port parameters) or says cluster=true. The
+// timeouts, the retries and the pool size are those of cfg whatever the URL
+// says, so that no URL loosens the bound on a delay: a command takes at most
+// cfg.DialTimeout + cfg.WriteTimeout + cfg.ReadTimeout, retries included.
+//
+// Errors: ErrBadURL, ErrBadConfig, or that of the Registerer.
+func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
+	if redisURL == "" {
+		return &Client{}, nil
+	}
+	if err := validateRedis(cfg); err != nil {
+		return nil, err
+	}
+	addr, err := parseURL(redisURL)
+	if err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+
+	c := &Client{breaker: newBreaker(
+		cfg.BreakerFailures, cfg.BreakerOpen, cfg.DialTimeout+cfg.WriteTimeout+cfg.ReadTimeout, opts.Logger,
+	)}
+	if err := registerBreaker(opts.Registerer, c.breaker); err != nil {
+		return nil, err
+	}
+	if addr.cluster != nil {
+		tuneCluster(addr.cluster, cfg)
+		c.rdb = redis.NewClusterClient(addr.cluster)
+	} else {
+		tuneNode(addr.node, cfg)
+		c.rdb = redis.NewClient(addr.node)
+	}
+	c.rdb.AddHook(c.breaker)
+	return c, nil
+}
+
+// Ping asks Redis whether it is there. It returns nil where there is no Redis
+// to ask, and an error that is ErrUnavailable where it does not answer.
+func (c *Client) Ping(ctx context.Context) error {
+	if c.rdb == nil {
+		return nil
+	}
+	if err := c.rdb.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("error pinging redis: %w", err)
+	}
+	return nil
+}
+
+// Close closes the connections. A Cache on top of a closed client loads every
+// value.
+func (c *Client) Close() error {
+	if c.rdb == nil {
+		return nil
+	}
+	if err := c.rdb.Close(); err != nil {
+		return fmt.Errorf("error closing redis client: %w", err)
+	}
+	return nil
+}
+
+func validateRedis(cfg config.Redis) error {
+	var errs []error
+	for _, setting := range []struct {
+		name  string
+		value int64
+	}{
+		// go-redis reads zero as seconds, and gobreaker as a minute.
+		{"dial_timeout", int64(cfg.DialTimeout)},
+		{"read_timeout", int64(cfg.ReadTimeout)},
+		{"write_timeout", int64(cfg.WriteTimeout)},
+		{"pool_timeout", int64(cfg.PoolTimeout)},
+		{"breaker_failures", int64(cfg.BreakerFailures)},
+		{"breaker_open", int64(cfg.BreakerOpen)},
+	} {
+		if setting.value <= 0 {
+			errs = append(errs, fmt.Errorf("%w: redis.%s must be positive", ErrBadConfig, setting.name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func tuneNode(o *redis.Options, cfg config.Redis) {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = cfg.DialTimeout, cfg.ReadTimeout, cfg.WriteTimeout
+	o.PoolTimeout, o.PoolSize = cfg.PoolTimeout, cfg.PoolSize
+	o.MaxRetries = maxRetries(cfg)
+	o.MinRetryBackoff, o.MaxRetryBackoff = minRetryBackoff, maxRetryBackoff
+	// A dial is retried by the command's own retry, within its budget.
+	o.DialerRetries = 1
+	o.ContextTimeoutEnabled = true
+	// One pool, so that PoolSize is the number of connections.
+	o.PipelinePoolSize = -1
+	// Both cost a new connection a round trip and serve nobody here.
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+func tuneCluster(o *redis.ClusterOptions, cfg config.Redis) {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = cfg.DialTimeout, cfg.ReadTimeout, cfg.WriteTimeout
+	o.PoolTimeout, o.PoolSize = cfg.PoolTimeout, cfg.PoolSize
+	o.MaxRetries = maxRetries(cfg)
+	o.MinRetryBackoff, o.MaxRetryBackoff = minRetryBackoff, maxRetryBackoff
+	o.DialerRetries = 1
+	o.ContextTimeoutEnabled = true
+	o.PipelinePoolSize = -1
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	// A replica may be behind: a read after an invalidation could find there
+	// what the master has deleted.
+	o.ReadOnly, o.RouteByLatency, o.RouteRandomly = false, false, false
+}
+
+// maxRetries spells no retry as go-redis does: -1, since its 0 means three.
+func maxRetries(cfg config.Redis) int {
+	if cfg.MaxRetries <= 0 {
+		return -1
+	}
+	return cfg.MaxRetries
+}

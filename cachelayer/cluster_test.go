@@ -1,0 +1,114 @@
+package cachelayer
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// startCluster starts a cluster of masters that share the slots.
+func startCluster(t *testing.T, masters int) []*redisServer {
+	t.Helper()
+	const slots = 16384
+	var nodes []*redisServer
+	for i := range masters {
+		node := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)),
+			"--cluster-require-full-coverage", "no")
+		nodes = append(nodes, node)
+		ctx := context.Background()
+		require.NoError(t, node.raw.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err())
+		if i > 0 {
+			require.NoError(t, node.raw.Do(ctx, "cluster", "set-config-epoch", i+1).Err())
+			require.NoError(t, nodes[0].raw.Do(ctx, "cluster", "meet", "127.0.0.1", node.port,
+				clusterPort(t, node)).Err())
+		}
+	}
+	for _, node := range nodes {
+		eventually(t, func() bool {
+			info := node.raw.ClusterInfo(context.Background()).Val()
+			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_assigned:16384") &&
+				strings.Contains(info, "cluster_known_nodes:"+strconv.Itoa(masters))
+		})
+	}
+	return nodes
+}
+
+// clusterPort reads the port of the node's cluster bus.
+func clusterPort(t *testing.T, node *redisServer) string {
+	t.Helper()
+	port, err := node.raw.ConfigGet(context.Background(), "cluster-port").Result()
+	require.NoError(t, err)
+	return port["cluster-port"]
+}
+
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 2)
+	ctx := t.Context()
+	one := newProcess(t, nodes[0].url()+"?cluster=true")
+	two := newProcess(t, nodes[0].url()+","+nodes[1].addr)
+
+	var keys []Key
+	for i := range 40 {
+		name := "nof0:view:" + strconv.Itoa(i)
+		if i%2 == 0 {
+			name = "nof0:positions:{m" + strconv.Itoa(i) + "}"
+		}
+		keys = append(keys, Key{Name: name, Family: "test", TTL: time.Minute})
+	}
+	pg := newSource("old")
+	for _, key := range keys {
+		_, err := Fetch(ctx, one.cache, key, pg.load)
+		require.NoError(t, err)
+	}
+	require.Equal(t, len(keys), count(one.cache.metrics.fills), "no fill crosses a slot")
+	for _, node := range nodes {
+		require.Positive(t, node.raw.DBSize(ctx).Val(), "both nodes have keys")
+	}
+	for _, key := range keys {
+		_, err := Fetch(ctx, two.cache, key, pg.load)
+		require.NoError(t, err)
+	}
+	require.Equal(t, len(keys), count(two.cache.metrics.hits, levelRedis))
+
+	pg.write("new")
+	require.NoError(t, two.cache.Invalidate(ctx, keys...))
+	one.clock.Advance(time.Second)
+	for _, p := range []*process{two, one} {
+		for _, key := range keys {
+			got, err := Fetch(ctx, p.cache, key, pg.load)
+			require.NoError(t, err)
+			require.Equal(t, "new", got.Text)
+		}
+	}
+
+	var held int64
+	for _, node := range nodes {
+		held += node.raw.DBSize(ctx).Val()
+	}
+	removed, err := one.cache.Drop(ctx)
+	require.NoError(t, err)
+	require.Equal(t, held, removed)
+	for _, node := range nodes {
+		require.Zero(t, node.raw.DBSize(ctx).Val())
+	}
+	require.Zero(t, count(one.cache.metrics.failures)+count(two.cache.metrics.failures))
+}
+
+func TestClusterThatLosesANode(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 2)
+	p := newProcess(t, nodes[0].url()+","+nodes[1].addr, noLocal, impatient)
+	pg := newSource("one")
+	require.Equal(t, "one", p.fetch(t, pg.load))
+	for _, node := range nodes {
+		node.kill()
+	}
+	for range 20 {
+		require.Equal(t, "one", p.fetch(t, pg.load))
+	}
+}

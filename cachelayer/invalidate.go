@@ -1,0 +1,143 @@
+package cachelayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Invalidate makes every Fetch that begins after it returned see what was
+// committed before it was called. It deletes the values in Redis together with
+// their generations, so that no load that began earlier, in any process, can put
+// its value back; and in this process it clears the memory and lets the loads
+// under way end for those who wait for them already. Another process may answer
+// from its memory for config.Cache.LocalTTL more.
+//
+// The error is ErrUnavailable: Redis may still have some of the values, and the
+// caller has to try again. This process' memory is cleared all the same.
+func (c *Cache) Invalidate(ctx context.Context, keys ...Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	var err error
+	if c.remote != nil {
+		names := make([]string, len(keys))
+		for i, key := range keys {
+			names[i] = key.Name
+		}
+		err = c.remote.invalidate(ctx, names)
+	}
+	// After Redis, not before: a lookup in between would bring the old value
+	// from there.
+	for _, key := range keys {
+		c.flights.forget(key.Name, func() { c.local.drop(key.Name) })
+		if err != nil {
+			c.metrics.failures.WithLabelValues(key.Family).Inc()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("error invalidating %d keys: %w", len(keys), unavailable(err))
+	}
+	return nil
+}
+
+// dropBatch is how many keys one step of Drop looks at and deletes.
+const dropBatch = 512
+
+// Drop removes every key of nof0 from Redis, projections, guards and locks among
+// them, in steps of a few hundred keys and on every master of a cluster, and
+// returns how many it removed. It never flushes: other keys of the same Redis
+// stay. Loads that began before it, in any process, do not fill Redis any more;
+// in this process none of them is joined or kept.
+//
+// The error is ErrUnavailable or the context's; the count is then what had been
+// removed. This process' memory is cleared in any case.
+func (c *Cache) Drop(ctx context.Context) (int64, error) {
+	defer c.flights.forgetAll(c.local.dropAll)
+	if c.remote == nil {
+		return 0, nil
+	}
+	var total int64
+	// Generations first: while one is left, the load that holds it may store a
+	// value behind the scan.
+	for _, pattern := range []string{generationPattern, prefix + "*"} {
+		removed, err := c.remote.drop(ctx, pattern)
+		total += removed
+		if err != nil {
+			return total, fmt.Errorf("error dropping %s: %w", pattern, dropError(ctx, err))
+		}
+	}
+	return total, nil
+}
+
+func dropError(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) {
+		return err
+	}
+	return unavailable(err)
+}
+
+// drop removes the keys that match pattern, and returns how many.
+func (r *remote) drop(ctx context.Context, pattern string) (int64, error) {
+	cluster, ok := r.rdb.(*redis.ClusterClient)
+	if !ok {
+		return r.dropFrom(ctx, r.rdb, pattern)
+	}
+	var mu sync.Mutex
+	var total int64
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		removed, err := r.dropFrom(ctx, master, pattern)
+		mu.Lock()
+		defer mu.Unlock()
+		total += removed
+		return err
+	})
+	return total, err
+}
+
+// dropFrom scans one node. The keys it finds are deleted by way of the whole
+// client, which follows a slot that moves meanwhile, and one by one, since they
+// are of different slots.
+func (r *remote) dropFrom(ctx context.Context, node redis.Cmdable, pattern string) (int64, error) {
+	var total int64
+	var cursor uint64
+	for {
+		keys, next, err := node.Scan(ctx, cursor, pattern, dropBatch).Result()
+		if err != nil {
+			return total, fmt.Errorf("error scanning redis: %w", err)
+		}
+		removed, err := r.unlinkAll(ctx, keys)
+		total += removed
+		if err != nil {
+			return total, err
+		}
+		if cursor = next; cursor == 0 {
+			return total, nil
+		}
+	}
+}
+
+func (r *remote) unlinkAll(ctx context.Context, keys []string) (int64, error) {
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	cmds, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range keys {
+			p.Unlink(ctx, key)
+		}
+		return nil
+	})
+	var removed int64
+	for _, cmd := range cmds {
+		if n, ok := cmd.(*redis.IntCmd); ok && n.Err() == nil {
+			removed += n.Val()
+		}
+	}
+	if err != nil {
+		return removed, fmt.Errorf("error deleting from redis: %w", err)
+	}
+	return removed, nil
+}

@@ -1,0 +1,136 @@
+package cachelayer
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"nof0/config"
+)
+
+func TestUnchangedValueIsNotDecodedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	pg := newSource("one")
+	require.Equal(t, "one", b.fetch(t, pg.load))
+	held, fresh := b.cache.local.get(testKey().Name, newRequest[note](b.cache, testKey(), nil).typ)
+	require.True(t, fresh)
+
+	for range 5 {
+		b.clock.Advance(time.Second)
+		_, fresh = b.cache.local.get(testKey().Name, held.typ)
+		require.False(t, fresh)
+		require.Equal(t, "one", b.fetch(t, pg.load))
+		again, fresh := b.cache.local.get(testKey().Name, held.typ)
+		require.True(t, fresh)
+		require.Equal(t, held.head, again.head)
+	}
+	require.Equal(t, 1, pg.loads())
+	require.Equal(t, 5, count(b.cache.metrics.hits, levelLocal))
+	require.Zero(t, count(b.cache.metrics.hits, levelRedis))
+	stats := b.raw.Info(b.ctx, "commandstats").Val()
+	require.Contains(t, stats, "cmdstat_getrange:calls=5,")
+	require.Contains(t, stats, "cmdstat_get:calls=3,", "one read before the load, and two within the scripts")
+}
+
+func TestDecodedValueIsShared(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	load := func(context.Context) (*note, error) { return &note{Text: "one"}, nil }
+	first, err := Fetch(b.ctx, b.cache, testKey(), load)
+	require.NoError(t, err)
+	b.clock.Advance(time.Second)
+	second, err := Fetch(b.ctx, b.cache, testKey(), load)
+	require.NoError(t, err)
+	require.Same(t, first, second)
+}
+
+func TestMemoryIsNeverStalerThanItsTTL(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := newProcess(t, b.redis.url())
+	pg := newSource("old")
+	require.Equal(t, "old", b.fetch(t, pg.load))
+
+	// Another process invalidates: this one answers from memory, for a while.
+	pg.write("new")
+	require.NoError(t, other.cache.Invalidate(b.ctx, testKey()))
+	b.clock.Advance(time.Second - time.Nanosecond)
+	require.Equal(t, "old", b.fetch(t, pg.load))
+	b.clock.Advance(time.Nanosecond)
+	require.Equal(t, "new", b.fetch(t, pg.load))
+
+	// Another process replaces the value: the same.
+	pg.write("newer")
+	require.NoError(t, Warm(b.ctx, other.cache, testKey(), pg.load))
+	require.Equal(t, "new", b.fetch(t, pg.load))
+	b.clock.Advance(time.Second)
+	loads := pg.loads()
+	require.Equal(t, "newer", b.fetch(t, pg.load))
+	require.Equal(t, loads, pg.loads())
+	require.Equal(t, 1, count(b.cache.metrics.hits, levelRedis))
+}
+
+func TestMemoryIsOff(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*config.Config){
+		"no time": noLocal,
+		"no room": func(cfg *config.Config) { cfg.Cache.LocalBytes = 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, change)
+			other := newProcess(t, b.redis.url())
+			pg := newSource("old")
+			require.Equal(t, "old", b.fetch(t, pg.load))
+			require.Equal(t, "old", b.fetch(t, pg.load))
+			require.Equal(t, 1, pg.loads())
+			pg.write("new")
+			require.NoError(t, other.cache.Invalidate(b.ctx, testKey()))
+			require.Equal(t, "new", b.fetch(t, pg.load))
+		})
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	const room = 64 << 10
+	p := newProcess(t, "", func(cfg *config.Config) { cfg.Cache.LocalBytes = room })
+	var loads atomic.Int64
+	load := func(context.Context) (string, error) {
+		loads.Add(1)
+		return strings.Repeat("x", 1<<10), nil
+	}
+	for i := range 512 {
+		_, err := Fetch(t.Context(), p.cache, Key{Name: "nof0:test:" + string(rune('a'+i)), Family: "test", TTL: time.Minute}, load)
+		require.NoError(t, err)
+	}
+	p.cache.local.entries.CleanUp()
+	require.LessOrEqual(t, p.cache.local.entries.WeightedSize(), uint64(room))
+
+	// A value that is larger than all the room is answered, and not held.
+	big, err := Fetch(t.Context(), p.cache, testKey(), func(context.Context) (string, error) {
+		return strings.Repeat("y", 2*room), nil
+	})
+	require.NoError(t, err)
+	require.Len(t, big, 2*room)
+	p.cache.local.entries.CleanUp()
+	_, ok := p.cache.local.entries.GetIfPresent(testKey().Name)
+	require.False(t, ok)
+}
+
+// Size one and two is where another local cache panicked.
+func TestMemoryOfAFewBytes(t *testing.T) {
+	t.Parallel()
+	for _, room := range []int64{1, 2, 3} {
+		p := newProcess(t, "", func(cfg *config.Config) { cfg.Cache.LocalBytes = room })
+		pg := newSource("one")
+		for range 10 {
+			require.Equal(t, "one", p.fetch(t, pg.load))
+		}
+	}
+}

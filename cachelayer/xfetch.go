@@ -1,0 +1,19 @@
+package cachelayer
+
+import (
+	"math"
+	"time"
+)
+
+// refreshEarly decides whether a value that is still there should be loaded
+// again now, by XFetch (Vattani, Chierichetti, Lowenstein: "Optimal
+// Probabilistic Cache Stampede Prevention"): the nearer its end and the longer
+// its load took, the likelier. cost is what the load took, left is what remains
+// of the value's life, and random is drawn from [0, 1).
+//
+// Every process draws for itself, so that of many readers of a hot key one
+// refreshes it, a little before all would have missed it at once.
+func refreshEarly(cost, left time.Duration, random float64) bool {
+	// The logarithm wants (0, 1].
+	return float64(cost)*-math.Log(1-random) >= float64(left)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"nof0/cachelayer"
+	"nof0/config"
+	"nof0/internal/app"
+)
+
+func (c *cli) cacheCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "Rebuild or drop the Redis side, which holds nothing that Postgres does not",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(c.cacheDropCommand(), c.cacheWarmCommand())
+	return cmd
+}
+
+func (c *cli) cacheDropCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "drop",
+		Short:   "Remove every key of nof0 from Redis",
+		Example: example("REDIS_URL=redis://… nof0 cache drop"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.load(config.RequireRedis())
+			if err != nil {
+				return err
+			}
+			dropped, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(cmd.Context()) })
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(map[string]int64{"dropped": dropped})
+			}
+			fmt.Fprintf(c.out, "%d keys dropped\n", dropped)
+			return nil
+		},
+	}
+}
+
+func (c *cli) cacheWarmCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "warm",
+		Short:   "Render every view anew and store it in Redis",
+		Example: example("DATABASE_URL=postgres://… REDIS_URL=redis://… nof0 cache warm"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			cfg, err := c.load(config.RequireDatabase(), config.RequireRedis())
+			if err != nil {
+				return err
+			}
+			logger, err := c.logger(cfg)
+			if err != nil {
+				return err
+			}
+			if _, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(cmd.Context()) }); err != nil {
+				return err
+			}
+			a, err := app.New(cmd.Context(), cfg, logger, build())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, a.Close()) }()
+			warmed, err := a.Service.Warm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(map[string]int{"views": warmed})
+			}
+			fmt.Fprintf(c.out, "%d views rendered\n", warmed)
+			return nil
+		},
+	}
+}
+
+// withCache opens the Redis side of a configuration for the time of do.
+func withCache(cfg config.Config, do func(*cachelayer.Cache) (int64, error)) (n int64, err error) {
+	client, err := cachelayer.Open(cfg.RedisURL, cfg.Redis, cachelayer.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	cache, err := cachelayer.New(client, cfg.Cache, cachelayer.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer cache.Close()
+	return do(cache)
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nof0/config"
+	"nof0/internal/devstack"
+)
+
+func (c *cli) devCommand() *cobra.Command {
+	var redis string
+	var ephemeral bool
+	cmd := &cobra.Command{
+		Use:   "dev [-- CMD ARGS…]",
+		Short: "Run the whole system on private servers, or CMD beside them",
+		Long: `Start a private Postgres and Redis, apply the migrations, import a snapshot, and
+serve until interrupted. NOF0_SNAPSHOT_DIR names the snapshot; without one a season
+is generated. Each snapshot has a database of its own, and data survive a restart.
+
+With a command, the same servers are started, the command runs with DATABASE_URL
+and REDIS_URL set, the servers are stopped, and the status is the command's.`,
+		Example: example(
+			"nof0 dev",
+			"NOF0_SNAPSHOT_DIR=captures/2025-10-26 nof0 dev",
+			"nof0 dev --redis=server --ephemeral -- go test ./...",
+		),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			logger, err := c.logger(cfg)
+			if err != nil {
+				return err
+			}
+			d := &dev{cli: c, cfg: cfg, logger: logger, options: devstack.Options{
+				DataDir:     cfg.DataDir,
+				PostgresBin: cfg.Postgres.Bin,
+				DatabaseURL: cfg.DatabaseURL,
+				RedisURL:    cfg.RedisURL,
+				Redis:       devstack.RedisKind(redis),
+				Ephemeral:   ephemeral,
+				Logger:      logger,
+			}}
+			if len(args) > 0 {
+				return d.command(cmd.Context(), args)
+			}
+			return d.serve(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&redis, "redis", string(devstack.RedisInProcess), "private Redis: inprocess, or server for the redis-server on PATH")
+	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "keep nothing: data in a temporary directory, without durability")
+	return cmd
+}
+
+// dev is one run of the dev command.
+type dev struct {
+	*cli
+	cfg     config.Config
+	logger  *slog.Logger
+	options devstack.Options
+}
+
+// command runs CMD beside the servers.
+func (d *dev) command(ctx context.Context, args []string) (err error) {
+	d.options.Notify = func(line string) { fmt.Fprintln(d.err, line) } // standard output is CMD's
+	stack, err := devstack.Start(ctx, d.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.stop(ctx, stack)) }()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // running it is what it is for
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = d.in, d.out, d.cli.err
+	cmd.Env = append(d.environ[:len(d.environ):len(d.environ)],
+		"DATABASE_URL="+stack.DatabaseURL, "REDIS_URL="+stack.RedisURL)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	var exited *exec.ExitError
+	switch err := cmd.Run(); {
+	case errors.As(err, &exited):
+		return &exitError{code: max(exited.ExitCode(), 1)}
+	case err != nil:
+		return fmt.Errorf("error running %s: %w", args[0], err)
+	}
+	return nil
+}
+
+// serve runs the whole system.
+func (d *dev) serve(ctx context.Context) (err error) {
+	d.options.Notify = func(line string) {
+		// The database that is used is named once it is chosen.
+		if !strings.HasPrefix(line, "database ") {
+			fmt.Fprintln(d.out, line)
+		}
+	}
+	stack, err := devstack.Start(ctx, d.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.stop(ctx, stack)) }()
+	d.cfg.DatabaseURL, d.cfg.RedisURL = stack.DatabaseURL, stack.RedisURL
+
+	from, err := d.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if d.options.DatabaseURL == "" {
+		if d.cfg.DatabaseURL, err = ensureDatabase(ctx, stack.DatabaseURL, from.database); err != nil {
+			return err
+		}
+		d.cfg.MigrateDatabaseURL = ""
+	}
+	fmt.Fprintln(d.out, "database", d.cfg.DatabaseURL)
+	if _, err := applyMigrations(ctx, d.cfg, d.logger); err != nil {
+		return err
+	}
+	if err := checkSchema(ctx, d.cfg, d.logger); err != nil {
+		return err
+	}
+	if err := d.load(ctx, from); err != nil {
+		return err
+	}
+	d.readStore()
+	return d.cli.serve(ctx, d.cfg, d.logger)
+}
+
+// stop stops the servers also when the run was interrupted.
+func (d *dev) stop(ctx context.Context, stack *devstack.Stack) error {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return stack.Close(bounded)
+}
+
+// readStore makes the store answer every domain that is not set otherwise.
+func (d *dev) readStore() {
+	r := &d.cfg.Read
+	for _, source := range []*config.Source{
+		&r.Prices, &r.Trades, &r.Positions, &r.Accounts, &r.Analytics, &r.Conversations,
+	} {
+		if *source == "" {
+			*source = config.SourceStore
+		}
+	}
+}
+
+// isDir reports whether a directory is there.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

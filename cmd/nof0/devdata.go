@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"nof0/internal/app"
+	"nof0/internal/season"
+)
+
+// source is the snapshot that dev shows, and the database that holds it. Each
+// snapshot has its own, so that a generated season never mixes with a capture.
+type source struct {
+	dir      string
+	database string
+}
+
+// seasonSeed makes the season that is shown where no snapshot is given.
+const seasonSeed = 1
+
+// snapshot finds the snapshot to show and generates one where none is given.
+func (d *dev) snapshot(ctx context.Context) (source, error) {
+	if d.cfg.SnapshotDir != "" {
+		abs, err := filepath.Abs(d.cfg.SnapshotDir)
+		if err != nil {
+			return source{}, fmt.Errorf("error finding the snapshot directory: %w", err)
+		}
+		return source{dir: abs, database: databaseOf(abs)}, nil
+	}
+	dir := filepath.Join(d.cfg.DataDir, "season")
+	if !isDir(dir) {
+		fmt.Fprintln(d.err, "generating a season of 200 hours and 7 models")
+		s, err := season.Generate(ctx, season.Options{Seed: seasonSeed})
+		if err != nil {
+			return source{}, err
+		}
+		if err := writeWhole(dir, func(tmp string) error {
+			_, err := s.Write(ctx, tmp)
+			return err
+		}); err != nil {
+			return source{}, err
+		}
+	}
+	return source{dir: dir, database: "nof0_season"}, nil
+}
+
+// writeWhole makes a directory that is there only when it is whole.
+func writeWhole(dir string, write func(dir string) error) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fmt.Errorf("error making %s: %w", dir, err)
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".season-*")
+	if err != nil {
+		return fmt.Errorf("error making %s: %w", dir, err)
+	}
+	err = write(tmp)
+	if err == nil {
+		err = os.Rename(tmp, dir)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(tmp))
+	}
+	return nil
+}
+
+var notName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// databaseOf names the database of a snapshot after its path.
+func databaseOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	name := strings.Trim(notName.ReplaceAllString(strings.ToLower(filepath.Base(dir)), "_"), "_")
+	return "nof0_" + name[:min(len(name), 40)] + "_" + hex.EncodeToString(sum[:4])
+}
+
+// ensureDatabase makes a database on the private server unless it is there,
+// and returns its URL.
+func ensureDatabase(ctx context.Context, serverURL, name string) (_ string, err error) {
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		return "", errors.New("the URL of the private database cannot be read")
+	}
+	conn, err := pgx.Connect(ctx, serverURL)
+	if err != nil {
+		return "", fmt.Errorf("error connecting to the private database: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", name).Scan(&exists); err != nil {
+		return "", fmt.Errorf("error looking for database %s: %w", name, err)
+	}
+	if !exists {
+		if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+			return "", fmt.Errorf("error making database %s: %w", name, err)
+		}
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// load imports the snapshot. One that is gone since it was imported is served
+// from the database.
+func (d *dev) load(ctx context.Context, from source) error {
+	if !isDir(from.dir) {
+		known, err := d.hasModels(ctx)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return fmt.Errorf("snapshot directory %s does not exist, and nothing was imported from it before", from.dir)
+		}
+		fmt.Fprintf(d.err, "snapshot directory %s is gone; serving what was imported from it\n", from.dir)
+		return nil
+	}
+	if d.cfg.JSONDir == "" {
+		d.cfg.JSONDir = filepath.Join(d.cfg.DataDir, "json", from.database)
+		if !isDir(d.cfg.JSONDir) {
+			if err := writeWhole(d.cfg.JSONDir, func(tmp string) error { return os.CopyFS(tmp, os.DirFS(from.dir)) }); err != nil {
+				return fmt.Errorf("error copying the snapshot: %w", err)
+			}
+		}
+	}
+	report, err := d.importDir(ctx, d.cfg, from.dir)
+	if err != nil {
+		return err
+	}
+	inserted, updated := 0, 0
+	for _, k := range report.Kinds {
+		inserted += k.Inserted
+		updated += k.Updated
+	}
+	fmt.Fprintf(d.err, "imported %s: %d inserted, %d updated, %d refused\n", from.dir, inserted, updated, report.Rejected())
+	return nil
+}
+
+func (d *dev) hasModels(ctx context.Context) (known bool, err error) {
+	store, err := app.OpenStore(ctx, d.cfg, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	models, err := store.Models.All(ctx)
+	return len(models) > 0, err
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"nof0/cachelayer"
+	"nof0/config"
+	"nof0/internal/app"
+	"nof0/internal/importer"
+)
+
+// Exit statuses of import.
+const (
+	exitSomeRefused = 1
+	exitNothingDone = 2
+)
+
+func (c *cli) importCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "import DIR",
+		Short: "Load a snapshot directory into Postgres",
+		Long: `Load a snapshot directory into Postgres, in one transaction. It is safe to repeat:
+facts are inserted once, and an older snapshot sets no newer state back.
+
+Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
+		Example: example("DATABASE_URL=postgres://… nof0 import captures/2025-10-26"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := c.load(config.RequireDatabase())
+			if err != nil {
+				return &exitError{exitNothingDone, err}
+			}
+			report, err := c.importDir(cmd.Context(), cfg, args[0])
+			if err != nil {
+				return &exitError{exitNothingDone, err}
+			}
+			if err := dropCache(cmd.Context(), cfg); err != nil {
+				fmt.Fprintln(c.err, "nof0: the import is done, but the cache may serve what was before for up to its TTL:", err)
+			}
+			if err := c.printImport(report); err != nil {
+				return err
+			}
+			if report.Rejected() > 0 {
+				return &exitError{code: exitSomeRefused}
+			}
+			return nil
+		},
+	}
+}
+
+func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string) (report *importer.Report, err error) {
+	store, err := app.OpenStore(ctx, cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	progress, finish := c.progress("importing " + dir)
+	defer finish()
+	return importer.Import(ctx, dir, importer.Options{
+		Store:           store,
+		PrimaryProvider: cfg.Arena.PrimaryProvider,
+		Benchmarks:      cfg.Arena.Benchmarks,
+		Progress:        progress,
+	})
+}
+
+func (c *cli) printImport(report *importer.Report) error {
+	if c.json {
+		return c.printJSON(report)
+	}
+	t := c.newTable(table.Row{"kind", "inserted", "updated", "unchanged", "superseded", "rejected"}, 2, 3, 4, 5, 6)
+	for _, k := range report.Kinds {
+		t.AppendRow(table.Row{k.Kind, k.Inserted, k.Updated, k.Unchanged, k.Superseded, k.Rejected})
+	}
+	t.Render()
+	for _, k := range report.Kinds {
+		for _, r := range k.Rows {
+			fmt.Fprintf(c.out, "rejected %s row %d (offset %d) %q: %v\n", r.File, r.Row, r.Offset, r.ID, r.Faults)
+		}
+	}
+	for _, name := range report.Derived {
+		fmt.Fprintf(c.out, "derived, not stored: %s\n", name)
+	}
+	for _, name := range report.Ignored {
+		fmt.Fprintf(c.out, "ignored: %s\n", name)
+	}
+	return nil
+}
+
+// dropCache empties the Redis side where there is one.
+func dropCache(ctx context.Context, cfg config.Config) error {
+	if cfg.RedisURL == "" {
+		return nil
+	}
+	_, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(ctx) })
+	return err
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"nof0/atlas"
+	"nof0/config"
+	"nof0/internal/app"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	var migrate bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the API on the configured stores",
+		Long: `Serve the API on the configured Postgres and Redis until it is interrupted.
+
+It refuses to start on a schema older than its own migrations unless --migrate is
+given, and starts on a newer one, as in a rolling deploy, unless one of the
+migrations it does not know takes away what it uses.`,
+		Example: example(
+			"DATABASE_URL=postgres://… REDIS_URL=redis://… nof0 serve",
+			"nof0 serve --migrate",
+		),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.load(config.RequireDatabase(), config.RequireRedis())
+			if err != nil {
+				return err
+			}
+			logger, err := c.logger(cfg)
+			if err != nil {
+				return err
+			}
+			if migrate {
+				if _, err := applyMigrations(cmd.Context(), cfg, logger); err != nil {
+					return err
+				}
+			}
+			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
+				return err
+			}
+			return c.serve(cmd.Context(), cfg, logger)
+		},
+	}
+	cmd.Flags().BoolVar(&migrate, "migrate", false, "apply pending migrations first")
+	return cmd
+}
+
+// serve runs the app until ctx ends.
+func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger) (err error) {
+	a, err := app.New(ctx, cfg, logger, build())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return a.Serve(ctx, func(url string) { fmt.Fprintln(c.out, "ready", url) })
+}
+
+// checkSchema refuses a database that this binary can't work on.
+func checkSchema(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+	return withMigrator(ctx, cfg.DatabaseURL, logger, func(m *atlas.Migrator) error {
+		status, err := m.Status(ctx)
+		switch {
+		case err != nil:
+			return err
+		case status.Half != nil:
+			return fmt.Errorf("migration %s stopped half-way; mend its cause, then run `nof0 migrate apply`", status.Half.Version)
+		case status.Older():
+			return fmt.Errorf("the schema is older than this binary: %s to apply; run `nof0 migrate apply`, or start with --migrate",
+				strings.Join(append(status.OutOfOrder, status.Pending...), ", "))
+		}
+		for _, contraction := range status.Contractions() {
+			return fmt.Errorf("migration %s_%s took away what this binary uses; start a newer binary, or undo it with the one that applied it",
+				contraction.Version, contraction.Name)
+		}
+		return nil
+	})
+}

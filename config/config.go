@@ -1,0 +1,165 @@
+// Package config holds the one typed configuration of nof0: defaults, a YAML
+// file and the environment, in that order of precedence. Load reports every
+// fault at once.
+package config
+
+import "time"
+
+// Config is the whole configuration. The koanf tag is the YAML key; the
+// environment form of a key is NOF0_ and its path in upper case joined by
+// underscores (http.addr is NOF0_HTTP_ADDR), save for DATABASE_URL and
+// REDIS_URL, which keep the names that every platform gives them.
+type Config struct {
+	DatabaseURL        string `koanf:"database_url" env:"DATABASE_URL" secret:"url"`
+	MigrateDatabaseURL string `koanf:"migrate_database_url" secret:"url"`
+	RedisURL           string `koanf:"redis_url" env:"REDIS_URL" secret:"url"`
+	DataDir            string `koanf:"data_dir"`
+	SnapshotDir        string `koanf:"snapshot_dir"`
+	JSONDir            string `koanf:"json_dir"`
+	IngestToken        string `koanf:"ingest_token" secret:"all"`
+	AdminToken         string `koanf:"admin_token" secret:"all"`
+
+	HTTP     HTTP     `koanf:"http"`
+	Postgres Postgres `koanf:"postgres"`
+	Redis    Redis    `koanf:"redis"`
+	Cache    Cache    `koanf:"cache"`
+	Arena    Arena    `koanf:"arena"`
+	Read     Read     `koanf:"read"`
+	Log      Log      `koanf:"log"`
+}
+
+// HTTP configures the listener.
+type HTTP struct {
+	Addr            string        `koanf:"addr"`
+	ReadTimeout     time.Duration `koanf:"read_timeout"`
+	WriteTimeout    time.Duration `koanf:"write_timeout"`
+	IdleTimeout     time.Duration `koanf:"idle_timeout"`
+	ShutdownTimeout time.Duration `koanf:"shutdown_timeout"`
+	// RequestTimeout bounds the work of one request; past it the answer is 503.
+	RequestTimeout time.Duration `koanf:"request_timeout"`
+	// AllowedOrigins are the CORS origins; "*" allows every one.
+	AllowedOrigins []string `koanf:"allowed_origins"`
+	// TrustedProxies are the CIDRs whose X-Forwarded-For is believed.
+	TrustedProxies []string `koanf:"trusted_proxies"`
+}
+
+// Postgres configures the connection pool, and where dev finds server binaries.
+type Postgres struct {
+	Bin              string        `koanf:"bin"` // directory of initdb and postgres, for dev
+	MaxOpen          int           `koanf:"max_open"`
+	MaxIdle          int           `koanf:"max_idle"`
+	MaxLifetime      time.Duration `koanf:"max_lifetime"`
+	ConnectTimeout   time.Duration `koanf:"connect_timeout"`
+	StatementTimeout time.Duration `koanf:"statement_timeout"`
+}
+
+// Redis configures the client. The timeouts are short on purpose: a hanging
+// Redis may cost a request only tens of milliseconds until the breaker opens.
+type Redis struct {
+	PoolSize     int           `koanf:"pool_size"`
+	DialTimeout  time.Duration `koanf:"dial_timeout"`
+	ReadTimeout  time.Duration `koanf:"read_timeout"`
+	WriteTimeout time.Duration `koanf:"write_timeout"`
+	PoolTimeout  time.Duration `koanf:"pool_timeout"`
+	MaxRetries   int           `koanf:"max_retries"`
+	// BreakerFailures consecutive failures open the breaker for BreakerOpen.
+	BreakerFailures int           `koanf:"breaker_failures"`
+	BreakerOpen     time.Duration `koanf:"breaker_open"`
+}
+
+// Cache configures the TTL classes and the in-process level.
+type Cache struct {
+	Short  time.Duration `koanf:"short"`
+	Medium time.Duration `koanf:"medium"`
+	Long   time.Duration `koanf:"long"`
+	// LocalTTL bounds how long this process may answer from its own memory.
+	LocalTTL time.Duration `koanf:"local_ttl"`
+	// LocalBytes bounds the memory of the in-process level.
+	LocalBytes int64 `koanf:"local_bytes"`
+	// LoadTimeout bounds one load from Postgres that a miss started.
+	LoadTimeout time.Duration `koanf:"load_timeout"`
+	// AbsenceTTL is how long "there is no such thing" is remembered.
+	AbsenceTTL time.Duration `koanf:"absence_ttl"`
+}
+
+// Arena holds the facts about the arena that no payload carries.
+type Arena struct {
+	// PrimaryProvider is the venue whose prices and positions the views keyed
+	// by symbol alone serve.
+	PrimaryProvider string `koanf:"primary_provider"`
+	// Benchmarks are the models that are measured against but do not compete.
+	Benchmarks []string `koanf:"benchmarks"`
+}
+
+// Source names which store answers a domain.
+type Source string
+
+// The sources a domain can be read from.
+const (
+	SourceJSON  Source = "json"
+	SourceStore Source = "store"
+)
+
+// Read is the read switch per domain: json or store. An empty value means
+// json where json_dir is set and store otherwise.
+type Read struct {
+	Prices        Source `koanf:"prices"`
+	Trades        Source `koanf:"trades"`
+	Positions     Source `koanf:"positions"`
+	Accounts      Source `koanf:"accounts"`
+	Analytics     Source `koanf:"analytics"`
+	Conversations Source `koanf:"conversations"`
+}
+
+// Log configures slog on stderr.
+type Log struct {
+	Level  string `koanf:"level"`  // debug, info, warn or error
+	Format string `koanf:"format"` // text or json
+}
+
+// Default returns the configuration that is in force where nothing else is said.
+func Default() Config {
+	return Config{
+		DataDir: ".nof0",
+		HTTP: HTTP{
+			Addr:            "127.0.0.1:8888",
+			ReadTimeout:     15 * time.Second,
+			WriteTimeout:    60 * time.Second,
+			IdleTimeout:     120 * time.Second,
+			ShutdownTimeout: 15 * time.Second,
+			RequestTimeout:  30 * time.Second,
+			AllowedOrigins:  []string{"*"},
+		},
+		Postgres: Postgres{
+			MaxOpen:          20,
+			MaxIdle:          10,
+			MaxLifetime:      30 * time.Minute,
+			ConnectTimeout:   5 * time.Second,
+			StatementTimeout: 30 * time.Second,
+		},
+		Redis: Redis{
+			PoolSize:        20,
+			DialTimeout:     50 * time.Millisecond,
+			ReadTimeout:     50 * time.Millisecond,
+			WriteTimeout:    50 * time.Millisecond,
+			PoolTimeout:     50 * time.Millisecond,
+			MaxRetries:      1,
+			BreakerFailures: 5,
+			BreakerOpen:     time.Second,
+		},
+		Cache: Cache{
+			Short:       10 * time.Second,
+			Medium:      60 * time.Second,
+			Long:        300 * time.Second,
+			LocalTTL:    time.Second,
+			LocalBytes:  256 << 20,
+			LoadTimeout: 20 * time.Second,
+			AbsenceTTL:  5 * time.Second,
+		},
+		Arena: Arena{
+			PrimaryProvider: "hyperliquid",
+			Benchmarks:      []string{"buynhold_btc"},
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}

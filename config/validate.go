@@ -1,0 +1,160 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxLocalTTL bounds how stale an answer from the memory of a process may be:
+// invalidation reaches Redis, not every process.
+const maxLocalTTL = time.Second
+
+// validate checks every value that was decoded.
+func (l *loader) validate() {
+	c := &l.config
+	l.checkNumbers()
+
+	l.check("database_url", checkPostgresURL(c.DatabaseURL))
+	l.check("migrate_database_url", checkPostgresURL(c.MigrateDatabaseURL))
+	l.check("redis_url", checkRedisURL(c.RedisURL))
+	l.check("data_dir", checkPresent(c.DataDir))
+	l.check("json_dir", checkJSONDir(c.JSONDir, c.SnapshotDir))
+
+	l.check("http.addr", checkAddr(c.HTTP.Addr))
+	l.check("http.allowed_origins", checkEach(c.HTTP.AllowedOrigins, checkOrigin))
+	l.check("http.trusted_proxies", checkEach(c.HTTP.TrustedProxies, checkProxy))
+	if c.Postgres.MaxIdle > c.Postgres.MaxOpen {
+		l.check("postgres.max_idle", fmt.Errorf("must not be above postgres.max_open, which is %d", c.Postgres.MaxOpen))
+	}
+	if c.Cache.LocalTTL > maxLocalTTL {
+		l.check("cache.local_ttl", fmt.Errorf("must be at most %s: for that long an answer may be stale", maxLocalTTL))
+	}
+	l.check("arena.primary_provider", checkPresent(c.Arena.PrimaryProvider))
+	l.checkSources(c.JSONDir != "")
+	l.check("log.level", checkOneOf(c.Log.Level, "debug", "info", "warn", "error"))
+	l.check("log.format", checkOneOf(c.Log.Format, "text", "json"))
+}
+
+// check records err against the key, unless something is wrong with it already.
+func (l *loader) check(path string, err error) {
+	if err == nil || l.faulty[path] {
+		return
+	}
+	i := slices.IndexFunc(l.keys, func(k key) bool { return k.path == path })
+	l.faultAt(l.keys[i], err.Error())
+}
+
+// checkNumbers refuses durations, sizes and counts that are not positive. None
+// of them has a use for zero save those listed.
+func (l *loader) checkNumbers() {
+	zeroAllowed := map[string]bool{"postgres.max_idle": true, "redis.max_retries": true}
+	for _, k := range l.keys {
+		v := k.in(&l.config)
+		switch {
+		case !v.CanInt():
+		case v.Int() < 0:
+			l.check(k.path, errors.New("must not be negative"))
+		case v.Int() == 0 && !zeroAllowed[k.path]:
+			l.check(k.path, errors.New("must be above zero"))
+		}
+	}
+}
+
+// checkSources checks every key that is a Source.
+func (l *loader) checkSources(haveJSON bool) {
+	for _, k := range l.keys {
+		if k.typ != reflect.TypeFor[Source]() {
+			continue
+		}
+		switch source := Source(k.in(&l.config).String()); source {
+		case "", SourceStore:
+		case SourceJSON:
+			if !haveJSON {
+				l.check(k.path, fmt.Errorf("%s needs a JSON store: set json_dir (NOF0_JSON_DIR), or %s here", SourceJSON, SourceStore))
+			}
+		default:
+			l.check(k.path, fmt.Errorf("must be %s or %s, or empty, not %q", SourceJSON, SourceStore, source))
+		}
+	}
+}
+
+func checkPresent(value string) error {
+	if strings.TrimSpace(value) == "" {
+		return errors.New("must not be empty")
+	}
+	return nil
+}
+
+func checkOneOf(value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("must be one of %s, not %q", strings.Join(allowed, ", "), value)
+}
+
+func checkEach(values []string, check func(string) error) error {
+	var errs []string
+	for _, value := range values {
+		if err := check(value); err != nil {
+			errs = append(errs, err.Error())
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(errs, "; "))
+}
+
+func checkJSONDir(jsonDir, snapshotDir string) error {
+	if jsonDir != "" && snapshotDir != "" && filepath.Clean(jsonDir) == filepath.Clean(snapshotDir) {
+		return errors.New("must not be snapshot_dir: the one is written to, the other only ever read")
+	}
+	return nil
+}
+
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("must be host:port, such as 127.0.0.1:8888 or :8888, not %q", addr)
+	}
+	return checkPort(port)
+}
+
+func checkPort(port string) error {
+	const highest = 65535
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > highest {
+		return fmt.Errorf("must have a port from 0 to %d, not %q", highest, port)
+	}
+	return nil
+}
+
+func checkOrigin(origin string) error {
+	if origin == "*" {
+		return nil
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme == "" || u.Host == "" || cmp.Or(u.Path, u.RawQuery, u.Fragment) != "" {
+		return fmt.Errorf("must hold origins such as https://example.org, or *, not %q", origin)
+	}
+	return nil
+}
+
+func checkProxy(proxy string) error {
+	if _, err := netip.ParsePrefix(proxy); err == nil {
+		return nil
+	}
+	if _, err := netip.ParseAddr(proxy); err == nil {
+		return nil
+	}
+	return fmt.Errorf("must hold networks such as 10.0.0.0/8, not %q", proxy)
+}

@@ -1,0 +1,26 @@
+package entities
+
+import "time"
+
+// Account is the trading account of a model. Its inception facts never change;
+// its row is what a writer of the model locks.
+type Account struct {
+	ModelID      string     `gorm:"type:text;primaryKey"`
+	Provider     string     `gorm:"type:text;not null"`
+	BaseCurrency string     `gorm:"type:text;not null;default:USD"`
+	InceptionID  *string    `gorm:"type:text"`
+	InceptionAt  *time.Time `gorm:"type:timestamptz"`
+	InceptionNAV *float64   `gorm:"column:inception_nav;type:double precision"` // USD
+	// Invocations is the count as the source gave it, at InvocationsAsOf.
+	Invocations     *int64     `gorm:"type:bigint"`
+	InvocationsAsOf *time.Time `gorm:"type:timestamptz"`
+	// PositionsAsOf is the time of the newest statement of open positions.
+	PositionsAsOf *time.Time `gorm:"type:timestamptz"`
+	// PositionsExtra is what that statement said of the model beside them.
+	PositionsExtra JSON `gorm:"type:jsonb"`
+	Extra          JSON `gorm:"type:jsonb"`
+	Timestamps
+}
+
+// TableName implements GORM's tabler.
+func (Account) TableName() string { return "accounts" }

@@ -1,0 +1,29 @@
+package entities
+
+import "time"
+
+// DecisionCycle is one invocation of a model: what it was asked, how it
+// reasoned, what it decided. The id is kept as text: its number differs
+// slightly from ExecutedAt.
+type DecisionCycle struct {
+	ModelID string `gorm:"type:text;primaryKey;index:decision_cycles_model_newest,priority:1"`
+	ID      string `gorm:"type:text;primaryKey;index:decision_cycles_model_newest,priority:3,sort:desc;index:decision_cycles_newest,priority:2,sort:desc"`
+
+	ExecutedAt      time.Time  `gorm:"type:timestamptz;not null;index:decision_cycles_model_newest,priority:2,sort:desc;index:decision_cycles_newest,priority:1,sort:desc"`
+	InsertedAt      *time.Time `gorm:"type:timestamptz"`
+	CycleID         *int64     `gorm:"type:bigint"`
+	RunID           *string    `gorm:"type:text"`
+	Skill           *string    `gorm:"type:text"`
+	UserPrompt      *string    `gorm:"type:text"`
+	PromptDigest    *string    `gorm:"type:text"`  // SHA-256 of UserPrompt, hex
+	CotTrace        JSON       `gorm:"type:jsonb"` // a string or an object
+	CotTraceSummary *string    `gorm:"type:text"`
+	Decisions       JSON       `gorm:"type:jsonb"` // coin to decision, or the raw text of a failed answer
+	Success         bool       `gorm:"type:boolean;not null"`
+	Error           *string    `gorm:"type:text"`
+	Extra           JSON       `gorm:"type:jsonb"`
+	Timestamps
+}
+
+// TableName implements GORM's tabler.
+func (DecisionCycle) TableName() string { return "decision_cycles" }

@@ -1,0 +1,51 @@
+package entities
+
+import "time"
+
+// The states of a Position.
+const (
+	PositionOpen   = "open"
+	PositionClosed = "closed"
+)
+
+// Position is one opening of a perpetual by a model. A reopened position is a
+// new row; at most one is open per model, provider and symbol. The quantity is
+// signed: negative is short.
+type Position struct {
+	ModelID  string `gorm:"type:text;primaryKey;uniqueIndex:positions_one_open,priority:1,where:status = 'open'"`
+	ID       string `gorm:"type:text;primaryKey"`
+	Provider string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:2"`
+	Symbol   string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:3"`
+	Status   string `gorm:"type:text;not null;check:status IN ('open', 'closed')"`
+	// StatedAt is the time of the data that the columns below come from.
+	StatedAt time.Time `gorm:"type:timestamptz;not null"`
+	// ClosedAt is the exit time of the fill that closed it. It is NULL for a
+	// position that a statement no longer lists: no source says when it went.
+	ClosedAt *time.Time `gorm:"type:timestamptz"`
+
+	EntryOid         *int64     `gorm:"type:bigint"`
+	EntryTime        *time.Time `gorm:"type:timestamptz"`
+	EntryPrice       float64    `gorm:"type:double precision;not null"` // USD
+	Quantity         float64    `gorm:"type:double precision;not null"` // coins, negative is short
+	Leverage         *float64   `gorm:"type:double precision"`
+	Margin           *float64   `gorm:"type:double precision"` // USD
+	LiquidationPrice *float64   `gorm:"type:double precision"` // USD
+	CurrentPrice     *float64   `gorm:"type:double precision"` // mark price, USD
+	UnrealizedPnl    *float64   `gorm:"type:double precision"` // USD
+	ClosedPnl        *float64   `gorm:"type:double precision"` // USD
+	Commission       *float64   `gorm:"type:double precision"` // USD
+	Slippage         *float64   `gorm:"type:double precision"`
+	RiskUsd          *float64   `gorm:"type:double precision"`
+	Confidence       *float64   `gorm:"type:double precision"` // fraction
+	ExitPlan         JSON       `gorm:"type:jsonb"`
+	IndexCol         JSON       `gorm:"type:jsonb"`
+	WaitForFill      *bool      `gorm:"type:boolean"`
+	Oid              *int64     `gorm:"type:bigint"`
+	TpOid            *int64     `gorm:"type:bigint"`
+	SlOid            *int64     `gorm:"type:bigint"`
+	Extra            JSON       `gorm:"type:jsonb"`
+	Timestamps
+}
+
+// TableName implements GORM's tabler.
+func (Position) TableName() string { return "positions" }

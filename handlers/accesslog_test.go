@@ -1,0 +1,67 @@
+package handlers
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"nof0/internal/arena"
+)
+
+func TestAccessLog(t *testing.T) {
+	t.Parallel()
+	var elapsed time.Duration
+	b := setup(t, func(o *Options) {
+		o.Now = func() time.Time { elapsed += time.Millisecond; return testTime.Add(elapsed) }
+	})
+	b.do("GET", "/api/analytics/gpt-5?secret=1", headerRequestID, "x")
+	lines := b.logs.lines(t, "request")
+	if len(lines) != 1 {
+		t.Fatalf("%d lines: %s", len(lines), b.logs)
+	}
+	for name, want := range map[string]any{
+		"level": "INFO", "method": "GET", "route": "/api/analytics/:model", "path": "/api/analytics/gpt-5",
+		"status": 200.0, "bytes": 28.0, "source": "store", "request_id": "x", "client": "192.0.2.1",
+	} {
+		if got := lines[0][name]; got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if d, _ := lines[0]["duration"].(float64); d <= 0 {
+		t.Errorf("duration is %v", lines[0]["duration"])
+	}
+	if strings.Contains(b.logs.String(), "secret") {
+		t.Error("the query is in the log")
+	}
+}
+
+func TestAccessLogLevels(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path  string
+		ready error
+		view  error
+		want  string
+	}{
+		{"/healthz", nil, nil, "DEBUG"},
+		{"/readyz", nil, nil, "DEBUG"},
+		{"/readyz", errors.New("no database"), nil, "ERROR"},
+		{"/metrics", nil, nil, "DEBUG"},
+		{"/docs", nil, nil, "INFO"},
+		{"/nowhere", nil, nil, "INFO"},
+		{"/api/trades", nil, nil, "INFO"},
+		{"/api/trades", nil, arena.ErrUnknownModel, "INFO"},
+		{"/api/trades", nil, arena.ErrUnavailable, "ERROR"},
+	} {
+		b := setup(t, withReady(c.ready))
+		if c.view != nil {
+			b.failWith(c.view)
+		}
+		b.do("GET", c.path)
+		lines := b.logs.lines(t, "request")
+		if len(lines) != 1 || lines[0]["level"] != c.want {
+			t.Errorf("%+v: %v", c, lines)
+		}
+	}
+}

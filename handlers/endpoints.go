@@ -1,0 +1,32 @@
+package handlers
+
+import (
+	"math"
+
+	"nof0/internal/arena"
+)
+
+// endpoint is one read endpoint below /api.
+type endpoint struct {
+	path       string
+	view       arena.View
+	parameters []parameter
+}
+
+// endpoints is the read surface, in the order of the API document. Parameters
+// that are not named here are ignored: proxies in front of clients add some.
+func endpoints() []endpoint {
+	marker := integer("lastHourlyMarker", 0, func(r *arena.Request, n int64) { r.FromMarker = n })
+	limit := integer("limit", 1, func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
+	return []endpoint{
+		{path: "/crypto-prices", view: arena.ViewCryptoPrices},
+		{path: "/account-totals", view: arena.ViewAccountTotals, parameters: []parameter{marker}},
+		{path: "/trades", view: arena.ViewTrades},
+		{path: "/since-inception-values", view: arena.ViewSinceInception},
+		{path: "/leaderboard", view: arena.ViewLeaderboard},
+		{path: "/analytics", view: arena.ViewAnalytics},
+		{path: "/analytics/:model", view: arena.ViewAnalyticsOf, parameters: []parameter{model()}},
+		{path: "/positions", view: arena.ViewPositions, parameters: []parameter{limit}},
+		{path: "/conversations", view: arena.ViewConversations},
+	}
+}

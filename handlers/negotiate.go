@@ -1,0 +1,78 @@
+package handlers
+
+import (
+	"strconv"
+	"strings"
+)
+
+// coding is a content coding by its registered name.
+type coding string
+
+const (
+	brotlied  coding = "br"
+	zstandard coding = "zstd"
+	gzipped   coding = "gzip"
+	identity  coding = "identity"
+)
+
+// impliedIdentity is the weight of an identity that is not named: acceptable,
+// and less wanted than anything that is.
+const impliedIdentity = 1e-6
+
+// negotiate chooses from what is offered, best first, by the Accept-Encoding
+// of a request. It is false where the client refuses all of it.
+func negotiate(accept []string, offered ...coding) (coding, bool) {
+	if len(accept) == 0 {
+		return identity, true
+	}
+	var best coding
+	var bestWeight float64
+	for _, c := range offered {
+		// At equal weights the earlier offer stays.
+		if w := weight(accept, c); w > bestWeight {
+			best, bestWeight = c, w
+		}
+	}
+	return best, bestWeight > 0
+}
+
+// weight is how much a client wants a coding; 0 is not at all.
+func weight(accept []string, c coding) float64 {
+	anyOther := -1.0
+	for _, line := range accept {
+		for element := range strings.SplitSeq(line, ",") {
+			name, q, ok := parseElement(element)
+			switch {
+			case !ok:
+			case strings.EqualFold(name, string(c)), c == gzipped && strings.EqualFold(name, "x-gzip"):
+				return q
+			case name == "*":
+				anyOther = q
+			}
+		}
+	}
+	switch {
+	case anyOther >= 0:
+		return anyOther
+	case c == identity:
+		return impliedIdentity
+	default:
+		return 0
+	}
+}
+
+// parseElement reads one element of the list. An element whose weight cannot
+// be read is as good as not there.
+func parseElement(element string) (name string, q float64, ok bool) {
+	name, parameter, weighted := strings.Cut(element, ";")
+	name = strings.TrimSpace(name)
+	if !weighted {
+		return name, 1, name != ""
+	}
+	key, value, _ := strings.Cut(parameter, "=")
+	if !strings.EqualFold(strings.TrimSpace(key), "q") {
+		return name, 0, false
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	return name, q, err == nil && q >= 0 && q <= 1
+}

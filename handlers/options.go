@@ -1,0 +1,80 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nof0/config"
+	"nof0/internal/arena"
+)
+
+// Metrics is told of every request once it is over. Route is a template of the
+// router or "unmatched", method one of the methods of RFC 9110 and PATCH or
+// "OTHER", source json, store, stale or "": each has few values, whatever
+// clients send. Status is that of the outcome, which for a response that broke
+// off is not the one that its client saw; 499 is a client that went away.
+type Metrics interface {
+	ObserveRequest(route, method string, status int, source string, elapsed time.Duration)
+}
+
+// Options are what New needs. Answers, Logger and Gatherer are required.
+type Options struct {
+	// Answers renders the views.
+	Answers arena.Answerer
+	// Config is the HTTP section of the configuration.
+	Config config.HTTP
+	// Logger takes one line per request, and panics with their stack.
+	Logger *slog.Logger
+	// Metrics observes every request; nil observes nothing.
+	Metrics Metrics
+	// Gatherer is what /metrics prints.
+	Gatherer prometheus.Gatherer
+	// Ready tells why the service cannot serve now; nil is always ready.
+	Ready func(ctx context.Context) error
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Rand is the source of request ids, safe for concurrent use; nil is
+	// crypto/rand.
+	Rand io.Reader
+	// WithAttrs puts attributes into a context from which the Logger's handler
+	// takes them again. Where it is nil, the request id is added to the lines
+	// of this package and to no other.
+	WithAttrs func(ctx context.Context, attrs ...slog.Attr) context.Context
+}
+
+// complete fills in what was left out and reports what may not be.
+func (o *Options) complete() error {
+	var faults []error
+	if o.Answers == nil {
+		faults = append(faults, errors.New("no Answers"))
+	}
+	if o.Logger == nil {
+		faults = append(faults, errors.New("no Logger"))
+	}
+	if o.Gatherer == nil {
+		faults = append(faults, errors.New("no Gatherer"))
+	}
+	if o.Metrics == nil {
+		o.Metrics = noMetrics{}
+	}
+	if o.Ready == nil {
+		o.Ready = func(context.Context) error { return nil }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return errors.Join(faults...)
+}
+
+type noMetrics struct{}
+
+func (noMetrics) ObserveRequest(string, string, int, string, time.Duration) {}

@@ -1,0 +1,54 @@
+package handlers
+
+import (
+	"context"
+
+	"github.com/gin-gonic/gin"
+)
+
+// statusClientGone is the outcome of a request whose client went away. It is
+// recorded and never seen.
+const statusClientGone = 499
+
+// unmatched is the route of everything that the router does not know.
+const unmatched = "unmatched"
+
+// record is what the layers around a request learn of its outcome beyond the
+// response itself.
+type record struct {
+	id string
+	// connection ends when the client goes, and not at the request's deadline.
+	connection context.Context //nolint:containedctx // outlives the deadline that middleware adds
+	// status is the outcome where it is another than the status line says.
+	status int
+	// err is why the request failed; for the log only.
+	err error
+}
+
+type recordKey struct{}
+
+// recordOf returns the record of a request; outside of one, an empty record.
+func recordOf(ctx context.Context) *record {
+	if r, ok := ctx.Value(recordKey{}).(*record); ok {
+		return r
+	}
+	return &record{connection: ctx}
+}
+
+func (r *record) clientGone(err error) { r.status, r.err = statusClientGone, err }
+
+// statusOf is the status of the outcome.
+func statusOf(c *gin.Context, r *record) int {
+	if r.status != 0 {
+		return r.status
+	}
+	return c.Writer.Status()
+}
+
+// routeOf is the template of the route.
+func routeOf(c *gin.Context) string {
+	if path := c.FullPath(); path != "" {
+		return path
+	}
+	return unmatched
+}

@@ -1,0 +1,227 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nof0/config"
+	"nof0/internal/arena"
+)
+
+var testTime = time.Date(2025, 10, 26, 4, 18, 55, 744e6, time.UTC)
+
+// bundle is the surface under test with everything around it observable.
+type bundle struct {
+	handler http.Handler
+	answers *fakeAnswerer
+	metrics *fakeMetrics
+	logs    *logBuffer
+}
+
+// setup builds the surface over an arena that answers every view with a small
+// document; change edits the options first.
+func setup(t testing.TB, change ...func(*Options)) *bundle {
+	t.Helper()
+	b := &bundle{answers: &fakeAnswerer{}, metrics: &fakeMetrics{}, logs: &logBuffer{}}
+	b.answers.answer = func(context.Context, arena.Request) (*arena.Answer, error) { return smallAnswer(), nil }
+	opts := Options{
+		Answers: b.answers,
+		Config: config.HTTP{
+			RequestTimeout: time.Minute, WriteTimeout: time.Minute, AllowedOrigins: []string{"*"},
+		},
+		Logger:   slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics:  b.metrics,
+		Gatherer: prometheus.NewRegistry(),
+		Now:      func() time.Time { return testTime },
+		Rand:     zeros{},
+	}
+	for _, f := range change {
+		f(&opts)
+	}
+	var err error
+	if b.handler, err = New(opts); err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	return b
+}
+
+// do sends a request with headers given as name, value pairs.
+func (b *bundle) do(method, target string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Add(pair[0], pair[1])
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	return w
+}
+
+// doContext sends a GET whose client is there as long as ctx.
+func (b *bundle) doContext(ctx context.Context, target string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", target, nil))
+	return w
+}
+
+// failWith makes every view fail.
+func (b *bundle) failWith(err error) {
+	b.answers.answer = func(context.Context, arena.Request) (*arena.Answer, error) { return nil, err }
+}
+
+func (b *bundle) answerWith(a *arena.Answer) {
+	b.answers.answer = func(context.Context, arena.Request) (*arena.Answer, error) { return a, nil }
+}
+
+func smallAnswer() *arena.Answer {
+	return &arena.Answer{
+		Origin: "store", ETag: "abc", Modified: testTime, MaxAge: 5 * time.Second,
+		Body: []byte(`{"trades":[],"serverTime":1}`),
+	}
+}
+
+// largeAnswer is worth compressing.
+func largeAnswer() *arena.Answer {
+	a := smallAnswer()
+	a.ETag = "large"
+	a.Body = []byte(`{"trades":[` + strings.Repeat(`{"symbol":"BTC","price":111317.5},`, 2000) + `{}]}`)
+	return a
+}
+
+type fakeAnswerer struct {
+	answer func(context.Context, arena.Request) (*arena.Answer, error)
+
+	mu       sync.Mutex
+	requests []arena.Request
+}
+
+func (f *fakeAnswerer) Answer(ctx context.Context, req arena.Request) (*arena.Answer, error) {
+	f.mu.Lock()
+	f.requests = append(f.requests, req)
+	f.mu.Unlock()
+	return f.answer(ctx, req)
+}
+
+type observation struct {
+	route, method string
+	status        int
+	source        string
+}
+
+type fakeMetrics struct {
+	mu   sync.Mutex
+	seen []observation
+	done chan struct{} // where set, receives after each observation
+}
+
+func (f *fakeMetrics) ObserveRequest(route, method string, status int, source string, _ time.Duration) {
+	f.mu.Lock()
+	f.seen = append(f.seen, observation{route, method, status, source})
+	f.mu.Unlock()
+	if f.done != nil {
+		f.done <- struct{}{}
+	}
+}
+
+func (f *fakeMetrics) last(t *testing.T) observation {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.seen) == 0 {
+		t.Fatal("nothing was observed")
+	}
+	return f.seen[len(f.seen)-1]
+}
+
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// lines returns the log lines with a message.
+func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for line := range strings.Lines(l.String()) {
+		var one map[string]any
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
+			t.Fatalf("log line %q: %v", line, err)
+		}
+		if one["msg"] == message {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// problemIn reads a response that has to be a problem document.
+func problemIn(t *testing.T, w *httptest.ResponseRecorder) problem {
+	t.Helper()
+	if got := w.Header().Get("Content-Type"); got != contentProblem {
+		t.Fatalf("content type is %q, body %s", got, w.Body)
+	}
+	if got := w.Header().Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control is %q", got)
+	}
+	var p problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p, json.RejectUnknownMembers(true)); err != nil {
+		t.Fatalf("problem %s: %v", w.Body, err)
+	}
+	if p.Status != w.Code {
+		t.Errorf("problem says %d, response %d", p.Status, w.Code)
+	}
+	if p.RequestID != w.Header().Get(headerRequestID) || p.RequestID == "" {
+		t.Errorf("problem has request id %q, response %q", p.RequestID, w.Header().Get(headerRequestID))
+	}
+	if p.Title == "" || p.Detail == "" {
+		t.Errorf("problem without words: %+v", p)
+	}
+	return p
+}
+
+func wantHeader(t *testing.T, h http.Header, name, want string) {
+	t.Helper()
+	if got := strings.Join(h.Values(name), ", "); got != want {
+		t.Errorf("%s is %q, want %q", name, got, want)
+	}
+}
+
+// nowhere is a response that costs nothing.
+type nowhere struct{ header http.Header }
+
+func (n *nowhere) Header() http.Header         { return n.header }
+func (n *nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (n *nowhere) WriteHeader(int)             {}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

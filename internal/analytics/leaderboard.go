@@ -1,0 +1,88 @@
+package analytics
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"nof0/internal/wire"
+)
+
+// Competitor are the facts from which one row of the leaderboard follows.
+type Competitor struct {
+	ID     string
+	NAV    float64            // at inception, USD; 0 where it is not known
+	Newest *wire.AccountTotal // newest equity row, nil before the first
+	Trades TradeTally
+	// HourlyEquities is the series of Sharpe, NAV first. It is read only where
+	// Newest states no Sharpe ratio.
+	HourlyEquities []float64
+}
+
+// TradeTally are the exact outcomes of a model's trades.
+type TradeTally struct {
+	Count, Wins int64           // a win has net PnL above 0, the rest are losses
+	WinDollars  decimal.Decimal // sum of the positive net PnL
+	LoseDollars decimal.Decimal // sum of the negative net PnL
+}
+
+// Tally counts the outcomes of trades.
+func Tally(trades []wire.Trade) TradeTally {
+	t := TradeTally{Count: int64(len(trades))}
+	var win, lose ExactSum
+	for i := range trades {
+		net := trades[i].RealizedNetPnl
+		if net > 0 {
+			t.Wins++
+			win.Add(net)
+		} else {
+			lose.Add(net)
+		}
+	}
+	t.WinDollars, t.LoseDollars = win.Decimal(), lose.Decimal()
+	return t
+}
+
+// Leaderboard returns a row per competitor, by return descending, ties by id.
+// A competitor without equity has neither equity nor return_pct, a sharpe of
+// 0, and comes last.
+func Leaderboard(competitors []Competitor) []wire.LeaderboardRow {
+	rows := make([]wire.LeaderboardRow, 0, len(competitors))
+	for i := range competitors {
+		rows = append(rows, competitors[i].row())
+	}
+	slices.SortFunc(rows, func(a, b wire.LeaderboardRow) int {
+		x, hasA := a.ReturnPct.Get()
+		y, hasB := b.ReturnPct.Get()
+		if hasA != hasB {
+			return cmp.Compare(count(hasB), count(hasA))
+		}
+		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.ID, b.ID))
+	})
+	return rows
+}
+
+func (c *Competitor) row() wire.LeaderboardRow {
+	row := wire.LeaderboardRow{
+		ID:          c.ID,
+		NumTrades:   c.Trades.Count,
+		NumWins:     c.Trades.Wins,
+		NumLosses:   c.Trades.Count - c.Trades.Wins,
+		WinDollars:  c.Trades.WinDollars.InexactFloat64(),
+		LoseDollars: c.Trades.LoseDollars.InexactFloat64(),
+	}
+	if c.Newest == nil {
+		return row
+	}
+	row.Equity = wire.Some(c.Newest.DollarEquity)
+	if c.NAV > 0 {
+		row.ReturnPct = wire.Some((c.Newest.DollarEquity/c.NAV - 1) * 100)
+	}
+	if sharpe, ok := c.Newest.SharpeRatio.Get(); ok {
+		row.Sharpe = sharpe
+	} else {
+		row.Sharpe = Sharpe(c.HourlyEquities)
+	}
+	return row
+}

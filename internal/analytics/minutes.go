@@ -1,0 +1,26 @@
+package analytics
+
+import "nof0/internal/wire"
+
+const secondsPerMinute = 60
+
+// microsBetween returns the microseconds from one time to another, both in unix
+// seconds. Payload times have six decimals at most, so that nothing is lost,
+// while a third of them would not survive a subtraction of doubles.
+func microsBetween(from, to float64) int64 {
+	return wire.Time(to).UnixMicro() - wire.Time(from).UnixMicro()
+}
+
+// minutes converts microseconds.
+func minutes(us int64) float64 { return float64(us) / (secondsPerMinute * 1e6) }
+
+// pct returns 100 · part / whole, and 0 of nothing.
+func pct(part, whole float64) float64 { return 100 * ratio(part, whole) }
+
+// ratio returns part / whole, and 0 of nothing.
+func ratio(part, whole float64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return part / whole
+}

@@ -1,0 +1,107 @@
+package analytics
+
+import (
+	"math"
+
+	"nof0/internal/wire"
+)
+
+// TradeStats are the sums from which every field over trades follows, but for
+// medians, extremes and the newest trade. They advance by one trade in constant
+// time. The zero value is empty; a TradeStats must not be copied after use.
+type TradeStats struct {
+	Net      Stats // realized net PnL, USD
+	Gross    Stats // realized gross PnL, USD, of the trades that state it
+	Fee      Stats // total commission, USD, of the trades that state it
+	Notional Stats // |quantity| · entry price, USD
+	Holding  Stats // exit − entry, seconds: minutes would not be exact
+
+	Winners TradeGroup // net PnL > 0
+	Losers  TradeGroup // the rest
+	Longs   TradeGroup
+	Shorts  TradeGroup
+
+	net, notional, holding, other value // scratch: adding a trade then allocates nothing
+}
+
+// TradeGroup are the statistics of a part of the trades.
+type TradeGroup struct {
+	Net      Stats // USD
+	Notional Stats // USD
+	Holding  Stats // seconds
+}
+
+// Add adds a trade.
+func (s *TradeStats) Add(t *wire.Trade) {
+	net, notional, holding, other := &s.net, &s.notional, &s.holding, &s.other
+	if !net.set(t.RealizedNetPnl) || !notional.setProduct(math.Abs(t.Quantity), t.EntryPrice) {
+		return
+	}
+	holding.setMicros(microsBetween(t.EntryTime, t.ExitTime))
+	s.Net.add(net)
+	s.Notional.add(notional)
+	s.Holding.add(holding)
+	if g, ok := t.RealizedGrossPnl.Get(); ok && other.set(g) {
+		s.Gross.add(other)
+	}
+	if c, ok := t.TotalCommissionDollars.Get(); ok && other.set(c) {
+		s.Fee.add(other)
+	}
+
+	outcome, side := &s.Losers, &s.Longs
+	if t.RealizedNetPnl > 0 {
+		outcome = &s.Winners
+	}
+	if t.Side == "short" {
+		side = &s.Shorts
+	}
+	for _, g := range [2]*TradeGroup{outcome, side} {
+		g.Net.add(net)
+		g.Notional.add(notional)
+		g.Holding.add(holding)
+	}
+}
+
+func (s *TradeStats) fill(doc *Document) {
+	total := float64(s.Net.Count())
+
+	f := &doc.FeePnlMoves
+	f.TotalFeesPaid = s.Fee.Sum()
+	f.OverallPnlWithoutFees = s.Gross.Sum()
+	f.OverallPnlWithFees = s.Net.Sum()
+	if f.OverallPnlWithFees > 0 {
+		f.TotalFeesAsPctOfPnl = pct(f.TotalFeesPaid, f.OverallPnlWithFees)
+	}
+	f.AvgNetPnl, f.StdNetPnl = s.Net.Mean(), s.Net.Std()
+	f.AvgGrossPnl, f.StdGrossPnl = s.Gross.Mean(), s.Gross.Std()
+	f.AvgTakerFee, f.StdTakerFee = s.Fee.Mean(), s.Fee.Std()
+
+	w := &doc.WinnersLosers
+	w.WinRate = pct(float64(s.Winners.Net.Count()), total)
+	w.AvgWinnersNetPnl, w.StdWinnersNetPnl = s.Winners.Net.Mean(), s.Winners.Net.Std()
+	w.AvgWinnersNotional, w.StdWinnersNotional = s.Winners.Notional.Mean(), s.Winners.Notional.Std()
+	w.AvgWinnersHoldingPeriod, w.StdWinnersHoldingPeriod = inMinutes(&s.Winners.Holding)
+	w.AvgLosersNetPnl, w.StdLosersNetPnl = s.Losers.Net.Mean(), s.Losers.Net.Std()
+	w.AvgLosersNotional, w.StdLosersNotional = s.Losers.Notional.Mean(), s.Losers.Notional.Std()
+	w.AvgLosersHoldingPeriod, w.StdLosersHoldingPeriod = inMinutes(&s.Losers.Holding)
+
+	l := &doc.LongsShorts
+	l.NumLongTrades, l.NumShortTrades = s.Longs.Net.Count(), s.Shorts.Net.Count()
+	l.LongShortTradesRatio = ratio(float64(l.NumLongTrades), total)
+	l.AvgLongsNetPnl, l.StdLongsNetPnl = s.Longs.Net.Mean(), s.Longs.Net.Std()
+	l.AvgLongsNotional, l.StdLongsNotional = s.Longs.Notional.Mean(), s.Longs.Notional.Std()
+	l.AvgLongsHoldingPeriod, l.StdLongsHoldingPeriod = inMinutes(&s.Longs.Holding)
+	l.AvgShortsNetPnl, l.StdShortsNetPnl = s.Shorts.Net.Mean(), s.Shorts.Net.Std()
+	l.AvgShortsNotional, l.StdShortsNotional = s.Shorts.Notional.Mean(), s.Shorts.Notional.Std()
+	l.AvgShortsHoldingPeriod, l.StdShortsHoldingPeriod = inMinutes(&s.Shorts.Holding)
+
+	o := &doc.OverallTradesOverview
+	o.TotalTrades = s.Net.Count()
+	o.AvgHoldingPeriodMins, o.StdHoldingPeriodMins = inMinutes(&s.Holding)
+	o.AvgSizeOfTradeNotional, o.StdSizeOfTradeNotional = s.Notional.Mean(), s.Notional.Std()
+}
+
+// inMinutes returns mean and deviation of a quantity that is kept in seconds.
+func inMinutes(s *Stats) (mean, std float64) {
+	return s.Mean() / secondsPerMinute, s.Std() / secondsPerMinute
+}

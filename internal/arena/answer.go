@@ -1,0 +1,63 @@
+package arena
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// View names one view of the public API.
+type View string
+
+// The views, in the order of the API document.
+const (
+	ViewCryptoPrices   View = "crypto_prices"
+	ViewAccountTotals  View = "account_totals"
+	ViewTrades         View = "trades"
+	ViewSinceInception View = "since_inception"
+	ViewLeaderboard    View = "leaderboard"
+	ViewAnalytics      View = "analytics"
+	ViewAnalyticsOf    View = "analytics_of"
+	ViewPositions      View = "positions"
+	ViewConversations  View = "conversations"
+)
+
+// Request asks for one view. Parameters that a view does not have are ignored.
+type Request struct {
+	View       View
+	Model      string // ViewAnalyticsOf
+	FromMarker int64  // ViewAccountTotals
+	Limit      int    // ViewPositions; 0 is no limit
+}
+
+// Answer is a rendered view. It is shared between requests and must not be
+// changed.
+type Answer struct {
+	// Origin tells which source answered: json, store or stale.
+	Origin string
+	// ETag is the digest of the content without serverTime, without quotes or
+	// W/. Two answers of the same ETag differ at most in serverTime.
+	ETag string
+	// Modified is when this content was first rendered.
+	Modified time.Time
+	// MaxAge is how long a client may keep the answer.
+	MaxAge time.Duration
+	// Body is the whole JSON document; nil for one that is streamed.
+	Body []byte
+	// Stream, where Body is nil, writes the document in parts that are
+	// rendered and compressed once each.
+	Stream Stream
+}
+
+// Stream is a document too large to be held whole.
+type Stream interface {
+	// Identity writes the document as it is.
+	Identity(ctx context.Context, w io.Writer) error
+	// Gzip writes the document as one gzip member.
+	Gzip(ctx context.Context, w io.Writer) error
+}
+
+// Answerer is what the handlers ask.
+type Answerer interface {
+	Answer(ctx context.Context, req Request) (*Answer, error)
+}

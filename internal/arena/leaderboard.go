@@ -1,0 +1,102 @@
+package arena
+
+import (
+	"context"
+
+	"nof0/entities"
+	"nof0/internal/analytics"
+	"nof0/internal/mapping"
+	"nof0/internal/wire"
+)
+
+// Leaderboard implements Source. It costs the same however long the season is:
+// newest snapshots and running statistics, not history.
+func (s *Store) Leaderboard(ctx context.Context) (wire.Leaderboard, error) {
+	competitors, err := s.competitors(ctx)
+	if err != nil {
+		return wire.Leaderboard{}, err
+	}
+	facts := make(map[string]*analytics.Competitor, len(competitors))
+	for _, model := range competitors {
+		facts[model] = &analytics.Competitor{ID: model}
+	}
+	for _, gather := range []func(context.Context, map[string]*analytics.Competitor) error{
+		s.gatherNAV, s.gatherTallies, s.gatherEquity,
+	} {
+		if err := gather(ctx, facts); err != nil {
+			return wire.Leaderboard{}, err
+		}
+	}
+	rows := make([]analytics.Competitor, len(competitors))
+	for i, model := range competitors {
+		rows[i] = *facts[model]
+	}
+	return wire.Leaderboard{Leaderboard: analytics.Leaderboard(rows), ServerTime: s.serverTime()}, nil
+}
+
+func (s *Store) gatherNAV(ctx context.Context, facts map[string]*analytics.Competitor) error {
+	accounts, err := s.repos.Accounts.All(ctx)
+	for _, a := range accounts {
+		if c := facts[a.ModelID]; c != nil && a.InceptionNAV != nil {
+			c.NAV = *a.InceptionNAV
+		}
+	}
+	return unavailable(err)
+}
+
+func (s *Store) gatherTallies(ctx context.Context, facts map[string]*analytics.Competitor) error {
+	stats, err := s.repos.Stats.All(ctx)
+	for _, m := range stats {
+		if c := facts[m.ModelID]; c != nil {
+			c.Trades = analytics.TradeTally{
+				Count:       m.NumTrades,
+				Wins:        m.Winners.Count,
+				WinDollars:  m.Winners.Net.Sum,
+				LoseDollars: m.Losers.Net.Sum,
+			}
+		}
+	}
+	return unavailable(err)
+}
+
+func (s *Store) gatherEquity(ctx context.Context, facts map[string]*analytics.Competitor) error {
+	newest, err := s.repos.Equity.Newest(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	for _, snapshot := range newest {
+		c := facts[snapshot.ModelID]
+		if c == nil {
+			continue
+		}
+		row, err := mapping.EquityPayload(snapshot)
+		if err != nil {
+			return err
+		}
+		c.Newest = &row
+		if snapshot.SharpeRatio == nil {
+			if c.HourlyEquities, err = s.hourlyEquities(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hourlyEquities is the series that a Sharpe ratio is computed from where the
+// newest snapshot states none.
+func (s *Store) hourlyEquities(ctx context.Context, c *analytics.Competitor) ([]float64, error) {
+	hours, err := s.repos.Equity.HoursOf(ctx, c.ID)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return equitySeries(c.NAV, hours), nil
+}
+
+func equitySeries(nav float64, hours []entities.AccountEquitySnapshot) []float64 {
+	series := []float64{nav}
+	for _, h := range hours {
+		series = append(series, h.DollarEquity)
+	}
+	return series
+}

@@ -1,0 +1,55 @@
+package arena
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/wire"
+)
+
+// rendering is a view as it is kept in the cache.
+type rendering struct {
+	ETag     string         `json:"etag"`
+	Modified int64          `json:"modified"` // unix ms of the first rendering of this content
+	Body     jsontext.Value `json:"body"`
+}
+
+// render writes a payload out. Its ETag does not depend on serverTime, which
+// every payload has as its last member.
+func render(payload any, serverTime int64) (*rendering, error) {
+	body, err := wire.Marshal(payload)
+	if err != nil {
+		return nil, fmt.Errorf("error rendering %T: %w", payload, err)
+	}
+	content := body[:len(body)-len(serverTimeTail(body))]
+	return &rendering{
+		ETag:     digestOf(content),
+		Modified: serverTime,
+		Body:     body,
+	}, nil
+}
+
+// serverTimeTail is what follows the last colon: the value of serverTime and
+// the end of the object.
+func serverTimeTail(body []byte) []byte {
+	i := len(body) - 1
+	for body[i] != ':' {
+		i--
+	}
+	return body[i+1:]
+}
+
+func digestOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+func appendServerTime(b []byte, ms int64) []byte {
+	b = append(b, `,"serverTime":`...)
+	b = strconv.AppendInt(b, ms, 10)
+	return append(b, '}')
+}

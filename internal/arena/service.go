@@ -1,0 +1,187 @@
+package arena
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"nof0/cachelayer"
+	"nof0/config"
+)
+
+// Service answers the API: it asks the source that serves a domain, through
+// the cache, and renders each content once.
+type Service struct {
+	o     ServiceOptions
+	keys  cachelayer.Keys
+	known *otter.Cache[string, known]
+}
+
+// ServiceOptions are what a Service is made of.
+type ServiceOptions struct {
+	// JSON and Store are the two sources; one that is not there is nil.
+	JSON  Source
+	Store *Store
+	// Reads tells which of them serves a domain now.
+	Reads func(Domain) config.Source
+	// Cache is the one in front of the store. Local has no Redis: it keeps
+	// what is cheap to make again or peculiar to this process.
+	Cache, Local *cachelayer.Cache
+	TTLs         config.Cache
+	Logger       *slog.Logger
+	Now          func() time.Time
+}
+
+var _ Answerer = (*Service)(nil)
+
+// known is the last answer of a key, for when the store does not answer.
+type known struct {
+	rendering *rendering
+	at        time.Time
+}
+
+// NewService returns the service of the given sources.
+func NewService(o ServiceOptions) (*Service, error) {
+	last, err := otter.New(&otter.Options[string, known]{
+		MaximumWeight: uint64(max(o.TTLs.LocalBytes, 1)),                                                    //nolint:gosec // positive
+		Weigher:       func(key string, k known) uint32 { return uint32(len(key) + len(k.rendering.Body)) }, //nolint:gosec // below 4 GiB
+	})
+	if err != nil {
+		return nil, fmt.Errorf("error making the table of last answers: %w", err)
+	}
+	return &Service{o: o, keys: cachelayer.NewKeys(o.TTLs), known: last}, nil
+}
+
+// Answer implements Answerer. Errors wrap ErrUnknownModel or ErrUnavailable
+// where they apply.
+func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
+	v, ok := views[req.View]
+	if !ok {
+		return nil, fmt.Errorf("no view %q", req.View)
+	}
+	key, err := v.key(s.keys, req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnknownModel, err)
+	}
+	answer := &Answer{MaxAge: v.maxAge(s.o.TTLs)}
+	if s.o.Reads(v.domain) == config.SourceJSON {
+		answer.Origin = string(config.SourceJSON)
+		return s.fromJSON(ctx, v, req, key, answer)
+	}
+	answer.Origin = string(config.SourceStore)
+	return s.fromStore(ctx, v, req, key, answer)
+}
+
+func (s *Service) fromJSON(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
+	if s.o.JSON == nil {
+		return nil, fmt.Errorf("%w: no JSON store is configured", ErrUnavailable)
+	}
+	r, err := fetch(ctx, s.o.Local, key, func(ctx context.Context) (*rendering, error) {
+		return s.load(ctx, s.o.JSON, v, req)
+	})
+	return answer.of(r), err
+}
+
+func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
+	if s.o.Store == nil {
+		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
+	}
+	var r *rendering
+	var err error
+	if req.View == ViewAccountTotals {
+		var large *totals
+		r, large, err = s.accountTotals(ctx, req.FromMarker)
+		if large != nil {
+			return large.answer(answer), nil
+		}
+	} else {
+		r, err = fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
+			return s.load(ctx, s.o.Store, v, req)
+		})
+	}
+	if err == nil {
+		s.remember(key.Name, r)
+		return answer.of(r), nil
+	}
+	if last, ok := s.known.GetIfPresent(key.Name); ok && errors.Is(err, ErrUnavailable) && s.o.Now().Sub(last.at) < s.o.TTLs.Long {
+		s.o.Logger.WarnContext(ctx, "serving a stale answer", slog.String("view", string(req.View)), slog.Any("error", err))
+		answer.Origin = "stale"
+		return answer.of(last.rendering), nil
+	}
+	return nil, err
+}
+
+func (s *Service) load(ctx context.Context, source Source, v view, req Request) (*rendering, error) {
+	payload, err := v.load(ctx, source, req)
+	if err != nil {
+		return nil, err
+	}
+	return render(payload, s.o.Now().UnixMilli())
+}
+
+// remember keeps an answer for the time in which it may be served stale.
+func (s *Service) remember(key string, r *rendering) {
+	if last, ok := s.known.GetIfPresent(key); ok && last.rendering == r && s.o.Now().Sub(last.at) < time.Second {
+		return
+	}
+	s.known.Set(key, known{rendering: r, at: s.o.Now()})
+}
+
+// fetch reads through the cache. That a model is unknown is remembered as an
+// absence.
+func fetch[T any](ctx context.Context, c *cachelayer.Cache, key cachelayer.Key, load func(context.Context) (T, error)) (T, error) {
+	v, err := cachelayer.Fetch(ctx, c, key, func(ctx context.Context) (T, error) {
+		v, err := load(ctx)
+		if errors.Is(err, ErrUnknownModel) {
+			err = fmt.Errorf("%w: %w", cachelayer.ErrAbsent, err)
+		}
+		return v, err
+	})
+	if errors.Is(err, cachelayer.ErrAbsent) {
+		err = fmt.Errorf("%w: %w", ErrUnknownModel, err)
+	}
+	return v, err
+}
+
+func (a *Answer) of(r *rendering) *Answer {
+	if r == nil {
+		return nil
+	}
+	a.ETag, a.Modified, a.Body = r.ETag, time.UnixMilli(r.Modified).UTC(), r.Body
+	return a
+}
+
+// Warm renders every view that the store serves, so that the first clients
+// find them in the cache. It returns how many it rendered.
+func (s *Service) Warm(ctx context.Context) (int, error) {
+	requests := make([]Request, 0, len(views))
+	for name := range views {
+		if name != ViewAnalyticsOf {
+			requests = append(requests, Request{View: name})
+		}
+	}
+	if s.o.Store != nil {
+		competitors, err := s.o.Store.competitors(ctx)
+		if err != nil {
+			return 0, err
+		}
+		for _, model := range competitors {
+			requests = append(requests, Request{View: ViewAnalyticsOf, Model: model})
+		}
+	}
+	warmed := 0
+	for _, req := range requests {
+		switch _, err := s.Answer(ctx, req); {
+		case errors.Is(err, ErrUnknownModel): // a competitor without analytics yet
+		case err != nil:
+			return warmed, fmt.Errorf("error rendering %s: %w", req.View, err)
+		default:
+			warmed++
+		}
+	}
+	return warmed, nil
+}

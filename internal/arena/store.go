@@ -1,0 +1,250 @@
+package arena
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/entities"
+	"nof0/internal/mapping"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// Store answers the API from Postgres. It keeps nothing in memory: caching is
+// laid over it.
+type Store struct {
+	repos    repository.Repositories
+	provider string
+	now      func() time.Time
+}
+
+var _ Source = (*Store)(nil)
+
+// NewStore returns the source of a database. Views that are keyed by symbol
+// alone serve the primary provider.
+func NewStore(repos repository.Repositories, primaryProvider string, now func() time.Time) *Store {
+	return &Store{repos: repos, provider: primaryProvider, now: now}
+}
+
+// CryptoPrices implements Source.
+func (s *Store) CryptoPrices(ctx context.Context) (wire.CryptoPrices, error) {
+	rows, err := s.repos.Prices.Latest(ctx, s.provider)
+	if err != nil {
+		return wire.CryptoPrices{}, unavailable(err)
+	}
+	prices, err := each(rows, mapping.PricePayload)
+	if err != nil {
+		return wire.CryptoPrices{}, err
+	}
+	out := wire.CryptoPrices{Prices: make(map[string]wire.Price, len(prices)), ServerTime: s.serverTime()}
+	for _, p := range prices {
+		out.Prices[p.Symbol] = p
+	}
+	return out, nil
+}
+
+// AccountTotals implements Source.
+func (s *Store) AccountTotals(ctx context.Context, fromMarker int64) (wire.AccountTotals, error) {
+	last, err := s.LastMarker(ctx)
+	if err != nil {
+		return wire.AccountTotals{}, err
+	}
+	rows, err := s.Hours(ctx, fromMarker, last)
+	if err != nil {
+		return wire.AccountTotals{}, err
+	}
+	return wire.AccountTotals{AccountTotals: rows, LastHourlyMarkerRead: last, ServerTime: s.serverTime()}, nil
+}
+
+// LastMarker returns the newest hourly marker of the season, -1 before the
+// first equity snapshot.
+func (s *Store) LastMarker(ctx context.Context) (int64, error) {
+	last, err := s.repos.Equity.LastMarker(ctx)
+	return last, unavailable(err)
+}
+
+// Hours returns the account-totals rows of the hourly markers from one to
+// another, both inclusive.
+func (s *Store) Hours(ctx context.Context, from, to int64) ([]wire.AccountTotal, error) {
+	rows, err := s.repos.Equity.Hours(ctx, from, to)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return each(rows, mapping.EquityPayload)
+}
+
+// Trades implements Source.
+func (s *Store) Trades(ctx context.Context) (wire.Trades, error) {
+	rows, err := s.repos.Trades.Newest(ctx, RecentTrades)
+	if err != nil {
+		return wire.Trades{}, unavailable(err)
+	}
+	trades, err := each(rows, mapping.TradePayload)
+	return wire.Trades{Trades: trades, ServerTime: s.serverTime()}, err
+}
+
+// SinceInception implements Source.
+func (s *Store) SinceInception(ctx context.Context) (wire.SinceInceptionValues, error) {
+	accounts, err := s.repos.Accounts.All(ctx)
+	if err != nil {
+		return wire.SinceInceptionValues{}, unavailable(err)
+	}
+	out := wire.SinceInceptionValues{SinceInceptionValues: []wire.SinceInception{}, ServerTime: s.serverTime()}
+	for _, account := range accounts {
+		row, known, err := mapping.InceptionPayload(account)
+		if err != nil {
+			return wire.SinceInceptionValues{}, err
+		}
+		if known {
+			out.SinceInceptionValues = append(out.SinceInceptionValues, row)
+		}
+	}
+	return out, nil
+}
+
+// Analytics implements Source.
+func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
+	competitors, err := s.competitors(ctx)
+	if err != nil {
+		return wire.Analytics{}, err
+	}
+	docs, err := s.repos.Analytics.All(ctx, entities.AnalyticsImported)
+	if err != nil {
+		return wire.Analytics{}, unavailable(err)
+	}
+	out := wire.Analytics{Analytics: []jsontext.Value{}, ServerTime: s.serverTime()}
+	for _, doc := range docs {
+		if slices.Contains(competitors, doc.ModelID) {
+			out.Analytics = append(out.Analytics, jsontext.Value(doc.Payload))
+		}
+	}
+	return out, nil
+}
+
+// AnalyticsOf implements Source.
+func (s *Store) AnalyticsOf(ctx context.Context, model string) (wire.Analytics, error) {
+	doc, err := s.repos.Analytics.Of(ctx, model, entities.AnalyticsImported)
+	if err != nil {
+		return wire.Analytics{}, unavailable(err)
+	}
+	if doc == nil {
+		return wire.Analytics{}, fmt.Errorf("no analytics of %q: %w", model, ErrUnknownModel)
+	}
+	return wire.Analytics{Analytics: []jsontext.Value{jsontext.Value(doc.Payload)}, ServerTime: s.serverTime()}, nil
+}
+
+// Positions implements Source.
+func (s *Store) Positions(ctx context.Context, limit int) (wire.Positions, error) {
+	competitors, err := s.competitors(ctx)
+	if err != nil {
+		return wire.Positions{}, err
+	}
+	if limit > 0 && limit < len(competitors) {
+		competitors = competitors[:limit]
+	}
+	rows, err := s.repos.Positions.Open(ctx, s.provider)
+	if err != nil {
+		return wire.Positions{}, unavailable(err)
+	}
+	accounts, err := s.repos.Accounts.All(ctx)
+	if err != nil {
+		return wire.Positions{}, unavailable(err)
+	}
+	out := wire.Positions{AccountTotals: make([]wire.ModelPositions, len(competitors)), ServerTime: s.serverTime()}
+	at := make(map[string]int, len(competitors))
+	for i, model := range competitors {
+		out.AccountTotals[i] = wire.ModelPositions{ModelID: model, Positions: map[string]wire.Position{}}
+		at[model] = i
+	}
+	for _, account := range accounts {
+		if i, listed := at[account.ModelID]; listed {
+			out.AccountTotals[i].Extra = jsontext.Value(account.PositionsExtra)
+		}
+	}
+	for _, row := range rows {
+		i, listed := at[row.ModelID]
+		if !listed {
+			continue
+		}
+		p, err := mapping.PositionPayload(row)
+		if err != nil {
+			return wire.Positions{}, err
+		}
+		out.AccountTotals[i].Positions[row.Symbol] = p
+	}
+	return out, nil
+}
+
+// Conversations implements Source.
+func (s *Store) Conversations(ctx context.Context) (wire.Conversations, error) {
+	decisions, err := s.repos.Decisions.Newest(ctx, RecentConversations)
+	if err != nil {
+		return wire.Conversations{}, unavailable(err)
+	}
+	threads, err := s.repos.Conversations.NewestThreads(ctx, RecentConversations)
+	if err != nil {
+		return wire.Conversations{}, unavailable(err)
+	}
+	docs := make([]wire.Document, 0, len(decisions)+len(threads))
+	for _, row := range decisions {
+		d, err := mapping.DecisionPayload(row)
+		if err != nil {
+			return wire.Conversations{}, err
+		}
+		docs = append(docs, wire.Document{Decision: &d})
+	}
+	for _, row := range threads {
+		t, err := mapping.ThreadPayload(row.Conversation, row.Messages)
+		if err != nil {
+			return wire.Conversations{}, err
+		}
+		docs = append(docs, wire.Document{Thread: &t})
+	}
+	return wire.Conversations{Conversations: NewestDocuments(docs), ServerTime: s.serverTime()}, nil
+}
+
+// competitors lists the models that compete, by id.
+func (s *Store) competitors(ctx context.Context) ([]string, error) {
+	models, err := s.repos.Models.All(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var ids []string
+	for _, m := range models {
+		if m.Kind == entities.ModelCompetitor {
+			ids = append(ids, m.ID)
+		}
+	}
+	// The database may sort text by another rule than the JSON source does.
+	slices.SortFunc(ids, strings.Compare)
+	return ids, nil
+}
+
+func (s *Store) serverTime() int64 { return wire.Millis(s.now()) }
+
+// each translates rows into payloads; no rows give an empty list, not null.
+func each[R, P any](rows []R, payload func(R) (P, error)) ([]P, error) {
+	out := make([]P, len(rows))
+	for i, row := range rows {
+		p, err := payload(row)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = p
+	}
+	return out, nil
+}
+
+// unavailable lets callers tell an outage without knowing the store.
+func unavailable(err error) error {
+	if errors.Is(err, repository.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}

@@ -1,0 +1,236 @@
+package arena
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/cachelayer"
+	"nof0/internal/stitch"
+	"nof0/internal/wire"
+)
+
+// Account totals are put together from segments of segmentHours hourly
+// markers. A segment whose hours are over is rendered once and kept; only the
+// hours that still run are asked for again.
+const segmentHours = 24
+
+// runningHours is how many of the newest markers may still change: models
+// began at different minutes, so that one's hour ends while another's runs.
+const runningHours = 2
+
+// largeBody is the size from which a document is streamed from its segments
+// and never held whole.
+const largeBody = 32 << 20
+
+// segment is the rendered rows of a range of hours.
+type segment struct {
+	ETag string `json:"etag"`
+	// Rows is an array; its brackets are left out when segments are joined.
+	Rows jsontext.Value `json:"rows"`
+}
+
+func (g *segment) empty() bool   { return len(g.Rows) == len("[]") }
+func (g *segment) inner() []byte { return g.Rows[1 : len(g.Rows)-1] }
+
+// accountTotals returns the document from a marker on, or what streams it
+// where it is large.
+func (s *Service) accountTotals(ctx context.Context, from int64) (*rendering, *totals, error) {
+	last, err := s.lastMarker(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	from = min(from, last+1) // nothing is past the end, however far
+	cache, key, err := s.totalsKey(from, last)
+	if err != nil {
+		return nil, nil, err
+	}
+	var large *totals
+	r, err := fetch(ctx, cache, key, func(ctx context.Context) (*rendering, error) {
+		t, err := s.gather(ctx, from, last)
+		if err != nil {
+			return nil, err
+		}
+		if t.size > largeBody {
+			return nil, &tooLarge{t}
+		}
+		return t.whole(ctx)
+	})
+	var big *tooLarge
+	if errors.As(err, &big) {
+		large, err = big.totals, nil
+	}
+	return r, large, err
+}
+
+// totalsKey keeps in Redis what clients poll, the whole season and its newest
+// day, and the rest, of which there are as many as hours, in this process.
+func (s *Service) totalsKey(from, last int64) (*cachelayer.Cache, cachelayer.Key, error) {
+	key, err := s.keys.AccountTotalsSince(int(from))
+	if from == 0 || from > last-segmentHours {
+		return s.o.Cache, key, err
+	}
+	return s.o.Local, key, err
+}
+
+// lastMarker is asked at most once a second however many ask.
+func (s *Service) lastMarker(ctx context.Context) (int64, error) {
+	return fetch(ctx, s.o.Local, cachelayer.Key{Name: "last_marker", Family: "account_totals", TTL: time.Second}, s.o.Store.LastMarker)
+}
+
+// tooLarge carries a document out of the cache's load that is not to be kept.
+type tooLarge struct{ totals *totals }
+
+func (*tooLarge) Error() string { return "the document is streamed" }
+
+// totals is an account-totals document in parts.
+type totals struct {
+	service    *Service
+	head, tail []byte
+	hours      []hours
+	etag       string
+	size       int
+	renderedAt time.Time
+}
+
+// hours is a range of markers, both inclusive, with the digest of its rows.
+type hours struct {
+	from, to int64
+	closed   bool
+	etag     string
+	empty    bool
+}
+
+// gather finds the segments of the document and their digests.
+func (s *Service) gather(ctx context.Context, from, last int64) (*totals, error) {
+	t := &totals{service: s, renderedAt: s.o.Now(), head: []byte(`{"accountTotals":[`)}
+	t.tail = strconv.AppendInt([]byte(`],"lastHourlyMarkerRead":`), last, 10)
+	t.tail = appendServerTime(t.tail, t.renderedAt.UnixMilli())
+	var etags strings.Builder
+	fmt.Fprintf(&etags, "%d", last)
+	for begin := from; begin <= last; {
+		end := min(begin-begin%segmentHours+segmentHours-1, last)
+		h := hours{from: begin, to: end, closed: begin%segmentHours == 0 && end-begin == segmentHours-1 && end <= last-runningHours}
+		g, err := s.segment(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		h.etag, h.empty = g.ETag, g.empty()
+		t.hours = append(t.hours, h)
+		t.size += len(g.Rows)
+		etags.WriteString(" " + g.ETag)
+		begin = end + 1
+	}
+	t.etag = digestOf([]byte(etags.String()))
+	return t, nil
+}
+
+// segment returns the rendered rows of a range of hours: from the cache where
+// it is closed.
+func (s *Service) segment(ctx context.Context, h hours) (*segment, error) {
+	load := func(ctx context.Context) (*segment, error) {
+		rows, err := s.o.Store.Hours(ctx, h.from, h.to)
+		if err != nil {
+			return nil, err
+		}
+		raw, err := wire.Marshal(rows)
+		return &segment{ETag: digestOf(raw), Rows: raw}, err
+	}
+	if !h.closed {
+		return load(ctx)
+	}
+	key, err := s.keys.AccountTotalsHours(int(h.from), int(h.to))
+	if err != nil {
+		return nil, err
+	}
+	return fetch(ctx, s.o.Cache, key, load)
+}
+
+// whole puts the document together in memory.
+func (t *totals) whole(ctx context.Context) (*rendering, error) {
+	var body bytes.Buffer
+	body.Grow(t.size + len(t.head) + len(t.tail))
+	if err := t.each(ctx, func(part []byte) error {
+		_, err := body.Write(part)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return &rendering{ETag: t.etag, Modified: t.renderedAt.UnixMilli(), Body: jsontext.Value(body.Bytes())}, nil
+}
+
+// each hands out the parts of the document in order, one in memory at a time.
+// It fails where a segment is no longer what it was when the document began.
+func (t *totals) each(ctx context.Context, write func(part []byte) error) error {
+	if err := write(t.head); err != nil {
+		return err
+	}
+	separate := false
+	for _, h := range t.hours {
+		if h.empty {
+			continue
+		}
+		g, err := t.service.segment(ctx, h)
+		if err != nil {
+			return err
+		}
+		if g.ETag != h.etag {
+			return fmt.Errorf("hours %d to %d changed while the season was being sent", h.from, h.to)
+		}
+		if separate {
+			if err := write([]byte{','}); err != nil {
+				return err
+			}
+		}
+		separate = true
+		if err := write(g.inner()); err != nil {
+			return err
+		}
+	}
+	return write(t.tail)
+}
+
+func (t *totals) answer(a *Answer) *Answer {
+	a.ETag, a.Modified, a.Stream = t.etag, t.renderedAt, t
+	return a
+}
+
+var _ Stream = (*totals)(nil)
+
+// Identity implements Stream.
+func (t *totals) Identity(ctx context.Context, w io.Writer) error {
+	return t.each(ctx, func(part []byte) error {
+		_, err := w.Write(part)
+		return err
+	})
+}
+
+// Gzip implements Stream: the parts are compressed once each and stitched to
+// one gzip member.
+func (t *totals) Gzip(ctx context.Context, w io.Writer) error {
+	gz := stitch.NewWriter(w)
+	if err := t.each(ctx, func(part []byte) error {
+		p, err := t.service.compressed(ctx, part)
+		if err != nil {
+			return err
+		}
+		return gz.Append(p)
+	}); err != nil {
+		return err
+	}
+	return gz.Close()
+}
+
+// compressed returns a part of a document deflated, from this process's memory
+// where it has been before.
+func (s *Service) compressed(ctx context.Context, part []byte) (*stitch.Part, error) {
+	key := cachelayer.Key{Name: "deflated:" + digestOf(part), Family: "account_totals", TTL: time.Hour}
+	return cachelayer.Fetch(ctx, s.o.Local, key, func(context.Context) (*stitch.Part, error) { return stitch.Deflate(part) })
+}

@@ -1,0 +1,101 @@
+package devstack
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// initialise makes the data directory unless there is one, and returns the
+// password of its owner.
+func (c postgresConfig) initialise(ctx context.Context) (string, error) {
+	major, err := dataMajor(c.dataDir())
+	if err != nil {
+		return "", err
+	}
+	if major != 0 {
+		return c.readPassword()
+	}
+	password, err := c.makePassword()
+	if err != nil {
+		return "", err
+	}
+	// A directory becomes the data directory when it is whole: an initdb cut
+	// short would otherwise look like data.
+	unfinished := c.dataDir() + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return "", fmt.Errorf("error removing what an earlier start left: %w", err)
+	}
+	if err := c.initdb(ctx, unfinished); err != nil {
+		return "", err
+	}
+	if err := os.Rename(unfinished, c.dataDir()); err != nil {
+		return "", fmt.Errorf("error moving the new database to its place: %w", err)
+	}
+	return password, nil
+}
+
+func (c postgresConfig) initdb(ctx context.Context, dataDir string) error {
+	var output bytes.Buffer
+	cmd := exec.Command(c.binaries.program("initdb"), //nolint:gosec,noctx // found or named; ended below
+		"--pgdata="+dataDir,
+		"--username="+databaseUser,
+		"--pwfile="+c.passwordFile(),
+		"--auth=scram-sha-256",
+		"--encoding=UTF8",
+		"--locale=C",
+	)
+	cmd.Dir = c.dir
+	cmd.Env = serverEnv()
+	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.WaitDelay = 2 * time.Second // where a child of its own holds the pipe
+	if c.ephemeral {
+		cmd.Args = append(cmd.Args, "--no-sync")
+	}
+	c.account.apply(cmd)
+	proc, err := startProcess("initdb", cmd, syscall.SIGKILL)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-proc.done:
+		err = proc.err
+	case <-ctx.Done():
+		if err := proc.stop(ctx, stopStep{syscall.SIGKILL, 5 * time.Second}); err != nil {
+			return err
+		}
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("error initialising a database in %s: %w\n%s", c.dir, err, strings.TrimSpace(output.String()))
+	}
+	return nil
+}
+
+func (c postgresConfig) makePassword() (string, error) {
+	password := rand.Text()
+	if err := os.WriteFile(c.passwordFile(), []byte(password+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("error keeping the password of the database: %w", err)
+	}
+	// initdb reads it as the account.
+	return password, c.account.own(c.passwordFile())
+}
+
+func (c postgresConfig) readPassword() (string, error) {
+	content, err := os.ReadFile(c.passwordFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("there are data in %s, but their password is gone: "+
+			"restore %s, or remove the directory to begin with an empty database", c.dataDir(), c.passwordFile())
+	}
+	if err != nil {
+		return "", fmt.Errorf("error reading the password of the database: %w", err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}

@@ -1,0 +1,213 @@
+package devstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	databaseUser = "nof0"
+	databaseName = "nof0"
+
+	// Recovery after a crash replays the log first, so this is generous.
+	postgresStartTimeout = 60 * time.Second
+
+	// invalidPassword is the SQLSTATE of a refused one.
+	invalidPassword = "28P01"
+)
+
+// postgresServer is one running private Postgres.
+type postgresServer struct {
+	url  string
+	proc *process
+}
+
+// postgresConfig says how to run a private Postgres.
+type postgresConfig struct {
+	binaries  binaries
+	account   *account
+	dir       string // everything of this server lies here
+	ephemeral bool
+	logger    *slog.Logger
+}
+
+func (c postgresConfig) dataDir() string      { return filepath.Join(c.dir, "data") }
+func (c postgresConfig) passwordFile() string { return filepath.Join(c.dir, "password") }
+func (c postgresConfig) logFile() string      { return filepath.Join(c.dir, "postgres.log") }
+
+// startPostgres starts the server on a free port and returns when it answers
+// and has its database. Data that are there already are kept.
+func startPostgres(ctx context.Context, c postgresConfig) (*postgresServer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, postgresStartTimeout,
+		fmt.Errorf("no answer within %s; its log is %s", postgresStartTimeout, c.logFile()))
+	defer cancel()
+
+	if err := endLeftover(ctx, c.dataDir(), c.logger); err != nil {
+		return nil, err
+	}
+	password, err := c.initialise(ctx)
+	if err != nil {
+		return nil, err
+	}
+	proc, port, err := c.launch(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	s := &postgresServer{url: databaseURL(port, password, databaseName), proc: proc}
+	if err := ensureDatabase(ctx, port, password); err != nil {
+		return nil, errors.Join(err, s.stop(ctx))
+	}
+	return s, nil
+}
+
+// launch runs the server until it answers.
+func (c postgresConfig) launch(ctx context.Context, password string) (*process, int, error) {
+	const tries = 3
+	for try := 1; ; try++ {
+		port, err := freePort(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		proc, err := c.exec(port)
+		if err != nil {
+			return nil, 0, err
+		}
+		err = proc.poll(ctx, func(ctx context.Context) (bool, error) { return answers(ctx, port, password) })
+		if err == nil {
+			return proc, port, nil
+		}
+		if stopErr := stopPostgres(ctx, proc); stopErr != nil {
+			return nil, 0, errors.Join(err, stopErr)
+		}
+		var ended *exitError
+		if errors.As(err, &ended) && !portIsFree(ctx, port) && try < tries {
+			continue // somebody was faster to take the port
+		}
+		return nil, 0, fmt.Errorf("error starting the private Postgres in %s: %w\n%s", c.dir, err, lastLines(c.logFile()))
+	}
+}
+
+func (c postgresConfig) exec(port int) (*process, error) {
+	log, err := os.Create(c.logFile())
+	if err != nil {
+		return nil, fmt.Errorf("error opening the log of Postgres: %w", err)
+	}
+	defer log.Close()
+	if err := c.account.own(c.logFile()); err != nil {
+		return nil, err
+	}
+	// The context ends the wait, not the server: a context of exec would kill
+	// the postmaster without letting it shut down.
+	cmd := exec.Command(c.binaries.program("postgres"), c.arguments(port)...) //nolint:gosec,noctx // see above
+	cmd.Dir = c.dir
+	cmd.Env = serverEnv()
+	cmd.Stdout, cmd.Stderr = log, log
+	c.account.apply(cmd)
+	return startProcess("Postgres", cmd, syscall.SIGINT)
+}
+
+func (c postgresConfig) arguments(port int) []string {
+	settings := []string{
+		"listen_addresses=" + loopback,
+		"port=" + strconv.Itoa(port),
+		"unix_socket_directories=",
+		"max_connections=300", // the tests of many packages at once
+		"timezone=UTC",
+		"log_timezone=UTC",
+		"logging_collector=off",
+		"log_destination=stderr",
+	}
+	if c.ephemeral {
+		settings = append(settings,
+			"fsync=off",
+			"full_page_writes=off",
+			"synchronous_commit=off",
+			"max_wal_size=4GB",
+		)
+	}
+	args := []string{"-D", c.dataDir()}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
+
+func (s *postgresServer) stop(ctx context.Context) error { return stopPostgres(ctx, s.proc) }
+
+// stopPostgres asks for a fast shutdown, then for an immediate one, after which
+// the next start recovers from the log, then kills.
+func stopPostgres(ctx context.Context, proc *process) error {
+	return proc.stop(ctx,
+		stopStep{syscall.SIGINT, 20 * time.Second},
+		stopStep{syscall.SIGQUIT, 5 * time.Second},
+		stopStep{syscall.SIGKILL, 5 * time.Second},
+	)
+}
+
+// answers reports whether the server takes connections. A wrong password is not
+// going to become right by waiting.
+func answers(ctx context.Context, port int, password string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, databaseURL(port, password, "postgres"))
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == invalidPassword {
+		return false, fmt.Errorf("the password kept beside the data is not the database's: %w", err)
+	}
+	if err != nil {
+		return false, nil // not yet
+	}
+	return true, conn.Close(ctx)
+}
+
+func ensureDatabase(ctx context.Context, port int, password string) error {
+	conn, err := pgx.Connect(ctx, databaseURL(port, password, "postgres"))
+	if err != nil {
+		return fmt.Errorf("error connecting to the private Postgres: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var exists bool
+	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", databaseName).Scan(&exists)
+	if err == nil && !exists {
+		_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{databaseName}.Sanitize())
+	}
+	if err != nil {
+		return fmt.Errorf("error creating the database %s: %w", databaseName, err)
+	}
+	return nil
+}
+
+func databaseURL(port int, password, database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(databaseUser, password),
+		Host:     address(port),
+		Path:     "/" + database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// serverEnv is the environment of the servers: nothing of ours that they would
+// take for a setting (PGDATA, PGPORT), and one locale on every machine.
+func serverEnv() []string {
+	env := []string{"LC_ALL=C"}
+	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}

@@ -1,0 +1,7 @@
+package devstack
+
+import "syscall"
+
+func signalWhenOrphaned(attr *syscall.SysProcAttr, signal syscall.Signal) {
+	attr.Pdeathsig = signal
+}

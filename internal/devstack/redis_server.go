@@ -1,0 +1,138 @@
+package devstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const redisStartTimeout = 10 * time.Second
+
+// RedisServer is a private redis-server that keeps nothing on disk.
+type RedisServer struct {
+	program string
+	dir     string
+	port    int
+	proc    *process
+}
+
+// StartRedisServer starts the redis-server on PATH on a free loopback port, with
+// its log in dir, and returns when it answers.
+func StartRedisServer(ctx context.Context, dir string) (*RedisServer, error) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, fmt.Errorf("error finding redis-server on PATH: %w; "+
+			"install it (Debian: apt-get install redis-server, macOS: brew install redis), "+
+			"set REDIS_URL to a running one, or leave --redis=server out", err)
+	}
+	r := &RedisServer{program: program, dir: dir}
+	const tries = 3
+	for try := 1; ; try++ {
+		if r.port, err = freePort(ctx); err != nil {
+			return nil, err
+		}
+		err = r.Restart(ctx)
+		var ended *exitError
+		if errors.As(err, &ended) && !portIsFree(ctx, r.port) && try < tries {
+			continue // somebody was faster to take the port
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r, nil
+	}
+}
+
+// URL is where the server answers; a restart keeps it.
+func (r *RedisServer) URL() string { return "redis://" + address(r.port) + "/0" }
+
+// Kill ends the server as a crash would, and with it everything it holds.
+func (r *RedisServer) Kill() error {
+	return r.proc.stop(context.Background(), stopStep{syscall.SIGKILL, 5 * time.Second})
+}
+
+// Pause stops the server from answering, without closing its connections, as a
+// hanging machine would.
+func (r *RedisServer) Pause() error { return r.proc.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume undoes Pause.
+func (r *RedisServer) Resume() error { return r.proc.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Restart starts an empty server on the port of the one before, which is gone.
+func (r *RedisServer) Restart(ctx context.Context) error {
+	if r.proc != nil && !r.proc.exited() {
+		return fmt.Errorf("redis-server still runs on port %d: kill it before starting it again", r.port)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, redisStartTimeout, fmt.Errorf("no answer within %s", redisStartTimeout))
+	defer cancel()
+
+	logFile := filepath.Join(r.dir, "redis.log")
+	log, err := os.Create(logFile)
+	if err != nil {
+		return fmt.Errorf("error opening the log of redis-server: %w", err)
+	}
+	defer log.Close()
+	// The context ends the wait, not the server.
+	cmd := exec.Command(r.program, //nolint:gosec,noctx // see above
+		"--bind", loopback,
+		"--port", strconv.Itoa(r.port),
+		"--dir", r.dir,
+		"--save", "",
+		"--appendonly", "no",
+		"--daemonize", "no",
+	)
+	cmd.Dir = r.dir
+	cmd.Env = serverEnv()
+	cmd.Stdout, cmd.Stderr = log, log
+	if r.proc, err = startProcess("redis-server", cmd, syscall.SIGKILL); err != nil {
+		return err
+	}
+
+	err = r.proc.poll(ctx, func(ctx context.Context) (bool, error) { return pong(ctx, r.port), nil })
+	if err != nil {
+		return errors.Join(fmt.Errorf("error starting a private redis-server: %w\n%s", err, lastLines(logFile)), r.Close(ctx))
+	}
+	return nil
+}
+
+// Close stops the server; again is no error.
+func (r *RedisServer) Close(ctx context.Context) error {
+	if r.proc == nil {
+		return nil
+	}
+	return r.proc.stop(ctx,
+		stopStep{syscall.SIGTERM, 3 * time.Second},
+		stopStep{syscall.SIGKILL, 5 * time.Second},
+	)
+}
+
+// pong reports whether a Redis answers on the port. The client library is not
+// used for it: it takes a server that is not there yet for news, and logs it.
+func pong(ctx context.Context, port int) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address(port))
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok && conn.SetDeadline(deadline) != nil {
+		return false
+	}
+	const ask, answer = "PING\r\n", "+PONG\r\n"
+	if _, err := io.WriteString(conn, ask); err != nil {
+		return false
+	}
+	got := make([]byte, len(answer))
+	_, err = io.ReadFull(conn, got)
+	return err == nil && string(got) == answer
+}

@@ -1,0 +1,327 @@
+package importer
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/snapshot"
+	"nof0/internal/wire"
+)
+
+// The kinds of row, in the order in which they are written and reported.
+const (
+	kindPrices    = "prices"
+	kindEquity    = "equity"
+	kindTrades    = "trades"
+	kindPositions = "positions"
+	kindAccounts  = "accounts"
+	kindAnalytics = "analytics"
+	kindThreads   = "threads"
+	kindDecisions = "decisions"
+)
+
+var kinds = []string{
+	kindPrices, kindEquity, kindTrades, kindPositions, kindAccounts, kindAnalytics, kindThreads, kindDecisions,
+}
+
+// origin is where a row came from.
+type origin struct {
+	file string
+	row  snapshot.Row
+	id   string
+}
+
+func (o origin) rejected(faults wire.Faults) RejectedRow {
+	return RejectedRow{File: o.file, Row: o.row.Index, Offset: o.row.Offset, ID: o.id, Faults: faults}
+}
+
+// item is a row that was read, and where from.
+type item[T any] struct {
+	origin
+	value T
+}
+
+// analyticsDoc is a metrics document with the payload it was read from.
+type analyticsDoc struct {
+	wire.AnalyticsDoc
+	payload    jsontext.Value
+	serverTime int64
+}
+
+// statement is what the directory says of a model's open positions.
+type statement struct {
+	model string
+	open  map[string]wire.Position
+	extra jsontext.Value
+}
+
+// capture is a snapshot directory read row by row.
+type capture struct {
+	prices     []item[wire.Price]
+	equity     []item[wire.AccountTotal]
+	trades     []item[wire.Trade]
+	statements []item[statement]
+	accounts   []item[wire.SinceInception]
+	analytics  []item[analyticsDoc]
+	threads    []item[wire.Thread]
+	decisions  []item[wire.Decision]
+	// superseded counts single analytics files of models that analytics.json has.
+	superseded []item[analyticsDoc]
+
+	models     map[string]bool
+	symbols    map[string]bool
+	capturedAt time.Time
+	report     *Report
+	byKind     map[string]*KindReport
+}
+
+// readCapture reads the rows of every file. A row that is refused stands in
+// the report and nowhere else.
+func readCapture(dir *snapshot.Capture) (*capture, error) {
+	c := &capture{
+		models:  make(map[string]bool),
+		symbols: make(map[string]bool),
+		report:  &Report{Dir: dir.Dir, Derived: []string{}, Ignored: []string{}},
+		byKind:  make(map[string]*KindReport),
+	}
+	c.report.Ignored = append(c.report.Ignored, dir.Ignored...)
+	for _, kind := range kinds {
+		c.byKind[kind] = &KindReport{Kind: kind, Rows: []RejectedRow{}}
+	}
+	for _, f := range dir.Files {
+		if f.ServerTime > 0 {
+			c.sawMillis(f.ServerTime)
+		}
+		for _, member := range f.Unknown {
+			c.report.Ignored = append(c.report.Ignored, f.Name+": member "+member)
+		}
+		if err := c.readFile(f); err != nil {
+			return nil, err
+		}
+	}
+	if dir.File(snapshot.Positions) == nil {
+		c.statements = statementsFromEquity(c.equity)
+	}
+	c.dropSuperseded()
+	for _, kind := range kinds {
+		c.report.Kinds = append(c.report.Kinds, *c.byKind[kind])
+	}
+	c.report.CapturedAt = c.capturedAt
+	return c, nil
+}
+
+func (c *capture) readFile(f *snapshot.File) error {
+	switch f.Kind {
+	case snapshot.CryptoPrices:
+		return read(c, f, kindPrices, &c.prices, c.readPrice)
+	case snapshot.AccountTotals:
+		return read(c, f, kindEquity, &c.equity, c.readEquity)
+	case snapshot.Trades:
+		return read(c, f, kindTrades, &c.trades, c.readTrade)
+	case snapshot.Positions:
+		return read(c, f, kindPositions, &c.statements, c.readStatement)
+	case snapshot.SinceInception:
+		return read(c, f, kindAccounts, &c.accounts, c.readAccount)
+	case snapshot.Analytics, snapshot.ModelAnalytics:
+		return read(c, f, kindAnalytics, &c.analytics, func(row snapshot.Row) (analyticsDoc, error) {
+			return c.readAnalytics(f, row)
+		})
+	case snapshot.Conversations:
+		return c.readConversations(f)
+	case snapshot.Leaderboard:
+		c.report.Derived = append(c.report.Derived, f.Name)
+		for _, row := range f.Rows {
+			if l, err := wire.Decode[wire.LeaderboardRow](row.Raw); err == nil {
+				c.models[l.ID] = true
+			}
+		}
+	}
+	return nil
+}
+
+// read reads the rows of a file one by one and sorts out those at fault.
+func read[T any](c *capture, f *snapshot.File, kind string, into *[]item[T], decode func(snapshot.Row) (T, error)) error {
+	for _, row := range f.Rows {
+		at := origin{file: f.Name, row: row, id: nameOf(row)}
+		value, err := decode(row)
+		var faults wire.Faults
+		switch {
+		case errors.As(err, &faults):
+			c.byKind[kind].reject(at, faults)
+		case err != nil:
+			return err
+		default:
+			*into = append(*into, item[T]{origin: at, value: value})
+		}
+	}
+	return nil
+}
+
+func (c *capture) readPrice(row snapshot.Row) (wire.Price, error) {
+	p, err := wire.Decode[wire.Price](row.Raw)
+	if err != nil {
+		return p, err
+	}
+	if p.Symbol != row.Key {
+		return p, wire.Faults{{Path: "/symbol", Reason: "differs from the name " + row.Key + " under which it stands"}}
+	}
+	c.sawMillis(p.Timestamp)
+	c.symbols[p.Symbol] = true
+	return p, nil
+}
+
+func (c *capture) readEquity(row snapshot.Row) (wire.AccountTotal, error) {
+	a, err := wire.Decode[wire.AccountTotal](row.Raw)
+	if err == nil {
+		c.saw(a.ModelID, a.Timestamp)
+	}
+	return a, err
+}
+
+func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
+	t, err := wire.Decode[wire.Trade](row.Raw)
+	if err == nil {
+		c.saw(t.ModelID, t.ExitTime)
+		c.symbols[t.Symbol] = true
+	}
+	return t, err
+}
+
+func (c *capture) readStatement(row snapshot.Row) (statement, error) {
+	m, err := wire.DecodeModelPositions(row.Raw)
+	if err != nil {
+		return statement{}, err
+	}
+	c.models[m.ModelID] = true
+	for symbol := range m.Positions {
+		c.symbols[symbol] = true
+	}
+	return statement{model: m.ModelID, open: m.Positions, extra: m.Extra}, nil
+}
+
+func (c *capture) readAccount(row snapshot.Row) (wire.SinceInception, error) {
+	s, err := wire.Decode[wire.SinceInception](row.Raw)
+	if err == nil {
+		c.saw(s.ModelID, s.InceptionDate)
+	}
+	return s, err
+}
+
+func (c *capture) readAnalytics(f *snapshot.File, row snapshot.Row) (analyticsDoc, error) {
+	doc, err := wire.Decode[wire.AnalyticsDoc](row.Raw)
+	if err != nil {
+		return analyticsDoc{}, err
+	}
+	if f.Kind == snapshot.ModelAnalytics && doc.ModelID != f.Model {
+		return analyticsDoc{}, wire.Faults{{Path: "/model_id", Reason: "differs from the model in the name of the file"}}
+	}
+	c.saw(doc.ModelID, doc.UpdatedAt.Or(0))
+	return analyticsDoc{AnalyticsDoc: doc, payload: row.Raw, serverTime: f.ServerTime}, nil
+}
+
+func (c *capture) readConversations(f *snapshot.File) error {
+	for i := range f.Rows {
+		one := *f
+		one.Rows = f.Rows[i : i+1]
+		var err error
+		if wire.IsThread(f.Rows[i].Raw) {
+			err = read(c, &one, kindThreads, &c.threads, c.readThread)
+		} else {
+			err = read(c, &one, kindDecisions, &c.decisions, c.readDecision)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
+	doc, err := snapshot.DecodeDocument(row.Raw)
+	if err != nil {
+		return wire.Thread{}, err
+	}
+	c.saw(doc.Thread.ModelID, doc.Timestamp())
+	return *doc.Thread, nil
+}
+
+func (c *capture) readDecision(row snapshot.Row) (wire.Decision, error) {
+	d, err := wire.Decode[wire.Decision](row.Raw)
+	if err == nil {
+		c.saw(d.ModelID, max(d.Timestamp, d.InsertedAt.Or(0)))
+	}
+	return d, err
+}
+
+// saw takes note of a model and of a time in unix seconds.
+func (c *capture) saw(model string, seconds float64) {
+	c.models[model] = true
+	if t := wire.Time(seconds); t.After(c.capturedAt) {
+		c.capturedAt = t
+	}
+}
+
+func (c *capture) sawMillis(ms int64) {
+	if t := wire.MillisTime(ms); t.After(c.capturedAt) {
+		c.capturedAt = t
+	}
+}
+
+// dropSuperseded keeps of the single analytics files those of models that
+// analytics.json lacks.
+func (c *capture) dropSuperseded() {
+	listed := make(map[string]bool)
+	for _, a := range c.analytics {
+		if a.file == snapshot.FileName(snapshot.Analytics, "") {
+			listed[a.value.ModelID] = true
+		}
+	}
+	c.analytics = slices.DeleteFunc(c.analytics, func(a item[analyticsDoc]) bool {
+		drop := a.file != snapshot.FileName(snapshot.Analytics, "") && listed[a.value.ModelID]
+		if drop {
+			c.byKind[kindAnalytics].Superseded++
+		}
+		return drop
+	})
+}
+
+// statementsFromEquity takes what the newest equity row of each model holds as
+// its open positions.
+func statementsFromEquity(equity []item[wire.AccountTotal]) []item[statement] {
+	newest := make(map[string]item[wire.AccountTotal])
+	for _, e := range equity {
+		if old, ok := newest[e.value.ModelID]; !ok || e.value.Timestamp > old.value.Timestamp {
+			newest[e.value.ModelID] = e
+		}
+	}
+	var statements []item[statement]
+	for model, e := range newest {
+		open, err := e.value.OpenPositions()
+		if err != nil {
+			continue // the row was refused when it was read
+		}
+		statements = append(statements, item[statement]{origin: e.origin, value: statement{model: model, open: open}})
+	}
+	return statements
+}
+
+// nameOf finds a name for a row that may be damaged.
+func nameOf(row snapshot.Row) string {
+	if row.Key != "" {
+		return row.Key
+	}
+	var probe struct {
+		ID    any `json:"id"`
+		Model any `json:"model_id"`
+	}
+	_ = wire.Unmarshal(row.Raw, &probe) // what can be read is good enough
+	for _, name := range []any{probe.ID, probe.Model} {
+		if s, ok := name.(string); ok && s != "" {
+			return s
+		}
+	}
+	return ""
+}

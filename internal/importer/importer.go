@@ -1,0 +1,292 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"nof0/entities"
+	"nof0/internal/mapping"
+	"nof0/internal/snapshot"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// ErrNothingDone wraps every error of Import: the database is as it was.
+var ErrNothingDone = errors.New("nothing was imported")
+
+// Options configure Import.
+type Options struct {
+	Store           *repository.Store
+	PrimaryProvider string
+	Benchmarks      []string
+	// Progress, where given, is told the rows that are done and their total.
+	Progress func(done, total int)
+}
+
+// Import loads a snapshot directory in one transaction and tells what became
+// of every row. An error, which wraps ErrNothingDone, leaves the database as it
+// was; refused rows are no error, they stand in the report.
+func Import(ctx context.Context, dir string, o Options) (*Report, error) {
+	report, err := run(ctx, dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNothingDone, err)
+	}
+	return report, nil
+}
+
+func run(ctx context.Context, dir string, o Options) (*Report, error) {
+	files, err := snapshot.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readCapture(files)
+	if err != nil {
+		return nil, err
+	}
+	// Partitions are made beforehand: they stay, empty, should the rest fail.
+	var ticks []time.Time
+	for _, p := range c.prices {
+		ticks = append(ticks, wire.MillisTime(p.value.Timestamp))
+	}
+	if err := o.Store.Prices.EnsurePartitions(ctx, ticks); err != nil {
+		return nil, err
+	}
+	w := &writer{capture: c, options: o}
+	if err := o.Store.InTx(ctx, w.write); err != nil {
+		return nil, err
+	}
+	return c.report, nil
+}
+
+// writer stores one capture inside a transaction.
+type writer struct {
+	*capture
+	options Options
+	tx      repository.Repositories
+	done    int
+}
+
+func (w *writer) write(ctx context.Context, tx repository.Repositories) error {
+	w.tx = tx
+	if err := w.register(ctx); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{
+		w.writePrices, w.writeEquity, w.writeTrades, w.writePositions,
+		w.writeAccounts, w.writeAnalytics, w.writeThreads, w.writeDecisions,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// register makes every model and symbol known and locks the accounts, so that
+// nobody else writes any of the models until the end.
+func (w *writer) register(ctx context.Context) error {
+	var (
+		models   []entities.Model
+		accounts []entities.Account
+		symbols  []entities.Symbol
+		ids      []string
+	)
+	for id := range w.models {
+		kind := entities.ModelCompetitor
+		if slices.Contains(w.options.Benchmarks, id) {
+			kind = entities.ModelBenchmark
+		}
+		ids = append(ids, id)
+		models = append(models, entities.Model{ID: id, DisplayName: id, Kind: kind})
+		accounts = append(accounts, entities.Account{ModelID: id, Provider: w.options.PrimaryProvider})
+	}
+	for symbol := range w.symbols {
+		symbols = append(symbols, entities.Symbol{Symbol: symbol})
+	}
+	// In one order, so that two imports can't wait for each other's rows.
+	slices.SortFunc(models, func(a, b entities.Model) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(accounts, func(a, b entities.Account) int { return strings.Compare(a.ModelID, b.ModelID) })
+	slices.SortFunc(symbols, func(a, b entities.Symbol) int { return strings.Compare(a.Symbol, b.Symbol) })
+	if _, err := w.tx.Models.Register(ctx, models); err != nil {
+		return err
+	}
+	if _, err := w.tx.Accounts.Register(ctx, accounts); err != nil {
+		return err
+	}
+	if _, err := w.tx.Symbols.Register(ctx, symbols); err != nil {
+		return err
+	}
+	_, err := w.tx.Accounts.Lock(ctx, ids)
+	return err
+}
+
+func (w *writer) writePrices(ctx context.Context) error {
+	newest := make(map[string]entities.PriceLatest)
+	err := writeFacts(ctx, w, kindPrices, w.prices, w.tx.Prices.InsertTicks, func(p wire.Price) entities.PriceTick {
+		return mapping.Tick(p, w.options.PrimaryProvider)
+	}, func(tick entities.PriceTick, outcome repository.Outcome) {
+		key := tick.Provider + "\x00" + tick.Symbol
+		if outcome != repository.Conflict && tick.ObservedAt.After(newest[key].ObservedAt) {
+			newest[key] = entities.PriceLatest{
+				Provider: tick.Provider, Symbol: tick.Symbol,
+				ObservedAt: tick.ObservedAt, Price: tick.Price, Extra: tick.Extra,
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	latest := make([]entities.PriceLatest, 0, len(newest))
+	for _, p := range newest {
+		latest = append(latest, p)
+	}
+	slices.SortFunc(latest, func(a, b entities.PriceLatest) int { return strings.Compare(a.Symbol, b.Symbol) })
+	return w.tx.Prices.RaiseLatest(ctx, latest)
+}
+
+func (w *writer) writeEquity(ctx context.Context) error {
+	return writeFacts(ctx, w, kindEquity, w.equity, w.tx.Equity.Insert, mapping.Equity, nil)
+}
+
+func (w *writer) writeTrades(ctx context.Context) error {
+	return writeFacts(ctx, w, kindTrades, w.trades, w.tx.Trades.Insert, func(t wire.Trade) entities.Trade {
+		return mapping.Trade(t, w.options.PrimaryProvider)
+	}, nil)
+}
+
+func (w *writer) writePositions(ctx context.Context) error {
+	kind := w.kind(kindPositions)
+	for _, s := range w.statements {
+		symbols := make([]string, 0, len(s.value.open))
+		for symbol := range s.value.open {
+			symbols = append(symbols, symbol)
+		}
+		slices.Sort(symbols)
+		rows := make([]entities.Position, len(symbols))
+		for i, symbol := range symbols {
+			rows[i] = mapping.Position(s.value.model, w.options.PrimaryProvider, s.value.open[symbol])
+		}
+		outcomes, closed, err := w.tx.Positions.State(ctx, s.value.model, rows, entities.JSON(s.value.extra), w.capturedAt)
+		if err != nil {
+			return err
+		}
+		for i, outcome := range outcomes {
+			at := s.origin
+			at.id = rows[i].ID
+			kind.settle(outcome, at)
+		}
+		kind.count(repository.Updated, int(closed))
+		w.progress(1)
+	}
+	return nil
+}
+
+func (w *writer) writeAccounts(ctx context.Context) error {
+	return writeEach(ctx, w, kindAccounts, w.accounts, func(ctx context.Context, s wire.SinceInception) (repository.Outcome, error) {
+		return w.tx.Accounts.SetInception(ctx, mapping.Account(s, w.options.PrimaryProvider), w.capturedAt)
+	})
+}
+
+func (w *writer) writeAnalytics(ctx context.Context) error {
+	return writeEach(ctx, w, kindAnalytics, w.analytics, func(ctx context.Context, doc analyticsDoc) (repository.Outcome, error) {
+		return w.tx.Analytics.Put(ctx, mapping.Analytics(doc.AnalyticsDoc, doc.payload, doc.serverTime, w.capturedAt))
+	})
+}
+
+func (w *writer) writeThreads(ctx context.Context) error {
+	return writeEach(ctx, w, kindThreads, w.threads, func(ctx context.Context, t wire.Thread) (repository.Outcome, error) {
+		conversation, messages := mapping.Thread(t)
+		return w.tx.Conversations.Append(ctx, conversation, messages)
+	})
+}
+
+func (w *writer) writeDecisions(ctx context.Context) error {
+	byModel := make(map[string][]entities.DecisionCycle)
+	err := writeFacts(ctx, w, kindDecisions, w.decisions, w.tx.Decisions.Insert, mapping.Decision,
+		func(row entities.DecisionCycle, outcome repository.Outcome) {
+			if outcome == repository.Inserted {
+				byModel[row.ModelID] = append(byModel[row.ModelID], row)
+			}
+		})
+	if err != nil {
+		return err
+	}
+	for _, cycles := range byModel {
+		var messages []entities.ConversationMessage
+		var conversation entities.Conversation
+		for _, cycle := range cycles {
+			c, said := mapping.DecisionMessages(cycle)
+			conversation = c
+			messages = append(messages, said...)
+		}
+		if _, err := w.tx.Conversations.Append(ctx, conversation, messages); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch is how many facts are written before progress is told.
+const batch = 1000
+
+// writeFacts stores the rows of a kind in batches and counts what became of
+// them; seen, where given, is told each.
+func writeFacts[P, R any](
+	ctx context.Context, w *writer, kind string, items []item[P],
+	insert func(context.Context, []R) ([]repository.Outcome, error),
+	row func(P) R, seen func(R, repository.Outcome),
+) error {
+	report := w.kind(kind)
+	for chunk := range slices.Chunk(items, batch) {
+		rows := make([]R, len(chunk))
+		for i, one := range chunk {
+			rows[i] = row(one.value)
+		}
+		outcomes, err := insert(ctx, rows)
+		if err != nil {
+			return err
+		}
+		for i, outcome := range outcomes {
+			report.settle(outcome, chunk[i].origin)
+			if seen != nil {
+				seen(rows[i], outcome)
+			}
+		}
+		w.progress(len(chunk))
+	}
+	return nil
+}
+
+// writeEach stores the rows of a kind of which there are few, one by one.
+func writeEach[P any](ctx context.Context, w *writer, kind string, items []item[P], put func(context.Context, P) (repository.Outcome, error)) error {
+	report := w.kind(kind)
+	for _, one := range items {
+		outcome, err := put(ctx, one.value)
+		if err != nil {
+			return err
+		}
+		report.settle(outcome, one.origin)
+		w.progress(1)
+	}
+	return nil
+}
+
+func (w *writer) kind(kind string) *KindReport {
+	return &w.report.Kinds[slices.Index(kinds, kind)]
+}
+
+func (w *writer) progress(rows int) {
+	w.done += rows
+	if w.options.Progress != nil {
+		w.options.Progress(w.done, w.total())
+	}
+}
+
+func (w *writer) total() int {
+	return len(w.prices) + len(w.equity) + len(w.trades) + len(w.statements) +
+		len(w.accounts) + len(w.analytics) + len(w.threads) + len(w.decisions)
+}

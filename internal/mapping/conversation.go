@@ -1,0 +1,171 @@
+package mapping
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"time"
+
+	"nof0/entities"
+	"nof0/internal/wire"
+)
+
+// Thread is the table rows of a thread. Messages of the same time keep the
+// order in which the thread gives them.
+func Thread(t wire.Thread) (entities.Conversation, []entities.ConversationMessage) {
+	x := newExtra(t.Extra)
+	c := entities.Conversation{
+		ModelID: t.ModelID,
+		Kind:    entities.ConversationThread,
+		Topic:   column(x, "topic", t.Topic),
+	}
+	c.ID = threadID(t.ModelID, c.Topic)
+	c.Extra = x.json()
+
+	rows := make([]entities.ConversationMessage, len(t.Messages))
+	nth := make(map[int64]int64)
+	for i, m := range t.Messages {
+		mx := newExtra(m.Extra)
+		at := mx.seconds("timestamp", m.Timestamp)
+		rows[i] = entities.ConversationMessage{
+			ConversationID: c.ID,
+			Time:           at,
+			Role:           m.Role,
+			ContentDigest:  digest(m.Content),
+			Sequence:       nth[at.UnixMicro()],
+			Content:        m.Content,
+			Metadata:       entities.JSON(m.Metadata),
+		}
+		rows[i].Extra = mx.json()
+		nth[at.UnixMicro()]++
+	}
+	return c, rows
+}
+
+func threadID(model string, topic *string) string {
+	id := "thread/" + url.PathEscape(model)
+	if topic != nil {
+		id += "/" + url.PathEscape(*topic)
+	}
+	return id
+}
+
+// ThreadPayload is the payload of a thread's table rows, with the members that
+// are derived from its messages.
+func ThreadPayload(c entities.Conversation, messages []entities.ConversationMessage) (wire.Thread, error) {
+	t := wire.Thread{
+		ModelID:  c.ModelID,
+		Topic:    wire.FromPtr(c.Topic),
+		Messages: make([]wire.Message, len(messages)),
+	}
+	for i, m := range messages {
+		t.Messages[i] = wire.Message{
+			Role:      m.Role,
+			Content:   m.Content,
+			Timestamp: wire.Seconds(m.Time),
+			Metadata:  raw(m.Metadata),
+		}
+		if err := lay(m.Extra, &t.Messages[i]); err != nil {
+			return t, err
+		}
+	}
+	if err := lay(c.Extra, &t); err != nil {
+		return t, err
+	}
+	t.Derive()
+	return t, nil
+}
+
+// failedAnswer is the member that takes the place of decisions where the
+// model's answer could not be read.
+const failedAnswer = "failed_json_response_raw_text"
+
+// Decision is the table row of a decision document.
+func Decision(d wire.Decision) entities.DecisionCycle {
+	x := newExtra(d.Extra)
+	row := entities.DecisionCycle{
+		ModelID:         d.ModelID,
+		ID:              d.ID,
+		ExecutedAt:      x.seconds("timestamp", d.Timestamp),
+		InsertedAt:      x.optSeconds("inserted_at", d.InsertedAt),
+		CycleID:         column(x, "cycle_id", d.CycleID),
+		RunID:           column(x, "run_id", d.RunID),
+		Skill:           column(x, "skill", d.Skill),
+		UserPrompt:      column(x, "user_prompt", d.UserPrompt),
+		CotTrace:        entities.JSON(d.CotTrace),
+		CotTraceSummary: column(x, "cot_trace_summary", d.CotTraceSummary),
+		Decisions:       entities.JSON(d.LlmResponse),
+	}
+	if row.UserPrompt != nil {
+		sum := digest(*row.UserPrompt)
+		row.PromptDigest = &sum
+	}
+	row.Success, row.Error = answered(row.Decisions)
+	row.Extra = x.json()
+	return row
+}
+
+// answered tells whether a cycle ended in decisions, and else why not.
+func answered(answer entities.JSON) (success bool, reason *string) {
+	var members map[string]any
+	why := "the model's answer was not valid JSON"
+	if len(answer) == 0 || wire.Unmarshal(answer, &members) != nil || members == nil {
+		why = "there is no answer"
+	} else if _, failed := members[failedAnswer]; !failed {
+		return true, nil
+	}
+	return false, &why
+}
+
+// DecisionPayload is the payload of a decision cycle's table row.
+func DecisionPayload(row entities.DecisionCycle) (wire.Decision, error) {
+	d := wire.Decision{
+		ID:              row.ID,
+		ModelID:         row.ModelID,
+		Timestamp:       wire.Seconds(row.ExecutedAt),
+		InsertedAt:      optTime(row.InsertedAt),
+		CycleID:         wire.FromPtr(row.CycleID),
+		RunID:           wire.FromPtr(row.RunID),
+		Skill:           wire.FromPtr(row.Skill),
+		UserPrompt:      wire.FromPtr(row.UserPrompt),
+		CotTrace:        raw(row.CotTrace),
+		CotTraceSummary: wire.FromPtr(row.CotTraceSummary),
+		LlmResponse:     raw(row.Decisions),
+	}
+	return d, lay(row.Extra, &d)
+}
+
+// DecisionMessages is the conversation of a model's decision cycles and the
+// prompt and answer of one cycle as messages of it.
+func DecisionMessages(row entities.DecisionCycle) (entities.Conversation, []entities.ConversationMessage) {
+	c := entities.Conversation{
+		ID:      "decisions/" + url.PathEscape(row.ModelID),
+		ModelID: row.ModelID,
+		Kind:    entities.ConversationDecisions,
+	}
+	metadata, _ := wire.Marshal(map[string]string{"decision_id": row.ID}) // strings always render
+	var messages []entities.ConversationMessage
+	say := func(at time.Time, role, content string) {
+		messages = append(messages, entities.ConversationMessage{
+			ConversationID: c.ID,
+			Time:           at,
+			Role:           role,
+			ContentDigest:  digest(content),
+			Sequence:       int64(len(messages)),
+			Content:        content,
+			Metadata:       entities.JSON(metadata),
+		})
+	}
+	if row.UserPrompt != nil {
+		say(row.ExecutedAt, entities.RoleUser, *row.UserPrompt)
+	}
+	if row.Decisions != nil {
+		say(row.ExecutedAt, entities.RoleAssistant, string(row.Decisions))
+	}
+	return c, messages
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,78 @@
+package season
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Limits of Options.
+const (
+	MinModels        = 2
+	MaxModels        = 200
+	MaxHours         = 24 * 366
+	MaxModelHours    = 100_000 // about 3 GB of memory
+	MinDecisionEvery = 2 * time.Minute
+	MaxDecisionEvery = 4 * time.Hour
+)
+
+// Options say which season to make up. A zero field other than Seed takes its
+// default.
+type Options struct {
+	Seed uint64
+	// Models counts the accounts, the benchmark included: 7 are six competitors
+	// and the benchmark. Default 7, accepted 2 to 200.
+	Models int
+	// Hours is the length of the season and the number of equity rows of each
+	// account. Default 200, accepted 1 to 8784, at most 100,000 together with
+	// Models. At up to 200 hours no model makes more than 100 trades, so that
+	// trades.json then holds all of them.
+	Hours int
+	// Start is the inception of the season. Default 2025-10-17T22:00:00.847073Z,
+	// accepted from the year 2000 to the year 2200, to the microsecond.
+	Start time.Time
+	// DecisionEvery is the mean gap between decisions of a model. Default 20
+	// minutes, accepted 2 minutes to 4 hours.
+	DecisionEvery time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Models == 0 {
+		o.Models = 7
+	}
+	if o.Hours == 0 {
+		o.Hours = 200
+	}
+	if o.Start.IsZero() {
+		o.Start = time.Date(2025, time.October, 17, 22, 0, 0, 847_073_000, time.UTC)
+	}
+	if o.DecisionEvery == 0 {
+		o.DecisionEvery = 20 * time.Minute
+	}
+	o.Start = o.Start.UTC().Truncate(time.Microsecond)
+	return o
+}
+
+// validate reports every fault at once.
+func (o Options) validate() error {
+	var faults []error
+	refuse := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if o.Models < MinModels || o.Models > MaxModels {
+		refuse("models is %d; %d to %d are accepted, the benchmark included", o.Models, MinModels, MaxModels)
+	}
+	if o.Hours < 1 || o.Hours > MaxHours {
+		refuse("hours is %d; 1 to %d are accepted", o.Hours, MaxHours)
+	}
+	if len(faults) == 0 && o.Models*o.Hours > MaxModelHours {
+		refuse("%d models for %d hours are %d model hours; at most %d are accepted",
+			o.Models, o.Hours, o.Models*o.Hours, MaxModelHours)
+	}
+	if y := o.Start.Year(); y < 2000 || y > 2200 {
+		refuse("start is %s; a time from the year 2000 to the year 2200 is accepted", o.Start.Format(time.RFC3339))
+	}
+	if o.DecisionEvery < MinDecisionEvery || o.DecisionEvery > MaxDecisionEvery {
+		refuse("the gap between decisions is %s; %s to %s are accepted",
+			o.DecisionEvery, MinDecisionEvery, MaxDecisionEvery)
+	}
+	return errors.Join(faults...)
+}

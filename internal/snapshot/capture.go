@@ -1,0 +1,75 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Capture is a whole snapshot directory in memory. Any file may be missing.
+type Capture struct {
+	Dir   string
+	Files []*File // by name
+	// Ignored names what lies in the directory and is no endpoint payload.
+	Ignored []string
+}
+
+// Read reads every file of a directory. The error joins what is wrong with
+// each file, so that one run names them all.
+func Read(dir string) (*Capture, error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("snapshot directory %s does not exist", dir)
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, fmt.Errorf("%s is a file; a snapshot directory is expected", dir)
+	case err != nil:
+		return nil, fmt.Errorf("error reading snapshot directory: %w", err)
+	}
+	c := &Capture{Dir: dir}
+	var faults []error
+	for _, entry := range entries {
+		name := entry.Name()
+		if _, _, ok := kindOf(name); !ok || entry.IsDir() {
+			if !strings.HasPrefix(name, ".") {
+				c.Ignored = append(c.Ignored, name)
+			}
+			continue
+		}
+		f, err := readFile(dir, name)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		c.Files = append(c.Files, f)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return c, nil
+}
+
+// File returns the file of a kind, or nil where the directory has none. Of
+// ModelAnalytics use Each.
+func (c *Capture) File(kind Kind) *File {
+	i := slices.IndexFunc(c.Files, func(f *File) bool { return f.Kind == kind })
+	if i < 0 {
+		return nil
+	}
+	return c.Files[i]
+}
+
+// Each returns the files of a kind by name.
+func (c *Capture) Each(kind Kind) []*File {
+	var files []*File
+	for _, f := range c.Files {
+		if f.Kind == kind {
+			files = append(files, f)
+		}
+	}
+	return files
+}

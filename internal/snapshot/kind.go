@@ -1,0 +1,67 @@
+package snapshot
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Kind is what a file of a snapshot directory holds.
+type Kind string
+
+// The kinds of file, named as the endpoints that they were captured from.
+const (
+	CryptoPrices   Kind = "crypto-prices"
+	AccountTotals  Kind = "account-totals"
+	Trades         Kind = "trades"
+	SinceInception Kind = "since-inception-values"
+	Leaderboard    Kind = "leaderboard"
+	Analytics      Kind = "analytics"
+	ModelAnalytics Kind = "analytics-MODEL"
+	Positions      Kind = "positions"
+	Conversations  Kind = "conversations"
+)
+
+// envelope says how a file of a kind wraps its rows: in which member, and
+// whether that is an array or an object of rows by name.
+type envelope struct {
+	member string
+	rows   jsontext.Kind
+}
+
+var envelopes = map[Kind]envelope{
+	CryptoPrices:   {"prices", '{'},
+	AccountTotals:  {"accountTotals", '['},
+	Trades:         {"trades", '['},
+	SinceInception: {"sinceInceptionValues", '['},
+	Leaderboard:    {"leaderboard", '['},
+	Analytics:      {"analytics", '['},
+	ModelAnalytics: {"analytics", '['},
+	Positions:      {"accountTotals", '['},
+	Conversations:  {"conversations", '['},
+}
+
+// FileName is the name of the file of a kind. Of ModelAnalytics there is one
+// per model.
+func FileName(kind Kind, model string) string {
+	if kind == ModelAnalytics {
+		return "analytics-" + model + ".json"
+	}
+	return string(kind) + ".json"
+}
+
+// kindOf tells what a file name stands for, and for which model.
+func kindOf(name string) (kind Kind, model string, ok bool) {
+	base, isJSON := strings.CutSuffix(filepath.Base(name), ".json")
+	if !isJSON {
+		return "", "", false
+	}
+	if model, ok := strings.CutPrefix(base, "analytics-"); ok && model != "" {
+		return ModelAnalytics, model, true
+	}
+	if _, ok := envelopes[Kind(base)]; ok && Kind(base) != ModelAnalytics {
+		return Kind(base), "", true
+	}
+	return "", "", false
+}

@@ -1,0 +1,336 @@
+package snapshot
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+// Source answers the API from a snapshot directory. A file is read again only
+// when it has changed.
+type Source struct {
+	files      *fileCache
+	provider   string
+	benchmarks []string
+	now        func() time.Time
+}
+
+var _ arena.Source = (*Source)(nil)
+
+// SourceOptions configure a Source.
+type SourceOptions struct {
+	Dir             string
+	PrimaryProvider string
+	Benchmarks      []string
+	Now             func() time.Time
+}
+
+// NewSource returns the source of a directory. The directory is not touched
+// until something is asked.
+func NewSource(o SourceOptions) *Source {
+	return &Source{files: newFileCache(o.Dir), provider: o.PrimaryProvider, benchmarks: o.Benchmarks, now: o.Now}
+}
+
+// CryptoPrices implements arena.Source.
+func (s *Source) CryptoPrices(context.Context) (wire.CryptoPrices, error) {
+	rows, err := read(s, CryptoPrices, decodePrice)
+	if err != nil {
+		return wire.CryptoPrices{}, err
+	}
+	out := wire.CryptoPrices{Prices: make(map[string]wire.Price, len(rows)), ServerTime: s.serverTime()}
+	for _, p := range rows {
+		if p.Provider.Or(s.provider) == s.provider {
+			out.Prices[p.Symbol] = p
+		}
+	}
+	return out, nil
+}
+
+// AccountTotals implements arena.Source.
+func (s *Source) AccountTotals(_ context.Context, fromMarker int64) (wire.AccountTotals, error) {
+	rows, err := s.hours()
+	if err != nil {
+		return wire.AccountTotals{}, err
+	}
+	out := wire.AccountTotals{
+		AccountTotals:        []wire.AccountTotal{},
+		LastHourlyMarkerRead: -1,
+		ServerTime:           s.serverTime(),
+	}
+	for _, r := range rows {
+		out.LastHourlyMarkerRead = max(out.LastHourlyMarkerRead, r.SinceInceptionHourlyMarker)
+		if r.SinceInceptionHourlyMarker >= fromMarker {
+			out.AccountTotals = append(out.AccountTotals, r)
+		}
+	}
+	return out, nil
+}
+
+// hours returns the newest row of each model and hourly marker, by marker,
+// then model.
+func (s *Source) hours() ([]wire.AccountTotal, error) {
+	rows, err := read(s, AccountTotals, wire.Decode[wire.AccountTotal])
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b wire.AccountTotal) int {
+		return cmp.Or(
+			cmp.Compare(a.SinceInceptionHourlyMarker, b.SinceInceptionHourlyMarker),
+			cmp.Compare(a.ModelID, b.ModelID),
+			cmp.Compare(b.Timestamp, a.Timestamp),
+		)
+	})
+	return slices.CompactFunc(rows, func(a, b wire.AccountTotal) bool {
+		return a.ModelID == b.ModelID && a.SinceInceptionHourlyMarker == b.SinceInceptionHourlyMarker
+	}), nil
+}
+
+// Trades implements arena.Source.
+func (s *Source) Trades(context.Context) (wire.Trades, error) {
+	rows, err := read(s, Trades, wire.Decode[wire.Trade])
+	if err != nil {
+		return wire.Trades{}, err
+	}
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b wire.Trade) int {
+		return cmp.Or(
+			cmp.Compare(a.ModelID, b.ModelID),
+			cmp.Compare(b.ExitTime, a.ExitTime),
+			cmp.Compare(b.ID, a.ID),
+		)
+	})
+	out := wire.Trades{Trades: []wire.Trade{}, ServerTime: s.serverTime()}
+	taken := make(map[string]int)
+	for _, t := range rows {
+		if taken[t.ModelID]++; taken[t.ModelID] <= arena.RecentTrades {
+			out.Trades = append(out.Trades, t)
+		}
+	}
+	return out, nil
+}
+
+// SinceInception implements arena.Source.
+func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, error) {
+	rows, err := read(s, SinceInception, wire.Decode[wire.SinceInception])
+	if err != nil {
+		return wire.SinceInceptionValues{}, err
+	}
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b wire.SinceInception) int { return cmp.Compare(a.ModelID, b.ModelID) })
+	return wire.SinceInceptionValues{SinceInceptionValues: orEmpty(rows), ServerTime: s.serverTime()}, nil
+}
+
+// Leaderboard implements arena.Source. It serves the file as it stands: where
+// the file is stale, so is the answer.
+func (s *Source) Leaderboard(context.Context) (wire.Leaderboard, error) {
+	rows, err := read(s, Leaderboard, wire.Decode[wire.LeaderboardRow])
+	if err != nil {
+		return wire.Leaderboard{}, err
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r wire.LeaderboardRow) bool { return s.isBenchmark(r.ID) })
+	slices.SortFunc(rows, func(a, b wire.LeaderboardRow) int {
+		ra, hasA := a.ReturnPct.Get()
+		rb, hasB := b.ReturnPct.Get()
+		if hasA != hasB {
+			if hasA {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(rb, ra), cmp.Compare(a.ID, b.ID))
+	})
+	return wire.Leaderboard{Leaderboard: orEmpty(rows), ServerTime: s.serverTime()}, nil
+}
+
+// Analytics implements arena.Source.
+func (s *Source) Analytics(context.Context) (wire.Analytics, error) {
+	docs, err := s.analytics()
+	if err != nil {
+		return wire.Analytics{}, err
+	}
+	return wire.Analytics{Analytics: raws(docs), ServerTime: s.serverTime()}, nil
+}
+
+// AnalyticsOf implements arena.Source.
+func (s *Source) AnalyticsOf(_ context.Context, model string) (wire.Analytics, error) {
+	docs, err := s.analytics()
+	if err != nil {
+		return wire.Analytics{}, err
+	}
+	docs = slices.DeleteFunc(docs, func(d analyticsRow) bool { return d.model != model })
+	if len(docs) == 0 {
+		return wire.Analytics{}, fmt.Errorf("no analytics of %q: %w", model, arena.ErrUnknownModel)
+	}
+	return wire.Analytics{Analytics: raws(docs), ServerTime: s.serverTime()}, nil
+}
+
+// analytics returns the documents of competitors by model: those of
+// analytics.json, and of analytics-MODEL.json for a model that it lacks.
+func (s *Source) analytics() ([]analyticsRow, error) {
+	docs, err := read(s, Analytics, decodeAnalytics)
+	if err != nil && !isMissing(err) {
+		return nil, err
+	}
+	names, listErr := s.files.names(ModelAnalytics)
+	if listErr != nil {
+		return nil, listErr
+	}
+	if err != nil && len(names) == 0 {
+		return nil, err
+	}
+	docs = slices.Clone(docs)
+	for _, name := range names {
+		single, err := readNamed(s, name, decodeAnalytics)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range single {
+			if !slices.ContainsFunc(docs, func(o analyticsRow) bool { return o.model == d.model }) {
+				docs = append(docs, d)
+			}
+		}
+	}
+	docs = slices.DeleteFunc(docs, func(d analyticsRow) bool { return s.isBenchmark(d.model) })
+	slices.SortFunc(docs, func(a, b analyticsRow) int { return cmp.Compare(a.model, b.model) })
+	return docs, nil
+}
+
+// Positions implements arena.Source. Without positions.json the newest row of
+// each model in account-totals.json tells what is open.
+func (s *Source) Positions(_ context.Context, limit int) (wire.Positions, error) {
+	stated, err := read(s, Positions, wire.DecodeModelPositions)
+	if isMissing(err) {
+		stated, err = s.positionsFromEquity()
+	}
+	if err != nil {
+		return wire.Positions{}, err
+	}
+	models, err := s.competitors()
+	if err != nil {
+		return wire.Positions{}, err
+	}
+	out := wire.Positions{AccountTotals: []wire.ModelPositions{}, ServerTime: s.serverTime()}
+	for _, model := range models {
+		row := wire.ModelPositions{ModelID: model, Positions: map[string]wire.Position{}}
+		if i := slices.IndexFunc(stated, func(m wire.ModelPositions) bool { return m.ModelID == model }); i >= 0 {
+			row = stated[i]
+		}
+		out.AccountTotals = append(out.AccountTotals, row)
+	}
+	if limit > 0 && limit < len(out.AccountTotals) {
+		out.AccountTotals = out.AccountTotals[:limit]
+	}
+	return out, nil
+}
+
+func (s *Source) positionsFromEquity() ([]wire.ModelPositions, error) {
+	rows, err := read(s, AccountTotals, wire.Decode[wire.AccountTotal])
+	if err != nil {
+		return nil, err
+	}
+	newest := make(map[string]wire.AccountTotal)
+	for _, r := range rows {
+		if old, ok := newest[r.ModelID]; !ok || r.Timestamp > old.Timestamp {
+			newest[r.ModelID] = r
+		}
+	}
+	stated := make([]wire.ModelPositions, 0, len(newest))
+	for model, r := range newest {
+		open, err := r.OpenPositions()
+		if err != nil {
+			return nil, err
+		}
+		stated = append(stated, wire.ModelPositions{ModelID: model, Positions: open})
+	}
+	return stated, nil
+}
+
+// Conversations implements arena.Source.
+func (s *Source) Conversations(context.Context) (wire.Conversations, error) {
+	docs, err := read(s, Conversations, DecodeDocument)
+	if err != nil {
+		return wire.Conversations{}, err
+	}
+	return wire.Conversations{Conversations: arena.NewestDocuments(orEmpty(docs)), ServerTime: s.serverTime()}, nil
+}
+
+// competitors lists every model that any file of the directory mentions, by
+// id, without the benchmarks.
+func (s *Source) competitors() ([]string, error) {
+	models := make(map[string]bool)
+	for _, list := range []func() ([]string, error){
+		idsOf(s, Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) string { return r.ModelID }),
+		idsOf(s, AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) string { return r.ModelID }),
+		idsOf(s, Trades, wire.Decode[wire.Trade], func(r wire.Trade) string { return r.ModelID }),
+		idsOf(s, SinceInception, wire.Decode[wire.SinceInception], func(r wire.SinceInception) string { return r.ModelID }),
+		idsOf(s, Leaderboard, wire.Decode[wire.LeaderboardRow], func(r wire.LeaderboardRow) string { return r.ID }),
+		idsOf(s, Analytics, decodeAnalytics, func(r analyticsRow) string { return r.model }),
+	} {
+		ids, err := list()
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			models[id] = !s.isBenchmark(id)
+		}
+	}
+	var competitors []string
+	for id, competes := range models {
+		if competes {
+			competitors = append(competitors, id)
+		}
+	}
+	slices.Sort(competitors)
+	return competitors, nil
+}
+
+func idsOf[T any](s *Source, kind Kind, decode func(jsontext.Value) (T, error), id func(T) string) func() ([]string, error) {
+	return func() ([]string, error) {
+		rows, err := read(s, kind, decode)
+		if err != nil && !isMissing(err) {
+			return nil, err
+		}
+		ids := make([]string, len(rows))
+		for i, r := range rows {
+			ids[i] = id(r)
+		}
+		return ids, nil
+	}
+}
+
+func (s *Source) isBenchmark(model string) bool { return slices.Contains(s.benchmarks, model) }
+
+func (s *Source) serverTime() int64 { return wire.Millis(s.now()) }
+
+// read returns the rows of the file of a kind. A file that is missing or
+// damaged makes the source unavailable: it is never an empty answer.
+func read[T any](s *Source, kind Kind, decode func(jsontext.Value) (T, error)) ([]T, error) {
+	return readNamed(s, FileName(kind, ""), decode)
+}
+
+func readNamed[T any](s *Source, name string, decode func(jsontext.Value) (T, error)) ([]T, error) {
+	rows, err := cachedRows(s.files, name, decode)
+	if err != nil {
+		return nil, fmt.Errorf("%w: JSON store: %w", arena.ErrUnavailable, err)
+	}
+	return rows, nil
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+func orEmpty[T any](rows []T) []T {
+	if rows == nil {
+		return []T{}
+	}
+	return rows
+}

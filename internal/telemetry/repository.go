@@ -1,0 +1,64 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// RepositoryMetrics counts and times calls of repositories. A nil one does
+// nothing.
+type RepositoryMetrics struct {
+	seconds  *prometheus.HistogramVec
+	errors   *prometheus.CounterVec
+	expected []error
+}
+
+// NewRepositoryMetrics registers the metrics with reg. The expected errors are
+// answers, such as "there is no such row", and not counted as errors.
+func NewRepositoryMetrics(reg prometheus.Registerer, expected ...error) (*RepositoryMetrics, error) {
+	labels := []string{"repository", "method"}
+	m := &RepositoryMetrics{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "nof0_repository_seconds",
+			Help:    "Time taken by calls of repositories.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, labels),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nof0_repository_errors_total",
+			Help: "Calls of repositories that failed; neither cancelled calls nor missing rows.",
+		}, labels),
+		// Whoever cancelled no longer waits: no fault of the store.
+		expected: append([]error{context.Canceled}, expected...),
+	}
+	if err := register(reg, m.seconds, m.errors); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Observe begins a call; what it returns ends it, with the error that the call
+// is about to return:
+//
+//	func (r *Trades) Newest(ctx context.Context) (_ []Trade, err error) {
+//		defer r.metrics.Observe("trades", "Newest")(&err)
+func (m *RepositoryMetrics) Observe(repository, method string) func(err *error) {
+	if m == nil {
+		return func(*error) {}
+	}
+	start := time.Now()
+	return func(err *error) {
+		m.seconds.WithLabelValues(repository, method).Observe(time.Since(start).Seconds())
+		failed := m.errors.WithLabelValues(repository, method) // also when it has not: rates need the zero
+		if err != nil && *err != nil && !m.isExpected(*err) {
+			failed.Inc()
+		}
+	}
+}
+
+func (m *RepositoryMetrics) isExpected(err error) bool {
+	return slices.ContainsFunc(m.expected, func(target error) bool { return errors.Is(err, target) })
+}

@@ -1,0 +1,88 @@
+// Package testdb gives tests real servers: a fresh Postgres database, or a
+// Redis of its own, for each test. Where there is none, the test fails; it is
+// never skipped.
+package testdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	_ "github.com/jackc/pgx/v5/stdlib" // the database/sql driver that pgtestdb opens
+	"github.com/peterldowns/pgtestdb"
+)
+
+const dropTimeout = 30 * time.Second
+
+// New returns the URL of a database that m has migrated and nobody else uses.
+// It lies on the server in DATABASE_URL, is cloned from a template that is made
+// once per hash of m, and is dropped after the test, whatever the test has left
+// connected to it.
+func New(t testing.TB, m pgtestdb.Migrator) string {
+	t.Helper()
+	admin := os.Getenv("DATABASE_URL")
+	if admin == "" {
+		t.Fatal("DATABASE_URL is not set, and this test needs a Postgres server: run make test, or nof0 dev -- go test ./...")
+	}
+	conf, err := parse(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance := pgtestdb.Custom(t, conf, m)
+	// pgtestdb drops the database without force, and keeps it when the test has
+	// failed; cleanups run in reverse, so this one is first.
+	t.Cleanup(func() {
+		if err := drop(admin, instance.Database); err != nil {
+			t.Error(err)
+		}
+	})
+	return instance.URL()
+}
+
+// Empty returns the URL of a database without a schema.
+func Empty(t testing.TB) string {
+	t.Helper()
+	return New(t, pgtestdb.NoopMigrator{})
+}
+
+// parse reads every form of DSN that pgx reads.
+func parse(dsn string) (pgtestdb.Config, error) {
+	c, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return pgtestdb.Config{}, fmt.Errorf("error reading DATABASE_URL: %w", err)
+	}
+	options := url.Values{"sslmode": {"disable"}}
+	if c.TLSConfig != nil {
+		options.Set("sslmode", "require")
+	}
+	return pgtestdb.Config{
+		DriverName: "pgx",
+		Host:       c.Host,
+		Port:       strconv.Itoa(int(c.Port)),
+		// They are put into a URL as they are.
+		User:     url.QueryEscape(c.User),
+		Password: url.QueryEscape(c.Password),
+		Database: url.PathEscape(c.Database),
+		Options:  options.Encode(),
+	}, nil
+}
+
+func drop(admin, database string) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return fmt.Errorf("error connecting to drop the test's database: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{database}.Sanitize()+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("error dropping the test's database: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package wire
+
+import (
+	"math"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxHourlyMarker is the last hour since inception that is accepted.
+const MaxHourlyMarker = 1_000_000
+
+// MaxID is the longest id in bytes that is accepted.
+const MaxID = 256
+
+// CheckID refuses what cannot be an id: it becomes part of keys, where braces
+// mark the hash tag.
+func CheckID(id string) error {
+	var f Faults
+	f.id("", id)
+	return f.err()
+}
+
+func (f *Faults) id(path, id string) {
+	switch {
+	case id == "":
+		f.add(path, "is empty")
+		return
+	case len(id) > MaxID:
+		f.add(path, "is %d bytes long; at most %d are accepted", len(id), MaxID)
+		return
+	case !utf8.ValidString(id):
+		f.add(path, "is not UTF-8")
+		return
+	}
+	for _, r := range id {
+		if r == '{' || r == '}' || unicode.IsControl(r) {
+			f.add(path, "contains %s, which no id may", strconv.QuoteRune(r))
+			return
+		}
+	}
+}
+
+func (f *Faults) optID(path string, id Opt[string]) {
+	if v, ok := id.Get(); ok {
+		f.id(path, v)
+	}
+}
+
+func (f *Faults) seconds(path string, s float64) {
+	if !(s >= 0 && s < MaxSeconds) {
+		f.add(path, "%v is not a time in unix seconds", s)
+	}
+}
+
+func (f *Faults) optSeconds(path string, s Opt[float64]) {
+	if v, ok := s.Get(); ok {
+		f.seconds(path, v)
+	}
+}
+
+func (f *Faults) positive(path string, v float64) {
+	if !(v > 0) {
+		f.add(path, "%v is not above 0", v)
+	}
+}
+
+// marker bounds a count of hours or minutes since inception. Its limit, about
+// a century, keeps a stray value from stretching the season to its length.
+func (f *Faults) marker(path string, v, limit int64) {
+	if v < 0 || v > limit {
+		f.add(path, "%d is not from 0 to %d", v, limit)
+	}
+}
+
+func (f *Faults) object(path string, raw jsontext.Value) {
+	if raw != nil && raw.Kind() != '{' && raw.Kind() != 'n' {
+		f.add(path, "is %s; an object is expected", kindName(raw.Kind()))
+	}
+}
+
+func (*Price) required() []string { return []string{"symbol", "price", "timestamp"} }
+
+func (p *Price) check(f *Faults) {
+	f.id("/symbol", p.Symbol)
+	f.optID("/provider", p.Provider)
+	f.positive("/price", p.Price)
+	if p.Timestamp < 0 || p.Timestamp >= MaxSeconds*1000 {
+		f.add("/timestamp", "%d is not a time in unix milliseconds", p.Timestamp)
+	}
+}
+
+func (*AccountTotal) required() []string {
+	return []string{"model_id", "timestamp", "dollar_equity", "since_inception_hourly_marker"}
+}
+
+func (a *AccountTotal) check(f *Faults) {
+	f.id("/model_id", a.ModelID)
+	f.optID("/id", a.ID)
+	f.seconds("/timestamp", a.Timestamp)
+	f.marker("/since_inception_hourly_marker", a.SinceInceptionHourlyMarker, MaxHourlyMarker)
+	if v, ok := a.SinceInceptionMinuteMarker.Get(); ok {
+		f.marker("/since_inception_minute_marker", v, 60*MaxHourlyMarker)
+	}
+	_, faults := a.openPositions()
+	*f = append(*f, faults.under("/positions")...)
+}
+
+// OpenPositions reads the positions that the row carries, by symbol.
+func (a *AccountTotal) OpenPositions() (map[string]Position, error) {
+	open, faults := a.openPositions()
+	return open, faults.err()
+}
+
+func (a *AccountTotal) openPositions() (map[string]Position, Faults) {
+	if a.Positions == nil || a.Positions.Kind() == 'n' {
+		return map[string]Position{}, nil
+	}
+	return decodePositions(a.Positions)
+}
+
+// decodePositions reads an object of positions by symbol.
+func decodePositions(raw jsontext.Value) (map[string]Position, Faults) {
+	if raw.Kind() != '{' {
+		return nil, Faults{{Reason: "is " + kindName(raw.Kind()) + "; an object is expected"}}
+	}
+	var rows map[string]jsontext.Value
+	if err := json.Unmarshal(raw, &rows); err != nil {
+		return nil, Faults{typeFault(err)}
+	}
+	var faults Faults
+	positions := make(map[string]Position, len(rows))
+	for symbol, row := range rows {
+		path := string(jsontext.Pointer("").AppendToken(symbol))
+		p, wrong := decode[Position](row)
+		if len(wrong) > 0 {
+			faults = append(faults, wrong.under(path)...)
+			continue
+		}
+		if p.Symbol != symbol {
+			faults.add(path+"/symbol", "%q stands under %q", abbreviate(p.Symbol), abbreviate(symbol))
+		}
+		positions[symbol] = p
+	}
+	return positions, faults
+}
+
+func (f Faults) under(path string) Faults {
+	moved := make(Faults, len(f))
+	for i, one := range f {
+		moved[i] = Fault{Path: path + one.Path, Reason: one.Reason}
+	}
+	return moved
+}
+
+func (*Position) required() []string { return []string{"symbol", "entry_price", "quantity"} }
+
+func (p *Position) check(f *Faults) {
+	f.id("/symbol", p.Symbol)
+	f.positive("/entry_price", p.EntryPrice)
+	if p.Quantity == 0 {
+		f.add("/quantity", "is 0; an open position has a quantity")
+	}
+	f.optSeconds("/entry_time", p.EntryTime)
+	f.object("/exit_plan", p.ExitPlan)
+}
+
+func (*Trade) required() []string {
+	return []string{
+		"id", "model_id", "symbol", "side", "quantity", "entry_time", "exit_time",
+		"entry_price", "exit_price", "realized_net_pnl",
+	}
+}
+
+func (t *Trade) check(f *Faults) {
+	f.id("/id", t.ID)
+	f.id("/model_id", t.ModelID)
+	f.id("/symbol", t.Symbol)
+	f.optID("/provider", t.Provider)
+	f.seconds("/entry_time", t.EntryTime)
+	f.seconds("/exit_time", t.ExitTime)
+	if t.ExitTime < t.EntryTime {
+		f.add("/exit_time", "%v is before the entry at %v", t.ExitTime, t.EntryTime)
+	}
+	f.positive("/entry_price", t.EntryPrice)
+	f.positive("/exit_price", t.ExitPrice)
+	switch {
+	case t.Side != "long" && t.Side != "short":
+		f.add("/side", "%q is neither long nor short", abbreviate(t.Side))
+	case t.Quantity == 0 || math.Signbit(t.Quantity) != (t.Side == "short"):
+		f.add("/quantity", "%v is not the quantity of a %s trade", t.Quantity, t.Side)
+	}
+	f.object("/exit_plan", t.ExitPlan)
+}
+
+func (*SinceInception) required() []string {
+	return []string{"model_id", "nav_since_inception", "inception_date"}
+}
+
+func (s *SinceInception) check(f *Faults) {
+	f.id("/model_id", s.ModelID)
+	f.optID("/id", s.ID)
+	f.positive("/nav_since_inception", s.NavSinceInception)
+	f.seconds("/inception_date", s.InceptionDate)
+	if v, ok := s.NumInvocations.Get(); ok {
+		f.marker("/num_invocations", v, math.MaxInt64)
+	}
+}
+
+func (*LeaderboardRow) required() []string { return []string{"id"} }
+
+func (l *LeaderboardRow) check(f *Faults) { f.id("/id", l.ID) }
+
+func (*AnalyticsDoc) required() []string { return []string{"model_id"} }
+
+func (a *AnalyticsDoc) check(f *Faults) {
+	f.id("/model_id", a.ModelID)
+	f.optSeconds("/updated_at", a.UpdatedAt)
+}
+
+// modelPositionsRow is ModelPositions as it comes in, each position still raw.
+type modelPositionsRow struct {
+	ModelID   string         `json:"model_id"`
+	Positions jsontext.Value `json:"positions"`
+	Extra     jsontext.Value `json:",embed"`
+	open      map[string]Position
+}
+
+func (*modelPositionsRow) required() []string { return []string{"model_id", "positions"} }
+
+func (m *modelPositionsRow) check(f *Faults) {
+	f.id("/model_id", m.ModelID)
+	var faults Faults
+	m.open, faults = decodePositions(m.Positions)
+	*f = append(*f, faults.under("/positions")...)
+}
+
+// DecodeModelPositions reads one row of Positions from outside.
+func DecodeModelPositions(raw jsontext.Value) (ModelPositions, error) {
+	m, err := Decode[modelPositionsRow](raw)
+	return ModelPositions{ModelID: m.ModelID, Positions: m.open, Extra: m.Extra}, err
+}
+
+func (*Decision) required() []string { return []string{"id", "model_id", "timestamp"} }
+
+func (d *Decision) check(f *Faults) {
+	f.id("/id", d.ID)
+	f.id("/model_id", d.ModelID)
+	f.seconds("/timestamp", d.Timestamp)
+	f.optSeconds("/inserted_at", d.InsertedAt)
+	if k := d.CotTrace.Kind(); d.CotTrace != nil && k != '"' && k != '{' && k != 'n' {
+		f.add("/cot_trace", "is %s; a string or an object is expected", kindName(k))
+	}
+	f.object("/llm_response", d.LlmResponse)
+}
+
+func (*Thread) required() []string { return []string{"model_id", "messages"} }
+
+func (t *Thread) check(f *Faults) {
+	f.id("/model_id", t.ModelID)
+	f.optID("/topic", t.Topic)
+	for i := range t.Messages {
+		m := &t.Messages[i]
+		path := "/messages/" + strconv.Itoa(i)
+		if m.Role != "system" && m.Role != "user" && m.Role != "assistant" {
+			f.add(path+"/role", "%q is neither system, user nor assistant", abbreviate(m.Role))
+		}
+		if !(m.Timestamp > 0) {
+			f.add(path+"/timestamp", "is missing or not a time")
+			continue
+		}
+		f.seconds(path+"/timestamp", m.Timestamp)
+	}
+}

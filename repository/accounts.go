@@ -1,0 +1,84 @@
+package repository
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"nof0/entities"
+)
+
+// Accounts keeps the trading accounts.
+type Accounts struct{ base }
+
+// All returns every account by model.
+func (r Accounts) All(ctx context.Context) (accounts []entities.Account, err error) {
+	err = r.run(ctx, "accounts", "All", func(db *gorm.DB) error {
+		return db.Order("model_id").Find(&accounts).Error
+	})
+	return accounts, err
+}
+
+// Register adds the accounts that are not known yet and leaves the others
+// alone. It returns how many it added.
+func (r Accounts) Register(ctx context.Context, accounts []entities.Account) (added int64, err error) {
+	err = r.run(ctx, "accounts", "Register", func(db *gorm.DB) error {
+		added, err = registerAll(db, accounts)
+		return err
+	})
+	return added, err
+}
+
+// Lock makes this transaction the only writer of the given models until it
+// ends, and returns their accounts by model. Rows are locked in the order of
+// their keys, so that two writers of several models can't deadlock.
+func (r Accounts) Lock(ctx context.Context, models []string) (accounts []entities.Account, err error) {
+	err = r.run(ctx, "accounts", "Lock", func(db *gorm.DB) error {
+		return db.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
+			Where("model_id IN ?", models).Order("model_id").Find(&accounts).Error
+	})
+	return accounts, err
+}
+
+// SetInception records the facts of an account's inception and the number of
+// invocations as the source gave it at asOf. Inception facts never change
+// once set; an older number never replaces a newer one. The account must be
+// locked.
+func (r Accounts) SetInception(ctx context.Context, stated entities.Account, asOf time.Time) (outcome Outcome, err error) {
+	err = r.run(ctx, "accounts", "SetInception", func(db *gorm.DB) error {
+		var stored entities.Account
+		if err := db.Where("model_id = ?", stated.ModelID).Take(&stored).Error; err != nil {
+			return err
+		}
+		changes := map[string]any{}
+		switch {
+		case stored.InceptionAt == nil:
+			outcome = Inserted
+			changes["inception_id"] = stated.InceptionID
+			changes["inception_at"] = stated.InceptionAt
+			changes["inception_nav"] = stated.InceptionNAV
+		case !sameTime(stored.InceptionAt, stated.InceptionAt),
+			!sameValue(stored.InceptionNAV, stated.InceptionNAV),
+			!sameValue(stored.InceptionID, stated.InceptionID):
+			outcome = Conflict
+			return nil
+		default:
+			outcome = Unchanged
+		}
+		if stored.InvocationsAsOf == nil || asOf.After(*stored.InvocationsAsOf) {
+			if outcome == Unchanged && (!sameValue(stored.Invocations, stated.Invocations) || !sameJSON(stored.Extra, stated.Extra)) {
+				outcome = Updated
+			}
+			changes["invocations"] = stated.Invocations
+			changes["invocations_as_of"] = asOf
+			changes["extra"] = stated.Extra
+		}
+		if len(changes) == 0 {
+			return nil
+		}
+		return db.Model(&entities.Account{}).Where("model_id = ?", stated.ModelID).Updates(changes).Error
+	})
+	return outcome, err
+}

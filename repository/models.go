@@ -1,0 +1,48 @@
+package repository
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"nof0/entities"
+)
+
+// Models keeps the participants of the arena.
+type Models struct{ base }
+
+// All returns every model by id.
+func (r Models) All(ctx context.Context) (models []entities.Model, err error) {
+	err = r.run(ctx, "models", "All", func(db *gorm.DB) error {
+		return db.Order("id").Find(&models).Error
+	})
+	return models, err
+}
+
+// Exists reports whether a model is known.
+func (r Models) Exists(ctx context.Context, id string) (exists bool, err error) {
+	err = r.run(ctx, "models", "Exists", func(db *gorm.DB) error {
+		return db.Raw("SELECT EXISTS (SELECT 1 FROM models WHERE id = ?)", id).Scan(&exists).Error
+	})
+	return exists, err
+}
+
+// Register adds the models that are not known yet and leaves the others alone.
+// It returns how many it added.
+func (r Models) Register(ctx context.Context, models []entities.Model) (added int64, err error) {
+	err = r.run(ctx, "models", "Register", func(db *gorm.DB) error {
+		added, err = registerAll(db, models)
+		return err
+	})
+	return added, err
+}
+
+// registerAll inserts the rows whose identity is not there yet.
+func registerAll[T any](db *gorm.DB, rows []T) (added int64, err error) {
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	res := db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, maxBatch)
+	return res.RowsAffected, res.Error
+}

@@ -1,0 +1,103 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"nof0/entities"
+)
+
+// Prices keeps the feed of ticks and the newest price of each symbol.
+type Prices struct{ base }
+
+// Latest returns the newest price of each symbol at a provider, by symbol.
+func (r Prices) Latest(ctx context.Context, provider string) (prices []entities.PriceLatest, err error) {
+	err = r.run(ctx, "prices", "Latest", func(db *gorm.DB) error {
+		return db.Where("provider = ?", provider).Order("symbol").Find(&prices).Error
+	})
+	return prices, err
+}
+
+// InsertTicks appends ticks. A repeated tick is Unchanged, one with another
+// price is a Conflict and kept out. The partitions must exist.
+func (r Prices) InsertTicks(ctx context.Context, ticks []entities.PriceTick) (outcomes []Outcome, err error) {
+	err = r.run(ctx, "prices", "InsertTicks", func(db *gorm.DB) error {
+		outcomes, err = insertFacts(db, ticks, func(a, b *entities.PriceTick) bool { return sameRow(a, b) })
+		return err
+	})
+	return outcomes, err
+}
+
+// RaiseLatest makes each price the newest of its symbol, unless the stored one
+// is as new or newer. At most one price per provider and symbol may be given.
+func (r Prices) RaiseLatest(ctx context.Context, prices []entities.PriceLatest) error {
+	if len(prices) == 0 {
+		return nil
+	}
+	return r.run(ctx, "prices", "RaiseLatest", func(db *gorm.DB) error {
+		return db.Clauses(clause.OnConflict{
+			Columns:   []clause.Column{{Name: "provider"}, {Name: "symbol"}},
+			DoUpdates: clause.AssignmentColumns([]string{"observed_at", "price", "extra", "updated_at"}),
+			Where: clause.Where{Exprs: []clause.Expression{
+				clause.Expr{SQL: "excluded.observed_at > price_latest.observed_at"},
+			}},
+		}).CreateInBatches(&prices, maxBatch).Error
+	})
+}
+
+// EnsurePartitions creates the monthly partitions of the ticks that hold the
+// given times and do not exist yet. A partition is filled in beside the table
+// and attached, so that readers and writers of the others go on meanwhile.
+func (r Prices) EnsurePartitions(ctx context.Context, times []time.Time) error {
+	var months []time.Time
+	for _, t := range times {
+		t = t.UTC()
+		months = append(months, time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC))
+	}
+	slices.SortFunc(months, time.Time.Compare)
+	months = slices.CompactFunc(months, time.Time.Equal)
+	return r.run(ctx, "prices", "EnsurePartitions", func(db *gorm.DB) error {
+		for _, month := range months {
+			if err := ensurePartition(db, month); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func ensurePartition(db *gorm.DB, month time.Time) error {
+	name := "price_ticks_" + month.Format("2006_01")
+	var attached bool
+	const isAttached = `SELECT EXISTS (
+		SELECT 1 FROM pg_inherits
+		WHERE inhparent = 'price_ticks'::regclass AND inhrelid = to_regclass(?))`
+	if err := db.Raw(isAttached, name).Scan(&attached).Error; err != nil || attached {
+		return err
+	}
+	return db.Transaction(func(tx *gorm.DB) error {
+		// One creator at a time; the others find it attached.
+		if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtext(?))", name).Error; err != nil {
+			return err
+		}
+		if err := tx.Raw(isAttached, name).Scan(&attached).Error; err != nil || attached {
+			return err
+		}
+		const day = "2006-01-02 15:04:05Z07:00"
+		for _, statement := range []string{
+			fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (LIKE price_ticks INCLUDING ALL)`, name),
+			fmt.Sprintf(`ALTER TABLE price_ticks ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`,
+				name, month.Format(day), month.AddDate(0, 1, 0).Format(day)),
+		} {
+			if err := tx.Exec(statement).Error; err != nil {
+				return fmt.Errorf("error creating partition %s: %w", name, err)
+			}
+		}
+		return nil
+	})
+}

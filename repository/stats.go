@@ -1,0 +1,106 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/shopspring/decimal"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"nof0/entities"
+)
+
+// Stats keeps the running trade statistics of the models.
+type Stats struct{ base }
+
+// All returns the statistics of every model that has traded, by model.
+func (r Stats) All(ctx context.Context) (stats []entities.ModelStats, err error) {
+	err = r.run(ctx, "stats", "All", func(db *gorm.DB) error {
+		return db.Order("model_id").Find(&stats).Error
+	})
+	return stats, err
+}
+
+// addStats moves the statistics by trades that have just been inserted. The
+// database adds, so that two writers at once lose nothing.
+func addStats(db *gorm.DB, trades []entities.Trade) error {
+	if len(trades) == 0 {
+		return nil
+	}
+	byModel := make(map[string]*entities.ModelStats)
+	for i := range trades {
+		model := trades[i].ModelID
+		if byModel[model] == nil {
+			byModel[model] = &entities.ModelStats{ModelID: model}
+		}
+		addTrade(byModel[model], &trades[i])
+	}
+	deltas := make([]entities.ModelStats, 0, len(byModel))
+	for _, delta := range byModel {
+		deltas = append(deltas, *delta)
+	}
+	// In one order, so that two batches can't wait for each other's rows.
+	slices.SortFunc(deltas, func(a, b entities.ModelStats) int { return strings.Compare(a.ModelID, b.ModelID) })
+
+	stmt := &gorm.Statement{DB: db}
+	if err := stmt.Parse(&entities.ModelStats{}); err != nil {
+		return err
+	}
+	sums := make(map[string]any)
+	for _, column := range stmt.Schema.DBNames {
+		switch column {
+		case "model_id", "created_at":
+		case "updated_at":
+			sums[column] = gorm.Expr("excluded.updated_at")
+		default:
+			sums[column] = gorm.Expr(fmt.Sprintf("model_stats.%[1]s + excluded.%[1]s", column))
+		}
+	}
+	return db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "model_id"}},
+		DoUpdates: clause.Assignments(sums),
+	}).Create(&deltas).Error
+}
+
+// addTrade adds one trade to the statistics of its model.
+func addTrade(s *entities.ModelStats, t *entities.Trade) {
+	var (
+		net      = exact(t.RealizedNetPnl)
+		notional = exact(t.Quantity).Abs().Mul(exact(t.EntryPrice))
+		holding  = decimal.New(t.ExitTime.UnixMicro()-t.EntryTime.UnixMicro(), -6)
+	)
+	s.NumTrades++
+	add(&s.Net, net)
+	add(&s.Notional, notional)
+	add(&s.Holding, holding)
+	if t.RealizedGrossPnl != nil {
+		add(&s.Gross, exact(*t.RealizedGrossPnl))
+	}
+	if t.TotalCommissionDollars != nil {
+		add(&s.Fee, exact(*t.TotalCommissionDollars))
+	}
+	outcome, side := &s.Losers, &s.Longs
+	if t.RealizedNetPnl > 0 {
+		outcome = &s.Winners
+	}
+	if t.Side == "short" {
+		side = &s.Shorts
+	}
+	for _, g := range []*entities.TradeGroup{outcome, side} {
+		g.Count++
+		add(&g.Net, net)
+		add(&g.Notional, notional)
+		add(&g.Holding, holding)
+	}
+}
+
+func add(m *entities.Moments, x decimal.Decimal) {
+	m.Sum = m.Sum.Add(x)
+	m.SumSq = m.SumSq.Add(x.Mul(x))
+}
+
+// exact is the shortest decimal that gives the double back.
+func exact(x float64) decimal.Decimal { return decimal.NewFromFloat(x) }

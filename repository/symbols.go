@@ -1,0 +1,30 @@
+package repository
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// Symbols keeps the traded perpetuals.
+type Symbols struct{ base }
+
+// All returns every symbol by name.
+func (r Symbols) All(ctx context.Context) (symbols []entities.Symbol, err error) {
+	err = r.run(ctx, "symbols", "All", func(db *gorm.DB) error {
+		return db.Order("symbol").Find(&symbols).Error
+	})
+	return symbols, err
+}
+
+// Register adds the symbols that are not known yet and leaves the others
+// alone. It returns how many it added.
+func (r Symbols) Register(ctx context.Context, symbols []entities.Symbol) (added int64, err error) {
+	err = r.run(ctx, "symbols", "Register", func(db *gorm.DB) error {
+		added, err = registerAll(db, symbols)
+		return err
+	})
+	return added, err
+}

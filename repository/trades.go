@@ -1,0 +1,50 @@
+package repository
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// Trades keeps the closed trades. A trade never changes once seen.
+type Trades struct{ base }
+
+// Insert adds trades and moves the statistics of their models by those that
+// are new. It must run inside a transaction, so that the two agree.
+func (r Trades) Insert(ctx context.Context, trades []entities.Trade) (outcomes []Outcome, err error) {
+	err = r.run(ctx, "trades", "Insert", func(db *gorm.DB) error {
+		outcomes, err = insertFacts(db, trades, func(a, b *entities.Trade) bool { return sameRow(a, b) })
+		if err != nil {
+			return err
+		}
+		var added []entities.Trade
+		for i, o := range outcomes {
+			if o == Inserted {
+				added = append(added, trades[i])
+			}
+		}
+		return addStats(db, added)
+	})
+	return outcomes, err
+}
+
+// Newest returns the newest n trades of each model: by model, newest exit
+// first, ties by id descending.
+func (r Trades) Newest(ctx context.Context, n int) (trades []entities.Trade, err error) {
+	err = r.run(ctx, "trades", "Newest", func(db *gorm.DB) error {
+		return db.Raw(`
+			SELECT newest.*
+			FROM models m
+			CROSS JOIN LATERAL (
+				SELECT *
+				FROM trades t
+				WHERE t.model_id = m.id
+				ORDER BY t.exit_time DESC, t.id COLLATE "C" DESC
+				LIMIT ?
+			) newest
+			ORDER BY newest.model_id, newest.exit_time DESC, newest.id COLLATE "C" DESC`, n).Scan(&trades).Error
+	})
+	return trades, err
+}
