@@ -23,19 +23,14 @@ func (r Equity) Insert(ctx context.Context, rows []entities.AccountEquitySnapsho
 // Hours returns the newest snapshot of each model and hourly marker from one
 // marker to another, both inclusive, by marker, then model. It probes the
 // index once per model and marker, so that its cost follows what it returns.
+// The markers are a series of constant ends: the planner then knows how few
+// they are and does not compile a plan for a thousand.
 func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "Hours", func(db *gorm.DB) error {
 		return db.Raw(`
 			SELECT newest.*
 			FROM models m
-			CROSS JOIN LATERAL (
-				SELECT since_inception_hourly_marker AS marker
-				FROM account_equity_snapshots
-				WHERE model_id = m.id
-				ORDER BY since_inception_hourly_marker DESC
-				LIMIT 1
-			) last
-			CROSS JOIN LATERAL generate_series(@from::bigint, least(last.marker, @to::bigint)) AS hour (marker)
+			CROSS JOIN generate_series(?::bigint, ?::bigint) AS hour (marker)
 			CROSS JOIN LATERAL (
 				SELECT *
 				FROM account_equity_snapshots e
@@ -43,8 +38,7 @@ func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.Acco
 				ORDER BY e.observed_at DESC
 				LIMIT 1
 			) newest
-			ORDER BY newest.since_inception_hourly_marker, newest.model_id`,
-			map[string]any{"from": from, "to": to}).Scan(&rows).Error
+			ORDER BY newest.since_inception_hourly_marker, newest.model_id`, from, to).Scan(&rows).Error
 	})
 	return rows, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +14,8 @@ import (
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"nof0/entities"
 )
 
 // Options configure Open.
@@ -94,7 +97,23 @@ func (s *Store) Close() error { return s.pool.Close() }
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return classify(s.pool.PingContext(ctx)) }
 
-// Stats returns the figures of the pool.
+// Analyze refreshes what the planner knows of the tables. A bulk load calls it,
+// since the database itself gets round to it only a minute later.
+func (s *Store) Analyze(ctx context.Context) error {
+	return s.Models.run(ctx, "store", "Analyze", func(db *gorm.DB) error {
+		var tables []string
+		for _, e := range entities.All() {
+			stmt := &gorm.Statement{DB: db}
+			if err := stmt.Parse(e); err != nil {
+				return err
+			}
+			tables = append(tables, stmt.Table)
+		}
+		return db.Exec("ANALYZE " + strings.Join(tables, ", ")).Error
+	})
+}
+
+// PoolStats returns the figures of the pool.
 func (s *Store) PoolStats() sql.DBStats { return s.pool.Stats() }
 
 // InTx runs fn in one transaction: what the repositories that it receives do

@@ -59,6 +59,7 @@ func run(ctx context.Context, dir string, o Options) (*Report, error) {
 	if err := o.Store.InTx(ctx, w.write); err != nil {
 		return nil, err
 	}
+	_ = o.Store.Analyze(ctx) // the import is done; without it, the first queries are slower
 	return c.report, nil
 }
 

@@ -2,6 +2,10 @@ package season
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -53,6 +57,19 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
+// The sum is that of one season. It changes with the generator, and must not
+// change with the machine, its word size or its fused arithmetic.
+func TestBytesAreTheSameOnEveryMachine(t *testing.T) {
+	t.Parallel()
+	const want = "TBD"
+	files := captureBytes(t, generate(t, Options{Seed: 42, Models: 4, Hours: 48}))
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(sum, "%s\n%s\n", name, files[name])
+	}
+	assert.Equal(t, want, hex.EncodeToString(sum.Sum(nil)))
+}
+
 func TestAModelDoesTheSameInAnyCompany(t *testing.T) {
 	t.Parallel()
 	few := generate(t, Options{Seed: 3, Models: 3, Hours: 30}).Facts()
@@ -69,7 +86,7 @@ func TestAModelDoesTheSameInAnyCompany(t *testing.T) {
 
 func TestEquityAddsUp(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		s := generate(t, Options{Seed: seed})
 		f := s.Facts()
 		nav := map[string]float64{}
@@ -146,7 +163,7 @@ func lives(t *testing.T, f Facts) []life {
 
 func TestTradesCloseTheirPositions(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		f := generate(t, Options{Seed: seed}).Facts()
 		stillOpen := map[string]wire.Position{}
 		for _, m := range f.Positions {
@@ -248,7 +265,7 @@ func TestSignalsAndFillsMatch(t *testing.T) {
 
 func TestPublishedFiguresAgreeWithAnIndependentCount(t *testing.T) {
 	t.Parallel()
-	for seed := uint64(20); seed < 24; seed++ {
+	for seed := uint64(20); seed < 23; seed++ {
 		s := generate(t, Options{Seed: seed})
 		f := s.Facts()
 		board := map[string]wire.LeaderboardRow{}
@@ -332,8 +349,8 @@ func plainSharpe(rows []wire.AccountTotal, model string) float64 {
 
 func TestDefaultLengthFitsTheCaps(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(15) {
-		s := generate(t, Options{Seed: seed, Models: 3, DecisionEvery: 10 * time.Minute})
+	for seed := range uint64(6) {
+		s := generate(t, Options{Seed: seed, Models: 3})
 		for _, doc := range s.Analytics() {
 			assert.LessOrEqual(t, doc.OverallTradesOverview.TotalTrades, int64(recentTrades))
 			assert.GreaterOrEqual(t, doc.OverallTradesOverview.TotalTrades, int64(10))
@@ -343,8 +360,8 @@ func TestDefaultLengthFitsTheCaps(t *testing.T) {
 
 func TestNumbersAndTimesAreSane(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
-		s := generate(t, Options{Seed: seed})
+	for seed := range uint64(2) {
+		s := generate(t, Options{Seed: seed, Hours: 60})
 		f := s.Facts()
 		end := wire.Seconds(s.End())
 		moment := func(seconds float64, what string) {
@@ -486,9 +503,9 @@ func TestExtremesOfTheOptions(t *testing.T) {
 	t.Parallel()
 	for _, o := range []Options{
 		{Hours: 1, Models: 2, DecisionEvery: MaxDecisionEvery},
-		{Hours: 3, Models: MaxModels, DecisionEvery: MinDecisionEvery},
+		{Hours: 1, Models: MaxModels, DecisionEvery: MinDecisionEvery},
 		{Hours: 30, Models: 3, DecisionEvery: MinDecisionEvery, Start: time.Date(2200, 12, 31, 0, 0, 0, 999_999_999, time.UTC)},
-		{Hours: 2500, Models: 3, DecisionEvery: MaxDecisionEvery},
+		{Hours: 1000, Models: 3, DecisionEvery: MaxDecisionEvery},
 	} {
 		s := generate(t, o)
 		f := s.Facts()
