@@ -192,17 +192,25 @@ func TestInvalidateWithoutRedisStillClearsTheMemory(t *testing.T) {
 	require.Nil(t, e)
 }
 
+// Nothing reached Redis, where the generation still admits the load: only this
+// process knows that it was overtaken.
 func TestInvalidateOfACallerWhoLeft(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	pg := newSource("old")
-	b.fetch(t, pg.load)
+	slow := newSlowLoad(pg)
+	early := b.fetchAside(b.ctx, slow.load)
+	<-slow.begun
 	pg.write("new")
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
 	require.ErrorIs(t, b.cache.Invalidate(ctx, testKey()), ErrUnavailable)
-	e, _ := b.cache.local.get(testKey().Name, newRequest[note](b.cache, testKey(), nil).typ)
-	require.Nil(t, e, "memory is cleared all the same")
+	require.Equal(t, int64(1), b.raw.Exists(b.ctx, generationName(testKey().Name)).Val())
+
+	close(slow.letGo)
+	require.NoError(t, (<-early).err)
+	require.Zero(t, b.raw.Exists(b.ctx, testKey().Name).Val())
+	require.Equal(t, "new", b.fetch(t, pg.load))
 }
 
 func TestDropRemovesEveryKeyAndOvertakesEveryLoad(t *testing.T) {

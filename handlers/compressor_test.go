@@ -58,6 +58,12 @@ func rows(size int) []byte {
 	return b.Bytes()
 }
 
+// overTheWindow is larger than the window of any coding, and cheap to compress.
+func overTheWindow() []byte {
+	part := rows(64 << 10)
+	return bytes.Repeat(part, zstdWindow/len(part)+2)
+}
+
 func TestCompressGivesBackTheSameBytes(t *testing.T) {
 	t.Parallel()
 	c, err := newCompressor()
@@ -65,8 +71,7 @@ func TestCompressGivesBackTheSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
-	for _, size := range []int{0, smallBody, 100_000, 9 << 20} {
-		body := rows(size)
+	for _, body := range [][]byte{{}, rows(smallBody), rows(100_000), overTheWindow()} {
 		for _, to := range []coding{brotlied, zstandard, gzipped} {
 			wg.Go(func() {
 				packed, err := c.compress(to, body)
@@ -77,7 +82,7 @@ func TestCompressGivesBackTheSameBytes(t *testing.T) {
 				if !bytes.Equal(decode(t, to, packed), body) {
 					t.Errorf("%s of %d bytes differs", to, len(body))
 				}
-				if size > 0 && len(packed) >= len(body) {
+				if len(body) > 0 && len(packed) >= len(body) {
 					t.Errorf("%s of %d bytes has %d", to, len(body), len(packed))
 				}
 				if cap(packed) > len(packed)+len(packed)/4+64 {

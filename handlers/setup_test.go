@@ -122,16 +122,12 @@ type observation struct {
 type fakeMetrics struct {
 	mu   sync.Mutex
 	seen []observation
-	done chan struct{} // where set, receives after each observation
 }
 
 func (f *fakeMetrics) ObserveRequest(route, method string, status int, source string, _ time.Duration) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.seen = append(f.seen, observation{route, method, status, source})
-	f.mu.Unlock()
-	if f.done != nil {
-		f.done <- struct{}{}
-	}
 }
 
 func (f *fakeMetrics) last(t *testing.T) observation {

@@ -118,12 +118,10 @@ func TestAStreamThatFailsBeforeItsFirstByte(t *testing.T) {
 func TestAStreamThatFailsLaterBreaksTheConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *Options) { o.Now = time.Now })
-	b.metrics.done = make(chan struct{}, 1)
 	b.answerWith(streamed(func(ctx context.Context, w io.Writer) error {
 		return errors.Join(parts(50)(ctx, w), arena.ErrUnavailable)
 	}))
 	server := httptest.NewServer(b.handler)
-	defer server.Close()
 	response, err := http.Get(server.URL + "/api/trades")
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +130,7 @@ func TestAStreamThatFailsLaterBreaksTheConnection(t *testing.T) {
 	if _, err := io.ReadAll(response.Body); err == nil {
 		t.Error("the response ended well")
 	}
-	<-b.metrics.done
+	server.Close() // waits for the request to be over
 	if got := b.metrics.last(t); got.status != 503 {
 		t.Errorf("observed %+v", got)
 	}
@@ -144,7 +142,6 @@ func TestAStreamThatFailsLaterBreaksTheConnection(t *testing.T) {
 func TestAClientThatGoesAwayStopsTheStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *Options) { o.Now = time.Now })
-	b.metrics.done = make(chan struct{}, 1)
 	b.answerWith(streamed(func(_ context.Context, w io.Writer) error {
 		for {
 			if err := parts(1)(nil, w); err != nil {
@@ -153,7 +150,6 @@ func TestAClientThatGoesAwayStopsTheStream(t *testing.T) {
 		}
 	}))
 	server := httptest.NewServer(b.handler)
-	defer server.Close()
 	ctx, leave := context.WithCancel(t.Context())
 	request, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/api/trades", nil)
 	if err != nil {
@@ -168,7 +164,7 @@ func TestAClientThatGoesAwayStopsTheStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	leave()
-	<-b.metrics.done // the stream has no other end
+	server.Close() // waits for the request to be over: the stream has no other end
 	if got := b.metrics.last(t); got.status != 499 {
 		t.Errorf("observed %+v", got)
 	}

@@ -51,18 +51,36 @@ func addStats(db *gorm.DB, trades []entities.Trade) error {
 	}
 	sums := make(map[string]any)
 	for _, column := range stmt.Schema.DBNames {
-		switch column {
-		case "model_id", "created_at":
-		case "updated_at":
-			sums[column] = gorm.Expr("excluded.updated_at")
-		default:
-			sums[column] = gorm.Expr(fmt.Sprintf("model_stats.%[1]s + excluded.%[1]s", column))
+		sum := fmt.Sprintf("model_stats.%[1]s + excluded.%[1]s", column)
+		switch {
+		case column == "model_id", column == "created_at":
+			continue
+		case column == "updated_at":
+			sum = "excluded.updated_at"
+		case stmt.Schema.FieldsByDBName[column].DataType == "numeric":
+			// The scale of a sum is that of its widest term so far, which depends
+			// on the order of the terms.
+			sum = fmt.Sprintf("trim_scale(%s)", sum)
 		}
+		sums[column] = gorm.Expr(sum)
+	}
+	// Every delta is then added to a row that is there, and trimmed.
+	if err := db.Clauses(clause.OnConflict{DoNothing: true}).Create(zeros(deltas)).Error; err != nil {
+		return err
 	}
 	return db.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "model_id"}},
 		DoUpdates: clause.Assignments(sums),
 	}).Create(&deltas).Error
+}
+
+// zeros are the statistics of models that have not traded.
+func zeros(of []entities.ModelStats) []entities.ModelStats {
+	rows := make([]entities.ModelStats, len(of))
+	for i := range of {
+		rows[i].ModelID = of[i].ModelID
+	}
+	return rows
 }
 
 // addTrade adds one trade to the statistics of its model.

@@ -39,8 +39,8 @@ func (d *dev) snapshot(ctx context.Context) (source, error) {
 	}
 	dir := filepath.Join(d.cfg.DataDir, "season")
 	if !isDir(dir) {
-		fmt.Fprintln(d.err, "generating a season of 200 hours and 7 models")
-		s, err := season.Generate(ctx, season.Options{Seed: seasonSeed})
+		fmt.Fprintf(d.err, "generating a season of %d hours and %d models\n", season.DefaultHours, season.DefaultModels)
+		s, err := season.Generate(ctx, season.Options{Seed: seasonSeed, Models: season.DefaultModels, Hours: season.DefaultHours})
 		if err != nil {
 			return source{}, err
 		}

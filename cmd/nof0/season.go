@@ -44,7 +44,7 @@ func (c *cli) seasonGenerateCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().Uint64Var(&o.Seed, "seed", seasonSeed, "seed of everything that is drawn by chance")
-	cmd.Flags().IntVar(&o.Models, "models", 7, "accounts, the benchmark included")
-	cmd.Flags().IntVar(&o.Hours, "hours", 200, "length in hours")
+	cmd.Flags().IntVar(&o.Models, "models", season.DefaultModels, "accounts, the benchmark included")
+	cmd.Flags().IntVar(&o.Hours, "hours", season.DefaultHours, "length in hours")
 	return cmd
 }

@@ -2,6 +2,7 @@ package devstack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -40,11 +41,9 @@ func (d download) run(ctx context.Context) (bin string, err error) {
 	select {
 	case err = <-fetched:
 	case <-ctx.Done():
-		// The library's download knows no context; what it leaves is removed when it ends.
-		go func() {
-			<-fetched
-			_ = os.RemoveAll(staging)
-		}()
+		// The library's download knows no context. What it leaves is removed when
+		// it ends; nobody waits for either.
+		go func() { _ = errors.Join(<-fetched, os.RemoveAll(staging)) }()
 		return "", fmt.Errorf("error downloading Postgres: %w", context.Cause(ctx))
 	}
 	defer os.RemoveAll(staging)

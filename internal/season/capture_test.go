@@ -65,7 +65,7 @@ func writeSeason(t *testing.T, o Options) string {
 
 func TestFilesOfACapture(t *testing.T) {
 	t.Parallel()
-	dir := writeSeason(t, Options{Seed: 1})
+	dir := writeSeason(t, Options{Seed: 1, Hours: DefaultHours})
 	var names []string
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -153,12 +153,12 @@ func payload[T any](t *testing.T, dir, file string) T {
 
 func TestFilesAgreeWithEachOther(t *testing.T) {
 	t.Parallel()
-	o := Options{Seed: 4}
+	o := Options{Seed: 4, Hours: DefaultHours}
 	dir := writeSeason(t, o)
 	facts := generate(t, o).Facts()
 
 	totals := payload[wire.AccountTotals](t, dir, "account-totals.json")
-	require.Len(t, totals.AccountTotals, 7*200)
+	require.Len(t, totals.AccountTotals, DefaultModels*DefaultHours)
 	assert.Equal(t, int64(199), totals.LastHourlyMarkerRead)
 	newest := map[string]wire.AccountTotal{}
 	for _, row := range totals.AccountTotals {
@@ -221,7 +221,7 @@ func TestFilesAgreeWithEachOther(t *testing.T) {
 
 func TestLongSeasonIsCappedToTheNewest(t *testing.T) {
 	t.Parallel()
-	s := generate(t, Options{Seed: 6, Models: 4, Hours: 1500, DecisionEvery: time.Hour})
+	s := generate(t, Options{Seed: 6, Models: 3, Hours: 900, DecisionEvery: time.Hour})
 	facts := s.Facts()
 	ofModel := map[string][]wire.Trade{}
 	for _, tr := range facts.Trades {
@@ -267,7 +267,7 @@ func TestWriteReportsWhatFailed(t *testing.T) {
 
 func BenchmarkGenerate(b *testing.B) {
 	for b.Loop() {
-		if _, err := Generate(b.Context(), Options{Seed: 1}); err != nil {
+		if _, err := Generate(b.Context(), Options{Seed: 1, Models: DefaultModels, Hours: DefaultHours}); err != nil {
 			b.Fatal(err)
 		}
 	}

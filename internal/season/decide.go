@@ -71,6 +71,7 @@ func (t *trader) manage(coin int, now time.Time) coinSignal {
 		return p.signal(analytics.SignalClose, p.quantity, why)
 	}
 	if gain > 0 && !p.reduced && t.r.IntN(60) == 0 {
+		// There is no word for reducing: a close of less than the position is one.
 		if part := p.size / 2 / p.coin.lot * p.coin.lot; part > 0 {
 			x := exit{size: part, oid: orderID(t.r, t.options.Start, now), maker: chance(t.r, 20)}
 			t.schedule(t.fillTime(now), func(at time.Time) error { t.leave(coin, x, at); return nil })

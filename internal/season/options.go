@@ -6,27 +6,33 @@ import (
 	"time"
 )
 
-// Limits of Options.
+// Limits of Options, and what a season is like where nobody asks for another.
 const (
+	DefaultModels        = 7
+	DefaultHours         = 200
+	DefaultDecisionEvery = 20 * time.Minute
+
 	MinModels        = 2
 	MaxModels        = 200
 	MaxHours         = 24 * 366
-	MaxModelHours    = 100_000 // about 3 GB of memory
+	MaxModelHours    = 100_000
+	MaxDecisions     = 300_000 // about 1.5 GB of memory
 	MinDecisionEvery = 2 * time.Minute
 	MaxDecisionEvery = 4 * time.Hour
 )
 
-// Options say which season to make up. A zero field other than Seed takes its
-// default.
+// Options say which season to make up. Models and Hours have to be given; a
+// zero Start or DecisionEvery takes its default.
 type Options struct {
 	Seed uint64
 	// Models counts the accounts, the benchmark included: 7 are six competitors
-	// and the benchmark. Default 7, accepted 2 to 200.
+	// and the benchmark. 2 to 200 are accepted.
 	Models int
 	// Hours is the length of the season and the number of equity rows of each
-	// account. Default 200, accepted 1 to 8784, at most 100,000 together with
-	// Models. At up to 200 hours no model makes more than 100 trades, so that
-	// trades.json then holds all of them.
+	// account. 1 to 8784 are accepted, at most 100,000 model hours and 300,000
+	// decisions. At up to
+	// DefaultHours no model makes more than 100 trades, so that trades.json then
+	// holds all of them.
 	Hours int
 	// Start is the inception of the season. Default 2025-10-17T22:00:00.847073Z,
 	// accepted from the year 2000 to the year 2200, to the microsecond.
@@ -37,17 +43,11 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Models == 0 {
-		o.Models = 7
-	}
-	if o.Hours == 0 {
-		o.Hours = 200
-	}
 	if o.Start.IsZero() {
 		o.Start = time.Date(2025, time.October, 17, 22, 0, 0, 847_073_000, time.UTC)
 	}
 	if o.DecisionEvery == 0 {
-		o.DecisionEvery = 20 * time.Minute
+		o.DecisionEvery = DefaultDecisionEvery
 	}
 	o.Start = o.Start.UTC().Truncate(time.Microsecond)
 	return o
@@ -73,6 +73,13 @@ func (o Options) validate() error {
 	if o.DecisionEvery < MinDecisionEvery || o.DecisionEvery > MaxDecisionEvery {
 		refuse("the gap between decisions is %s; %s to %s are accepted",
 			o.DecisionEvery, MinDecisionEvery, MaxDecisionEvery)
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	if n := int64(o.Models*o.Hours) * int64(time.Hour) / int64(o.DecisionEvery); n > MaxDecisions {
+		refuse("%d models for %d hours, with a decision every %s, make %d decisions; at most %d are accepted",
+			o.Models, o.Hours, o.DecisionEvery, n, MaxDecisions)
 	}
 	return errors.Join(faults...)
 }

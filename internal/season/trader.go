@@ -81,7 +81,7 @@ func (t *trader) run() error {
 				return err
 			}
 		}
-		if err := t.close(hour, marker); err != nil {
+		if err := t.endHour(hour, marker); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (t *trader) hold() error {
 		return t.enter(btc, order{size: lots * c.lot, leverage: 1, confidence: 1}, at)
 	})
 	for hour := range t.options.Hours {
-		if err := t.close(hour, t.marker(hour)); err != nil {
+		if err := t.endHour(hour, t.marker(hour)); err != nil {
 			return err
 		}
 	}
@@ -213,8 +213,8 @@ func (t *trader) cash(now time.Time) int64 {
 	return cash
 }
 
-// close writes the equity row of an hour.
-func (t *trader) close(hour int, marker time.Time) error {
+// endHour writes the equity row of an hour.
+func (t *trader) endHour(hour int, marker time.Time) error {
 	if err := t.settle(marker); err != nil {
 		return err
 	}

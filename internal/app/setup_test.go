@@ -1,0 +1,131 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nof0/atlas/atlastest"
+	"nof0/config"
+	"nof0/internal/app"
+	"nof0/internal/importer"
+	"nof0/internal/season"
+	"nof0/internal/telemetry"
+	"nof0/internal/testdb"
+)
+
+// The captures of the public arena that lie beside the project.
+var captures = []string{"nof1-2025-10-26", "nof1-2025-10-28"}
+
+// bundle is one running system with servers of its own.
+type bundle struct {
+	app   *app.App
+	cfg   config.Config
+	redis *testdb.RedisServer
+	url   string
+}
+
+// setup starts the system on an empty database.
+func setup(t *testing.T, change ...func(*config.Config)) *bundle {
+	t.Helper()
+	cfg := config.Default()
+	cfg.DatabaseURL = testdb.New(t, atlastest.Migrator{})
+	redis := testdb.NewRedis(t)
+	cfg.RedisURL = redis.URL()
+	for _, c := range change {
+		c(&cfg)
+	}
+	b := &bundle{cfg: cfg, redis: redis}
+	b.app, b.url = start(t, cfg)
+	return b
+}
+
+// start starts one process of the system.
+func start(t *testing.T, cfg config.Config) (*app.App, string) {
+	t.Helper()
+	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler), telemetry.Build{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, a.Close()) })
+	server := httptest.NewServer(a.Handler())
+	t.Cleanup(server.Close)
+	return a, server.URL
+}
+
+// load imports a directory and expects every row to be taken.
+func (b *bundle) load(t *testing.T, dir string) *importer.Report {
+	t.Helper()
+	report, err := b.importDir(t.Context(), dir)
+	require.NoError(t, err)
+	require.Zero(t, report.Rejected(), "%+v", report.Kinds)
+	return report
+}
+
+func (b *bundle) importDir(ctx context.Context, dir string) (*importer.Report, error) {
+	return importer.Import(ctx, dir, importer.Options{
+		Store:           b.app.Store,
+		PrimaryProvider: b.cfg.Arena.PrimaryProvider,
+		Benchmarks:      b.cfg.Arena.Benchmarks,
+	})
+}
+
+// capture returns a copy of a capture, so that a test may change or move it.
+func capture(t *testing.T, name string) string {
+	t.Helper()
+	from := filepath.Join("..", "..", "..", "shared", "data", name)
+	dir := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.CopyFS(dir, os.DirFS(from)), "the captures lie beside the project, in ../shared/data")
+	return dir
+}
+
+// madeUp writes a generated season.
+func madeUp(t *testing.T, o season.Options) string {
+	t.Helper()
+	s, err := season.Generate(t.Context(), o)
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "season")
+	_, err = s.Write(t.Context(), dir)
+	require.NoError(t, err)
+	return dir
+}
+
+type response struct {
+	*http.Response
+	body []byte
+}
+
+// get asks and reads the whole answer. Headers come in pairs.
+func get(t *testing.T, url string, headers ...string) response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return response{res, body}
+}
+
+func (r response) object(t *testing.T) map[string]any {
+	t.Helper()
+	return parse(t, r.body)
+}
+
+// parse reads JSON with numbers as doubles.
+func parse(t *testing.T, raw []byte) map[string]any {
+	t.Helper()
+	var v map[string]any
+	require.NoError(t, json.Unmarshal(raw, &v), "%.200s", raw)
+	return v
+}
