@@ -34,11 +34,12 @@ func classify(err error) error {
 		network net.Error
 	)
 	switch {
+	case errors.As(err, &connect): // whatever the server said: a refused connection is an outage
 	case errors.As(err, &pg):
 		if !isOutage(pg.Code) {
 			return err
 		}
-	case errors.As(err, &connect), errors.As(err, &network),
+	case errors.As(err, &network),
 		errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), errors.Is(err, context.DeadlineExceeded):
 	default:

@@ -101,15 +101,15 @@ func (c *cli) logger(cfg config.Config) (*slog.Logger, error) {
 	return telemetry.NewLogger(c.err, cfg.Log)
 }
 
+// version is set by the linker; see the Makefile.
+var version = "dev"
+
 // build is what the linker and the version control know of this binary.
 func build() telemetry.Build {
-	b := telemetry.Build{Version: "dev", Revision: "unknown"}
+	b := telemetry.Build{Version: version, Revision: "unknown"}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		b.Version = v
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {

@@ -5,8 +5,8 @@ import "nof0/internal/wire"
 const secondsPerMinute = 60
 
 // microsBetween returns the microseconds from one time to another, both in unix
-// seconds. Payload times have six decimals at most, so that nothing is lost,
-// while a third of them would not survive a subtraction of doubles.
+// seconds. Payload times have six decimals at most, so that nothing is lost;
+// subtracted as doubles they would leave noise in an exact sum.
 func microsBetween(from, to float64) int64 {
 	return wire.Time(to).UnixMicro() - wire.Time(from).UnixMicro()
 }

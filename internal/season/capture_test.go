@@ -81,7 +81,6 @@ func TestFilesOfACapture(t *testing.T) {
 	assert.Equal(t, real, names)
 }
 
-// members lists the members of an object of a season and of a real capture.
 func assertSameMembers(t *testing.T, real, ours jsontext.Value, what string) {
 	t.Helper()
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(object(t, real))), slices.Collect(maps.Keys(object(t, ours))), what)

@@ -30,9 +30,8 @@ type Options struct {
 	Models int
 	// Hours is the length of the season and the number of equity rows of each
 	// account. 1 to 8784 are accepted, at most 100,000 model hours and 300,000
-	// decisions. At up to
-	// DefaultHours no model makes more than 100 trades, so that trades.json then
-	// holds all of them.
+	// decisions. At up to DefaultHours no model makes more than 100 trades, so
+	// that trades.json then holds all of them.
 	Hours int
 	// Start is the inception of the season. Default 2025-10-17T22:00:00.847073Z,
 	// accepted from the year 2000 to the year 2200, to the microsecond.

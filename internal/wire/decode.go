@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,21 @@ type Fault struct {
 	Reason string `json:"reason"`
 }
 
-// Faults is the error of a row that is refused. It holds at least one fault.
+// Limits of what a row may hold beyond its types.
+const (
+	// MaxDepth is how deep a row may nest: real ones stay under 8, and a row
+	// that only just decodes alone could no longer be rendered inside a list.
+	MaxDepth = 64
+	// MaxFaults is how many faults of one row are named.
+	MaxFaults = 32
+
+	maxNumber   = 1000 // characters; a double in full has less
+	maxExponent = 1000 // a zero may have any, but jsonb writes it out
+	maxPath     = 200  // bytes of a path in a fault: a name may be of any length
+)
+
+// Faults is the error of a row that is refused. It holds at least one fault,
+// at most one per member, and at most MaxFaults.
 type Faults []Fault
 
 // Error implements error.
@@ -36,8 +51,27 @@ func (f Faults) Error() string {
 }
 
 func (f *Faults) add(path, format string, args ...any) {
-	*f = append(*f, Fault{Path: path, Reason: fmt.Sprintf(format, args...)})
+	f.put(Fault{Path: path, Reason: fmt.Sprintf(format, args...)})
 }
+
+// put adds a fault. Of one member the first is the cause, and the others
+// follow from it.
+func (f *Faults) put(one Fault) {
+	one.Path = abbreviate(one.Path, maxPath)
+	if f.full() || slices.ContainsFunc(*f, func(o Fault) bool { return o.Path == one.Path }) {
+		return
+	}
+	*f = append(*f, one)
+}
+
+// putUnder adds the faults of the value at a path.
+func (f *Faults) putUnder(path string, faults Faults) {
+	for _, one := range faults {
+		f.put(Fault{Path: path + one.Path, Reason: one.Reason})
+	}
+}
+
+func (f *Faults) full() bool { return len(*f) >= MaxFaults }
 
 // row is a type that can be read from outside: it names the members that it
 // cannot do without and checks what its types cannot say.
@@ -47,26 +81,64 @@ type row[T any] interface {
 	check(f *Faults)
 }
 
+// lister is a row with rows of its own that are read as strictly.
+type lister interface {
+	checkRows(raw jsontext.Value, f *Faults)
+}
+
 // Decode reads one row from outside. The error is a Faults that names every
-// member at fault: malformed text, a duplicate name, NUL, a number that is no
-// finite double, a wrong type, a missing member, or a value out of its range.
+// member at fault: a number that is no finite double, NUL, a wrong type, a
+// missing member, a value out of its range. Malformed text, a duplicate name
+// or a nesting beyond MaxDepth ends the reading, and is named alone or last.
 func Decode[T any, P row[T]](raw jsontext.Value) (T, error) {
 	v, faults := decode[T, P](raw)
 	return v, faults.err()
 }
 
 func decode[T any, P row[T]](raw jsontext.Value) (T, Faults) {
-	var v T
+	var v, none T
 	p := P(&v)
-	faults := scan(raw, p.required())
-	if faults != nil {
-		return v, faults
+	if kind := raw.Kind(); kind != '{' {
+		return none, Faults{{Reason: fmt.Sprintf("is %s; an object is expected", kindName(kind))}}
+	}
+	faults, readable := scan(raw, p.required())
+	if !readable {
+		return none, faults
+	}
+	if l, ok := any(p).(lister); ok {
+		l.checkRows(raw, &faults)
 	}
 	if err := json.Unmarshal(raw, p); err != nil {
-		return v, Faults{typeFault(err)}
+		v = memberwise[T, P](raw, &faults)
+		faults.put(typeFault(err))
 	}
 	p.check(&faults)
-	return v, faults
+	if len(faults) > 0 {
+		return none, faults
+	}
+	return v, nil
+}
+
+// memberwise reads the members of an object one by one: reading it as a whole
+// stops at the first of a wrong type. Those at fault are left out.
+func memberwise[T any, P row[T]](raw jsontext.Value, faults *Faults) T {
+	var v T
+	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	_, _ = dec.ReadToken() // that it is an object was seen before, as was all syntax
+	for dec.PeekKind() == '"' && !faults.full() {
+		one := jsontext.Value("{")
+		name, _ := dec.ReadValue()
+		one = append(append(one, name...), ':')
+		value, _ := dec.ReadValue()
+		one = append(append(one, value...), '}')
+		next := v
+		if err := json.Unmarshal(one, P(&next)); err != nil {
+			faults.put(typeFault(err))
+			continue
+		}
+		v = next
+	}
+	return v
 }
 
 // err keeps an empty list from becoming an error that is not nil.
@@ -77,62 +149,100 @@ func (f Faults) err() error {
 	return f
 }
 
-// scan walks the tokens of a row for what neither a double, nor Postgres text,
-// nor jsonb can hold, and for the members that must be there.
-func scan(raw jsontext.Value, required []string) Faults {
-	if kind := raw.Kind(); kind != '{' {
-		return Faults{{Reason: fmt.Sprintf("is %s; an object is expected", kindName(kind))}}
-	}
-	var faults Faults
-	seen := make(map[string]bool)
+// scan walks the tokens of a value for what neither a double, nor Postgres
+// text, nor jsonb can hold, and for the members that must be there. It is not
+// readable where the walk could not be finished.
+func scan(raw jsontext.Value, required []string) (faults Faults, readable bool) {
+	seen := make(map[string]jsontext.Kind)
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
 	for {
 		tok, err := dec.ReadToken()
-		if errors.Is(err, io.EOF) {
-			break
-		}
 		if err != nil {
-			return append(faults, syntaxFault(err))
+			faults.put(syntaxFault(err))
+			return faults, false
+		}
+		depth := dec.StackDepth()
+		if depth > MaxDepth {
+			faults.add(string(dec.StackPointer()), "nests deeper than %d levels", MaxDepth)
+			return faults, false
 		}
 		switch tok.Kind() {
 		case '"':
 			s := tok.String()
-			if strings.ContainsRune(s, 0) {
+			if strings.IndexByte(s, 0) >= 0 && !faults.full() {
 				faults.add(string(dec.StackPointer()), "contains NUL")
 			}
-			if kind, n := dec.StackIndex(dec.StackDepth()); dec.StackDepth() == 1 && kind == '{' && n%2 == 1 {
-				seen[s] = dec.PeekKind() != 'n'
+			if kind, n := dec.StackIndex(depth); depth == 1 && kind == '{' && n%2 == 1 {
+				seen[s] = dec.PeekKind()
 			}
 		case '0':
-			if _, err := strconv.ParseFloat(tok.String(), 64); err != nil {
-				faults.add(string(dec.StackPointer()), "%s is not a finite double", abbreviate(tok.String()))
+			if reason := checkNumber(tok.String()); reason != "" && !faults.full() {
+				faults.add(string(dec.StackPointer()), "%s", reason)
 			}
 		}
-	}
-	for _, name := range required {
-		if !seen[name] {
-			faults.add("/"+name, "is missing")
+		if depth == 0 {
+			break
 		}
 	}
-	return faults
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		faults.put(Fault{Reason: "has more after its end"})
+		return faults, false
+	}
+	for _, name := range required {
+		switch kind, ok := seen[name]; {
+		case !ok:
+			faults.add("/"+name, "is missing")
+		case kind == 'n':
+			faults.add("/"+name, "is null; a value is expected")
+		}
+	}
+	return faults, true
+}
+
+// checkNumber tells what is wrong with the text of a number, "" where nothing
+// is.
+func checkNumber(text string) string {
+	if len(text) > maxNumber {
+		return fmt.Sprintf("is a number of %d characters; at most %d are accepted", len(text), maxNumber)
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return abbreviate(text, maxQuoted) + " is not a finite double"
+	}
+	mantissa, exponent := text, ""
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		mantissa, exponent = text[:i], text[i+1:]
+	}
+	if v == 0 && strings.ContainsAny(mantissa, "123456789") {
+		return abbreviate(text, maxQuoted) + " is too close to 0 for a double"
+	}
+	if exponent != "" {
+		if e, err := strconv.Atoi(exponent); err != nil || e < -maxExponent || e > maxExponent {
+			return abbreviate(text, maxQuoted) + " has an exponent that cannot be stored"
+		}
+	}
+	return ""
 }
 
 // Check refuses raw JSON of any kind that could not be stored: malformed text,
-// a duplicate name, NUL, a number that is no finite double.
+// a duplicate name, NUL, a number that is no finite double, a nesting beyond
+// MaxDepth.
 func Check(raw jsontext.Value) error {
-	if raw.Kind() == '{' {
-		return scan(raw, nil).err()
-	}
-	wrapped := append(append(jsontext.Value(`{"":`), raw...), '}')
-	return scan(wrapped, nil).err()
+	faults, _ := scan(raw, nil)
+	return faults.err()
 }
 
 func syntaxFault(err error) Fault {
+	var f Fault
 	var syn *jsontext.SyntacticError
 	if errors.As(err, &syn) {
-		return Fault{Path: string(syn.JSONPointer), Reason: syn.Err.Error()}
+		f.Path, err = string(syn.JSONPointer), syn.Err
 	}
-	return Fault{Reason: err.Error()}
+	f.Reason = err.Error()
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		f.Reason = "ends in the middle"
+	}
+	return f
 }
 
 func typeFault(err error) Fault {
@@ -143,7 +253,7 @@ func typeFault(err error) Fault {
 	f := Fault{Path: string(sem.JSONPointer)}
 	switch {
 	case sem.JSONKind == '0' && sem.GoType != nil && isInteger(sem.GoType):
-		f.Reason = fmt.Sprintf("%s is not an integer of 64 bits", abbreviate(string(sem.JSONValue)))
+		f.Reason = fmt.Sprintf("%s is not an integer of 64 bits", abbreviate(string(sem.JSONValue), maxQuoted))
 	case sem.JSONKind != 0 && sem.GoType != nil:
 		f.Reason = fmt.Sprintf("is %s; %s is expected", kindName(sem.JSONKind), typeName(sem.GoType))
 	default:
@@ -188,9 +298,11 @@ func typeName(t reflect.Type) string {
 	return "an object"
 }
 
-// abbreviate keeps a value from outside short enough for a message.
-func abbreviate(s string) string {
-	const limit = 40
+// maxQuoted is how many bytes of a value from outside a message repeats.
+const maxQuoted = 40
+
+// abbreviate keeps what comes from outside short enough for a message.
+func abbreviate(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
@@ -106,7 +108,7 @@ func (a *AccountTotal) check(f *Faults) {
 		f.marker("/since_inception_minute_marker", v, 60*MaxHourlyMarker)
 	}
 	_, faults := a.openPositions()
-	*f = append(*f, faults.under("/positions")...)
+	f.putUnder("/positions", faults)
 }
 
 // OpenPositions reads the positions that the row carries, by symbol.
@@ -133,27 +135,19 @@ func decodePositions(raw jsontext.Value) (map[string]Position, Faults) {
 	}
 	var faults Faults
 	positions := make(map[string]Position, len(rows))
-	for symbol, row := range rows {
+	for _, symbol := range slices.Sorted(maps.Keys(rows)) {
 		path := string(jsontext.Pointer("").AppendToken(symbol))
-		p, wrong := decode[Position](row)
+		p, wrong := decode[Position](rows[symbol])
 		if len(wrong) > 0 {
-			faults = append(faults, wrong.under(path)...)
+			faults.putUnder(path, wrong)
 			continue
 		}
 		if p.Symbol != symbol {
-			faults.add(path+"/symbol", "%q stands under %q", abbreviate(p.Symbol), abbreviate(symbol))
+			faults.add(path+"/symbol", "%q stands under %q", abbreviate(p.Symbol, maxQuoted), abbreviate(symbol, maxQuoted))
 		}
 		positions[symbol] = p
 	}
 	return positions, faults
-}
-
-func (f Faults) under(path string) Faults {
-	moved := make(Faults, len(f))
-	for i, one := range f {
-		moved[i] = Fault{Path: path + one.Path, Reason: one.Reason}
-	}
-	return moved
 }
 
 func (*Position) required() []string { return []string{"symbol", "entry_price", "quantity"} }
@@ -189,7 +183,7 @@ func (t *Trade) check(f *Faults) {
 	f.positive("/exit_price", t.ExitPrice)
 	switch {
 	case t.Side != "long" && t.Side != "short":
-		f.add("/side", "%q is neither long nor short", abbreviate(t.Side))
+		f.add("/side", "%q is neither long nor short", abbreviate(t.Side, maxQuoted))
 	case t.Quantity == 0 || math.Signbit(t.Quantity) != (t.Side == "short"):
 		f.add("/quantity", "%v is not the quantity of a %s trade", t.Quantity, t.Side)
 	}
@@ -210,7 +204,11 @@ func (s *SinceInception) check(f *Faults) {
 	}
 }
 
-func (*LeaderboardRow) required() []string { return []string{"id"} }
+// Only equity and return may be absent: of the others an absent one would come
+// out as a zero that nobody stated.
+func (*LeaderboardRow) required() []string {
+	return []string{"id", "num_trades", "num_wins", "num_losses", "win_dollars", "lose_dollars", "sharpe"}
+}
 
 func (l *LeaderboardRow) check(f *Faults) { f.id("/id", l.ID) }
 
@@ -235,7 +233,7 @@ func (m *modelPositionsRow) check(f *Faults) {
 	f.id("/model_id", m.ModelID)
 	var faults Faults
 	m.open, faults = decodePositions(m.Positions)
-	*f = append(*f, faults.under("/positions")...)
+	f.putUnder("/positions", faults)
 }
 
 // DecodeModelPositions reads one row of Positions from outside.
@@ -262,16 +260,28 @@ func (*Thread) required() []string { return []string{"model_id", "messages"} }
 func (t *Thread) check(f *Faults) {
 	f.id("/model_id", t.ModelID)
 	f.optID("/topic", t.Topic)
-	for i := range t.Messages {
-		m := &t.Messages[i]
-		path := "/messages/" + strconv.Itoa(i)
-		if m.Role != "system" && m.Role != "user" && m.Role != "assistant" {
-			f.add(path+"/role", "%q is neither system, user nor assistant", abbreviate(m.Role))
-		}
-		if !(m.Timestamp > 0) {
-			f.add(path+"/timestamp", "is missing or not a time")
-			continue
-		}
-		f.seconds(path+"/timestamp", m.Timestamp)
+}
+
+// checkRows reads each message by itself, so that an absent content is told
+// from an empty one.
+func (*Thread) checkRows(raw jsontext.Value, f *Faults) {
+	var thread struct {
+		Messages []jsontext.Value `json:"messages"`
 	}
+	if json.Unmarshal(raw, &thread) != nil {
+		return // no array: a fault of the member itself
+	}
+	for i, message := range thread.Messages {
+		_, faults := decode[Message](message)
+		f.putUnder("/messages/"+strconv.Itoa(i), faults)
+	}
+}
+
+func (*Message) required() []string { return []string{"role", "content", "timestamp"} }
+
+func (m *Message) check(f *Faults) {
+	if m.Role != "system" && m.Role != "user" && m.Role != "assistant" {
+		f.add("/role", "%q is neither system, user nor assistant", abbreviate(m.Role, maxQuoted))
+	}
+	f.seconds("/timestamp", m.Timestamp)
 }

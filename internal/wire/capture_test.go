@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/require"
+)
+
+const capturesDir = "../../../shared/data"
+
+// captured is one row of a real capture.
+type captured struct {
+	file string
+	raw  jsontext.Value
+}
+
+// captureRows reads the rows of every file of both captures, by the name of
+// the file without .json; those of analytics-MODEL are under "analytics". It
+// reads them with another decoder than the one under test.
+func captureRows(t *testing.T) map[string][]captured {
+	t.Helper()
+	rows := make(map[string][]captured)
+	for _, dir := range []string{"nof1-2025-10-26", "nof1-2025-10-28"} {
+		paths, err := filepath.Glob(filepath.Join(capturesDir, dir, "*.json"))
+		require.NoError(t, err)
+		require.NotEmpty(t, paths, "the captures must be there: %s", filepath.Join(capturesDir, dir))
+		for _, path := range paths {
+			body, err := os.ReadFile(path)
+			require.NoError(t, err)
+			var envelope map[string]json.RawMessage
+			require.NoError(t, json.Unmarshal(body, &envelope), path)
+			kind := strings.TrimSuffix(filepath.Base(path), ".json")
+			if strings.HasPrefix(kind, "analytics-") {
+				kind = "analytics"
+			}
+			for name, member := range envelope {
+				var list []json.RawMessage
+				var named map[string]json.RawMessage
+				switch {
+				case json.Unmarshal(member, &list) == nil:
+				case name == "prices" && json.Unmarshal(member, &named) == nil:
+					for _, one := range named {
+						list = append(list, one)
+					}
+				}
+				for _, one := range list {
+					rows[kind] = append(rows[kind], captured{file: path, raw: jsontext.Value(one)})
+				}
+			}
+		}
+	}
+	return rows
+}
+
+// value reads JSON as another decoder does: numbers as doubles.
+func value(t testing.TB, raw []byte) any {
+	t.Helper()
+	var v any
+	require.NoError(t, json.Unmarshal(raw, &v), "%.200s", raw)
+	return v
+}
+
+// again decodes a row and renders it.
+func again[T any, P row[T]](raw jsontext.Value) ([]byte, error) {
+	v, err := Decode[T, P](raw)
+	if err != nil {
+		return nil, err
+	}
+	return Marshal(P(&v))
+}
+
+func againModelPositions(raw jsontext.Value) ([]byte, error) {
+	v, err := DecodeModelPositions(raw)
+	if err != nil {
+		return nil, err
+	}
+	return Marshal(v)
+}
+
+func againDocument(raw jsontext.Value) ([]byte, error) {
+	if IsThread(raw) {
+		return again[Thread](raw)
+	}
+	return again[Decision](raw)
+}
+
+func TestEveryCapturedRowComesBackTheSame(t *testing.T) {
+	t.Parallel()
+	rows := captureRows(t)
+	// How many rows there are keeps a decoder from passing on none.
+	for kind, c := range map[string]struct {
+		rows  int
+		again func(jsontext.Value) ([]byte, error)
+	}{
+		"crypto-prices":          {12, again[Price]},
+		"account-totals":         {1393, again[AccountTotal]},
+		"trades":                 {467, again[Trade]},
+		"since-inception-values": {14, again[SinceInception]},
+		"leaderboard":            {12, again[LeaderboardRow]},
+		"analytics":              {18, again[AnalyticsDoc]},
+		"positions":              {6, againModelPositions},
+		"conversations":          {106, againDocument},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			require.Len(t, rows[kind], c.rows)
+			for _, row := range rows[kind] {
+				got, err := c.again(row.raw)
+				require.NoError(t, err, "%s: %.200s", row.file, row.raw)
+				require.Equal(t, value(t, row.raw), value(t, got), row.file)
+				third, err := c.again(got)
+				require.NoError(t, err)
+				require.Equal(t, string(got), string(third), "rendering is a fixed point")
+			}
+		})
+	}
+}
+
+func TestCapturedPositionsInsideEquityRowsComeBackTheSame(t *testing.T) {
+	t.Parallel()
+	positions := 0
+	for _, row := range captureRows(t)["account-totals"] {
+		a, err := Decode[AccountTotal](row.raw)
+		require.NoError(t, err)
+		open, err := a.OpenPositions()
+		require.NoError(t, err)
+		got, err := Marshal(open)
+		require.NoError(t, err)
+		require.Equal(t, value(t, a.Positions), value(t, got))
+		positions += len(open)
+	}
+	require.Positive(t, positions)
+}
