@@ -58,9 +58,9 @@ tidy-check: ## fail when go.mod or go.sum is not tidy
 ci: ## run what CI runs
 	.ci/run
 
-.PHONY: generate
-generate: ## write again what is generated from the code
-	$(GO) generate ./...
+.PHONY: migration
+migration: build ## write schema.sql and the migration that the entities ask for: name=add_trade_venue
+	$(BIN) dev --ephemeral -- $(BIN) migrate diff $(name)
 
 .PHONY: clean
 clean: ## remove what was built; the data in .nof0 stay

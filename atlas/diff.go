@@ -92,7 +92,7 @@ func writePlans(dir *migrate.LocalDir, params DiffParams, plans []*migrate.Plan)
 		if err != nil {
 			return written, err
 		}
-		if err := os.WriteFile(filepath.Join(params.Rollbacks, file.Name()), undo, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(params.Rollbacks, file.Name()), undo, 0o644); err != nil { //nolint:gosec // source code, read by everybody
 			return written, fmt.Errorf("error writing the rollback of %s: %w", file.Name(), err)
 		}
 		if err := dir.WriteFile(file.Name(), file.Bytes()); err != nil {

@@ -27,7 +27,7 @@ func (m *Migrator) Down(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer s.close(ctx)
+	defer s.close()
 
 	history := revisions{s.conn}
 	exists, err := history.exists(ctx)

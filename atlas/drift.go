@@ -78,7 +78,7 @@ func drift(ctx context.Context, found []schema.Change, more []string, e DriftErr
 	if err != nil {
 		return err
 	}
-	if e.Differences = append(statements, more...); len(e.Differences) == 0 {
+	if e.Differences = slices.Concat(statements, more); len(e.Differences) == 0 {
 		return nil
 	}
 	return &e

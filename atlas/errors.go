@@ -20,9 +20,9 @@ type SumError struct {
 
 func (e *SumError) Error() string {
 	if e.File == "" {
-		return fmt.Sprintf("atlas.sum of the migration directory cannot be trusted (%s): restore it, or rewrite it after a review of every file", e.Reason)
+		return fmt.Sprintf("atlas.sum of the migration directory cannot be trusted (%s): restore it, or rewrite it (`nof0 migrate sum`) after a review of every file", e.Reason)
 	}
-	return fmt.Sprintf("migration %s was %s after atlas.sum was written: restore it, or, if no database has run it yet, rewrite atlas.sum", e.File, e.Reason)
+	return fmt.Sprintf("migration %s was %s after atlas.sum was written: restore it, or, if no database has run it yet, rewrite atlas.sum (`nof0 migrate sum`)", e.File, e.Reason)
 }
 
 func (e *SumError) Unwrap() error { return e.err }
@@ -67,7 +67,7 @@ func (e *NotEmptyError) Error() string {
 type OutOfOrderError struct{ Files []string }
 
 func (e *OutOfOrderError) Error() string {
-	return fmt.Sprintf("%s would run after a newer migration that has already run: give it a newer version and rewrite atlas.sum", strings.Join(e.Files, ", "))
+	return fmt.Sprintf("%s would run after a newer migration that has already run: give it a newer version and rewrite atlas.sum (`nof0 migrate sum`)", strings.Join(e.Files, ", "))
 }
 
 // HalfAppliedError says that a migration stopped half-way and cannot go on.

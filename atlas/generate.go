@@ -37,7 +37,7 @@ func Generate(ctx context.Context, params GenerateParams) ([]string, error) {
 		return written, err
 	}
 	// Last, so that a schema the database refuses is not left behind.
-	if err := os.WriteFile(filepath.Join(params.Root, "schema.sql"), []byte(printed), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(params.Root, "schema.sql"), []byte(printed), 0o644); err != nil { //nolint:gosec // source code, read by everybody
 		return written, fmt.Errorf("error writing schema.sql: %w", err)
 	}
 	return written, nil

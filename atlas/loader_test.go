@@ -129,8 +129,9 @@ func TestSchemaIsTheSameEachTime(t *testing.T) {
 	for range 50 {
 		group.Go(func() {
 			printed, err := Schema(testModels())
-			assert.NoError(t, err)
-			assert.Equal(t, testSchema, printed)
+			if assert.NoError(t, err) {
+				assert.Equal(t, testSchema, printed)
+			}
 		})
 	}
 	group.Wait()

@@ -82,7 +82,7 @@ func (m *Migrator) Apply(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer s.close(ctx)
+	defer s.close()
 
 	history := revisions{s.conn}
 	if err := refuseForeign(ctx, history); err != nil {
@@ -122,7 +122,7 @@ func (m *Migrator) lockedSession(ctx context.Context) (*session, error) {
 		m.opts.Logger.InfoContext(ctx, "waiting for another migrator", "at_most", m.opts.LockWait)
 	}
 	if err := s.lock(ctx, m.opts.LockWait, waiting); err != nil {
-		s.close(ctx)
+		s.close()
 		return nil, err
 	}
 	return s, nil

@@ -145,7 +145,7 @@ func TestApplyGivesUpWaiting(t *testing.T) {
 	db := emptyDB(t)
 	other, err := openSession(t.Context(), db, time.Second)
 	require.NoError(t, err)
-	defer other.close(t.Context())
+	defer other.close()
 	require.NoError(t, other.lock(t.Context(), time.Second, func() {}))
 
 	_, err = New(db, Options{Migrations: twoFiles(t), LockWait: time.Millisecond}).Apply(t.Context())
@@ -161,7 +161,7 @@ func TestApplyStopsWhileWaiting(t *testing.T) {
 	db := emptyDB(t)
 	other, err := openSession(t.Context(), db, time.Second)
 	require.NoError(t, err)
-	defer other.close(t.Context())
+	defer other.close()
 	require.NoError(t, other.lock(t.Context(), time.Second, func() {}))
 	ctx, cancel := context.WithCancel(t.Context())
 	messages := make(heard, 10)

@@ -95,6 +95,7 @@ CREATE TABLE "positions" (
   "entry_time" timestamptz,
   "entry_price" double precision NOT NULL,
   "quantity" double precision NOT NULL,
+  "opened_quantity" double precision,
   "leverage" double precision,
   "margin" double precision,
   "liquidation_price" double precision,

@@ -40,7 +40,7 @@ func openSession(ctx context.Context, db *sql.DB, lockTimeout time.Duration) (_ 
 	s := &session{conn: conn}
 	defer func() {
 		if err != nil {
-			s.close(ctx)
+			s.close()
 		}
 	}()
 	for _, set := range []string{
@@ -120,8 +120,8 @@ func lockID(name string) uint32 {
 }
 
 // close releases the lock and ends the connection, so that neither the lock nor
-// a setting can survive in the pool, even when ctx is already cancelled.
-func (s *session) close(ctx context.Context) {
+// a setting can survive in the pool.
+func (s *session) close() {
 	if s.unlock != nil {
 		// On failure the lock goes with the connection below.
 		_ = s.unlock()

@@ -32,7 +32,7 @@ func realize(schemaSQL string) builder {
 		if err != nil {
 			return err
 		}
-		defer s.close(ctx)
+		defer s.close()
 		file := migrate.NewLocalFile("schema.sql", []byte(schemaSQL))
 		statements, err := migrate.FileStmtDecls(s.driver, file)
 		if err != nil {

@@ -81,8 +81,8 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, problems)
 
-	require.Equal(t, 0.0, breakerGauge(t, reg))
-	s.kill()
+	require.Zero(t, breakerGauge(t, reg))
+	s.Kill()
 	eventually(t, func() bool { return errors.Is(client.Ping(t.Context()), ErrUnavailable) && breakerGauge(t, reg) == 2 })
 }
 
@@ -116,6 +116,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 		require.Equal(t, "one", got.Text)
 	}
 	require.Equal(t, 1, pg.loads())
-	require.NotEqual(t, cache.newID(), cache.newID())
-	require.Len(t, cache.newID(), fillIDLen)
+	one, other := cache.newID(), cache.newID()
+	require.NotEqual(t, one, other)
+	require.Len(t, one, fillIDLen)
 }

@@ -106,7 +106,7 @@ func TestClusterThatLosesANode(t *testing.T) {
 	pg := newSource("one")
 	require.Equal(t, "one", p.fetch(t, pg.load))
 	for _, node := range nodes {
-		node.kill()
+		node.Kill()
 	}
 	for range 20 {
 		require.Equal(t, "one", p.fetch(t, pg.load))

@@ -257,7 +257,7 @@ func (r *request[T]) load(toRedis bool) func(context.Context, *flight) outcome {
 		}
 		raw, err := seal(m, value)
 		if err != nil {
-			r.cache.opts.Logger.Error("value cannot be cached", slog.String("key", r.key.Name), slog.Any("error", err))
+			r.cache.opts.Logger.ErrorContext(ctx, "value cannot be cached", slog.String("key", r.key.Name), slog.Any("error", err))
 			return out
 		}
 		out.entry.head, out.entry.size = string(raw[:headLen]), len(raw)

@@ -509,6 +509,6 @@ func TestWarmLoadsWhatIsThere(t *testing.T) {
 
 	down := errors.New("postgres is down")
 	require.Same(t, down, Warm(b.ctx, b.cache, testKey(), func(context.Context) (note, error) { return note{}, down }))
-	b.redis.kill()
+	b.redis.Kill()
 	eventually(t, func() bool { return errors.Is(Warm(b.ctx, b.cache, testKey(), pg.load), ErrUnavailable) })
 }

@@ -175,7 +175,7 @@ func TestInvalidateWithoutRedisStillClearsTheMemory(t *testing.T) {
 	}()
 	<-slow.begun
 
-	b.redis.kill()
+	b.redis.Kill()
 	pg.write("new")
 	eventually(t, func() bool {
 		return errors.Is(b.cache.Invalidate(b.ctx, testKey(), other), ErrUnavailable)
@@ -183,7 +183,7 @@ func TestInvalidateWithoutRedisStillClearsTheMemory(t *testing.T) {
 	require.Equal(t, "new", b.fetch(t, pg.load))
 
 	// Nor does the load that was under way fill a Redis that is back.
-	b.redis.restart(t)
+	b.redis.Restart()
 	eventually(t, func() bool { return b.client.Ping(b.ctx) == nil })
 	close(slow.letGo)
 	require.NoError(t, <-early)
@@ -260,7 +260,7 @@ func TestDropOfADeadRedis(t *testing.T) {
 	b := setup(t)
 	pg := newSource("old")
 	b.fetch(t, pg.load)
-	b.redis.kill()
+	b.redis.Kill()
 	pg.write("new")
 	eventually(t, func() bool {
 		_, err := b.cache.Drop(b.ctx)

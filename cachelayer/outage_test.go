@@ -21,7 +21,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 	pg := newSource("0")
 	require.Equal(t, "0", b.fetch(t, pg.load))
 
-	b.redis.kill()
+	b.redis.Kill()
 	reads := 0
 	eventually(t, func() bool {
 		reads++
@@ -33,7 +33,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 	})
 	require.ErrorIs(t, b.client.Ping(b.ctx), ErrUnavailable)
 
-	b.redis.restart(t)
+	b.redis.Restart()
 	pg.write("back")
 	eventually(t, func() bool {
 		require.Equal(t, "back", b.fetch(t, pg.load))
@@ -48,7 +48,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 func TestWithoutRedisMemoryProtectsPostgres(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.redis.kill()
+	b.redis.Kill()
 	eventually(t, func() bool {
 		return b.client.breaker.circuit.State() == gobreaker.StateOpen || b.client.Ping(b.ctx) == nil
 	})
@@ -111,13 +111,13 @@ func TestRedisThatHangsAndGoesOn(t *testing.T) {
 	pg := newSource("one")
 	require.Equal(t, "one", b.fetch(t, pg.load))
 
-	b.redis.freeze(t)
-	t.Cleanup(func() { b.redis.kill() })
+	b.redis.Pause()
+	t.Cleanup(b.redis.Kill)
 	eventually(t, func() bool {
 		require.Equal(t, "one", b.fetch(t, pg.load))
 		return b.client.breaker.circuit.State() == gobreaker.StateOpen
 	})
-	b.redis.thaw(t)
+	b.redis.Resume()
 	eventually(t, func() bool {
 		before := pg.loads()
 		require.Equal(t, "one", b.fetch(t, pg.load))
@@ -220,7 +220,7 @@ func TestWhatIsNoFailureDoesNotOpenTheBreaker(t *testing.T) {
 func TestOpenBreakerRefusesEveryCommand(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *config.Config) { cfg.Redis.BreakerOpen = time.Hour })
-	b.redis.kill()
+	b.redis.Kill()
 	eventually(t, func() bool { return errors.Is(b.client.Ping(b.ctx), gobreaker.ErrOpenState) })
 	require.ErrorIs(t, b.client.rdb.Set(b.ctx, "nof0:x", "x", 0).Err(), ErrUnavailable)
 

@@ -44,10 +44,28 @@ func newRemote(rdb redis.UniversalClient, generationTTL time.Duration) *remote {
 		generationTTL: generationTTL,
 		store: cache.New(&cache.Options{
 			Redis:     guardedStore{rdb: rdb, fill: s.fill},
-			Marshal:   func(value any) ([]byte, error) { return value.([]byte), nil },
-			Unmarshal: func(raw []byte, into any) error { return into.(*envelope).open(raw) },
+			Marshal:   marshalRaw,
+			Unmarshal: unmarshalEnvelope,
 		}),
 	}
+}
+
+// marshalRaw and unmarshalEnvelope are the codec: what is stored is a sealed
+// envelope, and what is read is opened into one.
+func marshalRaw(value any) ([]byte, error) {
+	raw, ok := value.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("cannot store %T: only sealed envelopes are stored", value)
+	}
+	return raw, nil
+}
+
+func unmarshalEnvelope(raw []byte, into any) error {
+	e, ok := into.(*envelope)
+	if !ok {
+		return fmt.Errorf("cannot open an envelope into %T", into)
+	}
+	return e.open(raw)
 }
 
 // get reads a value and how long it will live. The error is errMiss, errForeign

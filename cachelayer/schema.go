@@ -34,8 +34,9 @@ type schemas struct{ known sync.Map } // reflect.Type to string
 // of returns the fingerprint of typ's JSON: a field that is added, removed,
 // renamed or retyped changes it, and so does another JSON name or option.
 func (s *schemas) of(typ reflect.Type) string {
-	if known, ok := s.known.Load(typ); ok {
-		return known.(string)
+	known, _ := s.known.Load(typ)
+	if fingerprint, ok := known.(string); ok {
+		return fingerprint
 	}
 	hash := sha256.New()
 	_, _ = io.WriteString(hash, "envelope "+envelopeVersion+"\n")
@@ -112,7 +113,7 @@ func ownSchema(typ reflect.Type) (string, bool) {
 	if base.Kind() == reflect.Pointer {
 		base = base.Elem()
 	}
-	if stated, ok := reflect.New(base).Interface().(Schema); ok {
+	if stated, ok := reflect.TypeAssert[Schema](reflect.New(base)); ok {
 		return stated.CacheSchema(), true
 	}
 	return "", false

@@ -21,7 +21,7 @@ type JSON []byte
 // server-side prepared statements, where bytes would be sent as bytea.
 func (j JSON) Value() (driver.Value, error) {
 	if j == nil {
-		return nil, nil
+		return nil, nil //nolint:nilnil // a nil value is SQL NULL
 	}
 	return string(j), nil
 }

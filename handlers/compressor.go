@@ -68,7 +68,7 @@ type resettableWriter interface {
 }
 
 func compressWith(pool *sync.Pool, body []byte) ([]byte, error) {
-	w := pool.Get().(resettableWriter)
+	w := pool.Get().(resettableWriter) //nolint:forcetypeassert // the pools hold nothing else
 	var out bytes.Buffer
 	out.Grow(len(body) / 8)
 	w.Reset(&out)

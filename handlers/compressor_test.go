@@ -42,7 +42,7 @@ func decode(t testing.TB, from coding, body []byte) []byte {
 
 // rows makes a body of about a size, as much alike as rows of a season are.
 func rows(size int) []byte {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(1, 2))
 	var b bytes.Buffer
 	b.WriteString(`{"accountTotals":[`)
 	for b.Len() < size {

@@ -16,5 +16,5 @@ func (l logger) log(ctx context.Context, level slog.Level, message string, attrs
 	if l.addID {
 		attrs = append(attrs, slog.String(requestIDKey, RequestID(ctx)))
 	}
-	l.to.LogAttrs(ctx, level, message, attrs...)
+	l.to.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // a constant at every call
 }

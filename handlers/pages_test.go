@@ -156,8 +156,8 @@ func TestOpenAPISchemasHaveTheMembersOfThePayloads(t *testing.T) {
 		}
 		fields := reflect.TypeOf(payload)
 		var members int
-		for i := range fields.NumField() {
-			member, option, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
+		for field := range fields.Fields() {
+			member, option, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if member == "" {
 				continue // what no field names
 			}

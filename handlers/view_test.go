@@ -9,11 +9,8 @@ import (
 func TestViewsAskTheArena(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]arena.Request{
-		"/api/crypto-prices":                                       {View: arena.ViewCryptoPrices},
-		"/api/account-totals":                                      {View: arena.ViewAccountTotals},
-		"/api/account-totals?lastHourlyMarker=197":                 {View: arena.ViewAccountTotals, FromMarker: 197},
-		"/api/account-totals?path=account-totals":                  {View: arena.ViewAccountTotals},
-		"/api/account-totals?lastHourlyMarker=3&path=a&path=b&x=;": {View: arena.ViewAccountTotals, FromMarker: 3},
+		"/api/crypto-prices":                     {View: arena.ViewCryptoPrices},
+		"/api/account-totals":                    {View: arena.ViewAccountTotals},
 		"/api/trades":                            {View: arena.ViewTrades},
 		"/api/trades?limit=x&lastHourlyMarker=x": {View: arena.ViewTrades},
 		"/api/since-inception-values":            {View: arena.ViewSinceInception},
@@ -23,6 +20,10 @@ func TestViewsAskTheArena(t *testing.T) {
 		"/api/positions":                         {View: arena.ViewPositions},
 		"/api/positions?limit=1000":              {View: arena.ViewPositions, Limit: 1000},
 		"/api/conversations":                     {View: arena.ViewConversations},
+
+		"/api/account-totals?lastHourlyMarker=197":                 {View: arena.ViewAccountTotals, FromMarker: 197},
+		"/api/account-totals?path=account-totals":                  {View: arena.ViewAccountTotals},
+		"/api/account-totals?lastHourlyMarker=3&path=a&path=b&x=;": {View: arena.ViewAccountTotals, FromMarker: 3},
 	} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()

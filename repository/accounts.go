@@ -2,6 +2,8 @@ package repository
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -48,10 +50,11 @@ func (r Accounts) Lock(ctx context.Context, models []string) (accounts []entitie
 // locked.
 func (r Accounts) SetInception(ctx context.Context, stated entities.Account, asOf time.Time) (outcome Outcome, err error) {
 	err = r.run(ctx, "accounts", "SetInception", func(db *gorm.DB) error {
-		var stored entities.Account
-		if err := db.Where("model_id = ?", stated.ModelID).Take(&stored).Error; err != nil {
+		stored, err := accountOf(db, stated.ModelID)
+		if err != nil {
 			return err
 		}
+		asOf := asOf.Truncate(time.Microsecond) // as it is stored
 		changes := map[string]any{}
 		switch {
 		case stored.InceptionAt == nil:
@@ -81,4 +84,14 @@ func (r Accounts) SetInception(ctx context.Context, stated entities.Account, asO
 		return db.Model(&entities.Account{}).Where("model_id = ?", stated.ModelID).Updates(changes).Error
 	})
 	return outcome, err
+}
+
+// accountOf returns the account of a model.
+func accountOf(db *gorm.DB, model string) (*entities.Account, error) {
+	var account entities.Account
+	err := db.Where("model_id = ?", model).Take(&account).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, fmt.Errorf("%w: %q has no account", ErrUnknownModel, model)
+	}
+	return &account, err
 }

@@ -2,9 +2,9 @@ package repository
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -37,25 +37,33 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 
 // Put stores a document unless the stored one of its source is of newer data.
 func (r Analytics) Put(ctx context.Context, doc entities.ModelAnalytics) (outcome Outcome, err error) {
+	doc.AsOf = doc.AsOf.Truncate(time.Microsecond) // as it is stored
 	err = r.run(ctx, "analytics", "Put", func(db *gorm.DB) error {
-		var found []entities.ModelAnalytics
-		err := db.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
-			Where("model_id = ? AND source = ?", doc.ModelID, doc.Source).Find(&found).Error
+		table, err := tableOf[entities.ModelAnalytics](db)
 		if err != nil {
 			return err
 		}
-		outcome = Inserted
-		if len(found) > 0 {
-			outcome = replaces(&found[0], &doc)
+		inserted, err := insertMissing(db, table, []entities.ModelAnalytics{doc})
+		if err != nil || len(inserted) > 0 {
+			outcome = Inserted
+			return err
 		}
-		if outcome != Inserted && outcome != Updated {
-			return nil
+		for {
+			var stored entities.ModelAnalytics
+			if err := db.Where("model_id = ? AND source = ?", doc.ModelID, doc.Source).Take(&stored).Error; err != nil {
+				return err
+			}
+			if outcome = replaces(&stored, &doc); outcome != Updated {
+				return nil
+			}
+			res := db.Model(&entities.ModelAnalytics{}).
+				Where("model_id = ? AND source = ? AND as_of < ?", doc.ModelID, doc.Source, doc.AsOf).
+				Updates(map[string]any{"payload": doc.Payload, "as_of": doc.AsOf, "server_time": doc.ServerTime})
+			if res.Error != nil || res.RowsAffected > 0 {
+				return res.Error
+			}
+			// Somebody else stored one that is as new since it was looked up.
 		}
-		return db.Clauses(clause.OnConflict{
-			Columns:   []clause.Column{{Name: "model_id"}, {Name: "source"}},
-			DoUpdates: clause.AssignmentColumns([]string{"payload", "as_of", "server_time", "updated_at"}),
-			Where:     clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "excluded.as_of > model_analytics.as_of"}}},
-		}).Create(&doc).Error
 	})
 	return outcome, err
 }

@@ -19,15 +19,31 @@ type Thread struct {
 	Messages []entities.ConversationMessage
 }
 
+// isThread is spelled out: a plan that is kept for any parameter cannot use the
+// index of the threads.
+const isThread = "kind = '" + entities.ConversationThread + "'"
+
 // NewestThreads returns the n threads with the newest messages, newest first,
 // each whole. The messages of decision cycles are no thread.
 func (r Conversations) NewestThreads(ctx context.Context, n int) (threads []Thread, err error) {
 	err = r.run(ctx, "conversations", "NewestThreads", func(db *gorm.DB) error {
+		// Threads without a message come last, and are asked for only where
+		// there are too few others: no index has them at its end.
 		var found []entities.Conversation
-		err := db.Where("kind = ?", entities.ConversationThread).
-			Order("last_message_at DESC NULLS LAST, id DESC").Limit(n).Find(&found).Error
-		if err != nil || len(found) == 0 {
-			return err
+		for _, known := range []string{"IS NOT NULL", "IS NULL"} {
+			if len(found) >= n {
+				break
+			}
+			var more []entities.Conversation
+			err := db.Where(isThread).Where("last_message_at " + known).
+				Order(`last_message_at DESC, id COLLATE "C" DESC`).Limit(n - len(found)).Find(&more).Error
+			if err != nil {
+				return err
+			}
+			found = append(found, more...)
+		}
+		if len(found) == 0 {
+			return nil
 		}
 		ids := make([]string, len(found))
 		at := make(map[string]int, len(found))
@@ -36,7 +52,7 @@ func (r Conversations) NewestThreads(ctx context.Context, n int) (threads []Thre
 			ids[i], at[c.ID] = c.ID, i
 		}
 		var messages []entities.ConversationMessage
-		err = db.Where("conversation_id IN ?", ids).
+		err := db.Where("conversation_id IN ?", ids).
 			Order("conversation_id, time, sequence, role, content_digest").Find(&messages).Error
 		for _, m := range messages {
 			t := &threads[at[m.ConversationID]]
@@ -48,7 +64,9 @@ func (r Conversations) NewestThreads(ctx context.Context, n int) (threads []Thre
 }
 
 // Append adds the messages of a conversation that are not stored yet, and the
-// conversation itself where it is new.
+// conversation itself where it is new. Messages of one moment stand in the
+// order of their sequence, of which the highest that any caller gave holds: one
+// who saw only the last of them counts from there.
 func (r Conversations) Append(ctx context.Context, c entities.Conversation, messages []entities.ConversationMessage) (outcome Outcome, err error) {
 	err = r.run(ctx, "conversations", "Append", func(db *gorm.DB) error {
 		for i := range messages {
@@ -57,19 +75,19 @@ func (r Conversations) Append(ctx context.Context, c entities.Conversation, mess
 				c.LastMessageAt = &at
 			}
 		}
-		created := db.Clauses(clause.OnConflict{DoNothing: true}).Create(&c)
-		if created.Error != nil {
-			return created.Error
+		created, err := registerAll(db, []entities.Conversation{c})
+		if err != nil {
+			return err
 		}
-		outcomes, err := insertFacts(db, messages, func(_, _ *entities.ConversationMessage) bool { return true })
+		changed, err := r.putMessages(db, messages)
 		if err != nil {
 			return err
 		}
 		switch {
-		case created.RowsAffected > 0:
+		case created > 0:
 			outcome = Inserted
 			return nil
-		case slices.Contains(outcomes, Inserted):
+		case changed:
 			outcome = Updated
 		default:
 			outcome = Unchanged
@@ -80,4 +98,31 @@ func (r Conversations) Append(ctx context.Context, c entities.Conversation, mess
 			Updates(map[string]any{"last_message_at": c.LastMessageAt, "extra": c.Extra}).Error
 	})
 	return outcome, err
+}
+
+// putMessages inserts the messages that are not stored and raises the sequence
+// of those that are.
+func (r Conversations) putMessages(db *gorm.DB, messages []entities.ConversationMessage) (changed bool, err error) {
+	table, err := tableOf[entities.ConversationMessage](db)
+	if err != nil {
+		return false, err
+	}
+	distinct := slices.CompactFunc(table.sorted(messages), func(a, b keyed) bool { return a.key == b.key })
+	var later []entities.ConversationMessage
+	outcomes, err := insertFacts(db, pick(messages, distinct), func(stored, given *entities.ConversationMessage) bool {
+		if given.Sequence > stored.Sequence {
+			later = append(later, *given)
+		}
+		return true
+	})
+	if err != nil {
+		return false, err
+	}
+	return len(later) > 0 || slices.Contains(outcomes, Inserted), upsert(db, clause.OnConflict{
+		Columns:   []clause.Column{{Name: "conversation_id"}, {Name: "time"}, {Name: "role"}, {Name: "content_digest"}},
+		DoUpdates: clause.AssignmentColumns([]string{"sequence", "updated_at"}),
+		Where: clause.Where{Exprs: []clause.Expression{
+			clause.Expr{SQL: "excluded.sequence > conversation_messages.sequence"},
+		}},
+	}, later)
 }

@@ -1,10 +1,15 @@
 package repository
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/shopspring/decimal"
 
 	"nof0/entities"
 )
@@ -57,14 +62,53 @@ func sameTime(a, b *time.Time) bool {
 }
 
 // sameJSON compares numbers as doubles: jsonb keeps 51.0 and 51 apart, clients
-// do not.
+// do not. Numbers that no double holds are compared exactly.
 func sameJSON(a, b entities.JSON) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return false
+	x, errX := decodeJSON(a)
+	y, errY := decodeJSON(b)
+	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
+}
+
+func decodeJSON(raw entities.JSON) (v any, err error) {
+	if err = json.Unmarshal(raw, &v); err == nil {
+		return v, nil
 	}
-	return reflect.DeepEqual(x, y)
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err = decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	return withNumbers(v)
+}
+
+// withNumbers puts a double in the place of each number, or its normal form
+// where it is beyond doubles.
+func withNumbers(v any) (_ any, err error) {
+	switch x := v.(type) {
+	case json.Number:
+		if double, err := x.Float64(); err == nil {
+			return double, nil
+		}
+		number, err := decimal.NewFromString(x.String())
+		digits := number.Coefficient().String()
+		significant := strings.TrimRight(digits, "0")
+		exponent := int64(number.Exponent()) + int64(len(digits)-len(significant))
+		return json.Number(fmt.Sprintf("%se%d", significant, exponent)), err
+	case []any:
+		for i := range x {
+			if x[i], err = withNumbers(x[i]); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		for name := range x {
+			if x[name], err = withNumbers(x[name]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return v, nil
 }

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -25,37 +26,48 @@ var (
 // classify wraps what the driver reports of an outage in ErrUnavailable and
 // leaves every other error as it is.
 func classify(err error) error {
-	if err == nil || errors.Is(err, ErrUnavailable) {
-		return err
-	}
-	var (
-		pg      *pgconn.PgError
-		connect *pgconn.ConnectError
-		network net.Error
-	)
-	switch {
-	case errors.As(err, &connect): // whatever the server said: a refused connection is an outage
-	case errors.As(err, &pg):
-		if !isOutage(pg.Code) {
-			return err
-		}
-	case errors.As(err, &network),
-		errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, net.ErrClosed), errors.Is(err, context.DeadlineExceeded):
-	default:
+	if err == nil || errors.Is(err, ErrUnavailable) || !isOutage(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// isOutage tells the SQLSTATEs that speak of the server and not of the
+func isOutage(err error) bool {
+	var (
+		connect *pgconn.ConnectError
+		pg      *pgconn.PgError
+		network net.Error
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return false // whoever cancelled no longer waits
+	case errors.As(err, &connect):
+		return true // whatever the server said
+	case errors.As(err, &pg):
+		return speaksOfServer(pg.Code)
+	}
+	return pgconn.SafeToRetry(err) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// speaksOfServer tells the SQLSTATEs that speak of the server and not of the
 // statement: connection exceptions, insufficient resources, operator
 // intervention, system errors.
-func isOutage(code string) bool {
+func speaksOfServer(code string) bool {
 	for _, class := range []string{"08", "53", "57", "58"} {
 		if strings.HasPrefix(code, class) {
 			return true
 		}
 	}
 	return false
+}
+
+// withCause adds why a context ended to an error that it may have caused: of a
+// transaction whose context has ended, database/sql tells only that it is over.
+func withCause(ctx context.Context, err error) error {
+	if why := ctx.Err(); err != nil && why != nil && !errors.Is(err, why) {
+		return fmt.Errorf("%w: %w", why, err)
+	}
+	return err
 }

@@ -1,8 +1,10 @@
 package repository
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,87 +22,108 @@ const maxBatch = 1000
 
 // insertFacts inserts the rows whose identity is not stored yet and tells of
 // the others whether what is stored is the same. Nothing stored is changed.
-// Outcomes stand in the order of rows.
+// Of rows with the same identity the first counts. Outcomes stand in the order
+// of rows; of several writers of a fact at once, one sees it as inserted.
 func insertFacts[T any](db *gorm.DB, rows []T, same func(a, b *T) bool) ([]Outcome, error) {
 	table, err := tableOf[T](db)
 	if err != nil {
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(rows))
-	for start := 0; start < len(rows); start += table.batch {
-		end := min(start+table.batch, len(rows))
-		if err := insertBatch(db, table, rows[start:end], outcomes[start:end], same); err != nil {
+	for at := range slices.Chunk(table.sorted(rows), table.batch) {
+		if err := insertBatch(db, table, rows, at, outcomes, same); err != nil {
 			return nil, err
 		}
 	}
 	return outcomes, nil
 }
 
-func insertBatch[T any](db *gorm.DB, table *table, rows []T, outcomes []Outcome, same func(a, b *T) bool) error {
-	known, err := loadByKey(db, table, rows)
+// keyed is the identity of a row and where the row stands.
+type keyed struct {
+	key string
+	at  int
+}
+
+// insertBatch settles the rows at the given places.
+func insertBatch[T any](db *gorm.DB, table *table, rows []T, at []keyed, outcomes []Outcome, same func(a, b *T) bool) error {
+	known, err := loadByKey(db, table, rows, at)
 	if err != nil {
 		return err
 	}
 	var fresh []T
-	var freshAt []int
-	for i := range rows {
-		key := table.key(&rows[i])
-		stored, ok := known[key]
-		switch {
-		case !ok:
-			known[key] = &rows[i]
-			fresh = append(fresh, rows[i])
-			freshAt = append(freshAt, i)
-			outcomes[i] = Inserted
-		case same(stored, &rows[i]):
-			outcomes[i] = Unchanged
-		default:
-			outcomes[i] = Conflict
+	var freshAt []keyed
+	for _, k := range at {
+		if _, stored := known[k.key]; !stored {
+			known[k.key] = &rows[k.at]
+			fresh = append(fresh, rows[k.at])
+			freshAt = append(freshAt, k)
 		}
 	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	res := db.Clauses(clause.OnConflict{DoNothing: true}).Create(&fresh)
-	if res.Error != nil {
-		return res.Error
-	}
-	if res.RowsAffected == int64(len(fresh)) {
-		return nil
-	}
-	// Somebody else inserted some of them since they were looked up. What is
-	// stored decides once more; every one of them is stored by now.
-	return reclassify(db, table, rows, freshAt, outcomes, same)
-}
-
-// reclassify is reached only by two writers of the same fact at once. Which of
-// them inserted it can't be told after the fact, so a row that is stored as it
-// is counts as unchanged.
-func reclassify[T any](db *gorm.DB, table *table, rows []T, at []int, outcomes []Outcome, same func(a, b *T) bool) error {
-	stored, err := loadByKey(db, table, rows)
+	inserted, err := insertMissing(db, table, fresh)
 	if err != nil {
 		return err
 	}
-	for _, i := range at {
-		outcomes[i] = Unchanged
-		if s, ok := stored[table.key(&rows[i])]; !ok || !same(s, &rows[i]) {
-			outcomes[i] = Conflict
+	if len(inserted) < len(fresh) {
+		// Somebody else inserted some of them since they were looked up, and
+		// has committed.
+		if known, err = loadByKey(db, table, rows, at); err != nil {
+			return err
+		}
+	}
+	for _, k := range at {
+		outcomes[k.at] = Conflict
+		if stored, ok := known[k.key]; ok && same(stored, &rows[k.at]) {
+			outcomes[k.at] = Unchanged
+		}
+	}
+	for _, k := range freshAt {
+		if inserted[k.key] {
+			outcomes[k.at] = Inserted
 		}
 	}
 	return nil
 }
 
-// loadByKey returns the stored rows that have the identity of one of rows.
-func loadByKey[T any](db *gorm.DB, table *table, rows []T) (map[string]*T, error) {
-	keys := make([][]any, len(rows))
-	for i := range rows {
-		keys[i] = table.keyValues(&rows[i])
+// insertMissing inserts the rows whose identity is not stored and returns the
+// identities of those that it inserted itself, as the database tells them.
+// GORM's own RETURNING says how many there were, but not which.
+func insertMissing[T any](db *gorm.DB, table *table, rows []T) (map[string]bool, error) {
+	inserted := make(map[string]bool, len(rows))
+	if len(rows) == 0 {
+		return inserted, nil
+	}
+	key := make([]clause.Column, len(table.keyColumns))
+	for i, name := range table.keyColumns {
+		key[i].Name = name
+	}
+	rows = slices.Clone(rows) // GORM writes into them
+	insert := db.Session(&gorm.Session{DryRun: true}).Omit(bookkeeping...).
+		Clauses(clause.OnConflict{DoNothing: true}, clause.Returning{Columns: key}).Create(&rows)
+	if insert.Error != nil {
+		return nil, insert.Error
+	}
+	var returned []T
+	if err := db.Raw(insert.Statement.SQL.String(), insert.Statement.Vars...).Scan(&returned).Error; err != nil {
+		return nil, err
+	}
+	for i := range returned {
+		inserted[table.key(&returned[i])] = true
+	}
+	return inserted, nil
+}
+
+// loadByKey returns the stored rows that have the identity of one of the rows
+// at the given places.
+func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[string]*T, error) {
+	keys := make([][]any, len(at))
+	for i, k := range at {
+		keys[i] = table.keyValues(&rows[k.at])
 	}
 	var found []T
 	if err := db.Where(fmt.Sprintf("(%s) IN ?", strings.Join(table.keyColumns, ", ")), keys).Find(&found).Error; err != nil {
 		return nil, err
 	}
-	known := make(map[string]*T, len(rows))
+	known := make(map[string]*T, len(at))
 	for i := range found {
 		known[table.key(&found[i])] = &found[i]
 	}
@@ -112,7 +135,7 @@ type table struct {
 	keyColumns []string
 	keyFields  []*schema.Field
 	batch      int
-	ctx        *gorm.Statement
+	stmt       *gorm.Statement
 }
 
 func tableOf[T any](db *gorm.DB) (*table, error) {
@@ -120,7 +143,7 @@ func tableOf[T any](db *gorm.DB) (*table, error) {
 	if err := stmt.Parse(new(T)); err != nil {
 		return nil, err
 	}
-	t := &table{ctx: db.Statement, batch: min(maxBatch, maxParameters/len(stmt.Schema.DBNames))}
+	t := &table{stmt: db.Statement, batch: min(maxBatch, maxParameters/len(stmt.Schema.DBNames))}
 	for _, f := range stmt.Schema.PrimaryFields {
 		t.keyColumns = append(t.keyColumns, f.DBName)
 		t.keyFields = append(t.keyFields, f)
@@ -131,7 +154,7 @@ func tableOf[T any](db *gorm.DB) (*table, error) {
 func (t *table) keyValues(row any) []any {
 	values := make([]any, len(t.keyFields))
 	for i, f := range t.keyFields {
-		values[i], _ = f.ValueOf(t.ctx.Context, reflect.ValueOf(row).Elem())
+		values[i], _ = f.ValueOf(t.stmt.Context, reflect.ValueOf(row).Elem())
 	}
 	return values
 }
@@ -147,4 +170,17 @@ func (t *table) key(row any) string {
 		fmt.Fprintf(&b, "%v\x00", v)
 	}
 	return b.String()
+}
+
+// sorted returns the places of rows in the order of their identities, so that
+// two writers of the same rows can't wait for each other. Rows of one identity
+// keep their order.
+func (t *table) sorted(rows any) []keyed {
+	list := reflect.ValueOf(rows)
+	at := make([]keyed, list.Len())
+	for i := range at {
+		at[i] = keyed{key: t.key(list.Index(i).Addr().Interface()), at: i}
+	}
+	slices.SortStableFunc(at, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	return at
 }

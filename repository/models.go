@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -36,13 +35,4 @@ func (r Models) Register(ctx context.Context, models []entities.Model) (added in
 		return err
 	})
 	return added, err
-}
-
-// registerAll inserts the rows whose identity is not there yet.
-func registerAll[T any](db *gorm.DB, rows []T) (added int64, err error) {
-	if len(rows) == 0 {
-		return 0, nil
-	}
-	res := db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, maxBatch)
-	return res.RowsAffected, res.Error
 }

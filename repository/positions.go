@@ -13,10 +13,14 @@ import (
 // and symbol is open.
 type Positions struct{ base }
 
+// isOpen is spelled out: a plan that is kept for any parameter cannot use the
+// index of the open positions.
+const isOpen = "status = '" + entities.PositionOpen + "'"
+
 // Open returns the open positions at a provider, by model, then symbol.
 func (r Positions) Open(ctx context.Context, provider string) (positions []entities.Position, err error) {
 	err = r.run(ctx, "positions", "Open", func(db *gorm.DB) error {
-		return db.Where("status = ? AND provider = ?", entities.PositionOpen, provider).
+		return db.Where(isOpen).Where("provider = ?", provider).
 			Order("model_id, symbol").Find(&positions).Error
 	})
 	return positions, err
@@ -30,12 +34,12 @@ func (r Positions) Open(ctx context.Context, provider string) (positions []entit
 // statement no longer lists. Extra is what it says of the model beside them.
 func (r Positions) State(ctx context.Context, model string, positions []entities.Position, extra entities.JSON, asOf time.Time) (outcomes []Outcome, closed int64, err error) {
 	err = r.run(ctx, "positions", "State", func(db *gorm.DB) error {
-		newest, err := r.newestStatement(db, model)
+		account, err := accountOf(db, model)
 		if err != nil {
 			return err
 		}
 		status := entities.PositionOpen
-		if asOf.Before(newest) {
+		if account.PositionsAsOf != nil && asOf.Before(*account.PositionsAsOf) {
 			status = entities.PositionClosed
 		}
 		ids := make([]string, len(positions))
@@ -60,19 +64,10 @@ func (r Positions) State(ctx context.Context, model string, positions []entities
 	return outcomes, closed, err
 }
 
-func (r Positions) newestStatement(db *gorm.DB, model string) (time.Time, error) {
-	var account entities.Account
-	err := db.Select("positions_as_of").Where("model_id = ?", model).Take(&account).Error
-	if err != nil || account.PositionsAsOf == nil {
-		return time.Time{}, err
-	}
-	return *account.PositionsAsOf, nil
-}
-
 // closeOthers closes the open positions of a model that are not among ids.
 // When they were closed, no statement says.
 func (r Positions) closeOthers(db *gorm.DB, model string, ids []string) (int64, error) {
-	query := db.Model(&entities.Position{}).Where("model_id = ? AND status = ?", model, entities.PositionOpen)
+	query := db.Model(&entities.Position{}).Where("model_id = ?", model).Where(isOpen)
 	if len(ids) > 0 {
 		query = query.Where("id NOT IN ?", ids)
 	}
@@ -123,5 +118,5 @@ func (r Positions) put(db *gorm.DB, positions []entities.Position, ids []string)
 	if err != nil {
 		return nil, err
 	}
-	return outcomes, db.Clauses(conflict).Create(&write).Error
+	return outcomes, upsert(db, conflict, write)
 }

@@ -36,17 +36,14 @@ func (r Prices) InsertTicks(ctx context.Context, ticks []entities.PriceTick) (ou
 // RaiseLatest makes each price the newest of its symbol, unless the stored one
 // is as new or newer. At most one price per provider and symbol may be given.
 func (r Prices) RaiseLatest(ctx context.Context, prices []entities.PriceLatest) error {
-	if len(prices) == 0 {
-		return nil
-	}
 	return r.run(ctx, "prices", "RaiseLatest", func(db *gorm.DB) error {
-		return db.Clauses(clause.OnConflict{
+		return upsert(db, clause.OnConflict{
 			Columns:   []clause.Column{{Name: "provider"}, {Name: "symbol"}},
 			DoUpdates: clause.AssignmentColumns([]string{"observed_at", "price", "extra", "updated_at"}),
 			Where: clause.Where{Exprs: []clause.Expression{
 				clause.Expr{SQL: "excluded.observed_at > price_latest.observed_at"},
 			}},
-		}).CreateInBatches(&prices, maxBatch).Error
+		}, prices)
 	})
 }
 

@@ -3,8 +3,6 @@ package repository
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
@@ -42,9 +40,6 @@ func addStats(db *gorm.DB, trades []entities.Trade) error {
 	for _, delta := range byModel {
 		deltas = append(deltas, *delta)
 	}
-	// In one order, so that two batches can't wait for each other's rows.
-	slices.SortFunc(deltas, func(a, b entities.ModelStats) int { return strings.Compare(a.ModelID, b.ModelID) })
-
 	stmt := &gorm.Statement{DB: db}
 	if err := stmt.Parse(&entities.ModelStats{}); err != nil {
 		return err
@@ -65,13 +60,13 @@ func addStats(db *gorm.DB, trades []entities.Trade) error {
 		sums[column] = gorm.Expr(sum)
 	}
 	// Every delta is then added to a row that is there, and trimmed.
-	if err := db.Clauses(clause.OnConflict{DoNothing: true}).Create(zeros(deltas)).Error; err != nil {
+	if _, err := registerAll(db, zeros(deltas)); err != nil {
 		return err
 	}
-	return db.Clauses(clause.OnConflict{
+	return upsert(db, clause.OnConflict{
 		Columns:   []clause.Column{{Name: "model_id"}},
 		DoUpdates: clause.Assignments(sums),
-	}).Create(&deltas).Error
+	}, deltas)
 }
 
 // zeros are the statistics of models that have not traded.

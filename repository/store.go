@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -57,6 +58,11 @@ type Repositories struct {
 	Analytics     Analytics
 	Conversations Conversations
 	Decisions     Decisions
+	Traders       Traders
+	Markets       Markets
+	Trading       Trading
+	Outbox        Outbox
+	Idempotency   Idempotency
 }
 
 // Open connects to the database. It fails where the database cannot be reached.
@@ -70,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		conf.ConnectTimeout = o.ConnectTimeout
 	}
 	conf.RuntimeParams["timezone"] = "UTC"
-	pool := stdlib.OpenDB(*conf)
+	pool := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(readUTC))
 	pool.SetMaxOpenConns(o.MaxOpen)
 	pool.SetMaxIdleConns(o.MaxIdle)
 	pool.SetConnMaxLifetime(o.MaxLifetime)
@@ -78,24 +84,35 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{
 		Logger:                 logger.Discard, // callers log what a method returns, once
 		SkipDefaultTransaction: true,
+		DisableAutomaticPing:   true, // it knows no context
 		NowFunc:                func() time.Time { return time.Now().UTC() },
 	})
 	if err == nil {
 		err = pool.PingContext(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(err)), pool.Close())
+		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), pool.Close())
 	}
 	s := &Store{db: db, pool: pool}
 	s.Repositories = bind(base{db: db, timeout: o.StatementTimeout, observe: o.Observe})
 	return s, nil
 }
 
+// readUTC makes a connection read times in UTC whatever the process's own zone.
+func readUTC(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	return nil
+}
+
 // Close closes the pool.
 func (s *Store) Close() error { return s.pool.Close() }
 
 // Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return classify(s.pool.PingContext(ctx)) }
+func (s *Store) Ping(ctx context.Context) error {
+	return classify(withCause(ctx, s.pool.PingContext(ctx)))
+}
 
 // Analyze refreshes what the planner knows of the tables. A bulk load calls it,
 // since the database itself gets round to it only a minute later.
@@ -117,12 +134,29 @@ func (s *Store) Analyze(ctx context.Context) error {
 func (s *Store) PoolStats() sql.DBStats { return s.pool.Stats() }
 
 // InTx runs fn in one transaction: what the repositories that it receives do
-// happens together or not at all. An error or a panic of fn rolls back.
+// happens together or not at all. An error or a panic of fn rolls back, as does
+// the end of ctx before the commit. The error of fn is returned as it is.
+//
+// After a statement that failed the transaction can only be rolled back: where
+// fn hides the error, the commit reports it.
+//
+// InTx does not nest: called from within fn, it is a transaction of its own on
+// another connection of the pool, which does not see what the outer one wrote,
+// outlives its rollback, and waits forever for a row that the outer one has
+// locked. Hand on the repositories instead.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error {
-	root := s.Models.base
-	return classify(s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		return fn(ctx, bind(base{db: tx, observe: root.observe}))
-	}))
+	var failed error
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		failed = fn(ctx, bind(base{db: tx, observe: s.Models.observe}))
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
+	if err := classify(withCause(ctx, err)); err != nil {
+		return fmt.Errorf("error in transaction: %w", err)
+	}
+	return nil
 }
 
 func bind(b base) Repositories {
@@ -138,6 +172,11 @@ func bind(b base) Repositories {
 		Analytics:     Analytics{b},
 		Conversations: Conversations{b},
 		Decisions:     Decisions{b},
+		Traders:       Traders{b},
+		Markets:       Markets{b},
+		Trading:       Trading{b},
+		Outbox:        Outbox{b},
+		Idempotency:   Idempotency{b},
 	}
 }
 
@@ -159,7 +198,7 @@ func (b base) run(ctx context.Context, repository, method string, work func(db *
 		ctx, cancel = context.WithTimeout(ctx, b.timeout)
 		defer cancel()
 	}
-	if err := classify(work(b.db.WithContext(ctx))); err != nil {
+	if err := classify(withCause(ctx, work(b.db.WithContext(ctx)))); err != nil {
 		return fmt.Errorf("error in %s.%s: %w", repository, method, err)
 	}
 	return nil

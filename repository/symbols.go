@@ -19,6 +19,15 @@ func (r Symbols) All(ctx context.Context) (symbols []entities.Symbol, err error)
 	return symbols, err
 }
 
+// Named returns the symbols of the given names, by name; unknown ones are left
+// out.
+func (r Symbols) Named(ctx context.Context, names []string) (symbols []entities.Symbol, err error) {
+	err = r.run(ctx, "symbols", "Named", func(db *gorm.DB) error {
+		return db.Where("symbol IN ?", names).Order("symbol").Find(&symbols).Error
+	})
+	return symbols, err
+}
+
 // Register adds the symbols that are not known yet and leaves the others
 // alone. It returns how many it added.
 func (r Symbols) Register(ctx context.Context, symbols []entities.Symbol) (added int64, err error) {

@@ -7,6 +7,51 @@ import (
 	"gorm.io/gorm/clause"
 )
 
+// bookkeeping are the columns that the database sets by itself, also where a
+// row that is handed in was read from a table and carries them.
+var bookkeeping = []string{"created_at", "updated_at"}
+
+// registerAll inserts the rows whose identity is not there yet.
+func registerAll[T any](db *gorm.DB, rows []T) (added int64, err error) {
+	table, err := tableOf[T](db)
+	if err != nil {
+		return 0, err
+	}
+	for at := range slices.Chunk(table.sorted(rows), table.batch) {
+		inserted, err := insertMissing(db, table, pick(rows, at))
+		if err != nil {
+			return added, err
+		}
+		added += int64(len(inserted))
+	}
+	return added, nil
+}
+
+// upsert inserts rows, or does with those whose identity is stored what
+// conflict says. No identity may stand twice among them.
+func upsert[T any](db *gorm.DB, conflict clause.OnConflict, rows []T) error {
+	table, err := tableOf[T](db)
+	if err != nil {
+		return err
+	}
+	for at := range slices.Chunk(table.sorted(rows), table.batch) {
+		batch := pick(rows, at)
+		if err := db.Clauses(conflict).Omit(bookkeeping...).Create(&batch).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pick copies the rows at the given places: GORM writes into what it stores.
+func pick[T any](rows []T, at []keyed) []T {
+	picked := make([]T, len(at))
+	for i, k := range at {
+		picked[i] = rows[k.at]
+	}
+	return picked
+}
+
 // replaceAll is the conflict clause that overwrites every column of a stored
 // row but its key and created_at. GORM's own UpdateAll leaves out columns that
 // have a default, updated_at among them.

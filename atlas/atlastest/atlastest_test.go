@@ -1,4 +1,4 @@
-package atlastest
+package atlastest_test
 
 import (
 	"database/sql"
@@ -8,13 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas"
+	"nof0/atlas/atlastest"
+	"nof0/internal/testdb"
 )
 
-func TestDBIsMigratedAndEmpty(t *testing.T) {
+func TestDatabasesAreMigratedAndEmpty(t *testing.T) {
 	t.Parallel()
 
 	for range 2 {
-		db := DB(t)
+		db, err := sql.Open("pgx", testdb.New(t, atlastest.Migrator{}))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, db.Close()) }()
 		status, err := atlas.New(db, atlas.Options{}).Status(t.Context())
 		require.NoError(t, err)
 		assert.False(t, status.Older())
@@ -25,15 +29,4 @@ func TestDBIsMigratedAndEmpty(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, int64(1), inserted)
 	}
-}
-
-func TestDSN(t *testing.T) {
-	t.Parallel()
-	db, err := sql.Open("pgx", DSN(t))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-
-	var models int
-	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM models`).Scan(&models))
-	assert.Zero(t, models)
 }

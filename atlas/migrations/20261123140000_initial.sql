@@ -284,6 +284,7 @@ CREATE TABLE "positions" (
   "entry_time" timestamptz NULL,
   "entry_price" double precision NOT NULL,
   "quantity" double precision NOT NULL,
+  "opened_quantity" double precision NULL,
   "leverage" double precision NULL,
   "margin" double precision NULL,
   "liquidation_price" double precision NULL,

@@ -12,13 +12,11 @@ import (
 )
 
 func (c *cli) cacheCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "cache",
-		Short: "Rebuild or drop the Redis side, which holds nothing that Postgres does not",
-		Args:  cobra.NoArgs,
-	}
-	cmd.AddCommand(c.cacheDropCommand(), c.cacheWarmCommand())
-	return cmd
+	return group(&cobra.Command{
+		Use:     "cache",
+		Short:   "Rebuild or drop the Redis side, which holds nothing that Postgres does not",
+		Example: example("REDIS_URL=redis://… nof0 cache drop"),
+	}, c.cacheDropCommand(), c.cacheWarmCommand())
 }
 
 func (c *cli) cacheDropCommand() *cobra.Command {
@@ -26,9 +24,9 @@ func (c *cli) cacheDropCommand() *cobra.Command {
 		Use:     "drop",
 		Short:   "Remove every key of nof0 from Redis",
 		Example: example("REDIS_URL=redis://… nof0 cache drop"),
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.load(config.RequireRedis())
+			cfg, _, err := c.start(config.RequireRedis())
 			if err != nil {
 				return err
 			}
@@ -50,14 +48,13 @@ func (c *cli) cacheWarmCommand() *cobra.Command {
 		Use:     "warm",
 		Short:   "Render every view anew and store it in Redis",
 		Example: example("DATABASE_URL=postgres://… REDIS_URL=redis://… nof0 cache warm"),
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			cfg, err := c.load(config.RequireDatabase(), config.RequireRedis())
+			cfg, logger, err := c.start(config.RequireDatabase(), config.RequireRedis())
 			if err != nil {
 				return err
 			}
-			logger, err := c.logger(cfg)
-			if err != nil {
+			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return err
 			}
 			if _, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(cmd.Context()) }); err != nil {

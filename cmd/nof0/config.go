@@ -12,7 +12,7 @@ func (c *cli) configCommand() *cobra.Command {
 		Use:     "config",
 		Short:   "Print the effective configuration with secrets masked",
 		Example: example("NOF0_HTTP_ADDR=:9000 nof0 config"),
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			rows, faults := config.Print(config.Options{File: c.file, Env: c.environ})
 			if c.json {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,11 +36,7 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 			"nof0 dev --redis=server --ephemeral -- go test ./...",
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.load()
-			if err != nil {
-				return err
-			}
-			logger, err := c.logger(cfg)
+			cfg, logger, err := c.start()
 			if err != nil {
 				return err
 			}
@@ -72,27 +69,35 @@ type dev struct {
 }
 
 // command runs CMD beside the servers.
-func (d *dev) command(ctx context.Context, args []string) (err error) {
+func (d *dev) command(ctx context.Context, args []string) error {
 	d.options.Notify = func(line string) { fmt.Fprintln(d.err, line) } // standard output is CMD's
 	stack, err := devstack.Start(ctx, d.options)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop(ctx, stack)) }()
+	status, err := d.run(ctx, stack, args)
+	err = errors.Join(err, d.stop(ctx, stack))
+	if status != 0 {
+		return &exitError{status, err}
+	}
+	return err
+}
+
+// run runs CMD to its end and returns its status.
+func (d *dev) run(ctx context.Context, stack *devstack.Stack, args []string) (status int, err error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // running it is what it is for
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = d.in, d.out, d.cli.err
-	cmd.Env = append(d.environ[:len(d.environ):len(d.environ)],
-		"DATABASE_URL="+stack.DatabaseURL, "REDIS_URL="+stack.RedisURL)
+	cmd.Env = slices.Concat(d.environ, []string{"DATABASE_URL=" + stack.DatabaseURL, "REDIS_URL=" + stack.RedisURL})
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
-	var exited *exec.ExitError
-	switch err := cmd.Run(); {
-	case errors.As(err, &exited):
-		return &exitError{code: max(exited.ExitCode(), 1)}
-	case err != nil:
-		return fmt.Errorf("error running %s: %w", args[0], err)
+	err = cmd.Run()
+	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
+		return max(exited.ExitCode(), 1), nil // -1 where a signal ended it
 	}
-	return nil
+	if err != nil {
+		return 0, fmt.Errorf("error running %s: %w", args[0], err)
+	}
+	return 0, nil
 }
 
 // serve runs the whole system.

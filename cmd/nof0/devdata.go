@@ -56,7 +56,7 @@ func (d *dev) snapshot(ctx context.Context) (source, error) {
 
 // writeWhole makes a directory that is there only when it is whole.
 func writeWhole(dir string, write func(dir string) error) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return fmt.Errorf("error making %s: %w", dir, err)
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".season-*")

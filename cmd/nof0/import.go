@@ -29,10 +29,13 @@ facts are inserted once, and an older snapshot sets no newer state back.
 
 Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
 		Example: example("DATABASE_URL=postgres://… nof0 import captures/2025-10-26"),
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.load(config.RequireDatabase())
+			cfg, logger, err := c.start(config.RequireDatabase())
 			if err != nil {
+				return &exitError{exitNothingDone, err}
+			}
+			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return &exitError{exitNothingDone, err}
 			}
 			report, err := c.importDir(cmd.Context(), cfg, args[0])

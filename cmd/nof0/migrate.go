@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,13 +21,14 @@ import (
 )
 
 func (c *cli) migrateCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "migrate",
 		Short: "Keep the schema: versioned migrations, shared with the Atlas CLI",
-		Args:  cobra.NoArgs,
-	}
-	cmd.AddCommand(c.migrateApplyCommand(), c.migrateStatusCommand(), c.migrateDiffCommand())
-	return cmd
+		Example: example(
+			"DATABASE_URL=postgres://… nof0 migrate status",
+			"DATABASE_URL=postgres://… nof0 migrate apply",
+		),
+	}, c.migrateApplyCommand(), c.migrateStatusCommand(), c.migrateDiffCommand(), c.migrateSumCommand())
 }
 
 func (c *cli) migrateApplyCommand() *cobra.Command {
@@ -33,7 +36,7 @@ func (c *cli) migrateApplyCommand() *cobra.Command {
 		Use:     "apply",
 		Short:   "Apply the pending migrations",
 		Example: example("DATABASE_URL=postgres://… nof0 migrate apply"),
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, logger, err := c.loadForMigrations()
 			if err != nil {
@@ -65,7 +68,7 @@ func (c *cli) migrateStatusCommand() *cobra.Command {
 		Use:     "status",
 		Short:   "Show where the database stands against the migrations",
 		Example: example("DATABASE_URL=postgres://… nof0 migrate status"),
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, logger, err := c.loadForMigrations()
 			if err != nil {
@@ -93,7 +96,7 @@ func (c *cli) printStatus(s atlas.Status) {
 	for _, a := range s.Applied {
 		t.AppendRow(table.Row{a.Version, a.Name, "applied", a.At.UTC().Format(time.RFC3339)})
 	}
-	for _, name := range append(s.OutOfOrder, s.Pending...) {
+	for _, name := range slices.Concat(s.OutOfOrder, s.Pending) {
 		version, rest, _ := strings.Cut(strings.TrimSuffix(name, ".sql"), "_")
 		t.AppendRow(table.Row{version, rest, "pending", ""})
 	}
@@ -114,9 +117,9 @@ a new migration with its way back, a new atlas.sum and a new schema.sql.
 It computes in scratch databases that it makes on the server of DATABASE_URL and
 drops again; no data is touched.`,
 		Example: example("nof0 dev -- nof0 migrate diff add_trade_venue"),
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.load(config.RequireDatabase())
+			cfg, _, err := c.start(config.RequireDatabase())
 			if err != nil {
 				return err
 			}
@@ -142,24 +145,46 @@ drops again; no data is touched.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&root, "dir", root, "directory of schema.sql, migrations and rollback")
+	atlasDirFlag(cmd, &root)
 	return cmd
+}
+
+func (c *cli) migrateSumCommand() *cobra.Command {
+	root := "atlas"
+	cmd := &cobra.Command{
+		Use:   "sum",
+		Short: "Rewrite atlas.sum after a migration was written or mended by hand",
+		Long: `Rewrite atlas.sum after a migration was written or mended by hand: views and
+functions, which the entities cannot express, or a file that diff has written. A
+migration that a database has run already must stay as it is.`,
+		Example: example("nof0 migrate sum"),
+		Args:    noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if err := atlas.WriteSum(filepath.Join(root, "migrations")); err != nil {
+				return err
+			}
+			sum := filepath.Join(root, "migrations", "atlas.sum")
+			if c.json {
+				return c.printJSON(map[string][]string{"files": {sum}})
+			}
+			fmt.Fprintln(c.out, sum)
+			return nil
+		},
+	}
+	atlasDirFlag(cmd, &root)
+	return cmd
+}
+
+func atlasDirFlag(cmd *cobra.Command, root *string) {
+	cmd.Flags().StringVar(root, "dir", *root, "directory of schema.sql, migrations and rollback")
 }
 
 // loadForMigrations loads what migrations need: a database, reached past a
 // pooler where one is configured.
 func (c *cli) loadForMigrations() (config.Config, *slog.Logger, error) {
-	cfg, err := config.Load(config.Options{
-		File: c.file, Env: c.environ, Derive: migrationDSN,
-		Required: []config.Requirement{{
-			Path: "migrate_database_url", Help: "set DATABASE_URL, or NOF0_MIGRATE_DATABASE_URL where DATABASE_URL goes through a pooler",
-		}},
-	})
-	if err != nil {
-		return cfg, nil, err
-	}
-	logger, err := c.logger(cfg)
-	return cfg, logger, err
+	return c.startWith(config.Options{Derive: migrationDSN, Required: []config.Requirement{{
+		Path: "migrate_database_url", Help: "set DATABASE_URL, or NOF0_MIGRATE_DATABASE_URL where DATABASE_URL goes through a pooler",
+	}}})
 }
 
 func migrationDSN(cfg *config.Config) {

@@ -13,7 +13,7 @@ import (
 // once it has taken a second, a line every few seconds otherwise. finish ends
 // it.
 func (c *cli) progress(what string) (report func(done, total int), finish func()) {
-	if f, ok := c.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor
+	if f, ok := c.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return c.bar(what)
 	}
 	const every = 5 * time.Second

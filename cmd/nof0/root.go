@@ -9,10 +9,13 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
+	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/telemetry"
+	"nof0/repository"
 )
 
 // streams are where a command reads and writes: results go to out, everything
@@ -58,28 +61,48 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 	if err == nil {
 		return 0
 	}
-	var exit *exitError
-	if errors.As(err, &exit) {
-		if exit.err != nil {
-			fmt.Fprintln(s.err, "nof0:", exit.err)
-		}
-		return exit.code
+	code := 1
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		code, err = exit.code, exit.err
 	}
-	fmt.Fprintln(s.err, "nof0:", err)
-	return 1
+	if err != nil {
+		fmt.Fprintln(s.err, "nof0:", err)
+		if advice := adviceOn(err); advice != "" {
+			fmt.Fprintln(s.err, "      "+advice)
+		}
+	}
+	return code
+}
+
+// adviceOn says what to do about an error that cannot know it where it arises.
+func adviceOn(err error) string {
+	_, refused := errors.AsType[*pgconn.ConnectError](err)
+	switch {
+	case refused, errors.Is(err, repository.ErrUnavailable):
+		return "Is Postgres running there? DATABASE_URL says where it is looked for, to migrate NOF0_MIGRATE_DATABASE_URL where it is set."
+	case errors.Is(err, cachelayer.ErrUnavailable):
+		return "Is Redis running there? REDIS_URL says where it is looked for."
+	default:
+		return ""
+	}
 }
 
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "nof0",
-		Short:         "The storage of an AI trading arena: Postgres behind Redis behind its REST API",
+		Use:   "nof0",
+		Short: "The storage of an AI trading arena: Postgres behind Redis behind its REST API",
+		Example: example(
+			"nof0 dev",
+			"DATABASE_URL=postgres://… REDIS_URL=redis://… nof0 serve --migrate",
+		),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       build().Version,
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print results as JSON")
 	root.PersistentFlags().StringVar(&c.file, "config", "", "YAML file (default $NOF0_CONFIG, or config/nof0.yaml if present)")
-	root.AddCommand(
+	group(root,
 		c.serveCommand(),
 		c.devCommand(),
 		c.migrateCommand(),
@@ -92,13 +115,23 @@ func (c *cli) root() *cobra.Command {
 	return root
 }
 
-// load returns the configuration in force.
-func (c *cli) load(required ...config.Requirement) (config.Config, error) {
-	return config.Load(config.Options{File: c.file, Env: c.environ, Required: required})
+// start returns the configuration in force and the logger that it asks for.
+func (c *cli) start(required ...config.Requirement) (config.Config, *slog.Logger, error) {
+	return c.startWith(config.Options{Required: required})
 }
 
-func (c *cli) logger(cfg config.Config) (*slog.Logger, error) {
-	return telemetry.NewLogger(c.err, cfg.Log)
+func (c *cli) startWith(o config.Options) (config.Config, *slog.Logger, error) {
+	o.File, o.Env = c.file, c.environ
+	cfg, err := config.Load(o)
+	if err != nil {
+		return cfg, nil, err
+	}
+	logger, err := telemetry.NewLogger(c.err, cfg.Log)
+	if err != nil {
+		return cfg, nil, err
+	}
+	cachelayer.LogLibrary(logger)
+	return cfg, logger, nil
 }
 
 // version is set by the linker; see the Makefile.

@@ -9,13 +9,11 @@ import (
 )
 
 func (c *cli) seasonCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "season",
-		Short: "Make up whole, consistent seasons",
-		Args:  cobra.NoArgs,
-	}
-	cmd.AddCommand(c.seasonGenerateCommand())
-	return cmd
+	return group(&cobra.Command{
+		Use:     "season",
+		Short:   "Make up whole, consistent seasons",
+		Example: example("nof0 season generate /tmp/season --seed 7"),
+	}, c.seasonGenerateCommand())
 }
 
 func (c *cli) seasonGenerateCommand() *cobra.Command {
@@ -26,7 +24,7 @@ func (c *cli) seasonGenerateCommand() *cobra.Command {
 		Example: example(
 			"nof0 season generate /tmp/season --seed 7 --models 7 --hours 200",
 		),
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := season.Generate(cmd.Context(), o)
 			if err != nil {

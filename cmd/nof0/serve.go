@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,13 +29,9 @@ migrations it does not know takes away what it uses.`,
 			"DATABASE_URL=postgres://… REDIS_URL=redis://… nof0 serve",
 			"nof0 serve --migrate",
 		),
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.load(config.RequireDatabase(), config.RequireRedis())
-			if err != nil {
-				return err
-			}
-			logger, err := c.logger(cfg)
+			cfg, logger, err := c.start(config.RequireDatabase(), config.RequireRedis())
 			if err != nil {
 				return err
 			}
@@ -73,8 +70,8 @@ func checkSchema(ctx context.Context, cfg config.Config, logger *slog.Logger) er
 		case status.Half != nil:
 			return fmt.Errorf("migration %s stopped half-way; mend its cause, then run `nof0 migrate apply`", status.Half.Version)
 		case status.Older():
-			return fmt.Errorf("the schema is older than this binary: %s to apply; run `nof0 migrate apply`, or start with --migrate",
-				strings.Join(append(status.OutOfOrder, status.Pending...), ", "))
+			return fmt.Errorf("the schema is older than this binary: %s to apply; run `nof0 migrate apply`, or `nof0 serve --migrate`",
+				strings.Join(slices.Concat(status.OutOfOrder, status.Pending), ", "))
 		}
 		for _, contraction := range status.Contractions() {
 			return fmt.Errorf("migration %s_%s took away what this binary uses; start a newer binary, or undo it with the one that applied it",

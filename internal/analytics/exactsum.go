@@ -61,7 +61,7 @@ func (s *ExactSum) Float64() float64 {
 
 // Decimal returns the sum as it is.
 func (s *ExactSum) Decimal() decimal.Decimal {
-	return decimal.NewFromBigInt(&s.coef, int32(s.exp)) //nolint:gosec // a double's exponent is a few hundred
+	return decimal.NewFromBigInt(&s.coef, int32(s.exp)) // a double's exponent is a few hundred
 }
 
 func (s *ExactSum) rat() *big.Rat {

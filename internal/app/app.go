@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"nof0/cachelayer"
@@ -188,8 +189,8 @@ func (a *App) Serve(ctx context.Context, ready func(url string)) error {
 // Close closes what New opened, the last one first.
 func (a *App) Close() error {
 	var errs []error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		errs = append(errs, a.closers[i]())
+	for _, stop := range slices.Backward(a.closers) {
+		errs = append(errs, stop())
 	}
 	a.closers = nil
 	return errors.Join(errs...)

@@ -163,7 +163,7 @@ func lockOut(t *testing.T, dsn string) {
 	name := pgx.Identifier{strings.TrimPrefix(parsed.Path, "/")}
 	admin, err := pgx.Connect(ctx, os.Getenv("DATABASE_URL"))
 	require.NoError(t, err)
-	defer admin.Close(ctx) //nolint:errcheck // a test's helper
+	defer admin.Close(ctx)
 	_, err = admin.Exec(ctx, "ALTER DATABASE "+name.Sanitize()+" ALLOW_CONNECTIONS false")
 	require.NoError(t, err)
 	_, err = admin.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name[0])
@@ -201,7 +201,7 @@ func TestManyAtOnce(t *testing.T) {
 	var crowd sync.WaitGroup
 	for i := range etags {
 		crowd.Go(func() {
-			res, err := http.Get(b.url + "/api/account-totals") //nolint:noctx // ends with the server
+			res, err := http.Get(b.url + "/api/account-totals")
 			if err == nil {
 				etags[i] = res.Header.Get("ETag")
 				_ = res.Body.Close()

@@ -186,7 +186,7 @@ func dump(t *testing.T, b *bundle) map[string][]string {
 	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, b.cfg.DatabaseURL)
 	require.NoError(t, err)
-	defer conn.Close(ctx) //nolint:errcheck // only read from
+	defer conn.Close(ctx)
 	column := func(query string) []string {
 		rows, err := conn.Query(ctx, query)
 		require.NoError(t, err)

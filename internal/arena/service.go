@@ -47,8 +47,8 @@ type known struct {
 // NewService returns the service of the given sources.
 func NewService(o ServiceOptions) (*Service, error) {
 	last, err := otter.New(&otter.Options[string, known]{
-		MaximumWeight: uint64(max(o.TTLs.LocalBytes, 1)),                                                    //nolint:gosec // positive
-		Weigher:       func(key string, k known) uint32 { return uint32(len(key) + len(k.rendering.Body)) }, //nolint:gosec // below 4 GiB
+		MaximumWeight: uint64(max(o.TTLs.LocalBytes, 1)),                                                    // positive
+		Weigher:       func(key string, k known) uint32 { return uint32(len(key) + len(k.rendering.Body)) }, // below 4 GiB
 	})
 	if err != nil {
 		return nil, fmt.Errorf("error making the table of last answers: %w", err)

@@ -59,12 +59,11 @@ func (s *Service) accountTotals(ctx context.Context, from int64) (*rendering, *t
 			return nil, err
 		}
 		if t.size > largeBody {
-			return nil, &tooLarge{t}
+			return nil, &tooLargeError{t}
 		}
 		return t.whole(ctx)
 	})
-	var big *tooLarge
-	if errors.As(err, &big) {
+	if big, ok := errors.AsType[*tooLargeError](err); ok {
 		large, err = big.totals, nil
 	}
 	return r, large, err
@@ -85,10 +84,10 @@ func (s *Service) lastMarker(ctx context.Context) (int64, error) {
 	return fetch(ctx, s.o.Local, cachelayer.Key{Name: "last_marker", Family: "account_totals", TTL: time.Second}, s.o.Store.LastMarker)
 }
 
-// tooLarge carries a document out of the cache's load that is not to be kept.
-type tooLarge struct{ totals *totals }
+// tooLargeError carries a document out of the cache's load that is not to be kept.
+type tooLargeError struct{ totals *totals }
 
-func (*tooLarge) Error() string { return "the document is streamed" }
+func (*tooLargeError) Error() string { return "the document is streamed" }
 
 // totals is an account-totals document in parts.
 type totals struct {

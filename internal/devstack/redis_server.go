@@ -20,20 +20,22 @@ const redisStartTimeout = 10 * time.Second
 type RedisServer struct {
 	program string
 	dir     string
+	args    []string
 	port    int
 	proc    *process
 }
 
 // StartRedisServer starts the redis-server on PATH on a free loopback port, with
-// its log in dir, and returns when it answers.
-func StartRedisServer(ctx context.Context, dir string) (*RedisServer, error) {
+// its log in dir, and returns when it answers. Args are settings of it beside
+// ours: "--cluster-enabled", "yes".
+func StartRedisServer(ctx context.Context, dir string, args ...string) (*RedisServer, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, fmt.Errorf("error finding redis-server on PATH: %w; "+
 			"install it (Debian: apt-get install redis-server, macOS: brew install redis), "+
 			"set REDIS_URL to a running one, or leave --redis=server out", err)
 	}
-	r := &RedisServer{program: program, dir: dir}
+	r := &RedisServer{program: program, dir: dir, args: args}
 	const tries = 3
 	for try := 1; ; try++ {
 		if r.port, err = freePort(ctx); err != nil {
@@ -81,14 +83,14 @@ func (r *RedisServer) Restart(ctx context.Context) error {
 	}
 	defer log.Close()
 	// The context ends the wait, not the server.
-	cmd := exec.Command(r.program, //nolint:gosec,noctx // see above
+	cmd := exec.Command(r.program, append([]string{ //nolint:gosec,noctx // see above
 		"--bind", loopback,
 		"--port", strconv.Itoa(r.port),
 		"--dir", r.dir,
 		"--save", "",
 		"--appendonly", "no",
 		"--daemonize", "no",
-	)
+	}, r.args...)...)
 	cmd.Dir = r.dir
 	cmd.Env = serverEnv()
 	cmd.Stdout, cmd.Stderr = log, log

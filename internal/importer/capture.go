@@ -23,8 +23,10 @@ const (
 	kindDecisions = "decisions"
 )
 
-var kinds = []string{
-	kindPrices, kindEquity, kindTrades, kindPositions, kindAccounts, kindAnalytics, kindThreads, kindDecisions,
+func kinds() []string {
+	return []string{
+		kindPrices, kindEquity, kindTrades, kindPositions, kindAccounts, kindAnalytics, kindThreads, kindDecisions,
+	}
 }
 
 // origin is where a row came from.
@@ -68,8 +70,6 @@ type capture struct {
 	analytics  []item[analyticsDoc]
 	threads    []item[wire.Thread]
 	decisions  []item[wire.Decision]
-	// superseded counts single analytics files of models that analytics.json has.
-	superseded []item[analyticsDoc]
 
 	models     map[string]bool
 	symbols    map[string]bool
@@ -88,7 +88,7 @@ func readCapture(dir *snapshot.Capture) (*capture, error) {
 		byKind:  make(map[string]*KindReport),
 	}
 	c.report.Ignored = append(c.report.Ignored, dir.Ignored...)
-	for _, kind := range kinds {
+	for _, kind := range kinds() {
 		c.byKind[kind] = &KindReport{Kind: kind, Rows: []RejectedRow{}}
 	}
 	for _, f := range dir.Files {
@@ -106,7 +106,7 @@ func readCapture(dir *snapshot.Capture) (*capture, error) {
 		c.statements = statementsFromEquity(c.equity)
 	}
 	c.dropSuperseded()
-	for _, kind := range kinds {
+	for _, kind := range kinds() {
 		c.report.Kinds = append(c.report.Kinds, *c.byKind[kind])
 	}
 	c.report.CapturedAt = c.capturedAt

@@ -277,7 +277,7 @@ func writeEach[P any](ctx context.Context, w *writer, kind string, items []item[
 }
 
 func (w *writer) kind(kind string) *KindReport {
-	return &w.report.Kinds[slices.Index(kinds, kind)]
+	return &w.report.Kinds[slices.Index(kinds(), kind)]
 }
 
 func (w *writer) progress(rows int) {

@@ -159,7 +159,7 @@ func DecisionMessages(row entities.DecisionCycle) (entities.Conversation, []enti
 	if row.UserPrompt != nil {
 		say(row.ExecutedAt, entities.RoleUser, *row.UserPrompt)
 	}
-	if row.Decisions != nil {
+	if len(row.Decisions) > 0 && raw(row.Decisions).Kind() != 'n' {
 		say(row.ExecutedAt, entities.RoleAssistant, string(row.Decisions))
 	}
 	return c, messages

@@ -7,11 +7,12 @@ import (
 	"nof0/internal/wire"
 )
 
-// Equity is the table row of an account-totals row.
+// Equity is the table row of an account-totals row. One without an id comes
+// back with the one that follows from its model and hour.
 func Equity(a wire.AccountTotal) entities.AccountEquitySnapshot {
 	x := newExtra(a.Extra)
-	if id, ok := a.ID.Get(); ok && id != equityID(a.ModelID, a.SinceInceptionHourlyMarker) {
-		x.set("id", id)
+	if id := column(x, "id", a.ID); id != nil && *id != equityID(a.ModelID, a.SinceInceptionHourlyMarker) {
+		x.set("id", *id)
 	}
 	row := entities.AccountEquitySnapshot{
 		ModelID:                    a.ModelID,

@@ -72,18 +72,18 @@ func TestFilesOfACapture(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	var real []string
+	var captured []string
 	entries, err = os.ReadDir(filepath.Join(capturesDir, "nof1-2025-10-26"))
 	require.NoError(t, err)
 	for _, e := range entries {
-		real = append(real, e.Name())
+		captured = append(captured, e.Name())
 	}
-	assert.Equal(t, real, names)
+	assert.Equal(t, captured, names)
 }
 
-func assertSameMembers(t *testing.T, real, ours jsontext.Value, what string) {
+func assertSameMembers(t *testing.T, captured, ours jsontext.Value, what string) {
 	t.Helper()
-	assert.ElementsMatch(t, slices.Collect(maps.Keys(object(t, real))), slices.Collect(maps.Keys(object(t, ours))), what)
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(object(t, captured))), slices.Collect(maps.Keys(object(t, ours))), what)
 }
 
 func TestRowsHaveTheMembersOfRealOnes(t *testing.T) {
@@ -97,14 +97,14 @@ func TestRowsHaveTheMembersOfRealOnes(t *testing.T) {
 		{"nof1-2025-10-28", "conversations.json", "conversations"},
 		{"nof1-2025-10-28", "analytics.json", "analytics"},
 	} {
-		real := list(t, readObject(t, capturesDir, c.capture, c.file)[c.list])
+		captured := list(t, readObject(t, capturesDir, c.capture, c.file)[c.list])
 		for _, row := range list(t, readObject(t, dir, c.file)[c.list]) {
-			assertSameMembers(t, real[0], row, c.file)
+			assertSameMembers(t, captured[0], row, c.file)
 		}
 	}
 
-	real := list(t, readObject(t, capturesDir, "nof1-2025-10-26", "account-totals.json")["accountTotals"])
-	realPosition := object(t, object(t, real[0])["positions"])["BTC"]
+	captured := list(t, readObject(t, capturesDir, "nof1-2025-10-26", "account-totals.json")["accountTotals"])
+	realPosition := object(t, object(t, captured[0])["positions"])["BTC"]
 	positions := 0
 	for _, row := range list(t, readObject(t, dir, "positions.json")["accountTotals"]) {
 		for _, p := range object(t, object(t, row)["positions"]) {

@@ -74,7 +74,7 @@ func (t *trader) manage(coin int, now time.Time) coinSignal {
 		// There is no word for reducing: a close of less than the position is one.
 		if part := p.size / 2 / p.coin.lot * p.coin.lot; part > 0 {
 			x := exit{size: part, oid: orderID(t.r, t.options.Start, now), maker: chance(t.r, 20)}
-			t.schedule(t.fillTime(now), func(at time.Time) error { t.leave(coin, x, at); return nil })
+			t.schedule(t.fillTime(now), func(at time.Time) error { return t.leave(coin, x, at) })
 			return p.signal(analytics.SignalClose, p.coin.size(part), pick(t.r, partTaken()))
 		}
 	}
@@ -100,10 +100,10 @@ func (t *trader) orderExit(coin int, now time.Time) {
 		first := x
 		first.size = p.size * int64(between(t.r, 10, 40)) / 100
 		x.size -= first.size
-		t.schedule(at, func(at time.Time) error { t.leave(coin, first, at); return nil })
+		t.schedule(at, func(at time.Time) error { return t.leave(coin, first, at) })
 		at = at.Add(time.Duration(between(t.r, 20_000, 60_000)) * time.Millisecond)
 	}
-	t.schedule(at, func(at time.Time) error { t.leave(coin, x, at); return nil })
+	t.schedule(at, func(at time.Time) error { return t.leave(coin, x, at) })
 }
 
 // seek looks for an entry.

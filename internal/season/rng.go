@@ -11,7 +11,7 @@ import (
 // its own, so that a model does the same in a season of two and of two hundred.
 func stream(seed uint64, part string) *rand.Rand {
 	key := sha256.Sum256(append(binary.LittleEndian.AppendUint64(nil, seed), part...))
-	return rand.New(rand.NewChaCha8(key)) //nolint:gosec // it has to be reproducible
+	return rand.New(rand.NewChaCha8(key))
 }
 
 // bell draws from about the standard normal distribution, within ±6. Unlike

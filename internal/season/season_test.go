@@ -417,14 +417,13 @@ func TestOdditiesOfTheLiveSiteOccur(t *testing.T) {
 	}
 	for i := range f.Decisions {
 		d := &f.Decisions[i]
-		switch said := signalsOf(t, d); {
-		case said == nil:
+		said := signalsOf(t, d)
+		if said == nil {
 			failed++
-		default:
-			for _, s := range said {
-				if s.Quantity < 0 {
-					wrongSign++
-				}
+		}
+		for _, s := range said {
+			if s.Quantity < 0 {
+				wrongSign++
 			}
 		}
 		if d.CotTrace.Kind() == '{' {

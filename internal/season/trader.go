@@ -36,6 +36,7 @@ type trader struct {
 	traits    traits
 
 	realized  int64       // net PnL of exited trades, micro-dollars
+	closed    int         // trades exited
 	open      []*position // by coin, nil where flat
 	pending   []fill
 	nextEntry time.Time
@@ -43,6 +44,7 @@ type trader struct {
 	returns   analytics.Returns
 
 	trades    []wire.Trade
+	afters    []after // by trade
 	openings  []Opening
 	rows      []wire.AccountTotal
 	decisions []wire.Decision
@@ -177,17 +179,42 @@ func (t *trader) enter(coin int, o order, at time.Time) error {
 	return nil
 }
 
+// after is what a trade left behind.
+type after struct {
+	remaining *wire.Position     // nil where the position is closed
+	equity    *wire.AccountTotal // of every fourth trade
+}
+
 // leave closes a position or a part of it.
-func (t *trader) leave(coin int, x exit, at time.Time) {
+func (t *trader) leave(coin int, x exit, at time.Time) error {
 	p := t.open[coin]
 	x.at = at
 	x.price = t.market.at(coin, at)
 	trade, net := p.close(t.r, t.id, x)
-	t.trades = append(t.trades, trade)
 	t.realized += net
+	var a after
 	if p.size == 0 {
 		t.open[coin] = nil
+	} else {
+		row, err := p.row(x.price)
+		if err != nil {
+			return err
+		}
+		a.remaining = &row
 	}
+	since := at.Sub(t.options.Start)
+	if t.closed%4 == 1 && since%time.Hour != 0 { // a marker has its own row
+		_, row, err := t.total(int(since/time.Hour), at)
+		if err != nil {
+			return err
+		}
+		row.SinceInceptionMinuteMarker = wire.Some(int64(since / time.Minute))
+		a.equity = &row
+	}
+	t.closed++
+	t.trades = append(t.trades, trade)
+	t.afters = append(t.afters, a)
+	return nil
 }
 
 // equity returns the worth of the account in micro-dollars, and its unrealized part.
@@ -218,43 +245,54 @@ func (t *trader) endHour(hour int, marker time.Time) error {
 	if err := t.settle(marker); err != nil {
 		return err
 	}
+	equity, _ := t.equity(marker)
+	t.returns.Add(usd(equity))
+	positions, row, err := t.total(hour, marker)
+	if err != nil {
+		return err
+	}
+	row.SinceInceptionMinuteMarker = wire.Some(int64(hour*60) + t.r.Int64N(3))
+	t.last = positions
+	t.rows = append(t.rows, row)
+	return nil
+}
+
+// total returns the open positions at a moment of an hour and the equity row
+// of that moment, without its minute.
+func (t *trader) total(hour int, at time.Time) (map[string]wire.Position, wire.AccountTotal, error) {
 	positions := map[string]wire.Position{}
 	for i, p := range t.open {
 		if p == nil {
 			continue
 		}
-		row, err := p.row(t.market.at(i, marker))
+		row, err := p.row(t.market.at(i, at))
 		if err != nil {
-			return err
+			return nil, wire.AccountTotal{}, err
 		}
 		positions[p.coin.symbol] = row
 	}
 	raw, err := wire.Marshal(positions)
 	if err != nil {
-		return err
+		return nil, wire.AccountTotal{}, err
 	}
-	equity, unrealized := t.equity(marker)
-	t.returns.Add(usd(equity))
+	equity, unrealized := t.equity(at)
 	sharpe := wire.Null[float64]()
 	if hour >= 2 { // as on the live site
 		sharpe = wire.Some(t.returns.Sharpe())
 	}
 	gain := math.Round(float64(equity-navMicros) / navMicros * 1e6)
-	t.last = positions
-	t.rows = append(t.rows, wire.AccountTotal{
+	return positions, wire.AccountTotal{
 		ID:                         wire.Some(t.id + "_" + strconv.Itoa(hour)),
 		ModelID:                    t.id,
-		Timestamp:                  wire.Seconds(marker),
+		Timestamp:                  wire.Seconds(at),
 		DollarEquity:               usd(equity),
 		RealizedPnl:                wire.Some(usd(t.realized)),
 		TotalUnrealizedPnl:         wire.Some(usd(unrealized)),
 		CumPnlPct:                  wire.Some(decimal(int64(gain), 4)),
 		SharpeRatio:                sharpe,
 		SinceInceptionHourlyMarker: int64(hour),
-		SinceInceptionMinuteMarker: wire.Some(int64(hour*60) + t.r.Int64N(3)),
 		Positions:                  raw,
-	})
-	return nil
+	}, nil
 }
 
 // competitorFacts are what the leaderboard needs of the account.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"nof0/internal/atomicfile"
 	"nof0/internal/wire"
 )
 
@@ -34,38 +35,11 @@ func (s *Season) Write(ctx context.Context, dir string) (Written, error) {
 		if err != nil {
 			return w, fmt.Errorf("error encoding %s: %w", f.Name, err)
 		}
-		if err := writeFile(filepath.Join(dir, f.Name), raw); err != nil {
-			return w, fmt.Errorf("error writing %s: %w", f.Name, err)
+		if err := atomicfile.Write(filepath.Join(dir, f.Name), raw); err != nil {
+			return w, err
 		}
 		w.Files++
 		w.Bytes += int64(len(raw))
 	}
 	return w, nil
-}
-
-// writeFile replaces a file, so that a reader sees the old or the new one.
-func writeFile(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	defer tmp.Close() //nolint:errcheck // closed below; this one is for the ways out before
-	if _, err = tmp.Write(data); err != nil {
-		return err
-	}
-	if err = tmp.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

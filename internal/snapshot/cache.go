@@ -6,45 +6,53 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // fileCache remembers the decoded rows of each file until the file changes.
 type fileCache struct {
 	dir     string
+	now     func() time.Time
 	mu      sync.Mutex
 	entries map[string]cacheEntry
 }
 
 type cacheEntry struct {
 	stamp stamp
-	rows  any // []T of whoever reads this file
+	// recent says that the file was so new when it was read that it could have
+	// changed again without its stamp showing it.
+	recent bool
+	rows   any // []T of whoever reads this file
 }
 
 // stamp tells one version of a file from the next. A replaced file is another
-// inode, so the identity is compared as well as time and size.
+// inode, so the identity is compared as well as time and size. Two changes in
+// one tick of the file system's clock may still look the same, since inodes are
+// used again.
 type stamp struct {
 	info    os.FileInfo
 	modTime time.Time
 	size    int64
 }
 
-func newFileCache(dir string) *fileCache {
-	return &fileCache{dir: dir, entries: make(map[string]cacheEntry)}
+// tick is longer than that of any file system's clock.
+const tick = 2 * time.Second
+
+func newFileCache(dir string, now func() time.Time) *fileCache {
+	return &fileCache{dir: dir, now: now, entries: make(map[string]cacheEntry)}
 }
 
 // cachedRows returns the rows of a file, decoded. They are shared and must not
 // be changed. Concurrent readers of a changed file wait for one decoding.
-func cachedRows[T any](c *fileCache, name string, decode func(jsontext.Value) (T, error)) ([]T, error) {
+func cachedRows[T any](c *fileCache, name string, decode func(Row) (T, error)) ([]T, error) {
 	info, err := os.Stat(filepath.Join(c.dir, name))
 	if err != nil {
 		return nil, err
 	}
 	now := stamp{info: info, modTime: info.ModTime(), size: info.Size()}
+	age := c.now().Sub(info.ModTime())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if entry, ok := c.entries[name]; ok && entry.stamp.same(now) {
+	if entry, ok := c.entries[name]; ok && !entry.recent && entry.stamp.same(now) {
 		if rows, ok := entry.rows.([]T); ok {
 			return rows, nil
 		}
@@ -55,11 +63,11 @@ func cachedRows[T any](c *fileCache, name string, decode func(jsontext.Value) (T
 	}
 	rows := make([]T, len(f.Rows))
 	for i, raw := range f.Rows {
-		if rows[i], err = decode(raw.Raw); err != nil {
+		if rows[i], err = decode(raw); err != nil {
 			return nil, fmt.Errorf("%s: row %d at offset %d: %w", name, raw.Index, raw.Offset, err)
 		}
 	}
-	c.entries[name] = cacheEntry{stamp: now, rows: rows}
+	c.entries[name] = cacheEntry{stamp: now, recent: age.Abs() < tick, rows: rows}
 	return rows, nil
 }
 

@@ -1,9 +1,6 @@
 package snapshot
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/internal/wire"
@@ -28,7 +25,26 @@ func raws(docs []analyticsRow) []jsontext.Value {
 	return out
 }
 
-func decodePrice(raw jsontext.Value) (wire.Price, error) { return wire.Decode[wire.Price](raw) }
+// decodeAnalyticsOf reads the rows of an analytics-MODEL.json, all of which
+// are of that model.
+func decodeAnalyticsOf(name string) func(Row) (analyticsRow, error) {
+	_, model, _ := kindOf(name)
+	return func(row Row) (analyticsRow, error) {
+		doc, err := decodeAnalytics(row.Raw)
+		if err == nil && doc.model != model {
+			err = wire.Faults{{Path: "/model_id", Reason: "differs from the model in the name of the file"}}
+		}
+		return doc, err
+	}
+}
+
+func decodePrice(row Row) (wire.Price, error) {
+	p, err := wire.Decode[wire.Price](row.Raw)
+	if err == nil && p.Symbol != row.Key {
+		err = wire.Faults{{Path: "/symbol", Reason: "differs from the name under which it stands"}}
+	}
+	return p, err
+}
 
 // DecodeDocument reads a conversation document of either shape. The messages
 // of a thread are put in order of time and its derived members are set.
@@ -41,7 +57,7 @@ func DecodeDocument(raw jsontext.Value) (wire.Document, error) {
 	if err != nil {
 		return wire.Document{}, err
 	}
-	slices.SortStableFunc(t.Messages, func(a, b wire.Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
+	t.Sort()
 	t.Derive()
 	return wire.Document{Thread: &t}, nil
 }

@@ -85,12 +85,13 @@ func (p *parser) parse(env envelope) error {
 	}
 	seen := make(map[string]bool)
 	for p.dec.PeekKind() != '}' {
+		at := p.next()
 		name, err := p.name()
 		if err != nil {
 			return err
 		}
 		if seen[name] {
-			return p.fail(p.dec.InputOffset(), "member %q stands twice", name)
+			return p.fail(at, "member %q stands twice", name)
 		}
 		seen[name] = true
 		switch name {
@@ -114,7 +115,7 @@ func (p *parser) parse(env envelope) error {
 	if !seen[env.member] {
 		return p.fail(0, "has no member %q, which %s.json is made of", env.member, p.file.Kind)
 	}
-	end := p.dec.InputOffset()
+	end := p.next()
 	switch _, err := p.dec.ReadToken(); {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -128,13 +129,19 @@ func (p *parser) rows(env envelope) error {
 	if err := p.open(env.rows, fmt.Sprintf("member %q", env.member)); err != nil {
 		return err
 	}
+	named := make(map[string]bool)
 	for kind := p.dec.PeekKind(); kind != ']' && kind != '}'; kind = p.dec.PeekKind() {
 		row := Row{Index: len(p.file.Rows)}
 		if env.rows == '{' {
+			at := p.next()
 			name, err := p.name()
 			if err != nil {
 				return err
 			}
+			if named[name] {
+				return p.fail(at, "row %q stands twice", name)
+			}
+			named[name] = true
 			row.Key = name
 		}
 		raw, err := p.dec.ReadValue()
@@ -157,7 +164,10 @@ func (p *parser) open(want jsontext.Kind, what string) error {
 		_, err := p.dec.ReadToken()
 		return p.syntax(err)
 	}
-	at := p.dec.InputOffset()
+	at := p.next()
+	if bytes.HasPrefix(p.data[at:], []byte("\xef\xbb\xbf")) {
+		return p.fail(at, "begins with a byte order mark, which JSON has not")
+	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		if errors.Is(err, io.EOF) {
 			return p.fail(at, "is empty")
@@ -165,6 +175,12 @@ func (p *parser) open(want jsontext.Kind, what string) error {
 		return p.syntax(err)
 	}
 	return p.fail(at, "%s is %s; %s is expected", what, kindName(kind), kindName(want))
+}
+
+// next is where the next token begins.
+func (p *parser) next() int64 {
+	at := p.dec.InputOffset()
+	return int64(len(p.data) - len(bytes.TrimLeft(p.data[at:], " \t\r\n,:")))
 }
 
 func (p *parser) name() (string, error) {
@@ -197,8 +213,7 @@ func (p *parser) syntax(err error) error {
 	}
 	at := p.dec.InputOffset()
 	reason := err.Error()
-	var syn *jsontext.SyntacticError
-	if errors.As(err, &syn) {
+	if syn, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		at, reason = syn.ByteOffset, syn.Err.Error()
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {

@@ -37,12 +37,12 @@ type SourceOptions struct {
 // NewSource returns the source of a directory. The directory is not touched
 // until something is asked.
 func NewSource(o SourceOptions) *Source {
-	return &Source{files: newFileCache(o.Dir), provider: o.PrimaryProvider, benchmarks: o.Benchmarks, now: o.Now}
+	return &Source{files: newFileCache(o.Dir, o.Now), provider: o.PrimaryProvider, benchmarks: o.Benchmarks, now: o.Now}
 }
 
 // CryptoPrices implements arena.Source.
 func (s *Source) CryptoPrices(context.Context) (wire.CryptoPrices, error) {
-	rows, err := read(s, CryptoPrices, decodePrice)
+	rows, err := readRows(s, FileName(CryptoPrices, ""), decodePrice)
 	if err != nil {
 		return wire.CryptoPrices{}, err
 	}
@@ -183,14 +183,14 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 	}
 	names, listErr := s.files.names(ModelAnalytics)
 	if listErr != nil {
-		return nil, listErr
+		return nil, unavailable(listErr)
 	}
 	if err != nil && len(names) == 0 {
 		return nil, err
 	}
 	docs = slices.Clone(docs)
 	for _, name := range names {
-		single, err := readNamed(s, name, decodeAnalytics)
+		single, err := readRows(s, name, decodeAnalyticsOf(name))
 		if err != nil {
 			return nil, err
 		}
@@ -274,7 +274,8 @@ func (s *Source) competitors() ([]string, error) {
 		idsOf(s, Trades, wire.Decode[wire.Trade], func(r wire.Trade) string { return r.ModelID }),
 		idsOf(s, SinceInception, wire.Decode[wire.SinceInception], func(r wire.SinceInception) string { return r.ModelID }),
 		idsOf(s, Leaderboard, wire.Decode[wire.LeaderboardRow], func(r wire.LeaderboardRow) string { return r.ID }),
-		idsOf(s, Analytics, decodeAnalytics, func(r analyticsRow) string { return r.model }),
+		s.analyticsIDs,
+		idsOf(s, Conversations, DecodeDocument, wire.Document.Model),
 	} {
 		ids, err := list()
 		if err != nil {
@@ -292,6 +293,18 @@ func (s *Source) competitors() ([]string, error) {
 	}
 	slices.Sort(competitors)
 	return competitors, nil
+}
+
+func (s *Source) analyticsIDs() ([]string, error) {
+	docs, err := s.analytics()
+	if err != nil && !isMissing(err) {
+		return nil, err
+	}
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.model
+	}
+	return ids, nil
 }
 
 func idsOf[T any](s *Source, kind Kind, decode func(jsontext.Value) (T, error), id func(T) string) func() ([]string, error) {
@@ -315,15 +328,19 @@ func (s *Source) serverTime() int64 { return wire.Millis(s.now()) }
 // read returns the rows of the file of a kind. A file that is missing or
 // damaged makes the source unavailable: it is never an empty answer.
 func read[T any](s *Source, kind Kind, decode func(jsontext.Value) (T, error)) ([]T, error) {
-	return readNamed(s, FileName(kind, ""), decode)
+	return readRows(s, FileName(kind, ""), func(row Row) (T, error) { return decode(row.Raw) })
 }
 
-func readNamed[T any](s *Source, name string, decode func(jsontext.Value) (T, error)) ([]T, error) {
+func readRows[T any](s *Source, name string, decode func(Row) (T, error)) ([]T, error) {
 	rows, err := cachedRows(s.files, name, decode)
 	if err != nil {
-		return nil, fmt.Errorf("%w: JSON store: %w", arena.ErrUnavailable, err)
+		return nil, unavailable(err)
 	}
 	return rows, nil
+}
+
+func unavailable(err error) error {
+	return fmt.Errorf("%w: JSON store: %w", arena.ErrUnavailable, err)
 }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

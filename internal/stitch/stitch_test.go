@@ -12,7 +12,7 @@ import (
 
 func TestPartsBecomeOneMember(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's data
+	rng := rand.New(rand.NewPCG(1, 2))
 	for _, sizes := range [][]int{{}, {0}, {1}, {0, 5, 0}, {70000, 1, 300000}, {33, 32, 31, 30}} {
 		var plain, joined bytes.Buffer
 		w := NewWriter(&joined)

@@ -14,10 +14,11 @@ type RedisServer struct {
 	server *devstack.RedisServer
 }
 
-// NewRedis starts the redis-server on PATH; it ends with the test.
-func NewRedis(t testing.TB) *RedisServer {
+// NewRedis starts the redis-server on PATH, with settings beside its own; it
+// ends with the test.
+func NewRedis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
-	server, err := devstack.StartRedisServer(t.Context(), t.TempDir())
+	server, err := devstack.StartRedisServer(t.Context(), t.TempDir(), args...)
 	if err != nil {
 		t.Fatalf("this test needs a redis-server: %v", err)
 	}

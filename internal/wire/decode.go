@@ -36,7 +36,7 @@ const (
 
 // Faults is the error of a row that is refused. It holds at least one fault,
 // at most one per member, and at most MaxFaults.
-type Faults []Fault
+type Faults []Fault //nolint:errname,recvcheck // a plural, ranged over as a value and filled through a pointer
 
 // Error implements error.
 func (f Faults) Error() string {
@@ -50,7 +50,7 @@ func (f Faults) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-func (f *Faults) add(path, format string, args ...any) {
+func (f *Faults) addf(path, format string, args ...any) {
 	f.put(Fault{Path: path, Reason: fmt.Sprintf(format, args...)})
 }
 
@@ -155,6 +155,12 @@ func (f Faults) err() error {
 func scan(raw jsontext.Value, required []string) (faults Faults, readable bool) {
 	seen := make(map[string]jsontext.Kind)
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	found := 0 // each costs a path, which may be as long as the row
+	note := func(reason string) {
+		if found++; found <= MaxFaults {
+			faults.put(Fault{Path: string(dec.StackPointer()), Reason: reason})
+		}
+	}
 	for {
 		tok, err := dec.ReadToken()
 		if err != nil {
@@ -163,21 +169,21 @@ func scan(raw jsontext.Value, required []string) (faults Faults, readable bool) 
 		}
 		depth := dec.StackDepth()
 		if depth > MaxDepth {
-			faults.add(string(dec.StackPointer()), "nests deeper than %d levels", MaxDepth)
+			faults.addf(string(dec.StackPointer()), "nests deeper than %d levels", MaxDepth)
 			return faults, false
 		}
 		switch tok.Kind() {
 		case '"':
 			s := tok.String()
-			if strings.IndexByte(s, 0) >= 0 && !faults.full() {
-				faults.add(string(dec.StackPointer()), "contains NUL")
+			if strings.IndexByte(s, 0) >= 0 {
+				note("contains NUL")
 			}
 			if kind, n := dec.StackIndex(depth); depth == 1 && kind == '{' && n%2 == 1 {
 				seen[s] = dec.PeekKind()
 			}
 		case '0':
-			if reason := checkNumber(tok.String()); reason != "" && !faults.full() {
-				faults.add(string(dec.StackPointer()), "%s", reason)
+			if reason := checkNumber(tok.String()); reason != "" {
+				note(reason)
 			}
 		}
 		if depth == 0 {
@@ -191,9 +197,9 @@ func scan(raw jsontext.Value, required []string) (faults Faults, readable bool) 
 	for _, name := range required {
 		switch kind, ok := seen[name]; {
 		case !ok:
-			faults.add("/"+name, "is missing")
+			faults.addf("/"+name, "is missing")
 		case kind == 'n':
-			faults.add("/"+name, "is null; a value is expected")
+			faults.addf("/"+name, "is null; a value is expected")
 		}
 	}
 	return faults, true
@@ -234,8 +240,7 @@ func Check(raw jsontext.Value) error {
 
 func syntaxFault(err error) Fault {
 	var f Fault
-	var syn *jsontext.SyntacticError
-	if errors.As(err, &syn) {
+	if syn, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		f.Path, err = string(syn.JSONPointer), syn.Err
 	}
 	f.Reason = err.Error()

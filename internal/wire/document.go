@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -18,6 +21,14 @@ func IsThread(raw jsontext.Value) bool {
 	}
 	return json.Unmarshal(raw, &probe, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil &&
 		probe.Messages != nil
+}
+
+// Model is the model that the document is of.
+func (d Document) Model() string {
+	if d.Thread != nil {
+		return d.Thread.ModelID
+	}
+	return d.Decision.ModelID
 }
 
 // Timestamp is the time of the document in unix seconds; 0 for an empty thread.
@@ -63,4 +74,9 @@ func (t *Thread) Derive() {
 			t.CotTraceSummary = Some(m.Content)
 		}
 	}
+}
+
+// Sort puts the messages in order of time; those of the same time keep theirs.
+func (t *Thread) Sort() {
+	slices.SortStableFunc(t.Messages, func(a, b Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
 }

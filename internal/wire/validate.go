@@ -29,18 +29,18 @@ func CheckID(id string) error {
 func (f *Faults) id(path, id string) {
 	switch {
 	case id == "":
-		f.add(path, "is empty")
+		f.addf(path, "is empty")
 		return
 	case len(id) > MaxID:
-		f.add(path, "is %d bytes long; at most %d are accepted", len(id), MaxID)
+		f.addf(path, "is %d bytes long; at most %d are accepted", len(id), MaxID)
 		return
 	case !utf8.ValidString(id):
-		f.add(path, "is not UTF-8")
+		f.addf(path, "is not UTF-8")
 		return
 	}
 	for _, r := range id {
 		if r == '{' || r == '}' || unicode.IsControl(r) {
-			f.add(path, "contains %s, which no id may", strconv.QuoteRune(r))
+			f.addf(path, "contains %s, which no id may", strconv.QuoteRune(r))
 			return
 		}
 	}
@@ -54,7 +54,7 @@ func (f *Faults) optID(path string, id Opt[string]) {
 
 func (f *Faults) seconds(path string, s float64) {
 	if !(s >= 0 && s < MaxSeconds) {
-		f.add(path, "%v is not a time in unix seconds", s)
+		f.addf(path, "%v is not a time in unix seconds", s)
 	}
 }
 
@@ -66,7 +66,7 @@ func (f *Faults) optSeconds(path string, s Opt[float64]) {
 
 func (f *Faults) positive(path string, v float64) {
 	if !(v > 0) {
-		f.add(path, "%v is not above 0", v)
+		f.addf(path, "%v is not above 0", v)
 	}
 }
 
@@ -74,13 +74,13 @@ func (f *Faults) positive(path string, v float64) {
 // a century, keeps a stray value from stretching the season to its length.
 func (f *Faults) marker(path string, v, limit int64) {
 	if v < 0 || v > limit {
-		f.add(path, "%d is not from 0 to %d", v, limit)
+		f.addf(path, "%d is not from 0 to %d", v, limit)
 	}
 }
 
 func (f *Faults) object(path string, raw jsontext.Value) {
 	if raw != nil && raw.Kind() != '{' && raw.Kind() != 'n' {
-		f.add(path, "is %s; an object is expected", kindName(raw.Kind()))
+		f.addf(path, "is %s; an object is expected", kindName(raw.Kind()))
 	}
 }
 
@@ -91,7 +91,7 @@ func (p *Price) check(f *Faults) {
 	f.optID("/provider", p.Provider)
 	f.positive("/price", p.Price)
 	if p.Timestamp < 0 || p.Timestamp >= MaxSeconds*1000 {
-		f.add("/timestamp", "%d is not a time in unix milliseconds", p.Timestamp)
+		f.addf("/timestamp", "%d is not a time in unix milliseconds", p.Timestamp)
 	}
 }
 
@@ -143,7 +143,7 @@ func decodePositions(raw jsontext.Value) (map[string]Position, Faults) {
 			continue
 		}
 		if p.Symbol != symbol {
-			faults.add(path+"/symbol", "%q stands under %q", abbreviate(p.Symbol, maxQuoted), abbreviate(symbol, maxQuoted))
+			faults.addf(path+"/symbol", "%q stands under %q", abbreviate(p.Symbol, maxQuoted), abbreviate(symbol, maxQuoted))
 		}
 		positions[symbol] = p
 	}
@@ -156,7 +156,7 @@ func (p *Position) check(f *Faults) {
 	f.id("/symbol", p.Symbol)
 	f.positive("/entry_price", p.EntryPrice)
 	if p.Quantity == 0 {
-		f.add("/quantity", "is 0; an open position has a quantity")
+		f.addf("/quantity", "is 0; an open position has a quantity")
 	}
 	f.optSeconds("/entry_time", p.EntryTime)
 	f.object("/exit_plan", p.ExitPlan)
@@ -177,15 +177,15 @@ func (t *Trade) check(f *Faults) {
 	f.seconds("/entry_time", t.EntryTime)
 	f.seconds("/exit_time", t.ExitTime)
 	if t.ExitTime < t.EntryTime {
-		f.add("/exit_time", "%v is before the entry at %v", t.ExitTime, t.EntryTime)
+		f.addf("/exit_time", "%v is before the entry at %v", t.ExitTime, t.EntryTime)
 	}
 	f.positive("/entry_price", t.EntryPrice)
 	f.positive("/exit_price", t.ExitPrice)
 	switch {
 	case t.Side != "long" && t.Side != "short":
-		f.add("/side", "%q is neither long nor short", abbreviate(t.Side, maxQuoted))
+		f.addf("/side", "%q is neither long nor short", abbreviate(t.Side, maxQuoted))
 	case t.Quantity == 0 || math.Signbit(t.Quantity) != (t.Side == "short"):
-		f.add("/quantity", "%v is not the quantity of a %s trade", t.Quantity, t.Side)
+		f.addf("/quantity", "%v is not the quantity of a %s trade", t.Quantity, t.Side)
 	}
 	f.object("/exit_plan", t.ExitPlan)
 }
@@ -250,7 +250,7 @@ func (d *Decision) check(f *Faults) {
 	f.seconds("/timestamp", d.Timestamp)
 	f.optSeconds("/inserted_at", d.InsertedAt)
 	if k := d.CotTrace.Kind(); d.CotTrace != nil && k != '"' && k != '{' && k != 'n' {
-		f.add("/cot_trace", "is %s; a string or an object is expected", kindName(k))
+		f.addf("/cot_trace", "is %s; a string or an object is expected", kindName(k))
 	}
 	f.object("/llm_response", d.LlmResponse)
 }
@@ -281,7 +281,7 @@ func (*Message) required() []string { return []string{"role", "content", "timest
 
 func (m *Message) check(f *Faults) {
 	if m.Role != "system" && m.Role != "user" && m.Role != "assistant" {
-		f.add("/role", "%q is neither system, user nor assistant", abbreviate(m.Role, maxQuoted))
+		f.addf("/role", "%q is neither system, user nor assistant", abbreviate(m.Role, maxQuoted))
 	}
 	f.seconds("/timestamp", m.Timestamp)
 }

@@ -1,0 +1,401 @@
+package arena
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/entities"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// Intake takes in every write: it validates, stores facts and their outbox
+// events in one transaction, and answers per item. It decides by what the
+// database holds, so that a repeated write is told apart from a new one
+// whatever has happened to Redis in between.
+type Intake struct{ o IntakeOptions }
+
+var _ Ingester = (*Intake)(nil)
+
+// IntakeOptions are what an Intake is made of.
+type IntakeOptions struct {
+	Store           *repository.Store
+	PrimaryProvider string
+	Benchmarks      []string
+	// AfterCommit, where given, is told the events of a committed write before
+	// it is acknowledged: the next read of this process then sees it.
+	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
+	Logger      *slog.Logger
+	Now         func() time.Time
+}
+
+// NewIntake returns the intake of a database.
+func NewIntake(o IntakeOptions) *Intake { return &Intake{o} }
+
+// Ingest implements Ingester.
+func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
+	kind, ok := g.kinds()[b.Kind]
+	if !ok {
+		return nil, fmt.Errorf("no kind %q to ingest", b.Kind)
+	}
+	w := &write{intake: g, batch: b, entries: make([]entry, len(b.Items))}
+	for i, raw := range b.Items {
+		w.entries[i] = kind.decode(raw)
+	}
+	if kind.prepare != nil {
+		if err := kind.prepare(ctx, w); err != nil {
+			return nil, intakeError(err)
+		}
+	}
+	err := g.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
+		return w.run(ctx, tx, kind)
+	})
+	var refused *atomicRefusal
+	if errors.As(err, &refused) {
+		// What the transaction did is undone; that the request was answered so
+		// is not.
+		err = g.o.Store.InTxRetrying(ctx, w.remember)
+	}
+	if err != nil {
+		return nil, intakeError(err)
+	}
+	if len(w.events) > 0 && g.o.AfterCommit != nil {
+		g.o.AfterCommit(ctx, w.events)
+	}
+	return w.reply, nil
+}
+
+// intakeError lets callers tell what to do without knowing the store.
+func intakeError(err error) error {
+	if errors.Is(err, repository.ErrContended) {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return unavailable(err)
+}
+
+// entry is one item on its way through a write.
+type entry struct {
+	id      string
+	value   any
+	models  []string
+	symbols []string
+	outcome repository.Outcome
+	err     *ResultError
+}
+
+func (e *entry) accepted() bool { return e.err == nil }
+
+func (e *entry) refuse(status int, detail string, faults wire.Faults) {
+	e.err = &ResultError{Status: status, Detail: detail, Errors: faults}
+}
+
+// settle takes over what the store made of an item.
+func (e *entry) settle(outcome repository.Outcome, reason string) {
+	switch outcome {
+	case repository.Conflict:
+		if reason == "" {
+			reason = "the same identity is stored with other content; a fact never changes once seen"
+		}
+		e.refuse(http.StatusConflict, reason, nil)
+	case repository.Superseded:
+		e.outcome = repository.Unchanged // the store knows better
+	default:
+		e.outcome = outcome
+	}
+}
+
+// write is one batch on its way through a transaction. The transaction may run
+// several times; run starts over each time.
+type write struct {
+	intake  *Intake
+	batch   Batch
+	entries []entry
+	decoded []entry
+
+	tx     repository.Repositories
+	now    time.Time
+	sizes  map[string]float64 // size step by symbol
+	events []entities.OutboxEvent
+	reply  *Reply
+}
+
+// atomicRefusal rolls an atomic batch back.
+type atomicRefusal struct{}
+
+func (*atomicRefusal) Error() string { return "an item of an atomic batch was rejected" }
+
+func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) error {
+	if w.decoded == nil {
+		w.decoded = w.entries
+	}
+	w.entries = slices.Clone(w.decoded)
+	w.tx, w.events, w.reply = tx, nil, nil
+	w.now = w.intake.o.Now().UTC().Truncate(time.Microsecond)
+
+	if done, err := w.begin(ctx); done || err != nil {
+		return err
+	}
+	if err := w.resolve(ctx); err != nil {
+		return err
+	}
+	if err := kind.apply(ctx, w, w.accepted()); err != nil {
+		return err
+	}
+	if w.batch.Atomic && w.spoil() {
+		w.events = nil
+		return errors.Join(w.answer(), &atomicRefusal{})
+	}
+	if err := w.tx.Outbox.Append(ctx, w.events); err != nil {
+		return err
+	}
+	if err := w.answer(); err != nil {
+		return err
+	}
+	return w.finish(ctx)
+}
+
+// begin reserves the key of the request. It is done where the request has been
+// answered before.
+func (w *write) begin(ctx context.Context) (done bool, err error) {
+	key := w.batch.Key
+	if key == nil {
+		return false, nil
+	}
+	stored, err := w.tx.Idempotency.Begin(ctx, entities.IdempotencyKey{
+		TokenID: key.TokenID, Key: key.Key, RequestDigest: key.Digest,
+	})
+	switch {
+	case err != nil || stored == nil:
+		return false, err
+	case stored.RequestDigest != key.Digest:
+		return true, ErrKeyReused
+	}
+	w.reply = &Reply{Status: int(stored.Status), Body: stored.Body}
+	return true, nil
+}
+
+func (w *write) finish(ctx context.Context) error {
+	key := w.batch.Key
+	if key == nil {
+		return nil
+	}
+	return w.tx.Idempotency.Finish(ctx, entities.IdempotencyKey{
+		TokenID: key.TokenID, Key: key.Key, Status: int64(w.reply.Status), Body: w.reply.Body,
+	})
+}
+
+// remember stores the reply of a request whose transaction was undone.
+func (w *write) remember(ctx context.Context, tx repository.Repositories) error {
+	if w.batch.Key == nil {
+		return nil
+	}
+	reply := w.reply
+	w.tx = tx
+	if done, err := w.begin(ctx); done || err != nil {
+		return err
+	}
+	w.reply = reply
+	return w.finish(ctx)
+}
+
+// accepted returns the items that are still in.
+func (w *write) accepted() []*entry {
+	var in []*entry
+	for i := range w.entries {
+		if w.entries[i].accepted() {
+			in = append(in, &w.entries[i])
+		}
+	}
+	return in
+}
+
+// resolve finds the models and symbols that the items name, registers or
+// refuses the unknown ones, and makes this transaction the only writer of the
+// models.
+func (w *write) resolve(ctx context.Context) error {
+	models, symbols := w.names()
+	if w.batch.Register {
+		if err := w.register(ctx, models, symbols); err != nil {
+			return err
+		}
+	}
+	knownModels := make(map[string]bool, len(models))
+	if len(models) > 0 {
+		known, err := w.tx.Accounts.Lock(ctx, models)
+		if err != nil {
+			return err
+		}
+		for _, account := range known {
+			knownModels[account.ModelID] = true
+		}
+	}
+	w.sizes = make(map[string]float64, len(symbols))
+	if len(symbols) > 0 {
+		found, err := w.tx.Symbols.Named(ctx, symbols)
+		if err != nil {
+			return err
+		}
+		for _, s := range found {
+			w.sizes[s.Symbol] = 0
+			if s.SizeStep != nil {
+				w.sizes[s.Symbol] = *s.SizeStep
+			}
+		}
+	}
+	for _, e := range w.accepted() {
+		for _, model := range e.models {
+			if !knownModels[model] {
+				e.refuse(http.StatusUnprocessableEntity, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/models", repository.ErrUnknownModel, model), nil)
+			}
+		}
+		for _, symbol := range e.symbols {
+			if _, ok := w.sizes[symbol]; !ok {
+				e.refuse(http.StatusUnprocessableEntity, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/symbols", repository.ErrUnknownSymbol, symbol), nil)
+			}
+		}
+	}
+	return nil
+}
+
+// names lists the models and symbols of the accepted items, each in one order
+// so that two writers can't wait for each other.
+func (w *write) names() (models, symbols []string) {
+	for _, e := range w.accepted() {
+		models = append(models, e.models...)
+		symbols = append(symbols, e.symbols...)
+	}
+	slices.Sort(models)
+	slices.Sort(symbols)
+	return slices.Compact(models), slices.Compact(symbols)
+}
+
+func (w *write) register(ctx context.Context, models, symbols []string) error {
+	modelRows := make([]entities.Model, len(models))
+	accounts := make([]entities.Account, len(models))
+	for i, id := range models {
+		kind := entities.ModelCompetitor
+		if slices.Contains(w.intake.o.Benchmarks, id) {
+			kind = entities.ModelBenchmark
+		}
+		modelRows[i] = entities.Model{ID: id, DisplayName: id, Kind: kind}
+		accounts[i] = entities.Account{ModelID: id, Provider: w.intake.o.PrimaryProvider}
+	}
+	symbolRows := make([]entities.Symbol, len(symbols))
+	for i, symbol := range symbols {
+		symbolRows[i] = entities.Symbol{Symbol: symbol}
+	}
+	if _, err := w.tx.Models.Register(ctx, modelRows); err != nil {
+		return err
+	}
+	if _, err := w.tx.Accounts.Register(ctx, accounts); err != nil {
+		return err
+	}
+	_, err := w.tx.Symbols.Register(ctx, symbolRows)
+	return err
+}
+
+// tell adds an event to the write.
+func (w *write) tell(eventType, model string, payload any) error {
+	raw, err := wire.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("error rendering a %s event: %w", eventType, err)
+	}
+	w.events = append(w.events, entities.OutboxEvent{
+		Aggregate: string(w.batch.Kind), ModelID: model, Type: eventType, Payload: entities.JSON(raw),
+	})
+	return nil
+}
+
+// spoil makes every item of an atomic batch share the fate of a rejected one.
+// It reports whether there is one.
+func (w *write) spoil() bool {
+	first := slices.IndexFunc(w.entries, func(e entry) bool { return !e.accepted() })
+	if first < 0 {
+		return false
+	}
+	for i := range w.entries {
+		if e := &w.entries[i]; e.accepted() {
+			e.refuse(http.StatusFailedDependency, fmt.Sprintf("not stored: item %d of the atomic batch was rejected", first), nil)
+		}
+	}
+	return true
+}
+
+const rejected = "rejected"
+
+// answer renders the reply.
+func (w *write) answer() error {
+	results := Results{Results: make([]Result, len(w.entries))}
+	w.reply = &Reply{Status: http.StatusOK}
+	for i := range w.entries {
+		e := &w.entries[i]
+		results.Results[i] = Result{Index: i, ID: e.id, Outcome: string(e.outcome)}
+		if !e.accepted() {
+			results.Results[i].Outcome = rejected
+			results.Results[i].Error = e.err
+			ownFault := e.err.Status != http.StatusFailedDependency
+			if (w.batch.Single || w.batch.Atomic) && w.reply.Status == http.StatusOK && ownFault {
+				w.reply.Status = e.err.Status
+			}
+		}
+	}
+	body, err := wire.Marshal(results)
+	w.reply.Body = body
+	return err
+}
+
+// kind is how the items of one kind are taken in.
+type kind struct {
+	// decode reads an item; one at fault comes back refused.
+	decode func(raw jsontext.Value) entry
+	// prepare does what must be there before the transaction.
+	prepare func(ctx context.Context, w *write) error
+	// apply stores the accepted items and tells what has changed.
+	apply func(ctx context.Context, w *write, entries []*entry) error
+}
+
+// decoder makes the decode of a kind from that of its wire type; describe
+// names the item and what it refers to.
+func decoder[T any](decode func(jsontext.Value) (T, error), describe func(*T, *entry)) func(jsontext.Value) entry {
+	return func(raw jsontext.Value) entry {
+		var e entry
+		v, err := decode(raw)
+		if err == nil {
+			e.value = v
+			describe(&v, &e)
+			return e
+		}
+		e.id = nameOf(raw)
+		var faults wire.Faults
+		if !errors.As(err, &faults) {
+			faults = wire.Faults{{Reason: err.Error()}}
+		}
+		e.refuse(http.StatusUnprocessableEntity, "the item is invalid: "+faults.Error(), faults)
+		return e
+	}
+}
+
+// nameOf finds a name for an item that may be damaged.
+func nameOf(raw jsontext.Value) string {
+	var probe struct {
+		ID    any `json:"id"`
+		Trade struct {
+			ID any `json:"id"`
+		} `json:"trade"`
+		Model any `json:"model_id"`
+	}
+	_ = wire.Unmarshal(raw, &probe) // what can be read is good enough
+	for _, name := range []any{probe.ID, probe.Trade.ID, probe.Model} {
+		if s, ok := name.(string); ok && s != "" {
+			return s
+		}
+	}
+	return ""
+}

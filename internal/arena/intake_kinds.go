@@ -1,0 +1,427 @@
+package arena
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/entities"
+	"nof0/internal/mapping"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// kinds says how each kind of item is taken in.
+func (g *Intake) kinds() map[IngestKind]kind {
+	return map[IngestKind]kind{
+		IngestPrices: {
+			decode: decoder(wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
+				e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
+			}),
+			prepare: preparePrices,
+			apply:   applyPrices,
+		},
+		IngestPositions: {
+			decode: decoder(wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
+				e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
+				e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
+			}),
+			apply: applyPositions,
+		},
+		IngestTrades: {
+			decode: decoder(wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
+				e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
+			}),
+			apply: applyTrades,
+		},
+		IngestEquity: {
+			decode: decoder(wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
+				row := mapping.Equity(*a)
+				payload, err := mapping.EquityPayload(row)
+				if err == nil {
+					e.id = payload.ID.Or("")
+				}
+				e.models = []string{a.ModelID}
+			}),
+			apply: applyEquity,
+		},
+		IngestConversations: {
+			decode: decoder(decodeThread, func(t *wire.Thread, e *entry) {
+				c, _ := mapping.Thread(*t)
+				e.id, e.models = c.ID, []string{t.ModelID}
+			}),
+			apply: applyConversations,
+		},
+		IngestDecisions: {
+			decode: decoder(wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
+				e.id, e.models = d.ID, []string{d.ModelID}
+			}),
+			apply: applyDecisions,
+		},
+		IngestAnalytics: {
+			decode: decoder(decodeAnalytics, func(a *analyticsItem, e *entry) {
+				e.id, e.models = a.doc.ModelID, []string{a.doc.ModelID}
+			}),
+			apply: applyAnalytics,
+		},
+		IngestTraderState: {
+			decode: decoder(wire.Decode[wire.TraderState], func(t *wire.TraderState, e *entry) { e.id = t.TraderID }),
+			apply: applyEach(EventTraderState, func(ctx context.Context, w *write, t wire.TraderState) (repository.Outcome, error) {
+				return w.tx.Traders.Put(ctx, mapping.TraderState(t))
+			}),
+		},
+		IngestMarketAssets: {
+			decode: decoder(wire.Decode[wire.MarketAsset], func(m *wire.MarketAsset, e *entry) {
+				e.id, e.symbols = m.Symbol, []string{m.Symbol}
+			}),
+			apply: applyEach(EventMarketAssets, func(ctx context.Context, w *write, m wire.MarketAsset) (repository.Outcome, error) {
+				return w.tx.Markets.PutAsset(ctx, mapping.MarketAsset(m, g.o.PrimaryProvider))
+			}),
+		},
+		IngestModels: {
+			decode: decoder(wire.Decode[wire.Model], func(m *wire.Model, e *entry) { e.id = m.ID }),
+			apply:  applyModels,
+		},
+		IngestSymbols: {
+			decode: decoder(wire.Decode[wire.Symbol], func(s *wire.Symbol, e *entry) { e.id = s.Symbol }),
+			apply: applyEach(EventSymbol, func(ctx context.Context, w *write, s wire.Symbol) (repository.Outcome, error) {
+				return w.tx.Symbols.Put(ctx, mapping.Symbol(s))
+			}),
+		},
+	}
+}
+
+func decodeThread(raw jsontext.Value) (wire.Thread, error) {
+	t, err := wire.Decode[wire.Thread](raw)
+	if err == nil {
+		t.Sort()
+	}
+	return t, err
+}
+
+// analyticsItem is a metrics document with the payload it was read from.
+type analyticsItem struct {
+	doc     wire.AnalyticsDoc
+	payload jsontext.Value
+}
+
+func decodeAnalytics(raw jsontext.Value) (analyticsItem, error) {
+	doc, err := wire.Decode[wire.AnalyticsDoc](raw)
+	return analyticsItem{doc: doc, payload: raw}, err
+}
+
+// maxAhead is how far a tick may lie in the future: further, a clock is wrong,
+// and its month would get a partition.
+const maxAhead = 24 * time.Hour
+
+// preparePrices makes the partitions of the ticks. They are made outside of
+// the transaction, which would hold the lock of the whole table.
+func preparePrices(ctx context.Context, w *write) error {
+	var times []time.Time
+	latest := w.intake.o.Now().Add(maxAhead)
+	for _, e := range w.accepted() {
+		at := wire.MillisTime(valueOf[wire.PriceItem](e).Price.Timestamp)
+		if at.After(latest) {
+			fault := wire.Fault{Path: "/timestamp", Reason: "lies more than a day in the future"}
+			e.refuse(http.StatusUnprocessableEntity, "the item is invalid: "+fault.Path+" "+fault.Reason, wire.Faults{fault})
+			continue
+		}
+		times = append(times, at)
+	}
+	return w.intake.o.Store.Prices.EnsurePartitions(ctx, times)
+}
+
+func applyPrices(ctx context.Context, w *write, entries []*entry) error {
+	primary := w.intake.o.PrimaryProvider
+	ticks := make([]entities.PriceTick, len(entries))
+	for i, e := range entries {
+		ticks[i] = mapping.Tick(valueOf[wire.PriceItem](e).Price, primary)
+	}
+	outcomes, err := w.tx.Prices.InsertTicks(ctx, ticks)
+	if err != nil {
+		return err
+	}
+	var told []wire.Price
+	newest := make(map[[2]string]entities.PriceLatest)
+	for i, e := range entries {
+		e.settle(outcomes[i], "another price of this provider, symbol and time is stored")
+		item := valueOf[wire.PriceItem](e)
+		tick := ticks[i]
+		if e.outcome == repository.Inserted {
+			told = append(told, item.Price)
+		}
+		key := [2]string{tick.Provider, tick.Symbol}
+		if e.accepted() && tick.ObservedAt.After(newest[key].ObservedAt) {
+			newest[key] = entities.PriceLatest{
+				Provider: tick.Provider, Symbol: tick.Symbol, ObservedAt: tick.ObservedAt, Price: tick.Price, Extra: tick.Extra,
+			}
+		}
+		if e.accepted() && item.Context != nil {
+			market := mapping.MarketContext(*item.Context, tick.Provider, tick.Symbol, tick.ObservedAt)
+			if _, err := w.tx.Markets.RaiseContext(ctx, market); err != nil {
+				return err
+			}
+		}
+	}
+	// In one order, so that two writers can't wait for each other's rows.
+	latest := slices.SortedFunc(maps.Values(newest), func(a, b entities.PriceLatest) int {
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Symbol, b.Symbol))
+	})
+	if err := w.tx.Prices.RaiseLatest(ctx, latest); err != nil || len(told) == 0 {
+		return err
+	}
+	return w.tell(EventPrices, "", struct {
+		Prices []wire.Price `json:"prices"`
+	}{told})
+}
+
+// positionEvent is the payload of EventPosition.
+type positionEvent struct {
+	ModelID  string        `json:"model_id"`
+	Provider string        `json:"provider"`
+	Status   string        `json:"status"`
+	Position wire.Position `json:"position"`
+}
+
+func (w *write) tellPosition(p *entities.Position) error {
+	if p == nil {
+		return nil
+	}
+	payload, err := mapping.PositionPayload(*p)
+	if err != nil {
+		return err
+	}
+	return w.tell(EventPosition, p.ModelID, positionEvent{p.ModelID, p.Provider, p.Status, payload})
+}
+
+func applyPositions(ctx context.Context, w *write, entries []*entry) error {
+	rows := make([]entities.Position, len(entries))
+	for i, e := range entries {
+		item := valueOf[wire.PositionItem](e)
+		rows[i] = mapping.Position(item.ModelID, item.Provider.Or(w.intake.o.PrimaryProvider), item.Open())
+		rows[i].StatedAt = w.now
+	}
+	applied, err := w.tx.Trading.Adjust(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		e.settle(applied[i].Outcome, applied[i].Reason)
+		if err := w.tellPosition(applied[i].Position); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyTrades(ctx context.Context, w *write, entries []*entry) error {
+	fills := make([]repository.Fill, len(entries))
+	for i, e := range entries {
+		fills[i] = w.fill(valueOf[wire.TradeItem](e))
+	}
+	applied, err := w.tx.Trading.Fills(ctx, fills)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		e.settle(applied[i].Outcome, applied[i].Reason)
+		if applied[i].Outcome != repository.Inserted {
+			continue
+		}
+		item := valueOf[wire.TradeItem](e)
+		if err := w.tell(EventTrade, item.Trade.ModelID, item.Trade); err != nil {
+			return err
+		}
+		if err := w.tellPosition(applied[i].Position); err != nil {
+			return err
+		}
+		if applied[i].EquityInserted {
+			if err := w.tell(EventEquity, item.Trade.ModelID, item.Equity); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *write) fill(item wire.TradeItem) repository.Fill {
+	trade := mapping.Trade(item.Trade, w.intake.o.PrimaryProvider)
+	opening := wire.Position{
+		Symbol: item.Trade.Symbol, EntryOid: item.Trade.EntryOid, EntryTime: wire.Some(item.Trade.EntryTime),
+	}
+	f := repository.Fill{
+		Trade:      trade,
+		PositionID: mapping.PositionID(trade.ModelID, trade.Provider, opening),
+		SizeStep:   w.sizes[trade.Symbol],
+	}
+	switch {
+	case item.Closed:
+		f.Remaining = repository.RemainingNone
+	case item.Remaining != nil:
+		left := mapping.Position(trade.ModelID, trade.Provider, *item.Remaining)
+		left.ID, left.StatedAt = f.PositionID, w.now
+		f.Remaining, f.Left = repository.RemainingLeft, &left
+	}
+	if item.Equity != nil {
+		equity := mapping.Equity(*item.Equity)
+		f.Equity = &equity
+	}
+	return f
+}
+
+func applyEquity(ctx context.Context, w *write, entries []*entry) error {
+	rows := make([]entities.AccountEquitySnapshot, len(entries))
+	for i, e := range entries {
+		rows[i] = mapping.Equity(valueOf[wire.AccountTotal](e))
+	}
+	outcomes, err := w.tx.Equity.Insert(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		e.settle(outcomes[i], "")
+		if e.outcome == repository.Inserted {
+			if err := w.tell(EventEquity, rows[i].ModelID, e.value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func applyConversations(ctx context.Context, w *write, entries []*entry) error {
+	for _, e := range entries {
+		thread := valueOf[wire.Thread](e)
+		conversation, messages := mapping.Thread(thread)
+		outcome, err := w.tx.Conversations.Append(ctx, conversation, messages)
+		if err != nil {
+			return err
+		}
+		e.settle(outcome, "")
+		if outcome == repository.Unchanged {
+			continue
+		}
+		thread.Derive()
+		if err := w.tell(EventConversation, thread.ModelID, thread); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyDecisions(ctx context.Context, w *write, entries []*entry) error {
+	rows := make([]entities.DecisionCycle, len(entries))
+	for i, e := range entries {
+		rows[i] = mapping.Decision(valueOf[wire.Decision](e))
+	}
+	outcomes, err := w.tx.Decisions.Insert(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		e.settle(outcomes[i], "")
+		if e.outcome != repository.Inserted {
+			continue
+		}
+		conversation, messages := mapping.DecisionMessages(rows[i])
+		if _, err := w.tx.Conversations.Append(ctx, conversation, messages); err != nil {
+			return err
+		}
+		if err := w.tell(EventDecision, rows[i].ModelID, e.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
+	for _, e := range entries {
+		item := valueOf[analyticsItem](e)
+		outcome, err := w.tx.Analytics.Put(ctx, mapping.Analytics(item.doc, item.payload, 0, w.now))
+		if err != nil {
+			return err
+		}
+		e.settle(outcome, "another document of this model and updated_at is stored")
+		if outcome != repository.Inserted && outcome != repository.Updated {
+			continue
+		}
+		if err := w.tell(EventAnalytics, item.doc.ModelID, map[string]string{"model_id": item.doc.ModelID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyModels stores models, each with its account.
+func applyModels(ctx context.Context, w *write, entries []*entry) error {
+	for _, e := range entries {
+		m := valueOf[wire.Model](e)
+		outcome, err := w.tx.Models.Put(ctx, mapping.Model(m, w.intake.o.Benchmarks))
+		if err != nil {
+			return err
+		}
+		account := entities.Account{ModelID: m.ID, Provider: w.intake.o.PrimaryProvider}
+		if _, err := w.tx.Accounts.Register(ctx, []entities.Account{account}); err != nil {
+			return err
+		}
+		if inception := m.Inception(); inception != nil {
+			stated, err := w.setInception(ctx, *inception)
+			if err != nil {
+				return err
+			}
+			if outcome == repository.Unchanged || stated == repository.Conflict {
+				outcome = stated
+			}
+		}
+		e.settle(outcome, "the account's inception is stored with other content; it never changes")
+		if outcome == repository.Unchanged || !e.accepted() {
+			continue
+		}
+		if err := w.tell(EventModel, m.ID, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *write) setInception(ctx context.Context, s wire.SinceInception) (repository.Outcome, error) {
+	if _, err := w.tx.Accounts.Lock(ctx, []string{s.ModelID}); err != nil {
+		return "", err
+	}
+	outcome, err := w.tx.Accounts.SetInception(ctx, mapping.Account(s, w.intake.o.PrimaryProvider), w.now)
+	if outcome == repository.Inserted {
+		outcome = repository.Updated // the account was there, or is new with its model
+	}
+	return outcome, err
+}
+
+// applyEach stores items of current state one by one.
+func applyEach[T any](eventType string, put func(context.Context, *write, T) (repository.Outcome, error)) func(context.Context, *write, []*entry) error {
+	return func(ctx context.Context, w *write, entries []*entry) error {
+		for _, e := range entries {
+			outcome, err := put(ctx, w, valueOf[T](e))
+			if err != nil {
+				return err
+			}
+			e.settle(outcome, "")
+			if outcome == repository.Unchanged {
+				continue
+			}
+			if err := w.tell(eventType, "", e.value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// valueOf is the value that the decoder of the entry's kind gave it.
+func valueOf[T any](e *entry) T {
+	v, _ := e.value.(T)
+	return v
+}

@@ -1,0 +1,348 @@
+package arena_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"nof0/atlas/atlastest"
+	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/internal/testdb"
+	"nof0/repository"
+)
+
+type intakeBundle struct {
+	intake *arena.Intake
+	store  *repository.Store
+	db     *pgx.Conn
+	told   []entities.OutboxEvent
+	mu     sync.Mutex
+}
+
+func setupIntake(t *testing.T) *intakeBundle {
+	t.Helper()
+	dsn := testdb.New(t, atlastest.Migrator{})
+	store, err := repository.Open(t.Context(), repository.Options{DSN: dsn, MaxOpen: 20, MaxIdle: 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	db, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close(context.Background())) })
+	b := &intakeBundle{store: store, db: db}
+	b.intake = arena.NewIntake(arena.IntakeOptions{
+		Store: store, PrimaryProvider: "hyperliquid", Benchmarks: []string{"buynhold_btc"},
+		AfterCommit: func(_ context.Context, events []entities.OutboxEvent) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.told = append(b.told, events...)
+		},
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	b.send(t, arena.IngestModels, `{"id":"m"}`)
+	b.send(t, arena.IngestSymbols, `{"symbol":"SOL","size_step":0.01}`)
+	return b
+}
+
+// batch makes a write of items.
+func batch(kind arena.IngestKind, items ...string) arena.Batch {
+	b := arena.Batch{Kind: kind, Single: len(items) == 1}
+	for _, item := range items {
+		b.Items = append(b.Items, jsontext.Value(item))
+	}
+	return b
+}
+
+// take hands in a write and returns its status and results.
+func (b *intakeBundle) take(t *testing.T, w arena.Batch) (int, []arena.Result) {
+	t.Helper()
+	reply, err := b.intake.Ingest(t.Context(), w)
+	require.NoError(t, err)
+	var results arena.Results
+	require.NoError(t, json.Unmarshal(reply.Body, &results))
+	require.Len(t, results.Results, len(w.Items))
+	return reply.Status, results.Results
+}
+
+// send hands in a write that must be accepted whole and returns its outcomes.
+func (b *intakeBundle) send(t *testing.T, kind arena.IngestKind, items ...string) []string {
+	t.Helper()
+	status, results := b.take(t, batch(kind, items...))
+	require.Equal(t, http.StatusOK, status, "%+v", results)
+	var outcomes []string
+	for _, r := range results {
+		require.Nil(t, r.Error, "%+v", r.Error)
+		outcomes = append(outcomes, r.Outcome)
+	}
+	return outcomes
+}
+
+func (b *intakeBundle) count(t *testing.T, query string, args ...any) int {
+	t.Helper()
+	var n int
+	require.NoError(t, b.db.QueryRow(t.Context(), query, args...).Scan(&n))
+	return n
+}
+
+// trade is a closing trade of an opening.
+func trade(id string, oid int, quantity string, exit int) string {
+	return fmt.Sprintf(`{"id":%q,"model_id":"m","symbol":"SOL","side":"short","quantity":%s,"entry_oid":%d,`+
+		`"entry_time":100,"exit_time":%d,"entry_price":200,"exit_price":190.5,"realized_net_pnl":-1.25}`, id, quantity, oid, exit)
+}
+
+func position(oid int, quantity string) string {
+	return fmt.Sprintf(`{"model_id":"m","position":{"symbol":"SOL","entry_oid":%d,"entry_price":200,"quantity":%s,`+
+		`"margin":100,"current_price":190,"unrealized_pnl":69.752}}`, oid, quantity)
+}
+
+func TestTradeIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	const clients, times = 64, 1000
+	outcomes := make(chan string, times)
+	work := make(chan struct{}, times)
+	for range times {
+		work <- struct{}{}
+	}
+	close(work)
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			for range work {
+				reply, err := b.intake.Ingest(t.Context(), batch(arena.IngestTrades, trade("m_1", 7, "-1", 200)))
+				if err != nil {
+					outcomes <- err.Error()
+					continue
+				}
+				var r arena.Results
+				_ = json.Unmarshal(reply.Body, &r)
+				outcomes <- r.Results[0].Outcome
+			}
+		})
+	}
+	all.Wait()
+	close(outcomes)
+	counts := map[string]int{}
+	for o := range outcomes {
+		counts[o]++
+	}
+	require.Equal(t, map[string]int{"inserted": 1, "unchanged": times - 1}, counts)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM trades"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
+	require.Equal(t, 1, b.count(t, "SELECT num_trades FROM model_stats"))
+
+	status, results := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-2", 200)))
+	require.Equal(t, http.StatusConflict, status)
+	require.Equal(t, "rejected", results[0].Outcome)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM trades WHERE quantity = -1"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
+}
+
+func TestPartialClosesEndInAClosedPosition(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	require.Equal(t, []string{"inserted"}, b.send(t, arena.IngestPositions, position(7, "-6.9752")))
+	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestPositions, position(7, "-6.9752")))
+
+	b.send(t, arena.IngestTrades, trade("m_1", 7, "-2.4952", 200))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM positions WHERE status = 'open' AND quantity = -4.48 AND unrealized_pnl BETWEEN 44.79 AND 44.81"))
+	b.send(t, arena.IngestTrades, trade("m_1", 7, "-2.4952", 200)) // again: nothing moves
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM positions WHERE quantity = -4.48"))
+	b.send(t, arena.IngestTrades, trade("m_2", 7, "-4.4799999999999995", 300))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM positions WHERE status = 'closed' AND closed_at = to_timestamp(300)"))
+
+	// A late repeat of the opening does not bring it back; another order does.
+	status, _ := b.take(t, batch(arena.IngestPositions, position(7, "-6.9752")))
+	require.Equal(t, http.StatusConflict, status)
+	require.Equal(t, []string{"inserted"}, b.send(t, arena.IngestPositions, position(8, "-3")))
+	status, results := b.take(t, batch(arena.IngestPositions, position(9, "-3")))
+	require.Equal(t, http.StatusConflict, status)
+	require.Contains(t, results[0].Error.Detail, "another position")
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM positions"))
+}
+
+func TestTradeSaysWhatRemains(t *testing.T) {
+	t.Parallel()
+	left := func(oid int, quantity string) string {
+		return fmt.Sprintf(`{"symbol":"SOL","entry_oid":%d,"entry_price":200,"quantity":%s}`, oid, quantity)
+	}
+	cases := map[string]struct {
+		remaining string
+		status    int
+		open      string
+	}{
+		"null closes":          {`null`, 200, ""},
+		"an object is left":    {left(7, "-3"), 200, "-3"},
+		"of another order":     {left(8, "-3"), 422, "-5"},
+		"on the other side":    {left(7, "3"), 422, "-5"},
+		"damaged":              {`{"symbol":"SOL"}`, 422, "-5"},
+		"absent means reduced": {``, 200, "-4"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupIntake(t)
+			b.send(t, arena.IngestPositions, position(7, "-5"))
+			item := `{"trade":` + trade("m_1", 7, "-1", 200)
+			if c.remaining != "" {
+				item += `,"remaining":` + c.remaining
+			}
+			item += `,"equity":{"model_id":"m","timestamp":200,"dollar_equity":1e4,"since_inception_hourly_marker":3}}`
+			status, results := b.take(t, batch(arena.IngestTrades, item))
+			require.Equal(t, c.status, status, "%+v", results)
+			stored := 0
+			if c.status == 200 {
+				stored = 1
+			}
+			require.Equal(t, stored, b.count(t, "SELECT count(*) FROM trades"))
+			require.Equal(t, stored, b.count(t, "SELECT count(*) FROM account_equity_snapshots"))
+			require.Equal(t, 3*stored, b.count(t, "SELECT count(*) FROM outbox_events WHERE aggregate = 'trades'"))
+			if c.open == "" {
+				require.Zero(t, b.count(t, "SELECT count(*) FROM positions WHERE status = 'open'"))
+				return
+			}
+			require.Equal(t, 1, b.count(t, "SELECT count(*) FROM positions WHERE status = 'open' AND quantity = "+c.open))
+		})
+	}
+}
+
+func TestBatchItemByItemAndAtomic(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	var items []string
+	for i := range 1000 {
+		items = append(items, trade(fmt.Sprintf("m_%04d", i), 1000+i, "-1", 200+i))
+	}
+	items[10] = trade("m_{10}", 10, "-1", 200)
+	items[500] = trade("m_0499", 499, "-9", 200) // its identity is item 499's
+	items[999] = `{"id":"m_0999","model_id":"m"}`
+
+	w := batch(arena.IngestTrades, items...)
+	w.Atomic = true
+	status, results := b.take(t, w)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Equal(t, "rejected", results[0].Outcome)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM trades"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
+
+	w.Atomic = false
+	status, results = b.take(t, w)
+	require.Equal(t, http.StatusOK, status)
+	var refused []int
+	for _, r := range results {
+		if r.Outcome == "rejected" {
+			refused = append(refused, r.Index)
+			require.NotEmpty(t, r.Error.Detail)
+		}
+	}
+	require.Equal(t, []int{10, 500, 999}, refused)
+	require.Equal(t, 997, b.count(t, "SELECT count(*) FROM trades"))
+	require.Equal(t, 997, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
+	require.Equal(t, 997, b.count(t, "SELECT num_trades FROM model_stats"))
+}
+
+func TestUnknownModelsAndSymbols(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	item := `{"id":"new_1","model_id":"new","symbol":"DOGE","side":"long","quantity":1,"entry_time":1,"exit_time":2,` +
+		`"entry_price":1,"exit_price":2,"realized_net_pnl":1}`
+	w := batch(arena.IngestTrades, item)
+	status, results := b.take(t, w)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Contains(t, results[0].Error.Detail, "unknown")
+	require.Zero(t, b.count(t, "SELECT count(*) FROM trades"))
+	w.Register = true
+	status, _ = b.take(t, w)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM trades t JOIN models m ON m.id = t.model_id JOIN symbols s USING (symbol)"))
+}
+
+func TestIdempotencyKeyRepeatsTheReply(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	for name, w := range map[string]arena.Batch{
+		"stored":         batch(arena.IngestTrades, trade("m_1", 1, "-1", 200)),
+		"refused":        batch(arena.IngestTrades, trade("m_{2}", 1, "-1", 200)),
+		"refused as one": {Kind: arena.IngestTrades, Atomic: true, Items: []jsontext.Value{jsontext.Value(trade("m_3", 3, "-1", 200)), jsontext.Value("7")}},
+	} {
+		w.Key = &arena.RequestKey{TokenID: "t", Key: name, Digest: "d"}
+		first, err := b.intake.Ingest(t.Context(), w)
+		require.NoError(t, err)
+		again, err := b.intake.Ingest(t.Context(), w)
+		require.NoError(t, err)
+		require.Equal(t, first.Status, again.Status, name)
+		require.JSONEq(t, string(first.Body), string(again.Body), name)
+
+		w.Key = &arena.RequestKey{TokenID: "t", Key: name, Digest: "other"}
+		_, err = b.intake.Ingest(t.Context(), w)
+		require.ErrorIs(t, err, arena.ErrKeyReused)
+	}
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM trades"))
+}
+
+// TestWritersOfSeveralModelsDoNotBlockEachOther sends batches that name the
+// same models in opposite orders.
+func TestWritersOfSeveralModelsDoNotBlockEachOther(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	b.send(t, arena.IngestModels, `{"id":"a"}`, `{"id":"b"}`)
+	row := func(model string, i int) string {
+		return fmt.Sprintf(`{"id":"%s_%d","model_id":%q,"symbol":"SOL","side":"long","quantity":1,"entry_time":1,"exit_time":2,`+
+			`"entry_price":1,"exit_price":2,"realized_net_pnl":0.1}`, model, i, model)
+	}
+	var all sync.WaitGroup
+	errs := make(chan error, 200)
+	for i := range 100 {
+		for _, order := range [][2]string{{"a", "b"}, {"b", "a"}} {
+			all.Go(func() {
+				_, err := b.intake.Ingest(t.Context(), batch(arena.IngestTrades, row(order[0], i), row(order[1], i)))
+				errs <- err
+			})
+		}
+	}
+	all.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	require.Equal(t, 200, b.count(t, "SELECT count(*) FROM trades"))
+	require.Equal(t, 200, b.count(t, "SELECT sum(num_trades)::int FROM model_stats"))
+	require.Equal(t, 200, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
+}
+
+func TestEveryKindIsTaken(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	for _, c := range []struct {
+		kind  arena.IngestKind
+		item  string
+		again string
+		event string
+	}{
+		{arena.IngestPrices, `{"symbol":"SOL","price":190.5,"timestamp":1761452335744,"context":{"funding":1e-5,"mark_price":190}}`, "unchanged", "prices"},
+		{arena.IngestEquity, `{"model_id":"m","timestamp":1761452335.5,"dollar_equity":10000,"since_inception_hourly_marker":1,"sharpe_ratio":null}`, "unchanged", "equity"},
+		{arena.IngestConversations, `{"model_id":"m","messages":[{"role":"user","content":"hi","timestamp":1}]}`, "unchanged", "conversation"},
+		{arena.IngestDecisions, `{"id":"m_1.5","model_id":"m","timestamp":1.5,"user_prompt":"?","llm_response":{"SOL":{"signal":"hold"}}}`, "unchanged", "decision"},
+		{arena.IngestAnalytics, `{"model_id":"m","updated_at":5,"win_rate":50}`, "unchanged", "analytics"},
+		{arena.IngestTraderState, `{"trader_id":"t","cooldown":{"SOL":5},"pause_until":null}`, "unchanged", "trader_state"},
+		{arena.IngestMarketAssets, `{"symbol":"SOL","max_leverage":20}`, "unchanged", "market_assets"},
+		{arena.IngestModels, `{"id":"n","display_name":"N","since_inception":{"model_id":"n","nav_since_inception":10000,"inception_date":1}}`, "unchanged", "model"},
+		{arena.IngestSymbols, `{"symbol":"BTC","tick_size":0.1}`, "unchanged", "symbol"},
+	} {
+		require.Equal(t, []string{"inserted"}, b.send(t, c.kind, c.item), c.kind)
+		require.Equal(t, []string{c.again}, b.send(t, c.kind, c.item), c.kind)
+		require.Equal(t, 1, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = $1 AND payload->>'id' IS DISTINCT FROM 'm' AND payload->>'symbol' IS DISTINCT FROM 'SOL' OR type = $1 AND type = 'market_assets'", c.event), c.kind)
+	}
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM market_asset_ctx WHERE funding = 1e-5"))
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM conversation_messages c JOIN conversations v ON v.id = c.conversation_id WHERE v.kind = 'decisions'"))
+	require.Len(t, b.told, 11)
+}

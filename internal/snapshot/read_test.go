@@ -1,0 +1,259 @@
+package snapshot
+
+import (
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const capturesDir = "../../../shared/data"
+
+// directory writes files into a new directory.
+func directory(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, body := range files {
+		put(t, dir, name, body)
+	}
+	return dir
+}
+
+func put(t testing.TB, dir, name, body string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600))
+}
+
+// fileErrors lists every *FileError that an error joins.
+func fileErrors(err error) []*FileError {
+	if one, ok := err.(*FileError); ok { //nolint:errorlint // the tree is walked here
+		return []*FileError{one}
+	}
+	var all []*FileError
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked here
+		for _, e := range joined.Unwrap() {
+			all = append(all, fileErrors(e)...)
+		}
+	}
+	return all
+}
+
+func TestReadsBothCapturesWhole(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]map[Kind]int{
+		"nof1-2025-10-26": {
+			CryptoPrices: 6, AccountTotals: 1393, Trades: 253, SinceInception: 8, Leaderboard: 6, Analytics: 6, ModelAnalytics: 6,
+			Positions: 6, Conversations: 6,
+		},
+		"nof1-2025-10-28": {CryptoPrices: 6, Trades: 230, SinceInception: 6, Leaderboard: 6, Analytics: 6, Conversations: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := Read(filepath.Join(capturesDir, name))
+			require.NoError(t, err)
+			require.Empty(t, c.Ignored)
+			got := make(map[Kind]int)
+			for _, f := range c.Files {
+				got[f.Kind] += len(f.Rows)
+				require.Empty(t, f.Unknown, f.Name)
+				body, err := os.ReadFile(filepath.Join(c.Dir, f.Name))
+				require.NoError(t, err)
+				for i, row := range f.Rows {
+					require.Equal(t, i, row.Index)
+					require.True(t, strings.HasPrefix(string(body[row.Offset:]), string(row.Raw)), "%s row %d", f.Name, i)
+					require.True(t, row.Raw.IsValid())
+					require.Equal(t, f.Kind == CryptoPrices, row.Key != "")
+				}
+			}
+			require.Equal(t, want, got)
+			require.Len(t, c.Each(ModelAnalytics), want[ModelAnalytics])
+			if want[Positions] == 0 {
+				require.Nil(t, c.File(Positions))
+			}
+			require.Equal(t, "trades.json", c.File(Trades).Name)
+		})
+	}
+}
+
+func TestEveryCutOfARealFileIsRefused(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, path := range []string{
+		"nof1-2025-10-26/trades.json", "nof1-2025-10-28/conversations.json", "nof1-2025-10-26/positions.json", "nof1-2025-10-28/crypto-prices.json",
+	} {
+		body, err := os.ReadFile(filepath.Join(capturesDir, path))
+		require.NoError(t, err)
+		name := filepath.Base(path)
+		end := strings.LastIndexByte(string(body), '}') // what follows is white space
+		cuts := []int{1, 2, end - 1, end}
+		for range 150 {
+			cuts = append(cuts, 1+rng.IntN(end))
+		}
+		dir := t.TempDir()
+		for _, cut := range cuts {
+			put(t, dir, name, string(body[:cut]))
+			_, err := Read(dir)
+			var where *FileError
+			require.ErrorAs(t, err, &where, "%s cut at %d", path, cut)
+			require.Equal(t, name, where.File)
+			require.Equal(t, int64(cut), where.Offset, "a cut is found where it is")
+			require.Equal(t, strings.Count(string(body[:cut]), "\n")+1, where.Line)
+			require.Equal(t, cut-strings.LastIndexByte(string(body[:cut]), '\n'), where.Column)
+			require.Contains(t, where.Error(), "truncated")
+		}
+	}
+}
+
+func TestFilesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	const bom = "\ufeff"
+	for name, c := range map[string]struct {
+		file, body   string
+		offset       int64
+		line, column int
+		reason       string
+	}{
+		"empty":                {"trades.json", "", 0, 1, 1, "is empty"},
+		"white space":          {"trades.json", " \n ", 3, 2, 2, "is empty"},
+		"BOM":                  {"trades.json", bom + `{"trades":[]}`, 0, 1, 1, "begins with a byte order mark, which JSON has not"},
+		"array":                {"trades.json", " []", 1, 1, 2, "the file is an array; an object is expected"},
+		"text":                 {"trades.json", `"x"`, 0, 1, 1, "the file is a string; an object is expected"},
+		"null":                 {"trades.json", `null`, 0, 1, 1, "the file is null; an object is expected"},
+		"missing member":       {"trades.json", `{"serverTime":1}`, 0, 1, 1, `has no member "trades", which trades.json is made of`},
+		"other file's member":  {"positions.json", `{"positions":[]}`, 0, 1, 1, `has no member "accountTotals", which positions.json is made of`},
+		"rows as object":       {"trades.json", "{\n \"trades\": {}}", 13, 2, 12, `member "trades" is an object; an array is expected`},
+		"rows as array":        {"crypto-prices.json", `{"prices":[]}`, 10, 1, 11, `member "prices" is an array; an object is expected`},
+		"rows null":            {"trades.json", `{"trades":null}`, 10, 1, 11, `member "trades" is null; an array is expected`},
+		"rows text":            {"trades.json", `{"trades" : "[]"}`, 12, 1, 13, `member "trades" is a string; an array is expected`},
+		"more after the end":   {"trades.json", `{"trades":[]} {}`, 14, 1, 15, "has more after its end"},
+		"garbage after":        {"trades.json", `{"trades":[]}x`, 13, 1, 14, ""},
+		"serverTime text":      {"trades.json", `{"trades":[],"serverTime": "1"}`, 27, 1, 28, `member "serverTime" is no integer`},
+		"serverTime 1.5":       {"trades.json", `{"trades":[],"serverTime":1.5}`, 26, 1, 27, `member "serverTime" is no integer`},
+		"serverTime 1e3":       {"trades.json", `{"serverTime":1e3,"trades":[]}`, 14, 1, 15, `member "serverTime" is no integer`},
+		"serverTime too large": {"trades.json", `{"serverTime":9223372036854775808,"trades":[]}`, 14, 1, 15, `member "serverTime" is no integer`},
+		"serverTime null":      {"trades.json", `{"serverTime":null,"trades":[]}`, 14, 1, 15, `member "serverTime" is no integer`},
+		"serverTime object":    {"trades.json", `{"serverTime":{},"trades":[]}`, 14, 1, 15, `member "serverTime" is no integer`},
+		"marker text":          {"account-totals.json", `{"accountTotals":[],"lastHourlyMarkerRead":"1"}`, 43, 1, 44, `member "lastHourlyMarkerRead" is no integer`},
+		"member twice":         {"trades.json", "{\"trades\":[],\n\"trades\":[]}", 14, 2, 1, `member "trades" stands twice`},
+		"member twice, hidden": {"trades.json", `{"trades":[],"\u0074rades":[]}`, 13, 1, 14, `member "trades" stands twice`},
+		"unknown twice":        {"trades.json", `{"x":1,"x":2,"trades":[]}`, 7, 1, 8, `member "x" stands twice`},
+		"price twice":          {"crypto-prices.json", `{"prices":{"B":1, "B":2}}`, 18, 1, 19, `row "B" stands twice`},
+		"missing comma":        {"trades.json", "{\"trades\":[{}\n{}]}", 14, 2, 1, ""},
+		"comma too many":       {"trades.json", `{"trades":[{},]}`, 13, 1, 14, ""},
+		"wrong bracket":        {"trades.json", `{"trades":[{}}`, 13, 1, 14, ""},
+		"NUL byte":             {"trades.json", "{\"trades\":[\x00]}", 11, 1, 12, ""},
+		"single quotes":        {"trades.json", "{'trades':[]}", 1, 1, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Read(directory(t, map[string]string{c.file: c.body}))
+			all := fileErrors(err)
+			require.Len(t, all, 1, "%v", err)
+			got := *all[0]
+			if c.reason == "" { // the decoder's words
+				require.NotEmpty(t, got.Reason)
+				got.Reason = ""
+			}
+			require.Equal(t, FileError{File: c.file, Offset: c.offset, Line: c.line, Column: c.column, Reason: c.reason}, got)
+		})
+	}
+}
+
+func TestSeveralBadFilesAreAllNamed(t *testing.T) {
+	t.Parallel()
+	_, err := Read(directory(t, map[string]string{
+		"trades.json": `{`, "positions.json": `[]`, "analytics-gpt-5.json": ``, "leaderboard.json": `{"leaderboard":[]}`,
+	}))
+	var names []string
+	for _, e := range fileErrors(err) {
+		names = append(names, e.File)
+	}
+	require.Equal(t, []string{"analytics-gpt-5.json", "positions.json", "trades.json"}, names)
+}
+
+func TestABadRowDoesNotSpoilTheFile(t *testing.T) {
+	t.Parallel()
+	c, err := Read(directory(t, map[string]string{
+		"trades.json":        "{\"trades\":[{\"id\":\"a\"}, 5, null, {\"x\":1,\"x\":2}, \"\xff\", [1e999]],\"serverTime\":7,\"more\":[{}]}",
+		"crypto-prices.json": `{"serverTime":-1,"prices":{"BTC":null,"":{}}}`,
+	}))
+	require.NoError(t, err)
+	trades := c.File(Trades)
+	var raws []string
+	for _, row := range trades.Rows {
+		raws = append(raws, string(row.Raw))
+	}
+	require.Equal(t, []string{`{"id":"a"}`, `5`, `null`, `{"x":1,"x":2}`, "\"\xff\"", `[1e999]`}, raws)
+	require.Equal(t, int64(7), trades.ServerTime)
+	require.Equal(t, int64(-1), trades.LastHourlyMarkerRead)
+	require.Equal(t, []string{"more"}, trades.Unknown)
+	prices := c.File(CryptoPrices)
+	require.Equal(t, "BTC", prices.Rows[0].Key)
+	require.Equal(t, "null", string(prices.Rows[0].Raw))
+	require.Empty(t, prices.Rows[1].Key)
+}
+
+func TestOtherFilesAreListedAsIgnored(t *testing.T) {
+	t.Parallel()
+	dir := directory(t, map[string]string{
+		"trades.json": `{"trades":[]}`, "README.md": "", "trade.json": "not read", "Trades.json": "", "trades.json.bak": "",
+		"analytics-.json": "", ".trades.json": "[", ".trades.json.123": "", ".DS_Store": "", "analytics-a-b.c.json": `{"analytics":[]}`,
+	})
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "positions.json"), 0o700))
+	c, err := Read(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"README.md", "Trades.json", "analytics-.json", "positions.json", "trade.json", "trades.json.bak"}, c.Ignored)
+	require.Len(t, c.Files, 2)
+	require.Equal(t, "a-b.c", c.Each(ModelAnalytics)[0].Model)
+}
+
+func TestNoDirectory(t *testing.T) {
+	t.Parallel()
+	dir := directory(t, map[string]string{"trades.json": `{"trades":[]}`})
+	_, err := Read(filepath.Join(dir, "nothing"))
+	require.ErrorContains(t, err, "does not exist")
+	_, err = Read(filepath.Join(dir, "trades.json"))
+	require.ErrorContains(t, err, "is a file; a snapshot directory is expected")
+	c, err := Read(t.TempDir())
+	require.NoError(t, err)
+	require.Empty(t, c.Files)
+}
+
+func TestAFileThatCannotBeReadIsAnError(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nothing"), filepath.Join(dir, "trades.json")))
+	_, err := Read(dir)
+	require.ErrorIs(t, err, fs.ErrNotExist, "a link to nothing is no absent file")
+}
+
+func FuzzReadFile(f *testing.F) {
+	for _, seed := range []string{
+		"", "{", `{"trades":[{}],"serverTime":1}`, "{\"trades\":[\n{\"a\":\"\xff\"}]", `{"trades":[1}`, `{"prices":{"a":1}}`, "\ufeff{}", `{"x":`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, name := range []string{"trades.json", "crypto-prices.json"} {
+			dir := directory(t, map[string]string{name: string(body)})
+			c, err := Read(dir)
+			if err == nil {
+				for _, row := range c.Files[0].Rows {
+					require.Equal(t, string(row.Raw), string(body[row.Offset:int(row.Offset)+len(row.Raw)]))
+				}
+				continue
+			}
+			var where *FileError
+			require.True(t, errors.As(err, &where))
+			require.GreaterOrEqual(t, where.Offset, int64(0))
+			require.LessOrEqual(t, where.Offset, int64(len(body)))
+			require.Positive(t, where.Line)
+			require.Positive(t, where.Column)
+		}
+	})
+}

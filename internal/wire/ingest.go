@@ -1,0 +1,275 @@
+package wire
+
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// PositionItem is an open position as it is written: the row that GET sends,
+// with whose it is.
+type PositionItem struct {
+	ModelID  string         `json:"model_id"`
+	Provider Opt[string]    `json:"provider,omitzero"`
+	Position jsontext.Value `json:"position"`
+
+	open Position
+}
+
+// Open is the position of a decoded item.
+func (p *PositionItem) Open() Position { return p.open }
+
+func (*PositionItem) required() []string { return []string{"model_id", "position"} }
+
+func (p *PositionItem) check(f *Faults) {
+	f.id("/model_id", p.ModelID)
+	f.optID("/provider", p.Provider)
+	var wrong Faults
+	p.open, wrong = decode[Position](p.Position)
+	f.putUnder("/position", wrong)
+}
+
+// TradeItem is a closing trade as it is written, with what comes along.
+type TradeItem struct {
+	Trade Trade
+	// Remaining is what is left of the position; nil where the item does not
+	// say. Closed says that it says null: nothing is left.
+	Remaining *Position
+	Closed    bool
+	// Equity is the account-totals row that comes along, nil without one.
+	Equity *AccountTotal
+}
+
+// tradeEnvelope is the long form of a TradeItem, its parts still raw.
+type tradeEnvelope struct {
+	Trade     jsontext.Value `json:"trade"`
+	Remaining jsontext.Value `json:"remaining,omitzero"`
+	Equity    jsontext.Value `json:"equity,omitzero"`
+}
+
+func (*tradeEnvelope) required() []string { return []string{"trade"} }
+
+func (*tradeEnvelope) check(*Faults) {}
+
+// DecodeTradeItem reads {trade, remaining?, equity?}, or a bare trade row.
+func DecodeTradeItem(raw jsontext.Value) (TradeItem, error) {
+	var item TradeItem
+	if !isTradeEnvelope(raw) {
+		trade, err := Decode[Trade](raw)
+		item.Trade = trade
+		return item, err
+	}
+	envelope, faults := decode[tradeEnvelope](raw)
+	if len(faults) > 0 {
+		return item, faults
+	}
+	var wrong Faults
+	item.Trade, wrong = decode[Trade](envelope.Trade)
+	faults.putUnder("/trade", wrong)
+	switch {
+	case envelope.Remaining == nil:
+	case envelope.Remaining.Kind() == 'n':
+		item.Closed = true
+	default:
+		left, wrong := decode[Position](envelope.Remaining)
+		item.Remaining = &left
+		faults.putUnder("/remaining", wrong)
+	}
+	if envelope.Equity != nil && envelope.Equity.Kind() != 'n' {
+		equity, wrong := decode[AccountTotal](envelope.Equity)
+		item.Equity = &equity
+		faults.putUnder("/equity", wrong)
+	}
+	if len(faults) > 0 {
+		return item, faults
+	}
+	item.check(&faults)
+	return item, faults.err()
+}
+
+// isTradeEnvelope tells the long form, which has the trade as a member, from a
+// bare trade row.
+func isTradeEnvelope(raw jsontext.Value) bool {
+	var probe struct {
+		Trade jsontext.Value `json:"trade"`
+	}
+	return json.Unmarshal(raw, &probe, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil &&
+		probe.Trade != nil
+}
+
+// check holds the parts of an item to each other.
+func (t *TradeItem) check(f *Faults) {
+	if t.Equity != nil && t.Equity.ModelID != t.Trade.ModelID {
+		f.addf("/equity/model_id", "is not the model of the trade")
+	}
+	left := t.Remaining
+	if left == nil {
+		return
+	}
+	if left.Symbol != t.Trade.Symbol {
+		f.addf("/remaining/symbol", "is not the symbol of the trade")
+	}
+	if left.EntryOid.Or(-1) != t.Trade.EntryOid.Or(-1) {
+		f.addf("/remaining/entry_oid", "is not the entry order of the trade")
+	}
+	if (left.Quantity < 0) != (t.Trade.Quantity < 0) {
+		f.addf("/remaining/quantity", "is on the other side than the trade")
+	}
+}
+
+// MarketContext is the market around a price. Prices are USD, funding a
+// fraction per hour, volumes those of the last 24 hours.
+type MarketContext struct {
+	Funding       Opt[float64]   `json:"funding,omitzero"`
+	OpenInterest  Opt[float64]   `json:"open_interest,omitzero"`
+	OraclePrice   Opt[float64]   `json:"oracle_price,omitzero"`
+	MarkPrice     Opt[float64]   `json:"mark_price,omitzero"`
+	MidPrice      Opt[float64]   `json:"mid_price,omitzero"`
+	ImpactPrices  jsontext.Value `json:"impact_prices,omitzero"`
+	PrevDayPrice  Opt[float64]   `json:"prev_day_price,omitzero"`
+	DayNotional   Opt[float64]   `json:"day_notional,omitzero"`
+	DayBaseVolume Opt[float64]   `json:"day_base_volume,omitzero"`
+	Extra         jsontext.Value `json:",embed"`
+}
+
+func (*MarketContext) required() []string { return nil }
+
+func (*MarketContext) check(*Faults) {}
+
+// PriceItem is a price as it is written, with the market context that it may
+// carry in the member context.
+type PriceItem struct {
+	Price   Price
+	Context *MarketContext
+}
+
+// DecodePriceItem reads a price item.
+func DecodePriceItem(raw jsontext.Value) (PriceItem, error) {
+	price, faults := decode[Price](raw)
+	item := PriceItem{Price: price}
+	if len(faults) > 0 || len(price.Extra) == 0 {
+		return item, faults.err()
+	}
+	members := map[string]jsontext.Value{}
+	if err := Unmarshal(price.Extra, &members); err != nil {
+		return item, Faults{typeFault(err)}
+	}
+	context, carried := members["context"]
+	if !carried {
+		return item, nil
+	}
+	market, wrong := decode[MarketContext](context)
+	if len(wrong) > 0 {
+		faults.putUnder("/context", wrong)
+		return item, faults
+	}
+	item.Context = &market
+	delete(members, "context")
+	item.Price.Extra = nil
+	if len(members) > 0 {
+		rest, err := Marshal(members)
+		if err != nil {
+			return item, Faults{typeFault(err)}
+		}
+		item.Price.Extra = rest
+	}
+	return item, nil
+}
+
+// Model is a participant as it is written and listed. Kind is competitor or
+// benchmark.
+type Model struct {
+	ID           string         `json:"id"`
+	DisplayName  Opt[string]    `json:"display_name,omitzero"`
+	Kind         Opt[string]    `json:"kind,omitzero"`
+	TraderConfig jsontext.Value `json:"trader_config,omitzero"`
+	// SinceInception is the inception of its account, a row as GET sends it.
+	SinceInception jsontext.Value `json:"since_inception,omitzero"`
+	Extra          jsontext.Value `json:",embed"`
+
+	inception *SinceInception
+}
+
+// Inception is the inception that a decoded model carries, nil where it has
+// none.
+func (m *Model) Inception() *SinceInception { return m.inception }
+
+func (*Model) required() []string { return []string{"id"} }
+
+func (m *Model) check(f *Faults) {
+	f.id("/id", m.ID)
+	if k := m.Kind.Or("competitor"); k != "competitor" && k != "benchmark" {
+		f.addf("/kind", "%q is neither competitor nor benchmark", abbreviate(k, maxPath))
+	}
+	f.object("/trader_config", m.TraderConfig)
+	if m.SinceInception == nil || m.SinceInception.Kind() == 'n' {
+		return
+	}
+	inception, wrong := decode[SinceInception](m.SinceInception)
+	f.putUnder("/since_inception", wrong)
+	if len(wrong) == 0 && inception.ModelID != m.ID {
+		f.addf("/since_inception/model_id", "is not the id of the model")
+	}
+	m.inception = &inception
+}
+
+// Symbol is a traded perpetual as it is written and listed.
+type Symbol struct {
+	Symbol        string         `json:"symbol"`
+	QuoteCurrency Opt[string]    `json:"quote_currency,omitzero"`
+	TickSize      Opt[float64]   `json:"tick_size,omitzero"` // USD
+	SizeStep      Opt[float64]   `json:"size_step,omitzero"` // coins
+	Metadata      jsontext.Value `json:"metadata,omitzero"`
+	Extra         jsontext.Value `json:",embed"`
+}
+
+func (*Symbol) required() []string { return []string{"symbol"} }
+
+func (s *Symbol) check(f *Faults) {
+	f.id("/symbol", s.Symbol)
+	f.optID("/quote_currency", s.QuoteCurrency)
+	f.positive("/tick_size", s.TickSize.Or(1))
+	f.positive("/size_step", s.SizeStep.Or(1))
+}
+
+// TraderState is what a trader remembers between decisions. Times are unix
+// seconds, allocation is percent of the account.
+type TraderState struct {
+	TraderID         string         `json:"trader_id"`
+	ExchangeProvider Opt[string]    `json:"exchange_provider,omitzero"`
+	MarketProvider   Opt[string]    `json:"market_provider,omitzero"`
+	AllocationPct    Opt[float64]   `json:"allocation_pct,omitzero"`
+	Cooldown         jsontext.Value `json:"cooldown,omitzero"`
+	RiskGuards       jsontext.Value `json:"risk_guards,omitzero"`
+	LastDecisionAt   Opt[float64]   `json:"last_decision_at,omitzero"`
+	PauseUntil       Opt[float64]   `json:"pause_until,omitzero"`
+	Extra            jsontext.Value `json:",embed"`
+}
+
+func (*TraderState) required() []string { return []string{"trader_id"} }
+
+func (t *TraderState) check(f *Faults) {
+	f.id("/trader_id", t.TraderID)
+	f.optID("/exchange_provider", t.ExchangeProvider)
+	f.optID("/market_provider", t.MarketProvider)
+	f.optSeconds("/last_decision_at", t.LastDecisionAt)
+	f.optSeconds("/pause_until", t.PauseUntil)
+}
+
+// MarketAsset is a venue's metadata of a symbol.
+type MarketAsset struct {
+	Provider      Opt[string]    `json:"provider,omitzero"`
+	Symbol        string         `json:"symbol"`
+	SizeDecimals  Opt[int64]     `json:"size_decimals,omitzero"`
+	MaxLeverage   Opt[float64]   `json:"max_leverage,omitzero"`
+	OnlyIsolated  Opt[bool]      `json:"only_isolated,omitzero"`
+	MarginTableID Opt[int64]     `json:"margin_table_id,omitzero"`
+	IsDelisted    Opt[bool]      `json:"is_delisted,omitzero"`
+	Extra         jsontext.Value `json:",embed"`
+}
+
+func (*MarketAsset) required() []string { return []string{"symbol"} }
+
+func (m *MarketAsset) check(f *Faults) {
+	f.id("/symbol", m.Symbol)
+	f.optID("/provider", m.Provider)
+}

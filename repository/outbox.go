@@ -1,0 +1,127 @@
+package repository
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// Outbox keeps the events that announce committed facts, from the transaction
+// of the fact until a day after they were relayed.
+type Outbox struct{ base }
+
+// Append adds events in their order. It runs in the transaction of the facts.
+func (r Outbox) Append(ctx context.Context, events []entities.OutboxEvent) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return r.run(ctx, "outbox", "Append", func(db *gorm.DB) error {
+		return db.CreateInBatches(&events, maxBatch).Error
+	})
+}
+
+// Pending returns the models that have events to relay; "" stands for events
+// of no model.
+func (r Outbox) Pending(ctx context.Context) (models []string, err error) {
+	err = r.run(ctx, "outbox", "Pending", func(db *gorm.DB) error {
+		// One probe of the index per model, however many events wait.
+		return db.Raw(`
+			WITH RECURSIVE waiting AS (
+				(SELECT model_id FROM outbox_events WHERE relayed_at IS NULL ORDER BY model_id LIMIT 1)
+				UNION ALL
+				SELECT (SELECT o.model_id FROM outbox_events o
+					WHERE o.relayed_at IS NULL AND o.model_id > w.model_id ORDER BY o.model_id LIMIT 1)
+				FROM waiting w WHERE w.model_id IS NOT NULL
+			)
+			SELECT model_id FROM waiting WHERE model_id IS NOT NULL`).Scan(&models).Error
+	})
+	return models, err
+}
+
+// Claim returns the oldest events of a model that are not relayed yet, in the
+// order of their commits, and keeps other relays from that model until the
+// transaction ends. claimed is false where another relay is at it.
+func (r Outbox) Claim(ctx context.Context, model string, limit int) (events []entities.OutboxEvent, claimed bool, err error) {
+	err = r.run(ctx, "outbox", "Claim", func(db *gorm.DB) error {
+		err := db.Raw("SELECT pg_try_advisory_xact_lock(hashtext('nof0 relay'), hashtext(?))", model).Scan(&claimed).Error
+		if err != nil || !claimed {
+			return err
+		}
+		return db.Where("relayed_at IS NULL AND model_id = ?", model).Order("id").Limit(limit).Find(&events).Error
+	})
+	return events, claimed, err
+}
+
+// MarkRelayed gives events, in the order of their ids, their places in the
+// order of all relayed events. That order is the order of commits: whoever has
+// read up to a sequence has missed nothing before it. To that end relays wait
+// for each other here, until the transaction ends, so it should be the last
+// thing the transaction does.
+func (r Outbox) MarkRelayed(ctx context.Context, events []entities.OutboxEvent, at time.Time) error {
+	if len(events) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	return r.run(ctx, "outbox", "MarkRelayed", func(db *gorm.DB) error {
+		if err := db.Exec("SELECT pg_advisory_xact_lock(hashtext('nof0 outbox sequence'))").Error; err != nil {
+			return err
+		}
+		return db.Exec(`
+			UPDATE outbox_events o
+			SET sequence = last.sequence + ordered.place, relayed_at = ?, updated_at = ?
+			FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM outbox_events WHERE id IN ?) ordered,
+				(SELECT coalesce(max(sequence), 0) AS sequence FROM outbox_events) last
+			WHERE o.id = ordered.id`, at, at, ids).Error
+	})
+}
+
+// Since returns relayed events past a sequence, in order.
+func (r Outbox) Since(ctx context.Context, sequence int64, limit int) (events []entities.OutboxEvent, err error) {
+	err = r.run(ctx, "outbox", "Since", func(db *gorm.DB) error {
+		return db.Where("sequence > ?", sequence).Order("sequence").Limit(limit).Find(&events).Error
+	})
+	return events, err
+}
+
+// Bounds returns the sequences of the oldest and the newest relayed event that
+// are kept; 0 and 0 before the first.
+func (r Outbox) Bounds(ctx context.Context) (oldest, newest int64, err error) {
+	err = r.run(ctx, "outbox", "Bounds", func(db *gorm.DB) error {
+		return db.Raw("SELECT coalesce(min(sequence), 0), coalesce(max(sequence), 0) FROM outbox_events").
+			Row().Scan(&oldest, &newest)
+	})
+	return oldest, newest, err
+}
+
+// Lag returns how many events wait to be relayed and since when the oldest
+// does; a zero time where none waits.
+func (r Outbox) Lag(ctx context.Context) (waiting int64, since time.Time, err error) {
+	err = r.run(ctx, "outbox", "Lag", func(db *gorm.DB) error {
+		var oldest *time.Time
+		err := db.Raw("SELECT count(*), min(created_at) FROM outbox_events WHERE relayed_at IS NULL").
+			Row().Scan(&waiting, &oldest)
+		if oldest != nil {
+			since = *oldest
+		}
+		return err
+	})
+	return waiting, since, err
+}
+
+// Prune removes events that were relayed before a time, and returns how many.
+// The newest stays, so that the sequence goes on from it.
+func (r Outbox) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
+	err = r.run(ctx, "outbox", "Prune", func(db *gorm.DB) error {
+		res := db.Where(`relayed_at < ? AND sequence < (SELECT max(sequence) FROM outbox_events)`, before).
+			Delete(&entities.OutboxEvent{})
+		removed = res.RowsAffected
+		return res.Error
+	})
+	return removed, err
+}

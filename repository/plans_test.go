@@ -1,0 +1,236 @@
+package repository
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"nof0/entities"
+)
+
+// planned is a node of a plan as EXPLAIN gives it.
+type planned struct {
+	NodeType     string    `json:"Node Type"`
+	RelationName string    `json:"Relation Name"`
+	IndexName    string    `json:"Index Name"`
+	TotalCost    float64   `json:"Total Cost"`
+	ActualRows   float64   `json:"Actual Rows"`
+	ActualLoops  float64   `json:"Actual Loops"`
+	Filtered     float64   `json:"Rows Removed by Filter"`
+	Plans        []planned `json:"Plans"`
+}
+
+type plan struct {
+	Plan planned         `json:"Plan"`
+	JIT  json.RawMessage `json:"JIT"`
+}
+
+// scans lists the nodes that read a table or one of its partitions.
+func (p *planned) scans(table string) (nodes []*planned) {
+	if p.RelationName == table || table == "price_ticks" && strings.HasPrefix(p.RelationName, table) {
+		nodes = append(nodes, p)
+	}
+	for i := range p.Plans {
+		nodes = append(nodes, p.Plans[i].scans(table)...)
+	}
+	return nodes
+}
+
+// explain runs a recorded statement and returns its plan for these arguments.
+func explain(t testing.TB, s *Store, r recorded) plan {
+	t.Helper()
+	return parsePlan(t, scalar[string](t, s, "EXPLAIN (ANALYZE, FORMAT JSON) "+r.sql, r.args...))
+}
+
+// explainGeneric returns the plan that the server may keep for any arguments.
+func explainGeneric(t testing.TB, s *Store, r recorded) plan {
+	t.Helper()
+	conn, err := s.pool.Conn(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	var text string
+	require.NoError(t, conn.Raw(func(driver any) error {
+		results, err := driver.(*stdlib.Conn).Conn().PgConn().Exec(t.Context(), "EXPLAIN (GENERIC_PLAN, FORMAT JSON) "+r.sql).ReadAll()
+		if err == nil {
+			text = string(results[0].Rows[0][0])
+		}
+		return err
+	}))
+	return parsePlan(t, text)
+}
+
+func parsePlan(t testing.TB, text string) plan {
+	t.Helper()
+	var plans []plan
+	require.NoError(t, json.Unmarshal([]byte(text), &plans))
+	require.Len(t, plans, 1)
+	return plans[0]
+}
+
+// assertIndexed checks that a plan reads a large table by its indexes alone.
+func assertIndexed(t testing.TB, p *plan, table string, why string) {
+	t.Helper()
+	nodes := p.Plan.scans(table)
+	require.NotEmpty(t, nodes, "%s: no scan of %s", why, table)
+	for _, node := range nodes {
+		assert.Contains(t, []string{"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}, node.NodeType, "%s of %s", why, table)
+	}
+}
+
+// large is how many rows a table has whose plans are looked at.
+const large = 200_000
+
+// fillTables makes every table large that the API reads. Models are few.
+func fillTables(t testing.TB, s *Store) {
+	t.Helper()
+	var months []time.Time
+	for i := range 6 {
+		months = append(months, begin.AddDate(0, i, 0))
+	}
+	require.NoError(t, s.Prices.EnsurePartitions(t.Context(), months))
+	var models []string
+	for i := range 20 {
+		models = append(models, fmt.Sprintf("m%02d", i))
+	}
+	registerModels(t, s, models...)
+	series := fmt.Sprintf("FROM generate_series(0, %d - 1) g", large)
+	const at = `timestamptz '2025-10-18 22:30:00+00'`
+	const model = `'m' || lpad((g % 20)::text, 2, '0')`
+	for _, statement := range []string{
+		`INSERT INTO price_latest (provider, symbol, observed_at, price)
+			SELECT 'p' || g / 500, 'S' || g % 500, ` + at + `, g ` + series,
+		`INSERT INTO price_ticks (provider, symbol, observed_at, price)
+			SELECT 'hyperliquid', 'S' || g % 10, ` + at + ` + (g / 10) * interval '10 minutes', g ` + series,
+		`INSERT INTO account_equity_snapshots (model_id, observed_at, since_inception_hourly_marker, dollar_equity, positions)
+			SELECT ` + model + `, ` + at + ` + (g / 20) * interval '6 minutes', g / 200, g, '{"BTC": {"quantity": 1, "entry_price": 100000.5}}' ` + series,
+		`INSERT INTO trades (model_id, id, provider, symbol, side, quantity, entry_time, entry_price, exit_time, exit_price, realized_net_pnl)
+			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'BTC', 'long', 1, ` + at + `, 1, ` + at + ` + (g / 20) * interval '1 minute', 1, 1 ` + series,
+		`INSERT INTO positions (model_id, id, provider, symbol, status, stated_at, entry_price, quantity)
+			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'S' || g, CASE WHEN g % 1000 = 1 THEN 'open' ELSE 'closed' END, ` + at + `, 1, 1 ` + series,
+		`INSERT INTO model_analytics (model_id, source, payload, as_of)
+			SELECT 'm' || CASE WHEN g < 40 THEN lpad((g / 2)::text, 2, '0') ELSE 'x' || g / 2 END, CASE WHEN g % 2 = 0 THEN 'imported' ELSE 'computed' END, '{}', ` + at + ` ` + series,
+		`INSERT INTO conversations (id, model_id, kind, last_message_at)
+			SELECT 'id' || g, ` + model + `, CASE WHEN g % 50 = 0 THEN 'decisions' ELSE 'thread' END,
+				CASE WHEN g % 100 <> 1 THEN ` + at + ` + g * interval '1 second' END ` + series,
+		`INSERT INTO conversation_messages (conversation_id, time, role, content_digest, sequence, content)
+			SELECT 'id' || g - g % 5, ` + at + ` + g * interval '1 second', 'user', md5(g::text), 0, 'text' ` + series,
+		`INSERT INTO decision_cycles (model_id, id, executed_at, success)
+			SELECT ` + model + `, 'id' || g, ` + at + ` + (g / 20) * interval '3 minutes', true ` + series,
+	} {
+		execute(t, s, statement)
+	}
+	require.NoError(t, s.Analyze(t.Context()))
+}
+
+// Every read of the API, and what a writer looks up, costs what it returns:
+// it reads large tables by an index, for these arguments and in a plan that is
+// kept for any, and is never worth compiling.
+func TestPlansOnLargeTables(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	fillTables(t, s)
+	statements := record(t, s)
+	aboveCost, err := strconv.ParseFloat(scalar[string](t, s, "SHOW jit_above_cost"), 64)
+	require.NoError(t, err)
+	ctx := t.Context()
+	keys := make([]int, maxBatch)
+	for i := range keys {
+		keys[i] = i * 197
+	}
+	modelOf := func(n int) string { return fmt.Sprintf("m%02d", n%20) }
+
+	for _, c := range []struct {
+		name  string
+		run   func() error
+		table string
+		rows  float64 // at most so many are read
+	}{
+		{"Prices.Latest", func() error { _, err := s.Prices.Latest(ctx, "p7"); return err }, "price_latest", 500},
+		{"Equity.Hours of one", func() error { _, err := s.Equity.Hours(ctx, 700, 700); return err }, "account_equity_snapshots", 20},
+		{"Equity.Hours of a day", func() error { _, err := s.Equity.Hours(ctx, 24, 47); return err }, "account_equity_snapshots", 20 * 24},
+		{"Equity.Hours of the season", func() error { _, err := s.Equity.Hours(ctx, 0, 999); return err }, "account_equity_snapshots", 20 * 1000},
+		{"Equity.LastMarker", func() error { _, err := s.Equity.LastMarker(ctx); return err }, "account_equity_snapshots", 20},
+		{"Equity.Newest", func() error { _, err := s.Equity.Newest(ctx); return err }, "account_equity_snapshots", 20},
+		{"Equity.HoursOf", func() error { _, err := s.Equity.HoursOf(ctx, "m07"); return err }, "account_equity_snapshots", large / 20},
+		{"Trades.Newest", func() error { _, err := s.Trades.Newest(ctx, 100); return err }, "trades", 20 * 101},
+		{"Positions.Open", func() error { _, err := s.Positions.Open(ctx, provider); return err }, "positions", large / 1000},
+		{"Analytics.All", func() error { _, err := s.Analytics.All(ctx, entities.AnalyticsImported); return err }, "model_analytics", 20},
+		{"Analytics.Of", func() error { _, err := s.Analytics.Of(ctx, "m07", entities.AnalyticsImported); return err }, "model_analytics", 1},
+		{"Conversations.NewestThreads", func() error { _, err := s.Conversations.NewestThreads(ctx, 100); return err }, "conversations", 101},
+		{"Conversations.NewestThreads, messages", func() error { _, err := s.Conversations.NewestThreads(ctx, 100); return err }, "conversation_messages", 500},
+		{"Decisions.Newest", func() error { _, err := s.Decisions.Newest(ctx, 100); return err }, "decision_cycles", 121},
+		{"Accounts.Lock and Positions.State", func() error {
+			_, _, err := s.Positions.State(ctx, "m07", nil, nil, begin)
+			return err
+		}, "positions", 10},
+		{"Trades.Insert", func() error {
+			_, err := s.Trades.Insert(ctx, numbered(keys, func(n int) entities.Trade { return newTrade(modelOf(n), fmt.Sprintf("id%d", n)) }))
+			return err
+		}, "trades", maxBatch},
+		{"Equity.Insert", func() error {
+			_, err := s.Equity.Insert(ctx, numbered(keys, func(n int) entities.AccountEquitySnapshot {
+				return newSnapshot(modelOf(n), begin.Truncate(time.Second).Add(time.Duration(n/20)*6*time.Minute))
+			}))
+			return err
+		}, "account_equity_snapshots", maxBatch},
+		{"Decisions.Insert", func() error {
+			_, err := s.Decisions.Insert(ctx, numbered(keys, func(n int) entities.DecisionCycle {
+				return newDecision(modelOf(n), fmt.Sprintf("id%d", n), begin)
+			}))
+			return err
+		}, "decision_cycles", maxBatch},
+		{"Prices.InsertTicks", func() error {
+			_, err := s.Prices.InsertTicks(ctx, numbered(keys, func(n int) entities.PriceTick {
+				return newTick(fmt.Sprintf("S%d", n%10), begin.Truncate(time.Second).Add(time.Duration(n/10)*10*time.Minute), 0)
+			}))
+			return err
+		}, "price_ticks", maxBatch},
+		{"Conversations.Append", func() error {
+			var messages []entities.ConversationMessage
+			for range maxBatch {
+				messages = append(messages, said(fmt.Sprintf("%d %d", len(messages), len(messages)))...)
+			}
+			_, err := s.Conversations.Append(ctx, newThread("id5"), messages)
+			return err
+		}, "conversation_messages", maxBatch},
+	} {
+		t.Run(c.name, func(t *testing.T) { //nolint:paralleltest // in turn, on one recorder
+			statements.take()
+			require.NoError(t, c.run())
+			reads := slices.DeleteFunc(statements.take(), func(r recorded) bool {
+				return strings.HasPrefix(r.sql, "INSERT") || !strings.Contains(r.sql, c.table)
+			})
+			require.NotEmpty(t, reads)
+			for _, read := range reads {
+				custom := explain(t, s, read)
+				assertIndexed(t, &custom, c.table, "plan")
+				assert.Empty(t, custom.JIT)
+				assert.Less(t, custom.Plan.TotalCost, aboveCost, "an estimate that compiles the plan")
+				var touched float64
+				for _, node := range custom.Plan.scans(c.table) {
+					touched += (node.ActualRows + node.Filtered) * node.ActualLoops
+				}
+				assert.LessOrEqual(t, touched, c.rows, "rows read")
+
+				// The server keeps the plan for any arguments where its estimate is
+				// not above that of the others; an estimate for planning counts too.
+				generic := explainGeneric(t, s, read)
+				if generic.Plan.TotalCost < custom.Plan.TotalCost+20 {
+					assertIndexed(t, &generic, c.table, "generic plan")
+				}
+				if t.Failed() {
+					text, _ := json.MarshalIndent(custom, "", " ")
+					t.Logf("%s\n%s", read.sql[:min(len(read.sql), 2000)], text[:min(len(text), 4000)])
+				}
+			}
+		})
+	}
+}
