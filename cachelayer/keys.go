@@ -243,3 +243,17 @@ func generationName(name string) string {
 	}
 	return prefix + "gen:{" + name + "}"
 }
+
+// lockName spells the key of the fencing tokens of the projection under name, in
+// name's slot; of positions it is that of [Keys.PositionsLock].
+func lockName(name string) string {
+	rest := strings.TrimPrefix(name, prefix)
+	if strings.Contains(rest, "{") {
+		return prefix + "lock:" + rest
+	}
+	return prefix + "lock:{" + name + "}"
+}
+
+// stageName spells the key under which the holder of token puts together a
+// projection that is too large for one command, in the slot of name.
+func stageName(name, token string) string { return lockName(name) + ":" + token }

@@ -19,13 +19,14 @@ type Config struct {
 	IngestToken        string `koanf:"ingest_token" secret:"all"`
 	AdminToken         string `koanf:"admin_token" secret:"all"`
 
-	HTTP     HTTP     `koanf:"http"`
-	Postgres Postgres `koanf:"postgres"`
-	Redis    Redis    `koanf:"redis"`
-	Cache    Cache    `koanf:"cache"`
-	Arena    Arena    `koanf:"arena"`
-	Read     Read     `koanf:"read"`
-	Log      Log      `koanf:"log"`
+	HTTP      HTTP      `koanf:"http"`
+	Postgres  Postgres  `koanf:"postgres"`
+	Redis     Redis     `koanf:"redis"`
+	Cache     Cache     `koanf:"cache"`
+	Arena     Arena     `koanf:"arena"`
+	Read      Read      `koanf:"read"`
+	Log       Log       `koanf:"log"`
+	Retention Retention `koanf:"retention"`
 }
 
 // HTTP configures the listener.
@@ -117,6 +118,15 @@ type Log struct {
 	Format string `koanf:"format"` // text or json
 }
 
+// Retention configures how long the feed of ticks is kept.
+type Retention struct {
+	// Keep is how long ticks stay in the database. They leave it by the month,
+	// once all of a month is older.
+	Keep time.Duration `koanf:"keep"`
+	// ArchiveDir is where they are written before that.
+	ArchiveDir string `koanf:"archive_dir"`
+}
+
 // Default returns the configuration that is in force where nothing else is said.
 func Default() Config {
 	return Config{
@@ -160,6 +170,7 @@ func Default() Config {
 			PrimaryProvider: "hyperliquid",
 			Benchmarks:      []string{"buynhold_btc"},
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Log:       Log{Level: "info", Format: "text"},
+		Retention: Retention{Keep: 30 * 24 * time.Hour, ArchiveDir: "archive"},
 	}
 }

@@ -69,6 +69,7 @@ log: {level: warn}
 		"NOF0_JSON_DIR=data",
 		"NOF0_READ_TRADES=json",
 		"NOF0_LOG_LEVEL=",
+		"NOF0_RETENTION_KEEP=2160h",
 		"NOF0_TEST_ANYTHING=1",
 		"NOF0_CONFIG=overruled.yaml",
 		"OTHER=1",
@@ -90,6 +91,7 @@ log: {level: warn}
 	want.Cache.LocalBytes = 4 << 30
 	want.Read.Trades = config.SourceJSON
 	want.Log.Level = "warn"
+	want.Retention.Keep = 90 * 24 * time.Hour
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -111,6 +113,7 @@ postgres:
   max_idle: 30
 read: {trades: sql, prices: json}
 cache: {local_ttl: 2s, short: -1s}
+retention: {keep: 30m, archive_dir: " "}
 `)
 	_, err := config.Load(config.Options{
 		File: file,
@@ -131,27 +134,29 @@ cache: {local_ttl: 2s, short: -1s}
 		t.Fatalf("got %v", err)
 	}
 	want := map[string]string{
-		file + ": htttp.addr":           "no such key; did you mean http.addr?",
-		file + ": http.adr":             "no such key; did you mean http.addr?",
-		file + ": http.addr":            "must be host:port",
-		file + ": http.read_timeout":    "must be a duration with a unit",
-		file + ": http.idle_timeout":    "must be above zero",
-		file + ": http.trusted_proxies": "10.0.0.0/33",
-		file + ": log":                  "must be a section, not text",
-		file + ": postgres.max_open":    "must be a whole number",
-		file + ": postgres.max_idle":    "must not be above postgres.max_open, which is 20",
-		file + ": read.trades":          `must be json or store, or empty, not "sql"`,
-		file + ": cache.local_ttl":      "must be at most 1s",
-		file + ": cache.short":          "must not be negative",
-		"DATABASE_URL":                  "must be a URL such as postgres://",
-		"REDIS_URL":                     "percent-encoded",
-		"NOF0_LOG_LEVEL":                "must be one of debug, info, warn, error",
-		"NOF0_HTTP_PORT":                "no such variable; did you mean NOF0_HTTP_ADDR?",
-		"NOF0_REDIS_URL":                "no such variable; did you mean REDIS_URL?",
-		"NOF0_INGEST_TOKN":              "no such variable; did you mean NOF0_INGEST_TOKEN?",
-		"NOF0_CACHE_LOCAL_BYTES":        "must be a whole number",
-		"NOF0_JSON_DIR":                 "must not be snapshot_dir",
-		"NOF0_ADMIN_TOKEN":              "is not set: set it",
+		file + ": htttp.addr":            "no such key; did you mean http.addr?",
+		file + ": http.adr":              "no such key; did you mean http.addr?",
+		file + ": http.addr":             "must be host:port",
+		file + ": http.read_timeout":     "must be a duration with a unit",
+		file + ": http.idle_timeout":     "must be above zero",
+		file + ": http.trusted_proxies":  "10.0.0.0/33",
+		file + ": log":                   "must be a section, not text",
+		file + ": postgres.max_open":     "must be a whole number",
+		file + ": postgres.max_idle":     "must not be above postgres.max_open, which is 20",
+		file + ": read.trades":           `must be json or store, or empty, not "sql"`,
+		file + ": cache.local_ttl":       "must be at most 1s",
+		file + ": cache.short":           "must not be negative",
+		file + ": retention.keep":        "must be at least 24h0m0s",
+		file + ": retention.archive_dir": "must not be empty",
+		"DATABASE_URL":                   "must be a URL such as postgres://",
+		"REDIS_URL":                      "percent-encoded",
+		"NOF0_LOG_LEVEL":                 "must be one of debug, info, warn, error",
+		"NOF0_HTTP_PORT":                 "no such variable; did you mean NOF0_HTTP_ADDR?",
+		"NOF0_REDIS_URL":                 "no such variable; did you mean REDIS_URL?",
+		"NOF0_INGEST_TOKN":               "no such variable; did you mean NOF0_INGEST_TOKEN?",
+		"NOF0_CACHE_LOCAL_BYTES":         "must be a whole number",
+		"NOF0_JSON_DIR":                  "must not be snapshot_dir",
+		"NOF0_ADMIN_TOKEN":               "is not set: set it",
 	}
 	for _, fault := range faults {
 		text, ok := want[fault.Where]
@@ -166,7 +171,7 @@ cache: {local_ttl: 2s, short: -1s}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a password leaks: %v", err)
 	}
-	if !strings.HasPrefix(err.Error(), "the configuration has 21 faults:\n  ") {
+	if !strings.HasPrefix(err.Error(), "the configuration has 23 faults:\n  ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,6 +19,9 @@ import (
 // invalidation reaches Redis, not every process.
 const maxLocalTTL = time.Second
 
+// minKeep keeps a unit that was mistaken from emptying the feed.
+const minKeep = 24 * time.Hour
+
 // validate checks every value that was decoded.
 func (l *loader) validate() {
 	c := &l.config
@@ -43,6 +46,10 @@ func (l *loader) validate() {
 	l.checkSources(c.JSONDir != "")
 	l.check("log.level", checkOneOf(c.Log.Level, "debug", "info", "warn", "error"))
 	l.check("log.format", checkOneOf(c.Log.Format, "text", "json"))
+	if c.Retention.Keep < minKeep {
+		l.check("retention.keep", fmt.Errorf("must be at least %s: what is older leaves the database", minKeep))
+	}
+	l.check("retention.archive_dir", checkPresent(c.Retention.ArchiveDir))
 }
 
 // check records err against the key, unless something is wrong with it already.

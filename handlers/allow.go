@@ -2,15 +2,36 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 )
 
-// allowedMethods is what register gives every route.
-const allowedMethods = "GET, HEAD, OPTIONS"
+// What register and registerWrite give a route.
+const (
+	readMethods  = "GET, HEAD, OPTIONS"
+	writeMethods = "POST, OPTIONS"
+)
 
 // allow answers OPTIONS, preflights included.
 func allow(c *gin.Context) {
-	c.Header("Allow", allowedMethods)
+	c.Header("Allow", methodsOf(c.FullPath()))
 	c.Writer.WriteHeader(http.StatusNoContent)
+}
+
+// methodsOf is what a route takes.
+func methodsOf(route string) string {
+	if strings.HasPrefix(route, pathIngest) {
+		return writeMethods
+	}
+	return readMethods
+}
+
+// inOrder sorts a list of methods as the lists above are.
+func inOrder(allow string) string {
+	order := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions}
+	methods := strings.Split(allow, ", ")
+	slices.SortFunc(methods, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
+	return strings.Join(methods, ", ")
 }

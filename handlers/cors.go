@@ -8,7 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Headers of CORS. No credentials are ever allowed: nothing here knows a user.
+// Headers of CORS. No credentials are ever allowed: nothing here knows a user, and
+// a token is sent by who has it and not by the browser.
 const (
 	corsExposed = "ETag, X-Data-Source, X-Request-Id, Retry-After"
 	corsMaxAge  = "600"
@@ -42,7 +43,7 @@ func cors(allowed []string) gin.HandlerFunc {
 		}
 		if origin != "" && c.Request.Method == http.MethodOptions &&
 			c.GetHeader("Access-Control-Request-Method") != "" {
-			preflight(h, c.Request.Header)
+			preflight(h, c.Request.Header, methodsOf(c.FullPath()))
 		} else {
 			h.Set("Access-Control-Expose-Headers", corsExposed)
 		}
@@ -52,8 +53,8 @@ func cors(allowed []string) gin.HandlerFunc {
 
 // preflight grants the headers that are asked for: without credentials, a
 // header gives a page nothing that it could not send from elsewhere.
-func preflight(h, request http.Header) {
-	h.Set("Access-Control-Allow-Methods", allowedMethods)
+func preflight(h, request http.Header, methods string) {
+	h.Set("Access-Control-Allow-Methods", methods)
 	h.Set("Access-Control-Max-Age", corsMaxAge)
 	if asked := strings.Join(request.Values("Access-Control-Request-Headers"), ", "); asked != "" &&
 		len(asked) <= longestHeaderList {

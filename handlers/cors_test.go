@@ -62,6 +62,11 @@ func TestPreflight(t *testing.T) {
 	wantHeader(t, h, "Access-Control-Max-Age", "600")
 	wantHeader(t, h, "Allow", "GET, HEAD, OPTIONS")
 
+	h = b.do("OPTIONS", "/api/ingest/trades", "Origin", origin, "Access-Control-Request-Method", "POST",
+		"Access-Control-Request-Headers", "authorization, content-type, idempotency-key").Header()
+	wantHeader(t, h, "Access-Control-Allow-Methods", "POST, OPTIONS")
+	wantHeader(t, h, "Access-Control-Allow-Headers", "authorization, content-type, idempotency-key")
+
 	h = b.do("OPTIONS", "/api/trades", "Origin", "https://other.example",
 		"Access-Control-Request-Method", "GET").Header()
 	wantHeader(t, h, "Access-Control-Allow-Origin", "")

@@ -47,6 +47,7 @@ type (
 		Description string                 `json:"description"`
 		Tags        []string               `json:"tags"`
 		Parameters  []apiParameter         `json:"parameters"`
+		Body        apiBody                `json:"requestBody"`
 		Responses   map[string]apiResponse `json:"responses"`
 	}
 	apiParameter struct {
@@ -55,6 +56,10 @@ type (
 		In          string    `json:"in"`
 		Description string    `json:"description"`
 		Schema      apiSchema `json:"schema"`
+	}
+	apiBody struct {
+		Description string                `json:"description"`
+		Content     map[string]apiContent `json:"content"`
 	}
 	apiResponse struct {
 		Ref         string                `json:"$ref"`
@@ -114,7 +119,7 @@ type shownOperation struct {
 	Examples []shownExample
 }
 
-type shownExample struct{ Status, Schema, Text string }
+type shownExample struct{ Of, Text string }
 
 // operations returns the operations of a tag by path.
 func (api apiDocument) operations(tag string) []shownOperation {
@@ -138,6 +143,7 @@ func (api apiDocument) show(method, path string, op apiOperation) shownOperation
 			shown.Parameters[i] = api.Components.Parameters[refName(p.Ref)]
 		}
 	}
+	shown.addExamples("the body", op.Body.Content)
 	shown.Responses = maps.Clone(op.Responses)
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		r := op.Responses[status]
@@ -146,15 +152,17 @@ func (api apiDocument) show(method, path string, op apiOperation) shownOperation
 			shown.Responses[status] = r
 			continue // a shared response has its example with its schema
 		}
-		for _, content := range r.Content {
-			if content.Example != nil {
-				shown.Examples = append(shown.Examples, shownExample{
-					Status: status, Schema: refName(content.Schema.Ref), Text: indent(content.Example),
-				})
-			}
-		}
+		shown.addExamples(status, r.Content)
 	}
 	return shown
+}
+
+func (s *shownOperation) addExamples(of string, contents map[string]apiContent) {
+	for _, mediaType := range slices.Sorted(maps.Keys(contents)) {
+		if example := contents[mediaType].Example; example != nil {
+			s.Examples = append(s.Examples, shownExample{Of: of, Text: indent(example)})
+		}
+	}
 }
 
 // anchor names a path by what needs no escape in a link.
@@ -179,13 +187,25 @@ func typeName(s apiSchema) string {
 			names[i] = typeName(one)
 		}
 		return strings.Join(names, " or ")
+	case len(s.Properties) > 0:
+		members := make([]string, 0, len(s.Properties))
+		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+			members = append(members, name+": "+typeName(s.Properties[name]))
+		}
+		return "{" + strings.Join(members, ", ") + "}"
 	case s.Type == nil:
 		return "any"
 	}
 	return strings.NewReplacer(`"`, "", "[", "", "]", "", ",", " or ").Replace(s.Type.String())
 }
 
+// indent lays JSON out for people. A string is a text of another kind.
 func indent(v jsontext.Value) string {
+	if v.Kind() == '"' {
+		if text, err := jsontext.AppendUnquote(nil, v); err == nil {
+			return strings.TrimSpace(string(text))
+		}
+	}
 	v = v.Clone()
 	if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
 		return v.String()

@@ -10,23 +10,23 @@ import (
 type endpoint struct {
 	path       string
 	view       arena.View
-	parameters []parameter
+	parameters []parameter[arena.Request]
 }
 
 // endpoints is the read surface, in the order of the API document. Parameters
 // that are not named here are ignored: proxies in front of clients add some.
 func endpoints() []endpoint {
-	marker := integer("lastHourlyMarker", 0, func(r *arena.Request, n int64) { r.FromMarker = n })
-	limit := integer("limit", 1, func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
+	marker := query("lastHourlyMarker", integer(0), func(r *arena.Request, n int64) { r.FromMarker = n })
+	limit := query("limit", integer(1), func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
 	return []endpoint{
 		{path: "/crypto-prices", view: arena.ViewCryptoPrices},
-		{path: "/account-totals", view: arena.ViewAccountTotals, parameters: []parameter{marker}},
+		{path: "/account-totals", view: arena.ViewAccountTotals, parameters: []parameter[arena.Request]{marker}},
 		{path: "/trades", view: arena.ViewTrades},
 		{path: "/since-inception-values", view: arena.ViewSinceInception},
 		{path: "/leaderboard", view: arena.ViewLeaderboard},
 		{path: "/analytics", view: arena.ViewAnalytics},
-		{path: "/analytics/:model", view: arena.ViewAnalyticsOf, parameters: []parameter{model()}},
-		{path: "/positions", view: arena.ViewPositions, parameters: []parameter{limit}},
+		{path: "/analytics/:model", view: arena.ViewAnalyticsOf, parameters: []parameter[arena.Request]{model()}},
+		{path: "/positions", view: arena.ViewPositions, parameters: []parameter[arena.Request]{limit}},
 		{path: "/conversations", view: arena.ViewConversations},
 	}
 }

@@ -14,6 +14,16 @@ import (
 var (
 	errNotAcceptable = errors.New("no acceptable content coding")
 	errNotReady      = errors.New("not ready")
+
+	errNotConfigured  = errors.New("the surface is not configured")
+	errNoToken        = errors.New("the surface has no token")
+	errUnauthorized   = errors.New("no valid token")
+	errMediaType      = errors.New("unsupported media type")
+	errContentCoding  = errors.New("unsupported content coding")
+	errTooLarge       = errors.New("the body is too large")
+	errTooMany        = errors.New("too many items")
+	errSlowBody       = errors.New("the body did not arrive in time")
+	errTooManyStreams = errors.New("too many streams")
 )
 
 // fail answers with the problem of an error. It is the only way from an error
@@ -22,8 +32,9 @@ func fail(c *gin.Context, err error) {
 	ctx := c.Request.Context()
 	record := recordOf(ctx)
 	// Not just the error: another request's cancellation may have become this
-	// one's error, and this client still waits.
-	if errors.Is(ctx.Err(), context.Canceled) {
+	// one's error, and this client still waits. So may one whose body is late,
+	// although the server cancels its request as if it had gone.
+	if errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, errSlowBody) {
 		record.clientGone(err)
 		c.Writer.WriteHeader(statusClientGone)
 		c.Abort()
@@ -37,6 +48,7 @@ func fail(c *gin.Context, err error) {
 // something cannot be reached is asked first: what it hides may well exist.
 func problemOf(ctx context.Context, err error) problem {
 	var parameters *parameterError
+	var malformed *malformedError
 	var faults wire.Faults
 	switch {
 	case errors.Is(err, errNotReady):
@@ -49,6 +61,10 @@ func problemOf(ctx context.Context, err error) problem {
 		return newProblem(problemUnavailable)
 	case errors.Is(err, arena.ErrUnknownModel):
 		return newProblem(problemUnknownModel)
+	case errors.As(err, &malformed):
+		p := newProblem(problemMalformed)
+		p.Errors = wire.Faults{malformed.fault}
+		return p
 	case errors.Is(err, errNotAcceptable):
 		return newProblem(problemNotAcceptable)
 	case errors.As(err, &parameters):
@@ -60,11 +76,42 @@ func problemOf(ctx context.Context, err error) problem {
 		p.Errors = faults
 		return p
 	default:
-		return newProblem(problemInternal)
+		return newProblem(kindOf(err))
 	}
+}
+
+// kindOf is the problem of an error that says no more than its kind.
+func kindOf(err error) problemType {
+	for _, known := range []struct {
+		err  error
+		kind problemType
+	}{
+		{errNotConfigured, problemNotConfigured},
+		{errNoToken, problemNoToken},
+		{errUnauthorized, problemUnauthorized},
+		{errMediaType, problemMediaType},
+		{errContentCoding, problemContentCoding},
+		{errTooLarge, problemTooLarge},
+		{errTooMany, problemTooLarge},
+		{errSlowBody, problemSlowBody},
+		{arena.ErrKeyReused, problemKeyReused},
+		{arena.ErrBusy, problemBusy},
+		{arena.ErrGone, problemGone},
+		{arena.ErrClosing, problemNotReady},
+		{errTooManyStreams, problemTooManyStreams},
+	} {
+		if errors.Is(err, known.err) {
+			return known.kind
+		}
+	}
+	return problemInternal
 }
 
 func unknownRoute(c *gin.Context) { newProblem(problemUnknownRoute).send(c) }
 
-// methodNotAllowed finds Allow already set by the router.
-func methodNotAllowed(c *gin.Context) { newProblem(problemMethod).send(c) }
+// methodNotAllowed finds Allow already set by the router, in its own order.
+func methodNotAllowed(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Allow", inOrder(h.Get("Allow")))
+	newProblem(problemMethod).send(c)
+}

@@ -7,14 +7,19 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// observe tells the metrics of every request. It runs deferred, as accessLog.
+// observe tells the metrics of every request once it is over. A stream of events
+// counts with the time to its first byte. It runs deferred, as accessLog.
 func observe(metrics Metrics, now func() time.Time) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := now()
 		defer func() {
-			status := statusOf(c, recordOf(c.Request.Context()))
+			r := recordOf(c.Request.Context())
+			end := now()
+			if !r.begun.IsZero() {
+				end = r.begun
+			}
 			source := c.Writer.Header().Get(headerSource)
-			metrics.ObserveRequest(routeOf(c), methodLabel(c.Request.Method), status, source, now().Sub(start))
+			metrics.ObserveRequest(routeOf(c), methodLabel(c.Request.Method), statusOf(c, r), source, end.Sub(start))
 		}()
 		c.Next()
 	}

@@ -19,6 +19,7 @@ import (
 // "OTHER", source json, store, stale or "": each has few values, whatever
 // clients send. Status is that of the outcome, which for a response that broke
 // off is not the one that its client saw; 499 is a client that went away.
+// Elapsed is the whole time, and for a stream of events that to its first byte.
 type Metrics interface {
 	ObserveRequest(route, method string, status int, source string, elapsed time.Duration)
 }
@@ -27,6 +28,14 @@ type Metrics interface {
 type Options struct {
 	// Answers renders the views.
 	Answers arena.Answerer
+	// Ingest takes in writes, and Stream hands out events. Where one is nil, its
+	// routes answer 503.
+	Ingest arena.Ingester
+	Stream arena.Streamer
+	// IngestToken is the bearer token of the write surface; "" turns it off.
+	IngestToken string
+	// MaxStreams is how many streams of events may be open at once; 0 is 1,000.
+	MaxStreams int
 	// Config is the HTTP section of the configuration.
 	Config config.HTTP
 	// Logger takes one line per request, and panics with their stack.
@@ -59,6 +68,15 @@ func (o *Options) complete() error {
 	}
 	if o.Gatherer == nil {
 		faults = append(faults, errors.New("no Gatherer"))
+	}
+	if !visible(o.IngestToken) {
+		faults = append(faults, errors.New("IngestToken has characters that no header can carry"))
+	}
+	if o.MaxStreams < 0 {
+		faults = append(faults, errors.New("MaxStreams is negative"))
+	}
+	if o.MaxStreams == 0 {
+		o.MaxStreams = defaultMaxStreams
 	}
 	if o.Metrics == nil {
 		o.Metrics = noMetrics{}

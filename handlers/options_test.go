@@ -32,6 +32,23 @@ func TestNewRefusesWrongProxies(t *testing.T) {
 	}
 }
 
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*Options){
+		"IngestToken": func(o *Options) { o.IngestToken = "two words" },
+		"MaxStreams":  func(o *Options) { o.MaxStreams = -1 },
+	} {
+		var opts Options
+		setup(t, func(o *Options) { opts = *o })
+		change(&opts)
+		if _, err := New(opts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v", want, err)
+		} else if strings.Contains(err.Error(), "words") {
+			t.Errorf("%v tells the token", err)
+		}
+	}
+}
+
 func TestDefaultsServe(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *Options) { o.Metrics, o.Ready, o.Now, o.Rand = nil, nil, nil, nil })

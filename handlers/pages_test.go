@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"nof0/internal/arena"
 	"nof0/internal/wire"
 )
 
@@ -51,10 +52,14 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 	}
 	paths := object(t, openAPI(t), "paths")
 	for path, methods := range routes {
-		if slices.Sort(methods); !slices.Equal(methods, []string{"GET", "HEAD", "OPTIONS"}) {
+		operation, want := "get", []string{"GET", "HEAD", "OPTIONS"}
+		if strings.HasPrefix(path, pathIngest) {
+			operation, want = "post", []string{"OPTIONS", "POST"}
+		}
+		if slices.Sort(methods); !slices.Equal(methods, want) {
 			t.Errorf("%s has the methods %v", path, methods)
 		}
-		if operations := object(t, paths, path); len(operations) != 1 || operations["get"] == nil {
+		if operations := object(t, paths, path); len(operations) != 1 || operations[operation] == nil {
 			t.Errorf("%s is documented with %d operations", path, len(operations))
 		}
 	}
@@ -67,24 +72,120 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 
 func TestOpenAPIParametersAreRead(t *testing.T) {
 	t.Parallel()
-	paths := object(t, openAPI(t), "paths")
-	for path, want := range map[string][]string{
-		"/api/account-totals": {"lastHourlyMarker"}, "/api/positions": {"limit"}, "/api/analytics/{model}": {"model"},
-	} {
-		var names []string
-		for _, p := range object(t, paths, path, "get")["parameters"].([]any) {
-			names = append(names, p.(map[string]any)["name"].(string))
-		}
-		if !slices.Equal(names, want) {
-			t.Errorf("%s has the parameters %v", path, names)
-		}
-	}
-	var total int
+	read := map[string]int{"/api/stream": len(subscriptionParameters())}
 	for _, e := range endpoints() {
-		total += len(e.parameters)
+		read[strings.ReplaceAll("/api"+e.path, ":model", "{model}")] = len(e.parameters)
 	}
-	if total != 3 {
-		t.Errorf("%d parameters are read, 3 are documented", total)
+	names := map[string][]string{
+		"/api/account-totals": {"lastHourlyMarker"}, "/api/positions": {"limit"}, "/api/analytics/{model}": {"model"},
+		"/api/stream": {"types", "model_id", "last_event_id", "Last-Event-ID"},
+	}
+	for _, kind := range ingestKinds() {
+		read[pathIngest+string(kind)] = len(writeParameters())
+		names[pathIngest+string(kind)] = []string{"atomic", "register", headerKey}
+	}
+	document := openAPI(t)
+	operations(t, document, func(path string, operation map[string]any) {
+		var documented []string
+		parameters, _ := operation["parameters"].([]any)
+		for _, p := range parameters {
+			one := object(t, p)
+			if target, ok := one["$ref"].(string); ok {
+				one = object(t, document, "components", "parameters", refName(target))
+			}
+			documented = append(documented, one["name"].(string))
+		}
+		if !slices.Equal(documented, names[path]) || len(documented) != read[path] {
+			t.Errorf("%s has the parameters %v; %d are read", path, documented, read[path])
+		}
+	})
+}
+
+// operations yields every operation of a document.
+func operations(t *testing.T, document map[string]any, yield func(path string, operation map[string]any)) {
+	t.Helper()
+	for path, methods := range object(t, document, "paths") {
+		for method := range object(t, methods) {
+			yield(path, object(t, methods, method))
+		}
+	}
+}
+
+func TestOpenAPITellsWhatNeedsTheToken(t *testing.T) {
+	t.Parallel()
+	document := openAPI(t)
+	object(t, document, "components", "securitySchemes", "ingestToken")
+	operations(t, document, func(path string, operation map[string]any) {
+		if _, secured := operation["security"]; secured != strings.HasPrefix(path, pathIngest) {
+			t.Errorf("%s is documented with a token: %t", path, secured)
+		}
+		for _, status := range []string{"400", "401", "408", "409", "413", "415", "422", "500", "503"} {
+			if object(t, operation, "responses")[status] == nil && strings.HasPrefix(path, pathIngest) {
+				t.Errorf("%s is documented without %s", path, status)
+			}
+		}
+	})
+}
+
+func TestOpenAPIListsTheTypesOfEvents(t *testing.T) {
+	t.Parallel()
+	var listed []string
+	for _, name := range object(t, openAPI(t), "components", "schemas", "Event", "properties", "type")["enum"].([]any) {
+		listed = append(listed, name.(string))
+	}
+	if !slices.Equal(listed, eventTypes()) {
+		t.Errorf("%v are documented", listed)
+	}
+}
+
+func TestOpenAPIShowsAStream(t *testing.T) {
+	t.Parallel()
+	document := openAPI(t)
+	text := object(t, document, "paths", "/api/stream", "get", "responses", "200", "content", contentEvents)["example"].(string)
+	frames := strings.Split(strings.TrimSuffix(text, "\n\n"), "\n\n")
+	if len(frames) != 4 || frames[0] != "retry: 2000" || frames[2] != ": alive\nid: 90317" ||
+		frames[3] != "event: end\ndata: {\"reason\":\"closing\"}" {
+		t.Fatalf("frames are %q", frames)
+	}
+	_, data, _ := strings.Cut(frames[1], "\ndata: ")
+	var shown eventData
+	if err := json.Unmarshal([]byte(data), &shown); err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := render(arena.Event{
+		Sequence: shown.Sequence, ID: shown.ID, Type: shown.Type, Model: shown.ModelID, At: wire.Time(shown.At), Data: shown.Data,
+	})
+	if err != nil || string(rendered) != frames[1]+"\n\n" {
+		t.Errorf("sent would be %s, %v", rendered, err)
+	}
+	var value any
+	if err := json.Unmarshal([]byte(data), &value); err != nil {
+		t.Fatal(err)
+	}
+	known := schemas(object(t, document, "components", "schemas"))
+	for _, fault := range known.check(map[string]any{"$ref": "#/components/schemas/Event"}, value, "event") {
+		t.Error(fault)
+	}
+}
+
+// The bodies that are shown are taken.
+func TestOpenAPIBodiesAreTaken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	operations(t, openAPI(t), func(path string, operation map[string]any) {
+		if operation["requestBody"] == nil {
+			return
+		}
+		body, err := wire.Marshal(object(t, operation, "requestBody", "content", contentJSON)["example"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := b.post(path, string(body)); w.Code != 200 {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	})
+	if len(b.ingest.batches) != len(ingestKinds()) {
+		t.Errorf("%d bodies are shown", len(b.ingest.batches))
 	}
 }
 
@@ -101,15 +202,18 @@ func examples(t *testing.T, document map[string]any, yield func(at string, schem
 			}
 		}
 	}
-	for path := range object(t, document, "paths") {
-		for status, response := range object(t, document, "paths", path, "get", "responses") {
+	operations(t, document, func(path string, operation map[string]any) {
+		if body, ok := operation["requestBody"]; ok {
+			contents(path+" body", body)
+		}
+		for status, response := range object(t, operation, "responses") {
 			if ref, ok := object(t, response)["$ref"].(string); ok {
 				object(t, document, "components", "responses", refName(ref))
 				continue
 			}
 			contents(path+" "+status, response)
 		}
-	}
+	})
 	for name, response := range object(t, document, "components", "responses") {
 		if object(t, response)["content"] != nil {
 			contents(name, response)
@@ -140,8 +244,29 @@ func payloads() map[string]any {
 		"Positions": wire.Positions{}, "ModelPositions": wire.ModelPositions{},
 		"Conversations": wire.Conversations{}, "Decision": wire.Decision{}, "Thread": wire.Thread{},
 		"Message": wire.Message{}, "Problem": problem{}, "Fault": wire.Fault{},
+		"PriceItem": priceItem{}, "MarketContext": wire.MarketContext{}, "PositionItem": wire.PositionItem{},
+		"TradeItem": tradeItem{}, "Model": wire.Model{}, "Symbol": wire.Symbol{}, "TraderState": wire.TraderState{},
+		"MarketAsset": wire.MarketAsset{},
+		"Results":     arena.Results{}, "Result": arena.Result{}, "ResultError": arena.ResultError{},
+		"Event": eventData{},
 	}
 }
+
+// Items that the wire types decode in more than one step, as they are written.
+type (
+	priceItem struct {
+		Provider  wire.Opt[string]   `json:"provider,omitzero"`
+		Symbol    string             `json:"symbol"`
+		Price     float64            `json:"price"`
+		Timestamp int64              `json:"timestamp"`
+		Context   wire.MarketContext `json:"context,omitzero"`
+	}
+	tradeItem struct {
+		Trade     wire.Trade         `json:"trade"`
+		Remaining jsontext.Value     `json:"remaining,omitzero"`
+		Equity    *wire.AccountTotal `json:"equity,omitzero"`
+	}
+)
 
 func TestOpenAPISchemasHaveTheMembersOfThePayloads(t *testing.T) {
 	t.Parallel()
@@ -183,7 +308,8 @@ func TestOpenAPISchemasHaveTheMembersOfThePayloads(t *testing.T) {
 func TestOpenAPIExamplesAreWhatThePayloadsWrite(t *testing.T) {
 	t.Parallel()
 	examples(t, openAPI(t), func(at string, schema map[string]any, value any) {
-		payload, ok := payloads()[refName(schema["$ref"].(string))]
+		name, _ := schema["$ref"].(string)
+		payload, ok := payloads()[refName(name)]
 		if !ok {
 			return
 		}

@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"nof0/internal/arena"
 	"nof0/internal/wire"
 )
 
@@ -24,6 +26,18 @@ const (
 	problemUnavailable      problemType = "/problems/unavailable"
 	problemTimeout          problemType = "/problems/timeout"
 	problemNotReady         problemType = "/problems/not-ready"
+	problemNotConfigured    problemType = "/problems/not-configured"
+	problemNoToken          problemType = "/problems/no-token"
+	problemUnauthorized     problemType = "/problems/unauthorized"
+	problemMediaType        problemType = "/problems/unsupported-media-type"
+	problemContentCoding    problemType = "/problems/unsupported-content-coding"
+	problemTooLarge         problemType = "/problems/too-large"
+	problemSlowBody         problemType = "/problems/slow-body"
+	problemMalformed        problemType = "/problems/malformed"
+	problemKeyReused        problemType = "/problems/key-reused"
+	problemBusy             problemType = "/problems/busy"
+	problemGone             problemType = "/problems/gone"
+	problemTooManyStreams   problemType = "/problems/too-many-streams"
 	problemInternal         problemType = "/problems/internal"
 )
 
@@ -77,12 +91,66 @@ func newProblem(t problemType) problem {
 	case problemNotReady:
 		p.Status, p.Title = http.StatusServiceUnavailable, "Not ready"
 		p.Detail = "The service cannot answer requests yet."
+	case problemNotConfigured:
+		p.Status, p.Title = http.StatusServiceUnavailable, "Not configured"
+		p.Detail = "This instance was started without what this surface needs."
+	case problemNoToken:
+		p.Status, p.Title = http.StatusServiceUnavailable, "Write surface off"
+		p.Detail = "No token is configured for the write surface; set NOF0_INGEST_TOKEN to turn it on."
+	case problemUnauthorized:
+		p.Status, p.Title = http.StatusUnauthorized, "Unauthorized"
+		p.Detail = "The request needs the header Authorization with Bearer and the token of this surface."
+	case problemMediaType:
+		p.Status, p.Title = http.StatusUnsupportedMediaType, "Unsupported media type"
+		p.Detail = "The body has to be application/json, in UTF-8."
+	case problemContentCoding:
+		p.Status, p.Title = http.StatusUnsupportedMediaType, "Unsupported content coding"
+		p.Detail = "The body has to be sent as it is, not compressed."
+	case problemTooLarge:
+		p.Status, p.Title = http.StatusRequestEntityTooLarge, "Too large"
+		p.Detail = fmt.Sprintf("A request may bring %d items and %d bytes; split it.", arena.MaxBatch, maxBody)
+	case problemSlowBody:
+		p.Status, p.Title = http.StatusRequestTimeout, "Body too slow"
+		p.Detail = "The body of the request did not arrive in time; nothing was done."
+	case problemMalformed:
+		p.Status, p.Title = http.StatusBadRequest, "Malformed body"
+		p.Detail = "The body is not one JSON value; see errors."
+	case problemKeyReused:
+		p.Status, p.Title = http.StatusUnprocessableEntity, "Idempotency key reused"
+		p.Detail = "The Idempotency-Key came with another request before; nothing was done."
+	case problemBusy:
+		p.Status, p.Title = http.StatusServiceUnavailable, "Busy"
+		p.Detail = "Too many writers are at work; nothing was done, and the same request may be sent again."
+	case problemGone:
+		p.Status, p.Title = http.StatusGone, "Events gone"
+		p.Detail = "The events to resume from are no longer kept; load the views again and subscribe without an id."
+	case problemTooManyStreams:
+		p.Status, p.Title = http.StatusServiceUnavailable, "Too many streams"
+		p.Detail = "As many streams are open as this instance serves."
 	default:
 		p.Type = problemInternal
 		p.Status, p.Title = http.StatusInternalServerError, "Internal error"
 		p.Detail = "Something went wrong here; request_id finds it in the log."
 	}
 	return p
+}
+
+// advise sets the headers by which a client learns what to do.
+func (p problem) advise(h http.Header) {
+	switch {
+	case p.Type == problemNotConfigured, p.Type == problemNoToken:
+		// Waiting does not help: somebody has to change something.
+	case p.Status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+	case p.Status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="nof0"`)
+	case p.Type == problemMediaType:
+		h.Set("Accept", contentJSON)
+	case p.Type == problemContentCoding:
+		h.Set("Accept-Encoding", string(identity))
+	case p.Type == problemSlowBody:
+		h.Set("Connection", "close") // what is left of the body is not waited for
+	}
 }
 
 // send writes the document in place of whatever was about to be sent.
@@ -103,9 +171,7 @@ func (p problem) send(c *gin.Context) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", contentProblem)
-	if p.Status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
-	}
+	p.advise(h)
 	setLength(h, len(body))
 	c.Writer.WriteHeader(p.Status)
 	c.Abort()

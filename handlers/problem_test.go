@@ -8,7 +8,10 @@ import (
 func problemTypes() []problemType {
 	return []problemType{
 		problemInvalidParameter, problemInvalidContent, problemUnknownRoute, problemUnknownModel, problemMethod,
-		problemNotAcceptable, problemUnavailable, problemTimeout, problemNotReady, problemInternal,
+		problemNotAcceptable, problemUnavailable, problemTimeout, problemNotReady, problemNotConfigured,
+		problemNoToken, problemUnauthorized, problemMediaType, problemContentCoding, problemTooLarge,
+		problemSlowBody, problemMalformed, problemKeyReused, problemBusy, problemGone, problemTooManyStreams,
+		problemInternal,
 	}
 }
 

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -21,6 +22,9 @@ type record struct {
 	connection context.Context //nolint:containedctx // outlives the deadline that middleware adds
 	// status is the outcome where it is another than the status line says.
 	status int
+	// begun is when the first byte of a stream of events left: what comes after
+	// it takes as long as its client wants, and says nothing about us.
+	begun time.Time
 	// err is why the request failed; for the log only.
 	err error
 }

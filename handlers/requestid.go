@@ -40,12 +40,17 @@ func requestID(random io.Reader, withAttrs func(context.Context, ...slog.Attr) c
 }
 
 func saneRequestID(id string) bool {
-	for i := range len(id) {
-		if id[i] <= ' ' || id[i] > '~' {
+	return id != "" && len(id) <= longestRequestID && visible(id)
+}
+
+// visible reports whether a text is of visible ASCII alone.
+func visible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
 			return false
 		}
 	}
-	return id != "" && len(id) <= longestRequestID
+	return true
 }
 
 func newRequestID(random io.Reader) string {

@@ -60,6 +60,11 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	for _, e := range endpoints() {
 		register(api, e.path, view(e, opts.Answers, sender))
 	}
+	register(api, "/stream", newEvents(opts).serve)
+	writes := newIntake(opts)
+	for _, kind := range ingestKinds() {
+		registerWrite(api, "/ingest/"+string(kind), writes.handler(kind))
+	}
 	register(engine, pathHealth, health)
 	register(engine, pathReady, ready(opts.Ready))
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))
@@ -94,5 +99,11 @@ func bareEngine(trustedProxies []string) (*gin.Engine, error) {
 func register(to gin.IRoutes, path string, get gin.HandlerFunc) {
 	to.GET(path, get)
 	to.HEAD(path, get)
+	to.OPTIONS(path, allow)
+}
+
+// registerWrite adds a route that takes writes and shows nothing.
+func registerWrite(to gin.IRoutes, path string, post gin.HandlerFunc) {
+	to.POST(path, post)
 	to.OPTIONS(path, allow)
 }

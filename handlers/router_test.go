@@ -5,11 +5,13 @@ import (
 	"testing"
 )
 
-// allPaths are the routes, each with a name where a template has one.
+// allPaths are the routes that are read, each with a name where a template has
+// one.
 func allPaths() []string {
 	return []string{
 		"/api/crypto-prices", "/api/account-totals", "/api/trades", "/api/since-inception-values",
 		"/api/leaderboard", "/api/analytics", "/api/analytics/gpt-5", "/api/positions", "/api/conversations",
+		"/api/stream",
 		"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs",
 	}
 }
@@ -48,13 +50,36 @@ func TestMethodNotAllowed(t *testing.T) {
 	}
 }
 
+func TestRoutesOfWritesTakeNothingElse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, kind := range ingestKinds() {
+		path := pathIngest + string(kind)
+		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "BREW"} {
+			w := b.do(method, path, "Authorization", "Bearer "+testToken)
+			if w.Code != 405 {
+				t.Errorf("%s %s: %d", method, path, w.Code)
+			}
+			if method != "HEAD" {
+				problemIn(t, w)
+			}
+			wantHeader(t, w.Header(), "Allow", "POST, OPTIONS")
+		}
+		w := b.do("OPTIONS", path)
+		if w.Code != 204 {
+			t.Errorf("OPTIONS %s: %d", path, w.Code)
+		}
+		wantHeader(t, w.Header(), "Allow", "POST, OPTIONS")
+	}
+}
+
 func TestUnknownRoutes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, path := range []string{
 		"/", "/api", "/api/nothing", "/api/Trades", "/api//trades", "/api/trades/1",
-		"/api/analytics/a/b", "/api/equity", "/api/prices/BTC", "/api/models", "/api/symbols", "/api/stream",
-		"/api/decisions/a/b", "/api/ingest/trades", "/api/admin/rollout", "/problems/internal", "/debug/pprof",
+		"/api/analytics/a/b", "/api/equity", "/api/prices/BTC", "/api/models", "/api/symbols",
+		"/api/decisions/a/b", "/api/ingest", "/api/ingest/nothing", "/api/ingest/trades/1", "/api/admin/rollout", "/problems/internal", "/debug/pprof",
 		"/api/../healthz",
 	} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {

@@ -63,6 +63,14 @@ func (s schemas) check(schema map[string]any, value any, at string) []string {
 			for i, member := range list {
 				faults = append(faults, s.check(want.(map[string]any), member, fmt.Sprintf("%s/%d", at, i))...)
 			}
+		case "minItems":
+			if list, ok := value.([]any); ok && float64(len(list)) < want.(float64) {
+				fault("has %d items", len(list))
+			}
+		case "maxItems":
+			if list, ok := value.([]any); ok && float64(len(list)) > want.(float64) {
+				fault("has %d items", len(list))
+			}
 		case "oneOf":
 			var matches int
 			var reasons []string

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,18 +27,31 @@ var testTime = time.Date(2025, 10, 26, 4, 18, 55, 744e6, time.UTC)
 type bundle struct {
 	handler http.Handler
 	answers *fakeAnswerer
+	ingest  *fakeIngester
+	stream  *fakeStreamer
 	metrics *fakeMetrics
 	logs    *logBuffer
 }
 
+const testToken = "a-token_for.tests~1/2+3="
+
 // setup builds the surface over an arena that answers every view with a small
-// document; change edits the options first.
+// document, takes every write and streams nothing; change edits the options
+// first.
 func setup(t testing.TB, change ...func(*Options)) *bundle {
 	t.Helper()
-	b := &bundle{answers: &fakeAnswerer{}, metrics: &fakeMetrics{}, logs: &logBuffer{}}
+	b := &bundle{
+		answers: &fakeAnswerer{}, ingest: &fakeIngester{}, stream: &fakeStreamer{},
+		metrics: &fakeMetrics{}, logs: &logBuffer{},
+	}
+	b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return smallReply(), nil }
+	b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
 	b.answers.answer = func(context.Context, arena.Request) (*arena.Answer, error) { return smallAnswer(), nil }
 	opts := Options{
-		Answers: b.answers,
+		Answers:     b.answers,
+		Ingest:      b.ingest,
+		Stream:      b.stream,
+		IngestToken: testToken,
 		Config: config.HTTP{
 			RequestTimeout: time.Minute, WriteTimeout: time.Minute, AllowedOrigins: []string{"*"},
 		},
@@ -59,7 +73,21 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 
 // do sends a request with headers given as name, value pairs.
 func (b *bundle) do(method, target string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, target, nil)
+	return b.send(httptest.NewRequest(method, target, nil), headers...)
+}
+
+// post sends a write with the token; headers replace what it has.
+func (b *bundle) post(target, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+testToken)
+	r.Header.Set("Content-Type", "application/json")
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Del(pair[0])
+	}
+	return b.send(r, headers...)
+}
+
+func (b *bundle) send(r *http.Request, headers ...string) *httptest.ResponseRecorder {
 	for pair := range slices.Chunk(headers, 2) {
 		r.Header.Add(pair[0], pair[1])
 	}
@@ -113,6 +141,70 @@ func (f *fakeAnswerer) Answer(ctx context.Context, req arena.Request) (*arena.An
 	return f.answer(ctx, req)
 }
 
+func smallReply() *arena.Reply {
+	return &arena.Reply{Status: 200, Body: []byte(`{"results":[{"index":0,"id":"BTC","outcome":"inserted"}]}`)}
+}
+
+type fakeIngester struct {
+	ingest func(context.Context, arena.Batch) (*arena.Reply, error)
+
+	mu      sync.Mutex
+	batches []arena.Batch
+}
+
+func (f *fakeIngester) Ingest(ctx context.Context, b arena.Batch) (*arena.Reply, error) {
+	f.mu.Lock()
+	f.batches = append(f.batches, b)
+	f.mu.Unlock()
+	return f.ingest(ctx, b)
+}
+
+// last returns the last batch.
+func (f *fakeIngester) last(t *testing.T) arena.Batch {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.batches) == 0 {
+		t.Fatal("nothing was handed on")
+	}
+	return f.batches[len(f.batches)-1]
+}
+
+type fakeStreamer struct {
+	subscribe func(context.Context, int64) (arena.Subscription, error)
+
+	mu     sync.Mutex
+	afters []int64
+}
+
+func (f *fakeStreamer) Subscribe(ctx context.Context, after int64) (arena.Subscription, error) {
+	f.mu.Lock()
+	f.afters = append(f.afters, after)
+	f.mu.Unlock()
+	return f.subscribe(ctx, after)
+}
+
+// fakeSubscription is a feed that its test fills.
+type fakeSubscription struct {
+	events chan arena.Event
+	err    error
+	closed atomic.Bool
+}
+
+func (f *fakeSubscription) Events() <-chan arena.Event { return f.events }
+func (f *fakeSubscription) Err() error                 { return f.err }
+func (f *fakeSubscription) Close()                     { f.closed.Store(true) }
+
+// fed is a feed of some events that has then ended.
+func fed(end error, all ...arena.Event) *fakeSubscription {
+	f := &fakeSubscription{events: make(chan arena.Event, len(all)), err: end}
+	for _, e := range all {
+		f.events <- e
+	}
+	close(f.events)
+	return f
+}
+
 type observation struct {
 	route, method string
 	status        int
@@ -122,12 +214,15 @@ type observation struct {
 type fakeMetrics struct {
 	mu   sync.Mutex
 	seen []observation
+	// elapsed is that of the last one.
+	elapsed time.Duration
 }
 
-func (f *fakeMetrics) ObserveRequest(route, method string, status int, source string, _ time.Duration) {
+func (f *fakeMetrics) ObserveRequest(route, method string, status int, source string, elapsed time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, observation{route, method, status, source})
+	f.elapsed = elapsed
 }
 
 func (f *fakeMetrics) last(t *testing.T) observation {

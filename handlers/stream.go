@@ -73,3 +73,20 @@ func (w *clientWriter) Write(p []byte) (int, error) {
 	w.err = err
 	return n, err
 }
+
+// flush sends what was written. The deadline is that of the last write.
+func (w *clientWriter) flush() error {
+	if w.err == nil {
+		w.err = w.control.Flush()
+	}
+	return w.err
+}
+
+// unwrap returns the writer below gin's, which keeps the errors of a flush to
+// itself and hides from net/http that a body was too large.
+func unwrap(w gin.ResponseWriter) http.ResponseWriter {
+	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return wrapper.Unwrap()
+	}
+	return w
+}

@@ -14,8 +14,8 @@ import (
 
 func newInception(change ...func(*entities.Account)) entities.Account {
 	a := entities.Account{
-		ModelID: model1, Provider: provider, InceptionID: ptr("68f-1"), InceptionAt: ptr(begin), InceptionNAV: ptr(10000.0),
-		Invocations: ptr(int64(10)), Extra: entities.JSON(`{"note":1}`),
+		ModelID: model1, Provider: provider, InceptionID: new("68f-1"), InceptionAt: new(begin), InceptionNAV: new(10000.0),
+		Invocations: new(int64(10)), Extra: entities.JSON(`{"note":1}`),
 	}
 	for _, c := range change {
 		c(&a)
@@ -34,10 +34,10 @@ func TestAccountsInceptionNeverChanges(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, Unchanged, outcome)
 		for name, change := range map[string]func(*entities.Account){
-			"time":    func(a *entities.Account) { a.InceptionAt = ptr(begin.Add(time.Microsecond)) },
+			"time":    func(a *entities.Account) { a.InceptionAt = new(begin.Add(time.Microsecond)) },
 			"no time": func(a *entities.Account) { a.InceptionAt = nil },
-			"nav":     func(a *entities.Account) { a.InceptionNAV = ptr(10000.000000000002) },
-			"id":      func(a *entities.Account) { a.InceptionID = ptr("68f-2") },
+			"nav":     func(a *entities.Account) { a.InceptionNAV = new(10000.000000000002) },
+			"id":      func(a *entities.Account) { a.InceptionID = new("68f-2") },
 			"no id":   func(a *entities.Account) { a.InceptionID = nil },
 		} {
 			outcome, err = s.Accounts.SetInception(t.Context(), newInception(change), begin.Add(time.Hour))
@@ -66,9 +66,9 @@ func TestAccountsInvocationsFollowTheNewestData(t *testing.T) {
 			accounts, err := s.Accounts.All(t.Context())
 			require.NoError(t, err)
 			require.Len(t, accounts, 2)
-			assert.Equal(t, ptr(int64(7)), accounts[0].Invocations)
+			assert.Equal(t, new(int64(7)), accounts[0].Invocations)
 			assert.JSONEq(t, `{"i":3}`, string(accounts[0].Extra))
-			assert.Equal(t, ptr(begin), accounts[0].InceptionAt)
+			assert.Equal(t, new(begin), accounts[0].InceptionAt)
 			assert.Nil(t, accounts[1].InceptionAt)
 		}
 	})
@@ -84,11 +84,11 @@ func TestAccountsInvocationsOutcomes(t *testing.T) {
 		}
 		assert.Equal(t, Inserted, set(time.Hour, nil))
 		assert.Equal(t, Unchanged, set(2*time.Hour, nil))
-		assert.Equal(t, Updated, set(3*time.Hour, ptr(int64(0))))
-		assert.Equal(t, Unchanged, set(2*time.Hour, ptr(int64(5))), "older")
+		assert.Equal(t, Updated, set(3*time.Hour, new(int64(0))))
+		assert.Equal(t, Unchanged, set(2*time.Hour, new(int64(5))), "older")
 		accounts, err := s.Accounts.All(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, ptr(int64(0)), accounts[0].Invocations, "zero is not absent")
+		assert.Equal(t, new(int64(0)), accounts[0].Invocations, "zero is not absent")
 	})
 }
 
@@ -186,13 +186,13 @@ func TestRegister(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, exists)
 
-		added, err = s.Symbols.Register(t.Context(), []entities.Symbol{{Symbol: "ETH"}, {Symbol: "BTC", TickSize: ptr(0.0)}})
+		added, err = s.Symbols.Register(t.Context(), []entities.Symbol{{Symbol: "ETH"}, {Symbol: "BTC", TickSize: new(0.0)}})
 		require.NoError(t, err)
 		assert.Equal(t, int64(2), added)
 		symbols, err := s.Symbols.All(t.Context())
 		require.NoError(t, err)
 		require.Len(t, symbols, 2)
-		assert.Equal(t, ptr(0.0), symbols[0].TickSize)
+		assert.Equal(t, new(0.0), symbols[0].TickSize)
 		assert.Equal(t, "USD", symbols[1].QuoteCurrency)
 		added, err = s.Symbols.Register(t.Context(), nil)
 		require.NoError(t, err)

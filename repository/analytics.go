@@ -12,10 +12,19 @@ import (
 // Analytics keeps the published metrics documents.
 type Analytics struct{ base }
 
-// All returns the documents of every model from a source, by model.
+// All returns the documents of every known model from a source, by model.
 func (r Analytics) All(ctx context.Context, source string) (docs []entities.ModelAnalytics, err error) {
 	err = r.run(ctx, "analytics", "All", func(db *gorm.DB) error {
-		return db.Where("source = ?", source).Order("model_id").Find(&docs).Error
+		return db.Raw(`
+			SELECT doc.*
+			FROM models m
+			CROSS JOIN LATERAL (
+				SELECT *
+				FROM model_analytics a
+				WHERE a.model_id = m.id AND a.source = ?
+				LIMIT 1
+			) doc
+			ORDER BY doc.model_id`, source).Scan(&docs).Error
 	})
 	return docs, err
 }

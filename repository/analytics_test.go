@@ -14,7 +14,7 @@ import (
 func newDoc(at time.Duration, payload string) entities.ModelAnalytics {
 	return entities.ModelAnalytics{
 		ModelID: model1, Source: entities.AnalyticsImported, Payload: entities.JSON(payload),
-		AsOf: begin.Add(at), ServerTime: ptr(begin.Add(at)),
+		AsOf: begin.Add(at), ServerTime: new(begin.Add(at)),
 	}
 }
 

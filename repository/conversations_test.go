@@ -16,7 +16,7 @@ import (
 )
 
 func newThread(id string) entities.Conversation {
-	return entities.Conversation{ID: id, ModelID: model1, Kind: entities.ConversationThread, Topic: ptr("topic")}
+	return entities.Conversation{ID: id, ModelID: model1, Kind: entities.ConversationThread, Topic: new("topic")}
 }
 
 // said are messages at seconds after begin; those of one second are numbered
@@ -127,7 +127,7 @@ func TestConversationsOutcomes(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, threads, 1)
 		assert.Equal(t, "3", string(threads[0].Extra), "what a thread says of itself follows its newest message")
-		assert.Equal(t, ptr(begin.Add(3*time.Second)), threads[0].LastMessageAt)
+		assert.Equal(t, new(begin.Add(3*time.Second)), threads[0].LastMessageAt)
 		assert.Equal(t, []string{"0 z", "1 a", "2 b", "3 c"}, contents(threads[0]))
 		assert.Equal(t, int64(4), scalar[int64](t, s, `SELECT count(*) FROM conversation_messages WHERE created_at IS NOT NULL AND updated_at = created_at`))
 	})
@@ -192,6 +192,6 @@ func TestConversationsOfManyWritersAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, threads, 1)
 		assert.Len(t, threads[0].Messages, writers+5)
-		assert.Equal(t, ptr(begin.Add((writers+4)/2*time.Second)), threads[0].LastMessageAt)
+		assert.Equal(t, new(begin.Add((writers+4)/2*time.Second)), threads[0].LastMessageAt)
 	})
 }

@@ -20,43 +20,89 @@ func (r Equity) Insert(ctx context.Context, rows []entities.AccountEquitySnapsho
 	return outcomes, err
 }
 
+// hoursAtOnce bounds the markers of one statement. The cost of more would be
+// estimated so high, with many models, that the server compiled the plan, which
+// takes longer than to run it.
+const hoursAtOnce = 100
+
 // Hours returns the newest snapshot of each model and hourly marker from one
 // marker to another, both inclusive, by marker, then model. It probes the
-// index once per model and marker, so that its cost follows what it returns.
-// The markers are a series of constant ends: the planner then knows how few
-// they are and does not compile a plan for a thousand.
+// index once per model and marker, so that its cost follows what it returns. A
+// long range takes several statements; outside a transaction, snapshots that
+// arrive meanwhile may be in the later of them.
 func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "Hours", func(db *gorm.DB) error {
-		return db.Raw(`
-			SELECT newest.*
-			FROM models m
-			CROSS JOIN generate_series(?::bigint, ?::bigint) AS hour (marker)
-			CROSS JOIN LATERAL (
-				SELECT *
-				FROM account_equity_snapshots e
-				WHERE e.model_id = m.id AND e.since_inception_hourly_marker = hour.marker
-				ORDER BY e.observed_at DESC
-				LIMIT 1
-			) newest
-			ORDER BY newest.since_inception_hourly_marker, newest.model_id`, from, to).Scan(&rows).Error
+		if from <= to && uint64(to)-uint64(from) >= hoursAtOnce { //nolint:gosec // the distance fits
+			var first, last int64
+			if err := markers(db, "ASC", &first); err != nil {
+				return err
+			}
+			if err := markers(db, "DESC", &last); err != nil {
+				return err
+			}
+			from, to = max(from, first), min(to, last)
+		}
+		for from <= to {
+			end := to
+			if uint64(to)-uint64(from) >= hoursAtOnce { //nolint:gosec // the distance fits
+				end = from + hoursAtOnce - 1
+			}
+			var some []entities.AccountEquitySnapshot
+			if err := hours(db, from, end, &some); err != nil {
+				return err
+			}
+			rows = append(rows, some...)
+			if end == to {
+				break // the marker after the last may not exist
+			}
+			from = end + 1
+		}
+		return nil
 	})
 	return rows, err
+}
+
+// hours reads a range of markers. The markers are a series of constant ends:
+// the planner then knows how few they are and does not plan for a thousand.
+func hours(db *gorm.DB, from, to int64, rows *[]entities.AccountEquitySnapshot) error {
+	return db.Raw(`
+		SELECT newest.*
+		FROM models m
+		CROSS JOIN generate_series(?::bigint, ?::bigint) AS hour (marker)
+		CROSS JOIN LATERAL (
+			SELECT *
+			FROM account_equity_snapshots e
+			WHERE e.model_id = m.id AND e.since_inception_hourly_marker = hour.marker
+			ORDER BY e.observed_at DESC
+			LIMIT 1
+		) newest
+		ORDER BY newest.since_inception_hourly_marker, newest.model_id`, from, to).Scan(rows).Error
+}
+
+// markers finds the first or the last hourly marker of all models, -1 where
+// there is none.
+func markers(db *gorm.DB, direction string, marker *int64) error {
+	return db.Raw(`
+		SELECT coalesce((
+			SELECT edge.marker
+			FROM models m
+			CROSS JOIN LATERAL (
+				SELECT since_inception_hourly_marker AS marker
+				FROM account_equity_snapshots
+				WHERE model_id = m.id
+				ORDER BY since_inception_hourly_marker ` + direction + `
+				LIMIT 1
+			) edge
+			ORDER BY edge.marker ` + direction + `
+			LIMIT 1
+		), -1)`).Scan(marker).Error
 }
 
 // LastMarker returns the newest hourly marker of the season, -1 before the
 // first snapshot.
 func (r Equity) LastMarker(ctx context.Context) (marker int64, err error) {
 	err = r.run(ctx, "equity", "LastMarker", func(db *gorm.DB) error {
-		return db.Raw(`
-			SELECT coalesce(max(last.marker), -1)
-			FROM models m
-			CROSS JOIN LATERAL (
-				SELECT since_inception_hourly_marker AS marker
-				FROM account_equity_snapshots
-				WHERE model_id = m.id
-				ORDER BY since_inception_hourly_marker DESC
-				LIMIT 1
-			) last`).Scan(&marker).Error
+		return markers(db, "DESC", &marker)
 	})
 	return marker, err
 }

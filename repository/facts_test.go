@@ -344,7 +344,7 @@ func TestFactsKeepNullAndZeroApart(t *testing.T) {
 			t.ExitPlan, t.Leverage, t.EntryCrossed = entities.JSON("null"), nil, nil
 		})
 		zero := newTrade(model1, "b", func(t *entities.Trade) {
-			t.ExitPlan, t.Leverage, t.EntryCrossed = entities.JSON("0"), ptr(0.0), ptr(false)
+			t.ExitPlan, t.Leverage, t.EntryCrossed = entities.JSON("0"), new(0.0), new(false)
 		})
 		_, err := insertTrades(t.Context(), s, null, zero)
 		require.NoError(t, err)
@@ -364,7 +364,7 @@ func TestZeroesAreStored(t *testing.T) {
 	t.Parallel()
 	eachProtocol(t, func(t *testing.T, s *Store) {
 		_, err := s.Equity.Insert(t.Context(), []entities.AccountEquitySnapshot{{
-			ModelID: model1, ObservedAt: begin, SinceInceptionMinuteMarker: ptr(int64(0)), RealizedPnl: ptr(0.0), RunID: ptr(""),
+			ModelID: model1, ObservedAt: begin, SinceInceptionMinuteMarker: new(int64(0)), RealizedPnl: new(0.0), RunID: new(""),
 		}})
 		require.NoError(t, err)
 		rows, err := s.Equity.Newest(t.Context())
@@ -372,18 +372,18 @@ func TestZeroesAreStored(t *testing.T) {
 		require.Len(t, rows, 1)
 		assert.Zero(t, rows[0].SinceInceptionHourlyMarker)
 		assert.Zero(t, rows[0].DollarEquity)
-		assert.Equal(t, ptr(int64(0)), rows[0].SinceInceptionMinuteMarker)
-		assert.Equal(t, ptr(0.0), rows[0].RealizedPnl)
-		assert.Equal(t, ptr(""), rows[0].RunID)
+		assert.Equal(t, new(int64(0)), rows[0].SinceInceptionMinuteMarker)
+		assert.Equal(t, new(0.0), rows[0].RealizedPnl)
+		assert.Equal(t, new(""), rows[0].RunID)
 		assert.Nil(t, rows[0].SharpeRatio)
 
-		_, err = s.Decisions.Insert(t.Context(), []entities.DecisionCycle{{ModelID: model1, ID: "x", ExecutedAt: begin, Success: false, CycleID: ptr(int64(0))}})
+		_, err = s.Decisions.Insert(t.Context(), []entities.DecisionCycle{{ModelID: model1, ID: "x", ExecutedAt: begin, Success: false, CycleID: new(int64(0))}})
 		require.NoError(t, err)
 		cycles, err := s.Decisions.Newest(t.Context(), 1)
 		require.NoError(t, err)
 		require.Len(t, cycles, 1)
 		assert.False(t, cycles[0].Success)
-		assert.Equal(t, ptr(int64(0)), cycles[0].CycleID)
+		assert.Equal(t, new(int64(0)), cycles[0].CycleID)
 		assert.Nil(t, cycles[0].UserPrompt)
 	})
 }

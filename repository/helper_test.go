@@ -175,8 +175,6 @@ func permutations(n int) (orders [][]int) {
 
 func all(outcome Outcome, n int) []Outcome { return slices.Repeat([]Outcome{outcome}, n) }
 
-func ptr[T any](v T) *T { return &v }
-
 func doc(v any) entities.JSON {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -189,15 +187,15 @@ func doc(v any) entities.JSON {
 func newTrade(model, id string, change ...func(*entities.Trade)) entities.Trade {
 	trade := entities.Trade{
 		ModelID: model, ID: id, Provider: provider, Symbol: "BTC", Side: "long",
-		TradeType: ptr("long"), TradeID: ptr(id + ".0"), Quantity: 1.25, Leverage: ptr(20.0), Confidence: ptr(0.88),
-		EntryTime: begin, EntryHumanTime: ptr("2025-10-18 22:30:00.123456"), EntryPrice: 107982.5, EntrySz: ptr(1.25),
-		EntryOid: ptr(int64(206132736980)), EntryTid: ptr(int64(1_120_000_000_000_000)), EntryCrossed: ptr(true),
-		EntryLiquidation: entities.JSON("null"), EntryCommissionDollars: ptr(15.479999999999999), EntryClosedPnl: ptr(0.0),
-		ExitTime: begin.Add(90 * time.Minute), ExitHumanTime: ptr("2025-10-19 00:00:00.123456"), ExitPrice: 108100, ExitSz: ptr(1.25),
-		ExitOid: ptr(int64(206132736981)), ExitTid: ptr(int64(2)), ExitCrossed: ptr(false),
-		ExitLiquidation: nil, ExitCommissionDollars: ptr(15.5), ExitClosedPnl: ptr(146.875),
+		TradeType: new("long"), TradeID: new(id + ".0"), Quantity: 1.25, Leverage: new(20.0), Confidence: new(0.88),
+		EntryTime: begin, EntryHumanTime: new("2025-10-18 22:30:00.123456"), EntryPrice: 107982.5, EntrySz: new(1.25),
+		EntryOid: new(int64(206132736980)), EntryTid: new(int64(1_120_000_000_000_000)), EntryCrossed: new(true),
+		EntryLiquidation: entities.JSON("null"), EntryCommissionDollars: new(15.479999999999999), EntryClosedPnl: new(0.0),
+		ExitTime: begin.Add(90 * time.Minute), ExitHumanTime: new("2025-10-19 00:00:00.123456"), ExitPrice: 108100, ExitSz: new(1.25),
+		ExitOid: new(int64(206132736981)), ExitTid: new(int64(2)), ExitCrossed: new(false),
+		ExitLiquidation: nil, ExitCommissionDollars: new(15.5), ExitClosedPnl: new(146.875),
 		ExitPlan:         entities.JSON(`{"stop_loss": 51.0, "profit_target": 0.1}`),
-		RealizedGrossPnl: ptr(146.875), RealizedNetPnl: 115.9, TotalCommissionDollars: ptr(30.975),
+		RealizedGrossPnl: new(146.875), RealizedNetPnl: 115.9, TotalCommissionDollars: new(30.975),
 		Extra: entities.JSON(`{"note": "ünïcödé"}`),
 	}
 	for _, c := range change {
@@ -209,9 +207,9 @@ func newTrade(model, id string, change ...func(*entities.Trade)) entities.Trade 
 func newSnapshot(model string, at time.Time, change ...func(*entities.AccountEquitySnapshot)) entities.AccountEquitySnapshot {
 	row := entities.AccountEquitySnapshot{
 		ModelID: model, ObservedAt: at,
-		SinceInceptionHourlyMarker: int64(at.Sub(begin) / time.Hour), SinceInceptionMinuteMarker: ptr(int64(at.Sub(begin) / time.Minute)),
-		DollarEquity: 10000.1, RealizedPnl: ptr(0.0), TotalUnrealizedPnl: ptr(-3.5), CumPnlPct: ptr(0.1), SharpeRatio: ptr(-0.2),
-		RunID: ptr("17"), Positions: entities.JSON(`{"BTC": {"quantity": -1.5}}`),
+		SinceInceptionHourlyMarker: int64(at.Sub(begin) / time.Hour), SinceInceptionMinuteMarker: new(int64(at.Sub(begin) / time.Minute)),
+		DollarEquity: 10000.1, RealizedPnl: new(0.0), TotalUnrealizedPnl: new(-3.5), CumPnlPct: new(0.1), SharpeRatio: new(-0.2),
+		RunID: new("17"), Positions: entities.JSON(`{"BTC": {"quantity": -1.5}}`),
 	}
 	for _, c := range change {
 		c(&row)
@@ -221,8 +219,8 @@ func newSnapshot(model string, at time.Time, change ...func(*entities.AccountEqu
 
 func newDecision(model, id string, at time.Time, change ...func(*entities.DecisionCycle)) entities.DecisionCycle {
 	row := entities.DecisionCycle{
-		ModelID: model, ID: id, ExecutedAt: at, InsertedAt: ptr(at.Add(time.Second)), CycleID: ptr(int64(7)), RunID: ptr("17"),
-		Skill: ptr("default"), UserPrompt: ptr("What now?"), CotTrace: entities.JSON(`"thinking"`), CotTraceSummary: ptr("hold"),
+		ModelID: model, ID: id, ExecutedAt: at, InsertedAt: new(at.Add(time.Second)), CycleID: new(int64(7)), RunID: new("17"),
+		Skill: new("default"), UserPrompt: new("What now?"), CotTrace: entities.JSON(`"thinking"`), CotTraceSummary: new("hold"),
 		Decisions: entities.JSON(`{"BTC": {"signal": "hold"}}`), Success: true,
 	}
 	for _, c := range change {
@@ -238,10 +236,10 @@ func newTick(symbol string, at time.Time, price float64) entities.PriceTick {
 func newPosition(symbol string, oid int64, change ...func(*entities.Position)) entities.Position {
 	p := entities.Position{
 		ID: fmt.Sprintf("%s/%s/%d", provider, symbol, oid), Provider: provider, Symbol: symbol,
-		EntryOid: &oid, EntryTime: ptr(begin), EntryPrice: 100, Quantity: -2.5, Leverage: ptr(10.0), Margin: ptr(25.0),
-		LiquidationPrice: ptr(130.0), CurrentPrice: ptr(99.0), UnrealizedPnl: ptr(2.5), ClosedPnl: ptr(0.0), Commission: ptr(0.1),
-		Slippage: ptr(0.0), RiskUsd: ptr(5.0), Confidence: ptr(0.7), ExitPlan: entities.JSON(`{}`), IndexCol: entities.JSON("null"),
-		WaitForFill: ptr(false), Oid: &oid, TpOid: ptr(oid + 1), SlOid: ptr(oid + 2),
+		EntryOid: &oid, EntryTime: new(begin), EntryPrice: 100, Quantity: -2.5, Leverage: new(10.0), Margin: new(25.0),
+		LiquidationPrice: new(130.0), CurrentPrice: new(99.0), UnrealizedPnl: new(2.5), ClosedPnl: new(0.0), Commission: new(0.1),
+		Slippage: new(0.0), RiskUsd: new(5.0), Confidence: new(0.7), ExitPlan: entities.JSON(`{}`), IndexCol: entities.JSON("null"),
+		WaitForFill: new(false), Oid: &oid, TpOid: new(oid + 1), SlOid: new(oid + 2),
 	}
 	for _, c := range change {
 		c(&p)

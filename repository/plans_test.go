@@ -35,7 +35,8 @@ type plan struct {
 
 // scans lists the nodes that read a table or one of its partitions.
 func (p *planned) scans(table string) (nodes []*planned) {
-	if p.RelationName == table || table == "price_ticks" && strings.HasPrefix(p.RelationName, table) {
+	if p.NodeType == "ModifyTable" { //nolint:revive // it writes
+	} else if p.RelationName == table || table == "price_ticks" && strings.HasPrefix(p.RelationName, table) {
 		nodes = append(nodes, p)
 	}
 	for i := range p.Plans {
@@ -57,10 +58,15 @@ func explainGeneric(t testing.TB, s *Store, r recorded) plan {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
 	var text string
+	arguments := ""
+	if n := len(r.args); n > 0 {
+		arguments = "(" + strings.Repeat("NULL, ", n-1) + "NULL)"
+	}
 	require.NoError(t, conn.Raw(func(driver any) error {
-		results, err := driver.(*stdlib.Conn).Conn().PgConn().Exec(t.Context(), "EXPLAIN (GENERIC_PLAN, FORMAT JSON) "+r.sql).ReadAll()
+		results, err := driver.(*stdlib.Conn).Conn().PgConn().Exec(t.Context(), `BEGIN; SET LOCAL plan_cache_mode = force_generic_plan;
+			PREPARE generic AS `+r.sql+`; EXPLAIN (FORMAT JSON) EXECUTE generic`+arguments+`; DEALLOCATE generic; COMMIT`).ReadAll()
 		if err == nil {
-			text = string(results[0].Rows[0][0])
+			text = string(results[3].Rows[0][0])
 		}
 		return err
 	}))
@@ -135,7 +141,7 @@ func fillTables(t testing.TB, s *Store) {
 // kept for any, and is never worth compiling.
 func TestPlansOnLargeTables(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	s := openStore(t, newDSN(t))
 	fillTables(t, s)
 	statements := record(t, s)
 	aboveCost, err := strconv.ParseFloat(scalar[string](t, s, "SHOW jit_above_cost"), 64)
@@ -208,9 +214,13 @@ func TestPlansOnLargeTables(t *testing.T) {
 			reads := slices.DeleteFunc(statements.take(), func(r recorded) bool {
 				return strings.HasPrefix(r.sql, "INSERT") || !strings.Contains(r.sql, c.table)
 			})
-			require.NotEmpty(t, reads)
+			found := 0
 			for _, read := range reads {
 				custom := explain(t, s, read)
+				if len(custom.Plan.scans(c.table)) == 0 {
+					continue
+				}
+				found++
 				assertIndexed(t, &custom, c.table, "plan")
 				assert.Empty(t, custom.JIT)
 				assert.Less(t, custom.Plan.TotalCost, aboveCost, "an estimate that compiles the plan")
@@ -231,6 +241,7 @@ func TestPlansOnLargeTables(t *testing.T) {
 					t.Logf("%s\n%s", read.sql[:min(len(read.sql), 2000)], text[:min(len(text), 4000)])
 				}
 			}
+			assert.Positive(t, found, "no statement reads the table")
 		})
 	}
 }

@@ -27,7 +27,7 @@ func (r Prices) Latest(ctx context.Context, provider string) (prices []entities.
 // price is a Conflict and kept out. The partitions must exist.
 func (r Prices) InsertTicks(ctx context.Context, ticks []entities.PriceTick) (outcomes []Outcome, err error) {
 	err = r.run(ctx, "prices", "InsertTicks", func(db *gorm.DB) error {
-		outcomes, err = insertFacts(db, ticks, func(a, b *entities.PriceTick) bool { return sameRow(a, b) })
+		outcomes, err = insertTicks(db, ticks)
 		return err
 	})
 	return outcomes, err
@@ -66,6 +66,19 @@ func (r Prices) EnsurePartitions(ctx context.Context, times []time.Time) error {
 		}
 		return nil
 	})
+}
+
+// EnsurePartitionsAhead creates the partitions of the month of now and of the
+// two after it, as EnsurePartitions does. Run at least monthly, it keeps the
+// feed from ever having to create one itself.
+func (r Prices) EnsurePartitionsAhead(ctx context.Context, now time.Time) error {
+	now = now.UTC()
+	months := make([]time.Time, 3)
+	for i := range months {
+		// The first of the month: a 31st has no like in every month.
+		months[i] = time.Date(now.Year(), now.Month()+time.Month(i), 1, 0, 0, 0, 0, time.UTC)
+	}
+	return r.EnsurePartitions(ctx, months)
 }
 
 func ensurePartition(db *gorm.DB, month time.Time) error {

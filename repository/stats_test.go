@@ -72,7 +72,7 @@ func TestStatsOfAFewTrades(t *testing.T) {
 		trade := func(id, side string, net float64, quantity float64, change ...func(*entities.Trade)) entities.Trade {
 			return newTrade(model1, id, append([]func(*entities.Trade){func(t *entities.Trade) {
 				t.Side, t.RealizedNetPnl, t.Quantity, t.EntryPrice = side, net, quantity, 10
-				t.RealizedGrossPnl, t.TotalCommissionDollars = ptr(net+1), ptr(1.0)
+				t.RealizedGrossPnl, t.TotalCommissionDollars = new(net+1), new(1.0)
 				t.ExitTime = t.EntryTime.Add(1500 * time.Millisecond)
 			}}, change...)...)
 		}
@@ -99,7 +99,7 @@ func TestStatsOfAFewTrades(t *testing.T) {
 
 func TestStatsDoNotDependOnOrderOrBatches(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test wants the same numbers each time
+	rng := rand.New(rand.NewPCG(1, 2))
 	var trades []entities.Trade
 	for i := range 120 {
 		trades = append(trades, newTrade([]string{model1, model2}[i%2], fmt.Sprintf("%03d", i), func(t *entities.Trade) {
@@ -107,8 +107,8 @@ func TestStatsDoNotDependOnOrderOrBatches(t *testing.T) {
 			t.Quantity = rng.NormFloat64()
 			t.EntryPrice = math.Exp(rng.NormFloat64() * 8)
 			t.RealizedNetPnl = rng.NormFloat64() * math.Exp(rng.NormFloat64()*10)
-			t.RealizedGrossPnl = ptr(t.RealizedNetPnl + rng.Float64())
-			t.TotalCommissionDollars = ptr(rng.Float64())
+			t.RealizedGrossPnl = new(t.RealizedNetPnl + rng.Float64())
+			t.TotalCommissionDollars = new(rng.Float64())
 			t.ExitTime = t.EntryTime.Add(time.Duration(rng.Int64N(1e15)))
 		}))
 	}

@@ -312,10 +312,12 @@ func (g *gate) pass(to io.WriteCloser, from io.ReadCloser) {
 		n, err := from.Read(buffer)
 		select {
 		case <-g.silent:
-			continue
 		default:
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
 		}
-		if _, werr := to.Write(buffer[:n]); err != nil || werr != nil {
+		if err != nil {
 			return
 		}
 	}
@@ -424,11 +426,11 @@ func TestOpenWhereThereIsNoDatabase(t *testing.T) {
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = silent.Close() }) // it accepts in its backlog, and never answers
-	real, err := url.Parse(newDSN(t))
+	server, err := url.Parse(newDSN(t))
 	require.NoError(t, err)
-	wrong := *real
+	wrong := *server
 	wrong.User = url.UserPassword("nobody", password)
-	missing := *real
+	missing := *server
 	missing.Path = "/" + password
 
 	for name, c := range map[string]struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -22,7 +23,7 @@ import (
 // nothing, and the others of the batch go through.
 type Trading struct{ base }
 
-// What a fill says of the position that it closes.
+// Remaining is what a fill says of the position that it closes.
 type Remaining int
 
 // The kinds of Remaining.
@@ -375,9 +376,7 @@ func openFacts[T any](db *gorm.DB, rows []T) (*facts[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		for key, row := range known {
-			f.known[key] = row
-		}
+		maps.Copy(f.known, known)
 	}
 	return f, nil
 }

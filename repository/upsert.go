@@ -7,9 +7,9 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// bookkeeping are the columns that the database sets by itself, also where a
+// bookkeeping returns the columns that the database sets by itself, also where a
 // row that is handed in was read from a table and carries them.
-var bookkeeping = []string{"created_at", "updated_at"}
+func bookkeeping() []string { return []string{"created_at", "updated_at"} }
 
 // registerAll inserts the rows whose identity is not there yet.
 func registerAll[T any](db *gorm.DB, rows []T) (added int64, err error) {
@@ -36,7 +36,7 @@ func upsert[T any](db *gorm.DB, conflict clause.OnConflict, rows []T) error {
 	}
 	for at := range slices.Chunk(table.sorted(rows), table.batch) {
 		batch := pick(rows, at)
-		if err := db.Clauses(conflict).Omit(bookkeeping...).Create(&batch).Error; err != nil {
+		if err := db.Clauses(conflict).Omit(bookkeeping()...).Create(&batch).Error; err != nil {
 			return err
 		}
 	}

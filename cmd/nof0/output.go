@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -9,12 +10,16 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// printJSON writes a result for machines.
+// printJSON writes a result for machines, durations in nanoseconds.
 func (c *cli) printJSON(v any) error {
-	if err := json.MarshalWrite(c.out, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
-		return fmt.Errorf("error writing the result: %w", err)
+	nanoseconds := json.MarshalToFunc(func(enc *jsontext.Encoder, d time.Duration) error {
+		return enc.WriteToken(jsontext.Int(int64(d)))
+	})
+	text, err := json.Marshal(v, jsontext.WithIndent("  "), json.Deterministic(true), json.WithMarshalers(nanoseconds))
+	if err != nil {
+		return fmt.Errorf("error rendering the result: %w", err)
 	}
-	_, err := fmt.Fprintln(c.out)
+	_, err = fmt.Fprintf(c.out, "%s\n", text)
 	return err
 }
 

@@ -13,7 +13,7 @@ func (c *cli) seasonCommand() *cobra.Command {
 		Use:     "season",
 		Short:   "Make up whole, consistent seasons",
 		Example: example("nof0 season generate /tmp/season --seed 7"),
-	}, c.seasonGenerateCommand())
+	}, c.seasonGenerateCommand(), c.seasonPlayCommand())
 }
 
 func (c *cli) seasonGenerateCommand() *cobra.Command {

@@ -20,6 +20,7 @@ func usageError(cmd *cobra.Command, format string, args ...any) error {
 // group makes a command that only holds others.
 func group(cmd *cobra.Command, members ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(members...)
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil

@@ -39,6 +39,10 @@ func TestCapturesUnite(t *testing.T) {
 		requireCurrentState(t, b, newer)
 	}
 	for table, rows := range contents[0] {
+		if table == "outbox_events" {
+			require.Len(t, rows, 2, "one event per import that changed something")
+			continue
+		}
 		require.ElementsMatch(t, rows, contents[1][table], "table %s depends on the order of imports", table)
 	}
 }

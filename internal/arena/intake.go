@@ -57,8 +57,7 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 	err := g.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
 		return w.run(ctx, tx, kind)
 	})
-	var refused *atomicRefusal
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*atomicRefusalError](err); refused {
 		// What the transaction did is undone; that the request was answered so
 		// is not.
 		err = g.o.Store.InTxRetrying(ctx, w.remember)
@@ -126,10 +125,10 @@ type write struct {
 	reply  *Reply
 }
 
-// atomicRefusal rolls an atomic batch back.
-type atomicRefusal struct{}
+// atomicRefusalError rolls an atomic batch back.
+type atomicRefusalError struct{}
 
-func (*atomicRefusal) Error() string { return "an item of an atomic batch was rejected" }
+func (*atomicRefusalError) Error() string { return "an item of an atomic batch was rejected" }
 
 func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) error {
 	if w.decoded == nil {
@@ -150,7 +149,7 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	}
 	if w.batch.Atomic && w.spoil() {
 		w.events = nil
-		return errors.Join(w.answer(), &atomicRefusal{})
+		return errors.Join(w.answer(), &atomicRefusalError{})
 	}
 	if err := w.tx.Outbox.Append(ctx, w.events); err != nil {
 		return err

@@ -81,7 +81,7 @@ func (s *Service) totalsKey(from, last int64) (*cachelayer.Cache, cachelayer.Key
 
 // lastMarker is asked at most once a second however many ask.
 func (s *Service) lastMarker(ctx context.Context) (int64, error) {
-	return fetch(ctx, s.o.Local, cachelayer.Key{Name: "last_marker", Family: "account_totals", TTL: time.Second}, s.o.Store.LastMarker)
+	return fetch(ctx, s.o.Local, LastMarkerKey(), s.o.Store.LastMarker)
 }
 
 // tooLargeError carries a document out of the cache's load that is not to be kept.

@@ -4,6 +4,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -12,13 +13,21 @@ import (
 // sees the old file or the new one, never a part, also when the machine stops
 // in between. After a failure the old file is still there, and nothing else.
 func Write(path string, data []byte) error {
+	return Create(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Create is Write for content that write hands over as it makes it. The error
+// of write is wrapped.
+func Create(path string, write func(w io.Writer) error) error {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("error writing %s: %w", path, err)
 	}
-	_, err = tmp.Write(data)
-	if err == nil {
+	if err = write(tmp); err == nil {
 		err = errors.Join(tmp.Chmod(0o644), tmp.Sync())
 	}
 	if err = errors.Join(err, tmp.Close()); err == nil {

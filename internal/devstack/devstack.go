@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // RedisKind says what stands in for Redis.
@@ -54,6 +56,7 @@ type Stack struct {
 	RedisURL    string
 
 	closers   []func(context.Context) error // the last one started is the last one here
+	postgres  *postgresServer               // nil where the database is not ours
 	closing   chan struct{}
 	closeOnce sync.Once
 	closeErr  error
@@ -181,11 +184,32 @@ func (s *Stack) startPostgres(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	s.postgres = server
 	s.closers = append(s.closers, server.stop)
 	s.watch(o.Logger, server.proc, dir)
 	s.DatabaseURL = server.url
 	return nil
 }
+
+// KillPostgres ends the private Postgres as a crash would, and
+// RestartPostgres starts it again on its data and its port. They are for tests
+// of what a crash leaves behind.
+func (s *Stack) KillPostgres() error {
+	if s.postgres == nil {
+		return errNotOurs
+	}
+	return s.postgres.proc.stop(context.Background(), stopStep{syscall.SIGKILL, 5 * time.Second})
+}
+
+// RestartPostgres starts a killed private Postgres; see KillPostgres.
+func (s *Stack) RestartPostgres(ctx context.Context) error {
+	if s.postgres == nil {
+		return errNotOurs
+	}
+	return s.postgres.restart(ctx)
+}
+
+var errNotOurs = errors.New("the database is not a private one of this stack")
 
 // postgresDir returns where the database lies, and says so when that is not
 // where one would look.

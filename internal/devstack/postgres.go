@@ -30,8 +30,9 @@ const (
 
 // postgresServer is one running private Postgres.
 type postgresServer struct {
-	url  string
-	proc *process
+	config postgresConfig
+	url    string
+	proc   *process
 }
 
 // postgresConfig says how to run a private Postgres.
@@ -41,6 +42,7 @@ type postgresConfig struct {
 	dir       string // everything of this server lies here
 	ephemeral bool
 	logger    *slog.Logger
+	port      int // 0 is a free one
 }
 
 func (c postgresConfig) dataDir() string      { return filepath.Join(c.dir, "data") }
@@ -65,7 +67,8 @@ func startPostgres(ctx context.Context, c postgresConfig) (*postgresServer, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &postgresServer{url: databaseURL(port, password, databaseName), proc: proc}
+	c.port = port
+	s := &postgresServer{config: c, url: databaseURL(port, password, databaseName), proc: proc}
 	if err := ensureDatabase(ctx, port, password); err != nil {
 		return nil, errors.Join(err, s.stop(ctx))
 	}
@@ -76,7 +79,10 @@ func startPostgres(ctx context.Context, c postgresConfig) (*postgresServer, erro
 func (c postgresConfig) launch(ctx context.Context, password string) (*process, int, error) {
 	const tries = 3
 	for try := 1; ; try++ {
-		port, err := freePort(ctx)
+		port, err := c.port, error(nil)
+		if port == 0 {
+			port, err = freePort(ctx)
+		}
 		if err != nil {
 			return nil, 0, err
 		}
@@ -145,6 +151,16 @@ func (c postgresConfig) arguments(port int) []string {
 }
 
 func (s *postgresServer) stop(ctx context.Context) error { return stopPostgres(ctx, s.proc) }
+
+// restart starts a server that is gone on its data and its port.
+func (s *postgresServer) restart(ctx context.Context) error {
+	again, err := startPostgres(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	s.proc = again.proc
+	return nil
+}
 
 // stopPostgres asks for a fast shutdown, then for an immediate one, after which
 // the next start recovers from the log, then kills.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nof0/entities"
+	"nof0/internal/arena"
 	"nof0/internal/mapping"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
@@ -84,7 +85,28 @@ func (w *writer) write(ctx context.Context, tx repository.Repositories) error {
 			return err
 		}
 	}
-	return nil
+	return w.announce(ctx)
+}
+
+// announce leaves one event for the whole import: whoever keeps something that
+// was made from the facts makes it again.
+func (w *writer) announce(ctx context.Context) error {
+	changed := make(map[string]int)
+	for _, kind := range w.report.Kinds {
+		if n := kind.Inserted + kind.Updated; n > 0 {
+			changed[kind.Kind] = n
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	payload, err := wire.Marshal(map[string]any{"captured_at": wire.Seconds(w.capturedAt), "kinds": changed})
+	if err != nil {
+		return fmt.Errorf("error rendering the event of the import: %w", err)
+	}
+	return w.tx.Outbox.Append(ctx, []entities.OutboxEvent{{
+		Aggregate: "snapshot", Type: arena.EventImport, Payload: entities.JSON(payload),
+	}})
 }
 
 // register makes every model and symbol known and locks the accounts, so that

@@ -222,8 +222,12 @@ func captureRows(t testing.TB) map[string][]jsontext.Value {
 			}
 			add := func(kind string, raw json.RawMessage) { rows[kind] = append(rows[kind], jsontext.Value(raw)) }
 			var envelope struct {
-				Prices                                                                map[string]json.RawMessage
-				AccountTotals, Trades, SinceInceptionValues, Analytics, Conversations []json.RawMessage
+				Prices               map[string]json.RawMessage `json:"prices"`
+				AccountTotals        []json.RawMessage          `json:"accountTotals"`
+				Trades               []json.RawMessage          `json:"trades"`
+				SinceInceptionValues []json.RawMessage          `json:"sinceInceptionValues"`
+				Analytics            []json.RawMessage          `json:"analytics"`
+				Conversations        []json.RawMessage          `json:"conversations"`
 			}
 			require.NoError(t, json.Unmarshal(body, &envelope), path)
 			for _, raw := range envelope.Prices {
@@ -244,7 +248,9 @@ func captureRows(t testing.TB) map[string][]jsontext.Value {
 					add(kind, raw)
 					continue
 				}
-				var m struct{ Positions map[string]json.RawMessage }
+				var m struct {
+					Positions map[string]json.RawMessage `json:"positions"`
+				}
 				require.NoError(t, json.Unmarshal(raw, &m))
 				for _, p := range m.Positions {
 					add(kind, p)
@@ -274,7 +280,10 @@ func TestEveryCapturedRowSurvivesTheTables(t *testing.T) {
 func TestCapturedPositionsOfEquityRowsSurviveTheTable(t *testing.T) {
 	t.Parallel()
 	n := 0
-	for _, raw := range captureRows(t)["account-totals"] {
+	for i, raw := range captureRows(t)["account-totals"] {
+		if i%8 != 0 { // rows of every model and hour of the day
+			continue
+		}
 		a, err := wire.Decode[wire.AccountTotal](raw)
 		require.NoError(t, err)
 		var open map[string]json.RawMessage
@@ -350,12 +359,12 @@ func TestMutatedRowsSurviveTheTables(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(5, 6))
 			accepted := 0
-			for range 500 {
+			for range 200 {
 				if checkMutations(t, kind, rng, rows[kind][rng.IntN(len(rows[kind]))]) {
 					accepted++
 				}
 			}
-			require.Greater(t, accepted, 50, "most mutations leave a row that is accepted")
+			require.Greater(t, accepted, 20, "most mutations leave a row that is accepted")
 		})
 	}
 }
@@ -364,7 +373,7 @@ func FuzzMutatedRowsSurviveTheTables(f *testing.F) {
 	rows := captureRows(f)
 	names := slices.Sorted(maps.Keys(kinds))
 	for i := range names {
-		f.Add(uint8(i), uint64(i)) //nolint:gosec // eight kinds
+		f.Add(uint8(i), uint64(i))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, seed uint64) {
 		name := names[int(kind)%len(names)]

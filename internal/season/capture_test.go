@@ -258,7 +258,7 @@ func TestWriteReportsWhatFailed(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "trades.json"), 0o755))
 	_, err := generate(t, Options{Models: 2, Hours: 2}).Write(t.Context(), dir)
-	require.ErrorContains(t, err, "error writing trades.json")
+	require.ErrorContains(t, err, "error writing "+filepath.Join(dir, "trades.json"))
 	left, err := filepath.Glob(filepath.Join(dir, ".*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)

@@ -47,6 +47,7 @@ type trader struct {
 	afters    []after // by trade
 	openings  []Opening
 	rows      []wire.AccountTotal
+	held      []int // open positions, by row
 	decisions []wire.Decision
 	last      map[string]wire.Position // positions at the newest row
 }
@@ -254,6 +255,7 @@ func (t *trader) endHour(hour int, marker time.Time) error {
 	row.SinceInceptionMinuteMarker = wire.Some(int64(hour*60) + t.r.Int64N(3))
 	t.last = positions
 	t.rows = append(t.rows, row)
+	t.held = append(t.held, len(positions))
 	return nil
 }
 

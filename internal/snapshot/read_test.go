@@ -1,7 +1,7 @@
 package snapshot
 
 import (
-	"errors"
+	"bytes"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -31,7 +31,7 @@ func put(t testing.TB, dir, name, body string) {
 
 // fileErrors lists every *FileError that an error joins.
 func fileErrors(err error) []*FileError {
-	if one, ok := err.(*FileError); ok { //nolint:errorlint // the tree is walked here
+	if one, ok := err.(*FileError); ok {
 		return []*FileError{one}
 	}
 	var all []*FileError
@@ -47,10 +47,10 @@ func TestReadsBothCapturesWhole(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]map[Kind]int{
 		"nof1-2025-10-26": {
-			CryptoPrices: 6, AccountTotals: 1393, Trades: 253, SinceInception: 8, Leaderboard: 6, Analytics: 6, ModelAnalytics: 6,
+			CryptoPrices: 6, AccountTotals: 1393, Trades: 230, SinceInception: 7, Leaderboard: 6, Analytics: 6, ModelAnalytics: 6,
 			Positions: 6, Conversations: 6,
 		},
-		"nof1-2025-10-28": {CryptoPrices: 6, Trades: 230, SinceInception: 6, Leaderboard: 6, Analytics: 6, Conversations: 100},
+		"nof1-2025-10-28": {CryptoPrices: 6, Trades: 253, SinceInception: 7, Leaderboard: 6, Analytics: 6, Conversations: 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,9 +89,9 @@ func TestEveryCutOfARealFileIsRefused(t *testing.T) {
 		body, err := os.ReadFile(filepath.Join(capturesDir, path))
 		require.NoError(t, err)
 		name := filepath.Base(path)
-		end := strings.LastIndexByte(string(body), '}') // what follows is white space
+		end := bytes.LastIndexByte(body, '}') // what follows is white space
 		cuts := []int{1, 2, end - 1, end}
-		for range 150 {
+		for range 20 + min(100, 10_000_000/len(body)) {
 			cuts = append(cuts, 1+rng.IntN(end))
 		}
 		dir := t.TempDir()
@@ -103,7 +103,7 @@ func TestEveryCutOfARealFileIsRefused(t *testing.T) {
 			require.Equal(t, name, where.File)
 			require.Equal(t, int64(cut), where.Offset, "a cut is found where it is")
 			require.Equal(t, strings.Count(string(body[:cut]), "\n")+1, where.Line)
-			require.Equal(t, cut-strings.LastIndexByte(string(body[:cut]), '\n'), where.Column)
+			require.Equal(t, cut-bytes.LastIndexByte(body[:cut], '\n'), where.Column)
 			require.Contains(t, where.Error(), "truncated")
 		}
 	}
@@ -249,7 +249,7 @@ func FuzzReadFile(f *testing.F) {
 				continue
 			}
 			var where *FileError
-			require.True(t, errors.As(err, &where))
+			require.ErrorAs(t, err, &where)
 			require.GreaterOrEqual(t, where.Offset, int64(0))
 			require.LessOrEqual(t, where.Offset, int64(len(body)))
 			require.Positive(t, where.Line)

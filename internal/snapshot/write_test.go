@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -37,7 +36,7 @@ func TestWriteIsReadBack(t *testing.T) {
 	only(t, dir, "analytics-a.b-c.json", "since-inception-values.json")
 	body, err := os.ReadFile(filepath.Join(dir, "since-inception-values.json"))
 	require.NoError(t, err)
-	require.Equal(t, `{"sinceInceptionValues":[{"model_id":"m","nav_since_inception":10000,"inception_date":1.5}],"serverTime":7}`, string(body))
+	require.Equal(t, `{"sinceInceptionValues":[{"model_id":"m","nav_since_inception":10000,"inception_date":1.5}],"serverTime":7}`, string(body)) //nolint:testifylint // the very bytes
 	c, err := Read(dir)
 	require.NoError(t, err)
 	require.Equal(t, int64(7), c.File(SinceInception).ServerTime)
@@ -159,6 +158,6 @@ func TestFileNames(t *testing.T) {
 		require.True(t, ok, name)
 		require.Equal(t, kind, got)
 		require.Equal(t, kind == ModelAnalytics, model == "m-1.2")
-		require.False(t, strings.Contains(FileName(kind, ""), "/"))
+		require.NotContains(t, FileName(kind, ""), "/")
 	}
 }

@@ -124,7 +124,10 @@ func TestEveryCapturedRowComesBackTheSame(t *testing.T) {
 func TestCapturedPositionsInsideEquityRowsComeBackTheSame(t *testing.T) {
 	t.Parallel()
 	positions := 0
-	for _, row := range captureRows(t)["account-totals"] {
+	for i, row := range captureRows(t)["account-totals"] {
+		if i%8 != 0 { // rows of every model and hour of the day
+			continue
+		}
 		a, err := Decode[AccountTotal](row.raw)
 		require.NoError(t, err)
 		open, err := a.OpenPositions()

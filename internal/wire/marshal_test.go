@@ -50,7 +50,7 @@ func TestMarshalPrintsTheShortestText(t *testing.T) {
 func TestMarshalledDoublesComeBackBitForBit(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
-	for range 100_000 {
+	for range 20_000 {
 		f := math.Float64frombits(rng.Uint64())
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			continue

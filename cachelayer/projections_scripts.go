@@ -1,0 +1,122 @@
+package cachelayer
+
+import "github.com/redis/go-redis/v9"
+
+// Beside every projection Redis keeps the fencing token that was given out last
+// and the one that was written last, as "ISSUED WRITTEN". Tokens of a projection
+// only rise: they follow Redis' clock in microseconds, so that they go on rising
+// where the record of them expired, was evicted or was lost in a restart, and
+// are one higher than the last where the clock stands or goes back. A write
+// whose token is below the written one comes from an older reading of Postgres
+// and is dropped. A write whose token is not on record any more may be older or
+// not: its claim has run out, and it begins again.
+const (
+	verdictAgain   = -1 // claim again, read again
+	verdictDropped = 0  // a later reading is stored
+	verdictStored  = 1
+)
+
+// The commands by which values are stored; verbNone removes the key.
+const (
+	verbNone  = ""
+	verbSet   = "SET"
+	verbHash  = "HSET"
+	verbPush  = "RPUSH"
+	verbScore = "ZADD"
+)
+
+// projectionScripts are the decisions on projections that Redis takes by itself.
+// They are made for each Projections and never change.
+type projectionScripts struct {
+	// claim returns the next token of KEYS[1], which then holds for ARGV[1] ms.
+	claim *redis.Script
+	// replace, adopt and appendLast store KEYS[1] for ARGV[3] ms if the token
+	// ARGV[1] may, keep the tokens KEYS[2] for ARGV[2] ms more, and return a
+	// verdict. replace stores ARGV[5] and on by the command ARGV[4]; adopt stores
+	// the list KEYS[3] of ARGV[4] values; appendLast makes ARGV[5] the element
+	// after ARGV[4], empty where there is none, and the last.
+	replace, adopt, appendLast *redis.Script
+}
+
+const fenceLua = `
+local state = redis.pcall('GET', KEYS[2])
+local issued, written
+if type(state) == 'string' then
+	issued, written = string.match(state, '^(%d+) (%d+)$')
+end
+local token = tonumber(ARGV[1])
+if not issued or token > tonumber(issued) then
+	return -1
+end
+if tonumber(written) > token then
+	return 0
+end
+local function pass()
+	redis.call('SET', KEYS[2], issued .. ' ' .. ARGV[1], 'PX', ARGV[2])
+end
+`
+
+// unpack takes no more than some thousand values at once; 1000 is even, so that
+// it splits no pair.
+func newProjectionScripts() projectionScripts {
+	return projectionScripts{
+		claim: redis.NewScript(`
+local now = redis.call('TIME')
+local token = now[1] * 1000000 + now[2]
+local state = redis.pcall('GET', KEYS[1])
+local issued, written
+if type(state) == 'string' then
+	issued, written = string.match(state, '^(%d+) (%d+)$')
+end
+if issued then
+	token = math.max(token, tonumber(issued) + 1)
+end
+token = string.format('%.0f', token)
+redis.call('SET', KEYS[1], token .. ' ' .. (written or '0'), 'PX', ARGV[1])
+return token
+`),
+		replace: redis.NewScript(fenceLua + `
+pass()
+redis.call('UNLINK', KEYS[1])
+if #ARGV > 4 then
+	for first = 5, #ARGV, 1000 do
+		redis.call(ARGV[4], KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+	end
+	redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+return 1
+`),
+		adopt: redis.NewScript(`
+local staged = redis.call('LLEN', KEYS[3]) == tonumber(ARGV[4])
+local verdict = (function()
+` + fenceLua + `
+	if not staged then
+		return -1
+	end
+	pass()
+	redis.call('RENAME', KEYS[3], KEYS[1])
+	redis.call('PEXPIRE', KEYS[1], ARGV[3])
+	return 1
+end)()
+redis.call('UNLINK', KEYS[3])
+return verdict
+`),
+		appendLast: redis.NewScript(fenceLua + `
+local before, last = ARGV[4], ARGV[5]
+local length = redis.pcall('LLEN', KEYS[1])
+if type(length) ~= 'number' or length == 0 then
+	return -1
+end
+if (length == 1 and before == '') or (length > 1 and redis.call('LINDEX', KEYS[1], -2) == before) then
+	redis.call('LSET', KEYS[1], -1, last)
+elseif redis.call('LINDEX', KEYS[1], -1) == before then
+	redis.call('RPUSH', KEYS[1], last)
+else
+	return -1
+end
+pass()
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+`),
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nof0/internal/importer"
+	"nof0/internal/testdb"
+)
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	environ := []string{migratedDatabase(t), "REDIS_URL=" + testdb.Redis(t)}
+	dir := smallSeason(t)
+
+	e := mustNof0(t, environ, "import", dir, "--json")
+	require.Empty(t, e.err)
+	first := parsed[importer.Report](t, e)
+	require.Equal(t, dir, first.Dir)
+	inserted := 0
+	for _, k := range first.Kinds {
+		inserted += k.Inserted
+	}
+	require.Positive(t, inserted)
+
+	for _, k := range parsed[importer.Report](t, mustNof0(t, environ, "import", dir, "--json")).Kinds {
+		require.Zero(t, k.Inserted+k.Updated+k.Rejected, k.Kind)
+	}
+	table := mustNof0(t, environ, "import", dir)
+	require.Contains(t, table.out, "kind ")
+	require.Contains(t, table.out, "derived, not stored: leaderboard.json\n")
+}
+
+func TestImportWithRefusedRows(t *testing.T) {
+	t.Parallel()
+	environ := []string{migratedDatabase(t)}
+	dir := smallSeason(t)
+	edit(t, filepath.Join(dir, "trades.json"), `"side":"long"`, `"side":"sideways"`)
+
+	e := nof0(t, environ, "import", dir)
+	require.Equal(t, 1, e.code)
+	require.Empty(t, e.err)
+	require.Regexp(t, `(?m)^rejected trades\.json row \d+ \(offset \d+\) ".+": /side: "sideways" is neither long nor short$`, e.out)
+
+	e = nof0(t, environ, "import", dir, "--json")
+	require.Equal(t, 1, e.code)
+	report := parsed[importer.Report](t, e)
+	require.Equal(t, 1, report.Rejected())
+}
+
+func TestImportThatDoesNothing(t *testing.T) {
+	t.Parallel()
+	migrated := migratedDatabase(t)
+	broken := smallSeason(t)
+	require.NoError(t, os.Truncate(filepath.Join(broken, "trades.json"), 100))
+	for name, c := range map[string]struct {
+		dir, database string
+		says          []string
+	}{
+		"missing directory": {filepath.Join(broken, "nowhere"), migrated, []string{"nothing was imported", "snapshot directory", "nowhere does not exist"}},
+		"file":              {filepath.Join(broken, "trades.json"), migrated, []string{"nothing was imported", "a snapshot directory is expected"}},
+		"truncated file":    {broken, migrated, []string{"nothing was imported", "trades.json", "truncated"}},
+		"old schema":        {broken, emptyDatabase(t), []string{"the schema is older than this binary", "run `nof0 migrate apply`"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := nof0(t, []string{c.database}, "import", c.dir)
+			require.Equal(t, 2, e.code)
+			require.Empty(t, e.out)
+			for _, part := range c.says {
+				require.Contains(t, e.err, part)
+			}
+		})
+	}
+}
+
+func TestImportBesideADeadRedis(t *testing.T) {
+	t.Parallel()
+	e := mustNof0(t, []string{migratedDatabase(t), "REDIS_URL=redis://127.0.0.1:1"}, "import", smallSeason(t))
+	require.Contains(t, e.err, "the import is done, but the cache may serve what was before for up to its TTL")
+}

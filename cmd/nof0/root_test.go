@@ -1,0 +1,111 @@
+package main
+
+import (
+	"cmp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+func TestWrongCommandLines(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"imprt x":                        "nof0: nof0 has no command \"imprt\", did you mean import?; see `nof0 --help`\n",
+		"migrate aply":                   "nof0: nof0 migrate has no command \"aply\", did you mean apply?; see `nof0 migrate --help`\n",
+		"cache fill":                     "nof0: nof0 cache has no command \"fill\"; see `nof0 cache --help`\n",
+		"serve now":                      "nof0: nof0 serve takes no arguments, and was given [\"now\"]; see `nof0 serve --help`\n",
+		"serve --port 1":                 "nof0: unknown flag: --port; see `nof0 serve --help`\n",
+		"import":                         "nof0: nof0 import takes one argument, and was given 0: nof0 import DIR [flags]; see `nof0 import --help`\n",
+		"migrate diff a b":               "nof0: nof0 migrate diff takes one argument, and was given 2: nof0 migrate diff NAME [flags]; see `nof0 migrate diff --help`\n",
+		"season generate x --hours many": "nof0: --hours: \"many\" is no int; see `nof0 season generate --help`\n",
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, ended{code: 2, err: want}, nof0(t, nil, strings.Fields(line)...))
+		})
+	}
+}
+
+func TestMissingSettings(t *testing.T) {
+	t.Parallel()
+	const (
+		noDatabase = "  DATABASE_URL: is not set: set DATABASE_URL to a Postgres, or run `nof0 dev`, which starts a private one\n"
+		noRedis    = "  REDIS_URL: is not set: set REDIS_URL to a Redis, or run `nof0 dev`, which starts a private one\n"
+		noTarget   = "  NOF0_MIGRATE_DATABASE_URL: is not set: set DATABASE_URL, or NOF0_MIGRATE_DATABASE_URL where DATABASE_URL goes through a pooler\n"
+	)
+	for line, want := range map[string]ended{
+		"serve":          {code: 1, err: "nof0: the configuration has 2 faults:\n" + noDatabase + noRedis},
+		"cache warm":     {code: 1, err: "nof0: the configuration has 2 faults:\n" + noDatabase + noRedis},
+		"cache drop":     {code: 1, err: "nof0: the configuration has 1 fault:\n" + noRedis},
+		"migrate status": {code: 1, err: "nof0: the configuration has 1 fault:\n" + noTarget},
+		"migrate apply":  {code: 1, err: "nof0: the configuration has 1 fault:\n" + noTarget},
+		"migrate diff x": {code: 1, err: "nof0: the configuration has 1 fault:\n" + noDatabase},
+		"import x":       {code: 2, err: "nof0: the configuration has 1 fault:\n" + noDatabase},
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, want, nof0(t, nil, strings.Fields(line)...))
+		})
+	}
+}
+
+func TestUnreachableServersAreNamedWithWhatToDo(t *testing.T) {
+	t.Parallel()
+	const noRedis = "REDIS_URL=redis://127.0.0.1:1"
+	for line, code := range map[string]int{
+		"serve": 1, "serve --migrate": 1, "cache warm": 1, "migrate status": 1, "migrate apply": 1, "migrate diff x": 1, "import .": 2,
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			e := nof0(t, []string{unreachable, noRedis}, strings.Fields(line+dirFlag(line))...)
+			require.Equal(t, code, e.code)
+			require.Contains(t, e.err, "127.0.0.1:1")
+			require.Contains(t, e.err, "Is Postgres running there? DATABASE_URL says")
+			require.NotContains(t, e.err, "hidden")
+			require.Empty(t, e.out)
+		})
+	}
+	t.Run("cache drop", func(t *testing.T) {
+		t.Parallel()
+		e := nof0(t, []string{noRedis}, "cache", "drop")
+		require.Equal(t, 1, e.code)
+		require.Contains(t, e.err, "127.0.0.1:1")
+		require.Contains(t, e.err, "Is Redis running there? REDIS_URL says")
+	})
+}
+
+// dirFlag points the commands that work on the sources at them.
+func dirFlag(line string) string {
+	if strings.HasPrefix(line, "migrate diff") {
+		return " --dir ../../atlas"
+	}
+	return ""
+}
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	t.Parallel()
+	var check func(*cobra.Command)
+	check = func(cmd *cobra.Command) {
+		path := strings.Fields(cmd.CommandPath())[1:]
+		e := mustNof0(t, nil, append(path, "--help")...)
+		require.True(t, strings.HasPrefix(e.out, cmp.Or(cmd.Long, cmd.Short)+"\n\nUsage:\n"), e.out)
+		require.Contains(t, e.out, "Examples:\n  ", cmd.CommandPath())
+		require.Contains(t, e.out, cmd.CommandPath()+" ", cmd.CommandPath())
+		for _, member := range cmd.Commands() {
+			check(member)
+		}
+	}
+	check((&cli{}).root())
+}
+
+func TestNothingAskedShowsTheHelp(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"", "migrate", "cache", "season"} {
+		e := mustNof0(t, nil, strings.Fields(line)...)
+		require.Contains(t, e.out, "Available Commands:")
+		require.Empty(t, e.err)
+	}
+	require.Equal(t, ended{out: "nof0 version dev\n"}, nof0(t, nil, "--version"))
+}

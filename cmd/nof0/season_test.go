@@ -1,0 +1,36 @@
+package main
+
+import (
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSeasonGenerateGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
+	generate := func(seed float64) map[string]string {
+		dir := filepath.Join(t.TempDir(), "season")
+		e := mustNof0(t, nil, "season", "generate", dir, "--seed", strconv.FormatFloat(seed, 'f', 0, 64), "--models", "3", "--hours", "5", "--json")
+		files := readDir(t, dir)
+		size := 0
+		for _, content := range files {
+			size += len(content)
+		}
+		require.Equal(t, map[string]any{"dir": dir, "seed": seed, "files": float64(len(files)), "bytes": float64(size)},
+			parsed[map[string]any](t, e))
+		return files
+	}
+	once := generate(8)
+	require.Equal(t, once, generate(8))
+	require.NotEqual(t, once, generate(9))
+}
+
+func TestSeasonGenerateRefusesWhatMakesNoSeason(t *testing.T) {
+	t.Parallel()
+	e := nof0(t, nil, "season", "generate", t.TempDir(), "--hours", "-3", "--models", "1")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.err, "models is 1; 2 to 200 are accepted")
+	require.Contains(t, e.err, "hours is -3; 1 to 8784 are accepted")
+}

@@ -1,0 +1,262 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+const (
+	contentEvents = "text/event-stream"
+
+	defaultMaxStreams = 1000
+	// heartbeat is how often an idle stream says that it is alive: proxies drop
+	// what is silent for a minute, some for half of it.
+	heartbeat = 15 * time.Second
+	// reconnect is how long a client waits before it comes back.
+	reconnect = 2 * time.Second
+	// eventStall is how long one write may wait for its client. It is shorter
+	// than a shutdown, which a stuck client must not hold up.
+	eventStall = 10 * time.Second
+)
+
+// eventTypes are the types that a stream can be asked for.
+func eventTypes() []string {
+	return []string{
+		arena.EventTrade, arena.EventPosition, arena.EventEquity, arena.EventPrices, arena.EventDecision,
+		arena.EventConversation, arena.EventAnalytics, arena.EventTraderState, arena.EventMarketAssets,
+		arena.EventModel, arena.EventSymbol, arena.EventImport,
+	}
+}
+
+// subscription is what a stream is asked for.
+type subscription struct {
+	types string // by commas; "" is all
+	model string // "" is all
+	after int64  // negative is none
+}
+
+func (s subscription) wants(e arena.Event) bool {
+	return (s.model == "" || e.Model == s.model) &&
+		(s.types == "" || slices.Contains(strings.Split(s.types, ","), e.Type))
+}
+
+func subscriptionParameters() []parameter[subscription] {
+	types := form[string]{
+		parse: func(raw string) (string, bool) {
+			for name := range strings.SplitSeq(raw, ",") {
+				if !slices.Contains(eventTypes(), name) {
+					return "", false
+				}
+			}
+			return raw, true
+		},
+		wrong: "is no list of " + strings.Join(eventTypes(), ","),
+	}
+	model := form[string]{
+		parse: func(raw string) (string, bool) { return raw, wire.CheckID(raw) == nil },
+		wrong: "is not the id of a model",
+	}
+	after := func(s *subscription, v int64) { s.after = v }
+	return []parameter[subscription]{
+		query("types", types, func(s *subscription, v string) { s.types = v }),
+		query("model_id", model, func(s *subscription, v string) { s.model = v }),
+		query("last_event_id", integer(0), after),
+		// After the parameter: a browser that comes back sends the header, and
+		// the parameter is still that of its first request.
+		header("Last-Event-ID", integer(0), after),
+	}
+}
+
+// events is the stream of events.
+type events struct {
+	from   arena.Streamer
+	open   chan struct{} // holds one for each open stream
+	frames frames
+	now    func() time.Time
+}
+
+func newEvents(opts Options) *events {
+	return &events{from: opts.Stream, open: make(chan struct{}, opts.MaxStreams), now: opts.Now}
+}
+
+// serve streams events until the client leaves or the subscription ends. The
+// deadline of requests does not hold for it.
+func (s *events) serve(c *gin.Context) {
+	if s.from == nil {
+		fail(c, errNotConfigured)
+		return
+	}
+	wanted := subscription{after: -1}
+	if err := readParameters(c, &wanted, subscriptionParameters()); err != nil {
+		fail(c, err)
+		return
+	}
+	if c.Request.Method == http.MethodHead {
+		s.describe(c)
+		return
+	}
+	select {
+	case s.open <- struct{}{}:
+		defer func() { <-s.open }()
+	default:
+		fail(c, errTooManyStreams)
+		return
+	}
+
+	record := recordOf(c.Request.Context())
+	ctx, cancel := context.WithCancel(record.connection)
+	defer cancel()
+	feed, err := s.from.Subscribe(ctx, wanted.after)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	defer feed.Close()
+
+	control := http.NewResponseController(unwrap(c.Writer))
+	// The next request on this connection does not inherit the last deadline.
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
+	s.describe(c)
+	sending := &sending{
+		wanted: wanted, frames: &s.frames, seen: wanted.after, told: wanted.after,
+		to: &clientWriter{ctx: ctx, to: c.Writer, control: control, stall: eventStall, now: s.now},
+	}
+	record.begun = s.now()
+	settle(ctx, record, sending.all(ctx, feed))
+}
+
+func (s *events) describe(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Content-Type", contentEvents)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	c.Writer.WriteHeader(http.StatusOK)
+	c.Writer.WriteHeaderNow()
+}
+
+// settle records how a stream ended. That its client left is how most end, and
+// no failure.
+func settle(ctx context.Context, r *record, err error) {
+	switch {
+	case errors.Is(err, errStreamBroken):
+		r.status, r.err = problemOf(ctx, err).Status, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		r.clientGone(fmt.Errorf("the client is stuck: %w", err))
+	case errors.Is(err, arena.ErrSlowConsumer), errors.Is(err, arena.ErrClosing), errors.Is(err, arena.ErrGone):
+		r.err = err
+	}
+}
+
+// errStreamBroken says that a stream ended by a fault of ours.
+var errStreamBroken = errors.New("the stream broke")
+
+// sending is one stream on its way to its client.
+type sending struct {
+	wanted subscription
+	frames *frames
+	to     *clientWriter
+	// seen is the newest sequence that the subscription brought, and told the
+	// newest that the client knows of: it was sent other ids only.
+	seen, told int64
+}
+
+// all sends events as they come, and heartbeats between them. Its error says
+// why it ended.
+func (s *sending) all(ctx context.Context, feed arena.Subscription) error {
+	if err := s.write(fmt.Appendf(nil, "retry: %d\n\n", reconnect.Milliseconds()), true); err != nil {
+		return err
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	incoming := feed.Events()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-beat.C:
+			err = s.write(s.mark([]byte(": alive\n")), true)
+		case e, more := <-incoming:
+			if !more {
+				return s.end(ctx, feed.Err())
+			}
+			err = s.event(ctx, e, len(incoming) == 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// event sends an event that is wanted. While others wait, it is not yet
+// flushed.
+func (s *sending) event(ctx context.Context, e arena.Event, last bool) error {
+	s.seen = e.Sequence
+	var frame []byte
+	if s.wanted.wants(e) {
+		var err error
+		if frame, err = s.frames.of(e); err != nil {
+			return s.end(ctx, err)
+		}
+		s.told = e.Sequence
+	}
+	return s.write(frame, last)
+}
+
+// end says why nothing more comes.
+func (s *sending) end(ctx context.Context, cause error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var reason string
+	switch {
+	case errors.Is(cause, arena.ErrSlowConsumer):
+		reason = "slow_consumer"
+	case errors.Is(cause, arena.ErrClosing):
+		reason = "closing"
+	case errors.Is(cause, arena.ErrGone):
+		reason = "gone"
+	default:
+		reason = "failure"
+		cause = errors.Join(errStreamBroken, cause)
+	}
+	frame := fmt.Appendf(nil, "event: end\ndata: {\"reason\":%q}\n", reason)
+	if err := s.write(s.mark(frame), true); err != nil {
+		return err
+	}
+	return cause
+}
+
+// mark completes a frame. Where the client has missed events that it did not
+// want, it gets the id of the last one, or it would one day come back with an
+// id that is no longer kept.
+func (s *sending) mark(frame []byte) []byte {
+	if s.seen > s.told {
+		frame = fmt.Appendf(frame, "id: %d\n", s.seen)
+		s.told = s.seen
+	}
+	return append(frame, '\n')
+}
+
+func (s *sending) write(frame []byte, flush bool) error {
+	if len(frame) > 0 {
+		if _, err := s.to.Write(frame); err != nil {
+			return err
+		}
+	}
+	if flush {
+		return s.to.flush()
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package handlers
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+const (
+	// recentFrames is how many rendered events are kept: streams that keep up
+	// are within a few of each other.
+	recentFrames = 64
+	// largestFrame is the largest that is kept, so that all take at most 16 MiB.
+	largestFrame = 256 << 10
+)
+
+// eventData is the data of an event on the stream.
+type eventData struct {
+	ID       int64          `json:"id"`
+	Sequence int64          `json:"sequence"`
+	Type     string         `json:"type"`
+	ModelID  string         `json:"model_id,omitzero"`
+	At       float64        `json:"at"` // unix seconds
+	Data     jsontext.Value `json:"data"`
+}
+
+// frames renders events, the recent ones about once for all streams.
+type frames struct {
+	recent [recentFrames]atomic.Pointer[frame]
+}
+
+type frame struct {
+	sequence int64
+	text     []byte
+}
+
+// of returns the frame of an event, which is shared and must not be changed.
+func (f *frames) of(e arena.Event) ([]byte, error) {
+	slot := &f.recent[uint64(e.Sequence)%recentFrames]
+	if known := slot.Load(); known != nil && known.sequence == e.Sequence {
+		return known.text, nil
+	}
+	text, err := render(e)
+	if err == nil && len(text) <= largestFrame {
+		slot.Store(&frame{sequence: e.Sequence, text: text})
+	}
+	return text, err
+}
+
+// render writes an event. Its data are one line: JSON has no line break that is
+// not escaped but between its tokens, where none is written.
+func render(e arena.Event) ([]byte, error) {
+	data, err := wire.Marshal(eventData{
+		ID: e.ID, Sequence: e.Sequence, Type: e.Type, ModelID: e.Model, At: wire.Seconds(e.At), Data: e.Data,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("error rendering event %d: %w", e.Sequence, err)
+	}
+	return fmt.Appendf(nil, "id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Type, data), nil
+}

@@ -1,0 +1,209 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+const (
+	// pathIngest is what the routes of the write surface begin with.
+	pathIngest = "/api/ingest/"
+	// maxBody is the most bytes that one write may bring.
+	maxBody = 8 << 20
+	// bodyTimeout is how long a body may take where no read timeout is set.
+	bodyTimeout = 30 * time.Second
+
+	headerKey  = "Idempotency-Key"
+	longestKey = 255
+)
+
+// ingestKinds are the kinds of the write surface, each with a route of its
+// name.
+func ingestKinds() []arena.IngestKind {
+	return []arena.IngestKind{
+		arena.IngestPrices,
+		arena.IngestPositions,
+		arena.IngestTrades,
+		arena.IngestEquity,
+		arena.IngestConversations,
+		arena.IngestDecisions,
+		arena.IngestAnalytics,
+		arena.IngestTraderState,
+		arena.IngestMarketAssets,
+		arena.IngestModels,
+		arena.IngestSymbols,
+	}
+}
+
+// intake is the write surface.
+type intake struct {
+	to     arena.Ingester
+	token  bearer
+	within time.Duration // in which a body has to arrive
+	now    func() time.Time
+}
+
+func newIntake(opts Options) *intake {
+	i := &intake{
+		to: opts.Ingest, token: newBearer(opts.IngestToken), within: opts.Config.ReadTimeout, now: opts.Now,
+	}
+	if i.within <= 0 {
+		i.within = bodyTimeout
+	}
+	return i
+}
+
+// writeOptions are the parameters of a write.
+type writeOptions struct {
+	atomic, register bool
+	key              string
+}
+
+func writeParameters() []parameter[writeOptions] {
+	key := form[string]{
+		parse: func(raw string) (string, bool) {
+			return raw, raw != "" && len(raw) <= longestKey && visible(raw)
+		},
+		wrong: fmt.Sprintf("is not 1 to %d visible ASCII characters", longestKey),
+	}
+	return []parameter[writeOptions]{
+		query("atomic", boolean(), func(o *writeOptions, v bool) { o.atomic = v }),
+		query("register", boolean(), func(o *writeOptions, v bool) { o.register = v }),
+		header(headerKey, key, func(o *writeOptions, v string) { o.key = v }),
+	}
+}
+
+// handler takes in the writes of a kind.
+func (i *intake) handler(kind arena.IngestKind) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		batch, err := i.read(c, kind)
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		ctx, done := staying(c.Request.Context())
+		defer done()
+		reply, err := i.to.Ingest(ctx, batch)
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		h := c.Writer.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Type", contentJSON)
+		setLength(h, len(reply.Body))
+		c.Writer.WriteHeader(reply.Status)
+		if _, err := c.Writer.Write(reply.Body); err != nil {
+			recordOf(c.Request.Context()).clientGone(err)
+		}
+	}
+}
+
+// staying returns a context that keeps the deadline of a request and not its
+// client: a write that has arrived is done whether or not somebody waits.
+func staying(ctx context.Context) (context.Context, context.CancelFunc) {
+	free := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(free, deadline)
+	}
+	return context.WithCancel(free)
+}
+
+// read takes a request apart. Whoever may not write learns nothing but that,
+// and has no body read.
+func (i *intake) read(c *gin.Context, kind arena.IngestKind) (arena.Batch, error) {
+	batch := arena.Batch{Kind: kind}
+	if i.to == nil {
+		return batch, errNotConfigured
+	}
+	if err := i.token.check(c.Request.Header); err != nil {
+		return batch, err
+	}
+	if err := checkContent(c.Request.Header); err != nil {
+		return batch, err
+	}
+	var options writeOptions
+	if err := readParameters(c, &options, writeParameters()); err != nil {
+		return batch, err
+	}
+	body, err := i.body(c)
+	if err != nil {
+		return batch, err
+	}
+	batch.Items, batch.Single, err = splitItems(body)
+	if err != nil {
+		return batch, err
+	}
+	batch.Atomic, batch.Register = options.atomic, options.register
+	if options.key != "" {
+		batch.Key = &arena.RequestKey{
+			TokenID: i.token.id, Key: options.key, Digest: digestOf(kind, options, body),
+		}
+	}
+	return batch, nil
+}
+
+// digestOf identifies a write by all that decides what it does.
+func digestOf(kind arena.IngestKind, o writeOptions, body []byte) string {
+	hash := sha256.New()
+	_, _ = fmt.Fprintf(hash, "%s atomic=%t register=%t\n", kind, o.atomic, o.register) // a hash never fails
+	_, _ = hash.Write(body)
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// checkContent refuses a body that is not JSON as it stands.
+func checkContent(request http.Header) error {
+	for _, coding := range request.Values("Content-Encoding") {
+		if coding != "" && !strings.EqualFold(coding, string(identity)) {
+			return errContentCoding
+		}
+	}
+	mediaType, parameters, err := mime.ParseMediaType(request.Get("Content-Type"))
+	if err != nil || mediaType != contentJSON {
+		return errMediaType
+	}
+	if charset, ok := parameters["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return errMediaType
+	}
+	return nil
+}
+
+// body reads the body of a request within its bounds.
+func (i *intake) body(c *gin.Context) ([]byte, error) {
+	announced := c.Request.ContentLength
+	if announced > maxBody {
+		c.Header("Connection", "close") // or the server would read on, to keep the connection
+		return nil, errTooLarge
+	}
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(i.now().Add(i.within)) // not every writer has deadlines
+	var body bytes.Buffer
+	body.Grow(int(max(announced, 0)) + bytes.MinRead)
+	_, err := body.ReadFrom(http.MaxBytesReader(unwrap(c.Writer), c.Request.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		arrived(c.Writer)
+		return body.Bytes(), nil
+	case errors.As(err, &tooLarge):
+		return nil, errTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, fmt.Errorf("%w: %w", errSlowBody, err)
+	default:
+		fault := wire.Fault{Reason: fmt.Sprintf("could not be read beyond byte %d", body.Len())}
+		return nil, fmt.Errorf("%w: %w", &malformedError{fault}, err)
+	}
+}

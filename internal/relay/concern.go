@@ -1,0 +1,146 @@
+package relay
+
+import (
+	"fmt"
+
+	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+// venue is a symbol at a provider.
+type venue struct{ provider, symbol string }
+
+// concern is what events are about: which projections have to be told anew and
+// which cached views no longer hold.
+type concern struct {
+	everything bool // an import
+
+	positions     map[string]bool // models
+	trades        map[string]bool
+	conversations map[string]bool
+	decisions     map[string]bool
+	analytics     map[string]bool
+	equity        map[string]map[int64]bool // models, the hourly markers of their snapshots
+	prices        map[venue]bool
+	assets        map[venue]bool
+	traders       map[string]bool
+	leaderboard   bool
+
+	tradesView, positionsView, conversationsView    bool
+	sinceInceptionView, pricesView, leaderboardView bool
+}
+
+// concernOf reads what events are about. An event that cannot be read is about
+// nothing: the error says so, and holds for it alone.
+func concernOf(events []entities.OutboxEvent, primaryProvider string) (*concern, []error) {
+	c := &concern{
+		positions:     map[string]bool{},
+		trades:        map[string]bool{},
+		conversations: map[string]bool{},
+		decisions:     map[string]bool{},
+		analytics:     map[string]bool{},
+		equity:        map[string]map[int64]bool{},
+		prices:        map[venue]bool{},
+		assets:        map[venue]bool{},
+		traders:       map[string]bool{},
+	}
+	var errs []error
+	for _, e := range events {
+		if err := c.add(e, primaryProvider); err != nil {
+			errs = append(errs, fmt.Errorf("error reading %s event %d: %w", e.Type, e.ID, err))
+		}
+	}
+	return c, errs
+}
+
+func (c *concern) add(e entities.OutboxEvent, primaryProvider string) error {
+	switch e.Type {
+	case arena.EventTrade:
+		c.trades[e.ModelID], c.positions[e.ModelID], c.analytics[e.ModelID] = true, true, true
+		c.tradesView, c.positionsView, c.leaderboardView = true, true, true
+	case arena.EventPosition:
+		c.positions[e.ModelID] = true
+		c.positionsView = true
+	case arena.EventEquity:
+		return c.addEquity(e)
+	case arena.EventPrices:
+		return c.addPrices(e, primaryProvider)
+	case arena.EventDecision:
+		c.decisions[e.ModelID], c.conversations[e.ModelID], c.analytics[e.ModelID] = true, true, true
+		// The number of invocations is counted from decisions.
+		c.conversationsView, c.sinceInceptionView = true, true
+	case arena.EventConversation:
+		c.conversations[e.ModelID] = true
+		c.conversationsView = true
+	case arena.EventAnalytics:
+		c.analytics[e.ModelID] = true
+	case arena.EventModel:
+		// It may compete from now on, or no longer.
+		c.analytics[e.ModelID] = true
+		c.leaderboard, c.leaderboardView = true, true
+		c.positionsView, c.sinceInceptionView = true, true
+	case arena.EventTraderState:
+		return c.addTrader(e)
+	case arena.EventMarketAssets:
+		return c.addAsset(e, primaryProvider)
+	case arena.EventImport:
+		c.everything = true
+	}
+	return nil
+}
+
+func (c *concern) addEquity(e entities.OutboxEvent) error {
+	var row struct {
+		Marker int64 `json:"since_inception_hourly_marker"`
+	}
+	if err := wire.Unmarshal(e.Payload, &row); err != nil {
+		return err
+	}
+	if c.equity[e.ModelID] == nil {
+		c.equity[e.ModelID] = map[int64]bool{}
+	}
+	c.equity[e.ModelID][row.Marker] = true
+	c.leaderboard, c.leaderboardView = true, true
+	return nil
+}
+
+func (c *concern) addPrices(e entities.OutboxEvent, primaryProvider string) error {
+	var batch struct {
+		Prices []struct {
+			Provider wire.Opt[string] `json:"provider"`
+			Symbol   string           `json:"symbol"`
+		} `json:"prices"`
+	}
+	if err := wire.Unmarshal(e.Payload, &batch); err != nil {
+		return err
+	}
+	for _, p := range batch.Prices {
+		c.prices[venue{p.Provider.Or(primaryProvider), p.Symbol}] = true
+	}
+	c.pricesView = true
+	return nil
+}
+
+func (c *concern) addTrader(e entities.OutboxEvent) error {
+	var row struct {
+		TraderID string `json:"trader_id"`
+	}
+	if err := wire.Unmarshal(e.Payload, &row); err != nil {
+		return err
+	}
+	c.traders[row.TraderID] = true
+	return nil
+}
+
+func (c *concern) addAsset(e entities.OutboxEvent, primaryProvider string) error {
+	var row struct {
+		Provider wire.Opt[string] `json:"provider"`
+		Symbol   string           `json:"symbol"`
+	}
+	if err := wire.Unmarshal(e.Payload, &row); err != nil {
+		return err
+	}
+	c.assets[venue{row.Provider.Or(primaryProvider), row.Symbol}] = true
+	return nil
+}

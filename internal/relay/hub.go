@@ -1,0 +1,380 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/repository"
+)
+
+// HubOptions are what a Hub is made of.
+type HubOptions struct {
+	Outbox repository.Outbox
+	Logger *slog.Logger
+
+	// Interval is how often the outbox is looked at; 0 is 200 ms.
+	Interval time.Duration
+	// MaxBackoff bounds the wait after a failure; 0 is 1 s.
+	MaxBackoff time.Duration
+	// Buffer is how many events a subscriber may be behind; 0 is 256.
+	Buffer int
+	// Page is how many events are read at once; 0 is 500.
+	Page int
+	// Patience is how long a subscriber that resumes may take for one event; 0
+	// is 30 s.
+	Patience time.Duration
+}
+
+// Hub hands the relayed events to the subscribers of this process. It reads each
+// event once, however many they are, and not at all while there is none.
+type Hub struct {
+	o      HubOptions
+	woken  chan struct{}
+	closed chan struct{}
+
+	mu      sync.Mutex
+	closing bool
+	// last is the sequence up to which the live subscribers were served.
+	last int64
+	live map[*subscription]struct{}
+	all  map[*subscription]struct{}
+	ends sync.WaitGroup // of the subscriptions' goroutines
+}
+
+var _ arena.Streamer = (*Hub)(nil)
+
+// NewHub makes a hub. Run serves its subscribers.
+func NewHub(o HubOptions) *Hub {
+	setDefault(&o.Interval, 200*time.Millisecond)
+	setDefault(&o.MaxBackoff, time.Second)
+	setDefault(&o.Buffer, 256)
+	setDefault(&o.Page, 500)
+	setDefault(&o.Patience, 30*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Hub{
+		o:      o,
+		woken:  make(chan struct{}, 1),
+		closed: make(chan struct{}),
+		live:   map[*subscription]struct{}{},
+		all:    map[*subscription]struct{}{},
+	}
+}
+
+// Wake makes the hub look at the outbox at once. A relay of this process calls
+// it as it has relayed.
+func (h *Hub) Wake() {
+	select {
+	case h.woken <- struct{}{}:
+	default: // it has been woken already
+	}
+}
+
+// Close ends every subscription with arena.ErrClosing, and Run. It returns once
+// they have ended.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	if !h.closing {
+		h.closing = true
+		close(h.closed)
+	}
+	for s := range h.all {
+		s.end(arena.ErrClosing)
+	}
+	h.mu.Unlock()
+	h.ends.Wait()
+}
+
+// Run serves the subscribers until ctx ends or the hub is closed. While Postgres
+// is away they wait.
+func (h *Hub) Run(ctx context.Context) {
+	// What is read serves until the hub is closed.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-h.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	backoff := time.Duration(0)
+	for ctx.Err() == nil {
+		err := h.poll(ctx)
+		woken, wait := h.woken, h.o.Interval
+		if err != nil && ctx.Err() == nil {
+			if backoff == 0 {
+				h.o.Logger.WarnContext(ctx, "subscribers wait", slog.Any("error", err))
+			}
+			backoff = min(max(2*backoff, minBackoff), h.o.MaxBackoff)
+			woken, wait = nil, backoff
+		} else {
+			backoff = 0
+		}
+		pause(ctx, wait, woken)
+	}
+}
+
+// pause waits, for no longer than ctx or until woken.
+func pause(ctx context.Context, wait time.Duration, woken <-chan struct{}) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-woken:
+	case <-timer.C:
+	}
+}
+
+// poll hands out what was relayed since the last time.
+func (h *Hub) poll(ctx context.Context) error {
+	for {
+		h.mu.Lock()
+		from, idle := h.last, len(h.live) == 0
+		h.mu.Unlock()
+		if idle {
+			return nil
+		}
+		rows, err := h.o.Outbox.Since(ctx, from, h.o.Page)
+		if err != nil {
+			return err
+		}
+		h.publish(from, eventsOf(rows))
+		if len(rows) < h.o.Page {
+			return nil
+		}
+	}
+}
+
+// publish hands events that follow from to the live subscribers. One whose
+// buffer is full is ended: it slows down nobody else.
+func (h *Hub) publish(from int64, events []arena.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last != from {
+		return // all for whom this was read have left, and others have come
+	}
+	for _, e := range events {
+		gap := e.Sequence != h.last+1
+		h.last = e.Sequence
+		for s := range h.live {
+			switch {
+			case e.Sequence <= s.position: // it has come further by itself
+			case gap && e.Sequence != s.position+1:
+				// Nobody has read here for longer than events are kept.
+				h.leave(s, arena.ErrGone)
+			default:
+				select {
+				case s.queue <- e:
+					s.position = e.Sequence
+				default:
+					h.leave(s, arena.ErrSlowConsumer)
+				}
+			}
+		}
+	}
+}
+
+// leave ends a live subscription. The hub is locked.
+func (h *Hub) leave(s *subscription, why error) {
+	delete(h.live, s)
+	s.end(why)
+}
+
+// Subscribe implements arena.Streamer. The subscription ends with ctx.
+func (h *Hub) Subscribe(ctx context.Context, after int64) (arena.Subscription, error) {
+	oldest, newest, err := h.o.Outbox.Bounds(ctx)
+	if err != nil {
+		if errors.Is(err, repository.ErrUnavailable) {
+			err = fmt.Errorf("%w: %w", arena.ErrUnavailable, err)
+		}
+		return nil, err
+	}
+	switch {
+	case after < 0:
+		after = newest
+	case after < oldest-1, after > newest:
+		// Past the newest one lies a history that this database does not know.
+		return nil, fmt.Errorf("%w: %d, of %d to %d", arena.ErrGone, after, oldest, newest)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	s := &subscription{
+		hub:      h,
+		cancel:   cancel,
+		done:     ctx.Done(),
+		cause:    func() error { return context.Cause(ctx) },
+		out:      make(chan arena.Event),
+		queue:    make(chan arena.Event, h.o.Buffer),
+		position: after,
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closing {
+		cancel(arena.ErrClosing)
+		return nil, arena.ErrClosing
+	}
+	h.all[s] = struct{}{}
+	if after == newest {
+		// As of now there is nothing to catch up with.
+		h.join(s)
+	}
+	_, live := h.live[s]
+	h.ends.Go(func() { s.run(ctx, live) })
+	return s, nil
+}
+
+// join makes a subscription live that has read all that was relayed, as far as
+// it knows; false where the hub knows more. The hub is locked.
+func (h *Hub) join(s *subscription) bool {
+	if len(h.live) == 0 {
+		h.last = s.position // nobody else needs what lies between
+	}
+	if s.position < h.last {
+		return false
+	}
+	h.live[s] = struct{}{}
+	return true
+}
+
+// subscription is a feed of events: it reads them by itself until it has caught
+// up with the hub, and is served by the hub from then on.
+type subscription struct {
+	hub    *Hub
+	cancel context.CancelCauseFunc
+	done   <-chan struct{}
+	cause  func() error
+	out    chan arena.Event
+	queue  chan arena.Event // from the hub
+	// position is the sequence of the last event that was sent or queued. It is
+	// the hub's, under its lock, once the subscription is live.
+	position int64
+}
+
+// errClosed ends a subscription that its consumer has closed.
+var errClosed = errors.New("subscription closed")
+
+func (s *subscription) Events() <-chan arena.Event { return s.out }
+
+// Err tells why the subscription ended: nil before it has, and where its
+// consumer has closed it.
+func (s *subscription) Err() error {
+	if err := s.cause(); !errors.Is(err, errClosed) {
+		return err
+	}
+	return nil
+}
+
+func (s *subscription) Close() { s.end(errClosed) }
+
+func (s *subscription) end(why error) { s.cancel(why) }
+
+// run feeds the consumer until the subscription ends.
+func (s *subscription) run(ctx context.Context, live bool) {
+	defer func() {
+		s.hub.mu.Lock()
+		delete(s.hub.live, s)
+		delete(s.hub.all, s)
+		s.hub.mu.Unlock()
+		close(s.out)
+	}()
+	if !live && !s.catchUp(ctx) {
+		return
+	}
+	for {
+		select {
+		case <-s.done:
+			return
+		case e := <-s.queue:
+			if !s.send(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// catchUp reads page by page until the subscription is live; false where it has
+// ended.
+func (s *subscription) catchUp(ctx context.Context) bool {
+	backoff := time.Duration(0)
+	for {
+		rows, err := s.hub.o.Outbox.Since(ctx, s.position, s.hub.o.Page)
+		switch {
+		case ctx.Err() != nil:
+			return false
+		case errors.Is(err, repository.ErrUnavailable):
+			backoff = min(max(2*backoff, minBackoff), s.hub.o.MaxBackoff)
+			pause(ctx, backoff, nil)
+			continue
+		case err != nil:
+			s.end(err)
+			return false
+		}
+		backoff = 0
+		for _, e := range eventsOf(rows) {
+			if e.Sequence != s.position+1 {
+				s.end(arena.ErrGone) // removed while it was being caught up with
+				return false
+			}
+			timer := time.NewTimer(s.hub.o.Patience)
+			sent := s.send(e, timer.C)
+			timer.Stop()
+			if !sent {
+				return false
+			}
+			s.position = e.Sequence
+		}
+		if len(rows) == s.hub.o.Page {
+			continue
+		}
+		s.hub.mu.Lock()
+		joined := s.hub.join(s)
+		s.hub.mu.Unlock()
+		if joined {
+			return true
+		}
+	}
+}
+
+// send waits for the consumer to take an event, until impatient fires.
+func (s *subscription) send(e arena.Event, impatient <-chan time.Time) bool {
+	// Of several reasons the end comes first.
+	select {
+	case <-s.done:
+		return false
+	default:
+	}
+	select {
+	case s.out <- e:
+		return true
+	case <-s.done:
+	case <-impatient:
+		s.end(arena.ErrSlowConsumer)
+	}
+	return false
+}
+
+func eventsOf(rows []entities.OutboxEvent) []arena.Event {
+	events := make([]arena.Event, len(rows))
+	for i, row := range rows {
+		events[i] = arena.Event{
+			ID:    row.ID,
+			Type:  row.Type,
+			Model: row.ModelID,
+			At:    row.CreatedAt,
+			Data:  jsontext.Value(row.Payload),
+		}
+		if row.Sequence != nil {
+			events[i].Sequence = *row.Sequence
+		}
+	}
+	return events
+}

@@ -1,0 +1,362 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nof0/cachelayer"
+	"nof0/config"
+	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/repository"
+)
+
+// Options are what a Relay is made of.
+type Options struct {
+	Store           *repository.Store
+	Projections     *cachelayer.Projections
+	PrimaryProvider string
+	TTLs            config.Cache
+	// Cache and Local are the caches of the views of this process, as the
+	// service has them. Each may be nil.
+	Cache, Local *cachelayer.Cache
+	// Relayed, where given, is called after each commit of relayed events.
+	Relayed    func()
+	Registerer prometheus.Registerer // nil registers nothing
+	Logger     *slog.Logger
+	Now        func() time.Time
+
+	// Interval is how often the outbox is looked at; 0 is 200 ms.
+	Interval time.Duration
+	// MaxBackoff bounds the wait after a failure; 0 is 1 s.
+	MaxBackoff time.Duration
+	// BatchSize is how many events of a model are relayed in one transaction; 0
+	// is 500.
+	BatchSize int
+	// BatchTimeout bounds that transaction; 0 is 10 s.
+	BatchTimeout time.Duration
+	// Workers is how many models are relayed at once, each on a connection of
+	// the pool; 0 is 4.
+	Workers int
+	// Tries is how often the projections of a model may fail to be built
+	// before its events are relayed without those that fail; 0 is 3.
+	Tries int
+	// LagInterval is how often the lag is measured; 0 is 5 s.
+	LagInterval time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.Interval, 200*time.Millisecond)
+	setDefault(&o.MaxBackoff, time.Second)
+	setDefault(&o.BatchSize, 500)
+	setDefault(&o.BatchTimeout, 10*time.Second)
+	setDefault(&o.Workers, 4)
+	setDefault(&o.Tries, 3)
+	setDefault(&o.LagInterval, 5*time.Second)
+	if o.Relayed == nil {
+		o.Relayed = func() {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func setDefault[T comparable](v *T, fallback T) {
+	var zero T
+	if *v == zero {
+		*v = fallback
+	}
+}
+
+// Relay brings committed events to Redis. Several processes may run one each:
+// the events of a model are relayed by one of them at a time, in order.
+type Relay struct {
+	o       Options
+	builder *builder
+	caches  caches
+	metrics *metrics
+	kicked  chan struct{}
+	// delivered, where given, is called between the delivery of events and the
+	// commit that marks them; its error makes the commit fail.
+	delivered func(events []entities.OutboxEvent) error
+
+	mu sync.Mutex
+	// failed counts by model the failures to build its projections since the
+	// last time all of them could be built.
+	failed map[string]int
+}
+
+// New makes a relay. The error is that of the Registerer.
+func New(o Options) (*Relay, error) {
+	o = o.withDefaults()
+	m, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	keys := cachelayer.NewKeys(o.TTLs)
+	return &Relay{
+		o: o,
+		builder: &builder{
+			projections: o.Projections, keys: keys, provider: o.PrimaryProvider, logger: o.Logger, metrics: m,
+		},
+		caches:  caches{shared: o.Cache, local: o.Local, keys: keys},
+		metrics: m,
+		kicked:  make(chan struct{}, 1),
+		failed:  map[string]int{},
+	}, nil
+}
+
+// Kick makes the relay look at the outbox at once.
+func (r *Relay) Kick() {
+	select {
+	case r.kicked <- struct{}{}:
+	default: // it has been kicked already
+	}
+}
+
+// minBackoff is the wait after the first failure.
+const minBackoff = 50 * time.Millisecond
+
+// Run relays until ctx ends, and returns once what was under way is finished.
+// While Postgres or Redis is away it tries again and again; the events wait in
+// the outbox.
+func (r *Relay) Run(ctx context.Context) {
+	var lag sync.WaitGroup
+	lag.Go(func() { r.measureLag(ctx) })
+	defer lag.Wait()
+
+	backoff := time.Duration(0)
+	for ctx.Err() == nil {
+		more, err := r.round(ctx)
+		kicked, wait := r.kicked, r.o.Interval
+		switch {
+		case err != nil && ctx.Err() == nil:
+			if backoff == 0 {
+				r.o.Logger.WarnContext(ctx, "events wait", slog.Any("error", err))
+			}
+			backoff = min(max(2*backoff, minBackoff), r.o.MaxBackoff)
+			kicked, wait = nil, backoff // nobody's hurry mends an outage
+		case more:
+			wait = 0
+			fallthrough
+		default:
+			backoff = 0
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-kicked:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// round relays a batch of each model that has events. more says that some model
+// has more than that. The error is an outage, at which the round ended.
+func (r *Relay) round(ctx context.Context) (more bool, err error) {
+	models, err := r.o.Store.Outbox.Pending(ctx)
+	if err != nil {
+		return false, err
+	}
+	var (
+		mu    sync.Mutex
+		group sync.WaitGroup
+		queue = make(chan string, len(models))
+	)
+	for _, model := range models {
+		queue <- model
+	}
+	close(queue)
+	for range min(r.o.Workers, len(models)) {
+		group.Go(func() {
+			for model := range queue {
+				mu.Lock()
+				stop := err != nil || ctx.Err() != nil
+				mu.Unlock()
+				if stop {
+					return
+				}
+				full, failed := r.relay(ctx, model)
+				mu.Lock()
+				more = more || full
+				err = errors.Join(err, failed)
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	return more, err
+}
+
+// relay relays a batch of one model. The error is an outage.
+func (r *Relay) relay(ctx context.Context, model string) (full bool, err error) {
+	lenient := r.failures(model) >= r.o.Tries
+	events, abandoned, err := r.batch(ctx, model, lenient)
+	if err == nil {
+		if len(events) > 0 {
+			r.o.Relayed()
+			for _, e := range events {
+				r.metrics.relayed.WithLabelValues(typeLabel(e.Type)).Inc()
+			}
+			if abandoned == 0 {
+				r.setFailures(model, 0)
+			}
+		}
+		return len(events) == r.o.BatchSize, nil
+	}
+	r.metrics.failures.Inc()
+	if isOutage(err) {
+		return false, err
+	}
+	r.setFailures(model, r.failures(model)+1)
+	r.o.Logger.ErrorContext(ctx, "events cannot be relayed", slog.String("model", model), slog.Any("error", err))
+	return false, nil
+}
+
+func (r *Relay) failures(model string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed[model]
+}
+
+func (r *Relay) setFailures(model string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n == 0 {
+		delete(r.failed, model)
+		return
+	}
+	r.failed[model] = n
+}
+
+// batch relays the oldest events of a model in one transaction: what is
+// delivered and not committed is delivered again, with the same ids. It returns
+// nothing where another relay is at that model.
+func (r *Relay) batch(ctx context.Context, model string, lenient bool) (events []entities.OutboxEvent, abandoned int, err error) {
+	// A batch that has been delivered should be marked, also when the process
+	// is about to stop.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.BatchTimeout)
+	defer cancel()
+	err = r.o.Store.InTx(ctx, func(ctx context.Context, tx repository.Repositories) error {
+		var claimed bool
+		events, claimed, err = tx.Outbox.Claim(ctx, model, r.o.BatchSize)
+		if err != nil || !claimed || len(events) == 0 {
+			events = nil
+			return err
+		}
+		repos := tx
+		if lenient {
+			// A statement that fails must not take the transaction with it.
+			repos = r.o.Store.Repositories
+		}
+		if abandoned, err = r.deliver(ctx, repos, events, lenient); err != nil {
+			return err
+		}
+		if r.delivered != nil {
+			if err := r.delivered(events); err != nil {
+				return err
+			}
+		}
+		return tx.Outbox.MarkRelayed(ctx, events, r.o.Now())
+	})
+	return events, abandoned, err
+}
+
+// deliver brings events of one model to Redis: the views that no longer hold
+// are dropped, the projections told anew, and the trades published, in this
+// order, so that who reads of a trade in the stream finds it in the rest.
+//
+// A lenient delivery fails for an outage alone: what else cannot be done is left
+// out, and abandoned counts it.
+func (r *Relay) deliver(ctx context.Context, repos repository.Repositories, events []entities.OutboxEvent, lenient bool) (abandoned int, err error) {
+	tolerate := func(what string, err error) error {
+		if err == nil || !lenient || isOutage(err) {
+			return err
+		}
+		abandoned++
+		r.builder.abandon(ctx, what, err)
+		return nil
+	}
+	c, unreadable := concernOf(events, r.o.PrimaryProvider)
+	if err := tolerate("event", errors.Join(unreadable...)); err != nil {
+		return abandoned, err
+	}
+	if err := tolerate("view", r.caches.invalidate(ctx, c, repos.Equity.LastMarker, modelsOf(repos))); err != nil {
+		return abandoned, err
+	}
+	left, err := r.builder.rebuild(ctx, repos, c, lenient)
+	abandoned += left
+	if err := tolerate("all", err); err != nil {
+		return abandoned, err
+	}
+	var trades []cachelayer.TradeEvent
+	for _, e := range events {
+		if e.Type == arena.EventTrade {
+			trades = append(trades, cachelayer.TradeEvent{ID: e.ID, Model: e.ModelID, Payload: e.Payload})
+		}
+	}
+	return abandoned, r.o.Projections.PublishTrades(ctx, trades)
+}
+
+func modelsOf(repos repository.Repositories) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		models, err := repos.Models.All(ctx)
+		ids := make([]string, len(models))
+		for i, m := range models {
+			ids[i] = m.ID
+		}
+		return ids, err
+	}
+}
+
+// isOutage tells errors that end by themselves from those that come again with
+// the same data.
+func isOutage(err error) bool {
+	return errors.Is(err, repository.ErrUnavailable) || errors.Is(err, cachelayer.ErrUnavailable) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// measureLag keeps the gauges up to date until ctx ends.
+func (r *Relay) measureLag(ctx context.Context) {
+	ticker := time.NewTicker(r.o.LagInterval)
+	defer ticker.Stop()
+	for {
+		if waiting, since, err := r.o.Store.Outbox.Lag(ctx); err == nil {
+			r.metrics.waiting.Set(float64(waiting))
+			age := 0.0
+			if !since.IsZero() {
+				age = max(r.o.Now().Sub(since).Seconds(), 0)
+			}
+			r.metrics.lag.Set(age)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Warm tells every projection anew from Postgres and drops the cached views, as
+// after a Redis that came back empty. The error is an outage, or what could not
+// be built.
+func (r *Relay) Warm(ctx context.Context) error {
+	c, _ := concernOf(nil, r.o.PrimaryProvider)
+	c.everything = true
+	repos := r.o.Store.Repositories
+	if err := r.caches.invalidate(ctx, c, repos.Equity.LastMarker, modelsOf(repos)); err != nil {
+		return err
+	}
+	_, err := r.builder.rebuild(ctx, repos, c, false)
+	return err
+}

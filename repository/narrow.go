@@ -1,0 +1,158 @@
+package repository
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// The queries of this file read what concerns one model, or a few symbols, for
+// those who follow every change and would read everything with each.
+
+// OpenOf returns the open positions of a model at a provider, by symbol.
+func (r Positions) OpenOf(ctx context.Context, model, provider string) (positions []entities.Position, err error) {
+	err = r.run(ctx, "positions", "OpenOf", func(db *gorm.DB) error {
+		return db.Where(isOpen).Where("model_id = ? AND provider = ?", model, provider).
+			Order("symbol").Find(&positions).Error
+	})
+	return positions, err
+}
+
+// NewestOf returns the newest n trades of a model, newest exit first, ties by id
+// descending.
+func (r Trades) NewestOf(ctx context.Context, model string, n int) (trades []entities.Trade, err error) {
+	err = r.run(ctx, "trades", "NewestOf", func(db *gorm.DB) error {
+		return db.Where("model_id = ?", model).
+			Order(`exit_time DESC, id COLLATE "C" DESC`).Limit(n).Find(&trades).Error
+	})
+	return trades, err
+}
+
+// NewestOf returns the newest n decision cycles of a model, newest first, ties
+// by id descending.
+func (r Decisions) NewestOf(ctx context.Context, model string, n int) (rows []entities.DecisionCycle, err error) {
+	err = r.run(ctx, "decisions", "NewestOf", func(db *gorm.DB) error {
+		return db.Where("model_id = ?", model).
+			Order(`executed_at DESC, id COLLATE "C" DESC`).Limit(n).Find(&rows).Error
+	})
+	return rows, err
+}
+
+// HourEquity is the equity of a model at the end of an hour, so far as it is
+// known.
+type HourEquity struct {
+	Marker       int64
+	ObservedAt   time.Time
+	DollarEquity float64 // USD
+}
+
+// NewestHoursOf returns the newest snapshots of the newest n hourly markers of a
+// model that have one, by marker; n below 1 is all of them. It probes the index
+// once per marker, however many snapshots there are.
+func (r Equity) NewestHoursOf(ctx context.Context, model string, n int) (hours []HourEquity, err error) {
+	err = r.run(ctx, "equity", "NewestHoursOf", func(db *gorm.DB) error {
+		return db.Raw(`
+			WITH RECURSIVE hours AS (
+				(SELECT since_inception_hourly_marker AS marker, 1 AS nth
+					FROM account_equity_snapshots
+					WHERE model_id = @model
+					ORDER BY since_inception_hourly_marker DESC
+					LIMIT 1)
+				UNION ALL
+				SELECT (SELECT e.since_inception_hourly_marker
+					FROM account_equity_snapshots e
+					WHERE e.model_id = @model AND e.since_inception_hourly_marker < h.marker
+					ORDER BY e.since_inception_hourly_marker DESC
+					LIMIT 1), h.nth + 1
+				FROM hours h
+				WHERE h.marker IS NOT NULL AND (@n < 1 OR h.nth < @n)
+			)
+			SELECT hours.marker, newest.observed_at, newest.dollar_equity
+			FROM hours
+			CROSS JOIN LATERAL (
+				SELECT observed_at, dollar_equity
+				FROM account_equity_snapshots e
+				WHERE e.model_id = @model AND e.since_inception_hourly_marker = hours.marker
+				ORDER BY e.observed_at DESC
+				LIMIT 1
+			) newest
+			ORDER BY hours.marker`, map[string]any{"model": model, "n": n}).Scan(&hours).Error
+	})
+	return hours, err
+}
+
+// NewestThreadsOf is NewestThreads of one model.
+func (r Conversations) NewestThreadsOf(ctx context.Context, model string, n int) (threads []Thread, err error) {
+	err = r.run(ctx, "conversations", "NewestThreadsOf", func(db *gorm.DB) error {
+		var found []entities.Conversation
+		err := db.Where(isThread).Where("model_id = ?", model).
+			Order(`last_message_at DESC NULLS LAST, id COLLATE "C" DESC`).Limit(n).Find(&found).Error
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		ids := make([]string, len(found))
+		at := make(map[string]int, len(found))
+		for i, c := range found {
+			threads = append(threads, Thread{Conversation: c})
+			ids[i], at[c.ID] = c.ID, i
+		}
+		var messages []entities.ConversationMessage
+		err = db.Where("conversation_id IN ?", ids).
+			Order("conversation_id, time, sequence, role, content_digest").Find(&messages).Error
+		for _, m := range messages {
+			t := &threads[at[m.ConversationID]]
+			t.Messages = append(t.Messages, m)
+		}
+		return err
+	})
+	return threads, err
+}
+
+// LatestOf returns the newest prices of symbols at every provider; without
+// symbols, of all.
+func (r Prices) LatestOf(ctx context.Context, symbols ...string) (prices []entities.PriceLatest, err error) {
+	err = r.run(ctx, "prices", "LatestOf", func(db *gorm.DB) error {
+		return ofSymbols(db, symbols).Find(&prices).Error
+	})
+	return prices, err
+}
+
+// AssetsOf returns the metadata of symbols at every venue; without symbols, of
+// all.
+func (r Markets) AssetsOf(ctx context.Context, symbols ...string) (assets []entities.MarketAsset, err error) {
+	err = r.run(ctx, "markets", "AssetsOf", func(db *gorm.DB) error {
+		return ofSymbols(db, symbols).Find(&assets).Error
+	})
+	return assets, err
+}
+
+// ContextsOf returns the market contexts of symbols at every venue; without
+// symbols, of all.
+func (r Markets) ContextsOf(ctx context.Context, symbols ...string) (contexts []entities.MarketAssetCtx, err error) {
+	err = r.run(ctx, "markets", "ContextsOf", func(db *gorm.DB) error {
+		return ofSymbols(db, symbols).Find(&contexts).Error
+	})
+	return contexts, err
+}
+
+// ofSymbols narrows a query of a table by provider and symbol.
+func ofSymbols(db *gorm.DB, symbols []string) *gorm.DB {
+	if len(symbols) > 0 {
+		db = db.Where("symbol IN ?", symbols)
+	}
+	return db.Order("provider, symbol")
+}
+
+// Of returns the states of traders; without ids, of all.
+func (r Traders) Of(ctx context.Context, ids ...string) (states []entities.TraderState, err error) {
+	err = r.run(ctx, "traders", "Of", func(db *gorm.DB) error {
+		if len(ids) > 0 {
+			db = db.Where("trader_id IN ?", ids)
+		}
+		return db.Order("trader_id").Find(&states).Error
+	})
+	return states, err
+}
