@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -55,7 +56,9 @@ func (b *bundle) serve(t *testing.T, server *http.Server) *http.Client {
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the server ended with %v", err)
+		}
 		time.Sleep(time.Second) // of the bubble: the server lingers on a connection that it breaks
 	})
 	return &http.Client{Transport: transport}

@@ -243,8 +243,16 @@ func TestHeadOfAStreamOpensNone(t *testing.T) {
 	wantHeader(t, w.Header(), "Content-Type", "text/event-stream")
 }
 
-// open opens a stream in a bubble and reads its first line.
-func open(t *testing.T, ctx context.Context, client *http.Client, query string) (*http.Response, *bufio.Reader) {
+// opened is a stream as its client has it.
+type opened struct {
+	status int
+	header http.Header
+	lines  *bufio.Reader
+	close  func() error
+}
+
+// open opens a stream in a bubble and reads its first frame.
+func open(t *testing.T, ctx context.Context, client *http.Client, query string) opened {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, "GET", "http://nof0/api/stream"+query, nil)
 	if err != nil {
@@ -259,7 +267,7 @@ func open(t *testing.T, ctx context.Context, client *http.Client, query string) 
 	if response.StatusCode == 200 {
 		wantFrame(t, lines, "retry: 2000\n\n")
 	}
-	return response, lines
+	return opened{response.StatusCode, response.Header, lines, response.Body.Close}
 }
 
 // wantFrame reads up to the next empty line.
@@ -289,7 +297,8 @@ func TestStreamsStayOpenAndAlive(t *testing.T) {
 		feed := &fakeSubscription{events: make(chan arena.Event), err: arena.ErrClosing}
 		b.withFeed(feed)
 		start := time.Now()
-		response, lines := open(t, t.Context(), client, "?types=trade")
+		stream := open(t, t.Context(), client, "?types=trade")
+		lines := stream.lines
 
 		feed.events <- event(7, arena.EventTrade, "gpt-5")
 		wantFrame(t, lines, "id: 7\n") // at once
@@ -313,7 +322,7 @@ func TestStreamsStayOpenAndAlive(t *testing.T) {
 			t.Errorf("%q, %v", rest, err)
 		}
 		// The connection is as good as before.
-		if err := response.Body.Close(); err != nil {
+		if err := stream.close(); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute) // of the bubble
@@ -367,16 +376,16 @@ func TestAClientThatLeavesEndsItsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := b.serve(t, &http.Server{})
 		feed := &fakeSubscription{events: make(chan arena.Event)}
-		var subscribed context.Context
+		var subscribed func() error
 		b.stream.subscribe = func(ctx context.Context, _ int64) (arena.Subscription, error) {
-			subscribed = ctx
+			subscribed = ctx.Err
 			return feed, nil
 		}
 		ctx, leave := context.WithCancel(t.Context())
 		open(t, ctx, client, "")
 		leave()
 		synctest.Wait()
-		if !feed.closed.Load() || subscribed.Err() == nil {
+		if !feed.closed.Load() || subscribed() == nil {
 			t.Error("the subscription is still open")
 		}
 		if got := b.metrics.last(t); got.status != 200 {
@@ -427,14 +436,14 @@ func TestStreamsAreBounded(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		open(t, ctx, client, "")
 		open(t, t.Context(), client, "")
-		response, _ := open(t, t.Context(), client, "")
-		if response.StatusCode != 503 || response.Header.Get("Retry-After") != "5" {
-			t.Errorf("%d", response.StatusCode)
+		refused := open(t, t.Context(), client, "")
+		if refused.status != 503 || refused.header.Get("Retry-After") != "5" {
+			t.Errorf("%d", refused.status)
 		}
 		leave()
 		synctest.Wait()
-		if response, _ := open(t, t.Context(), client, ""); response.StatusCode != 200 {
-			t.Errorf("after one has left: %d", response.StatusCode)
+		if again := open(t, t.Context(), client, ""); again.status != 200 {
+			t.Errorf("after one has left: %d", again.status)
 		}
 	})
 }

@@ -195,8 +195,10 @@ func TestRequestKeys(t *testing.T) {
 	}
 	digests := map[string]string{first.Digest: "the first"}
 	for _, other := range [][2]string{
-		{"/api/ingest/positions", `{"a":1}`}, {"/api/ingest/trades?atomic=true", `{"a":1}`},
-		{"/api/ingest/trades?register=true", `{"a":1}`}, {"/api/ingest/trades", `{"a":1} `},
+		{"/api/ingest/positions", `{"a":1}`},
+		{"/api/ingest/trades?atomic=true", `{"a":1}`},
+		{"/api/ingest/trades?register=true", `{"a":1}`},
+		{"/api/ingest/trades", `{"a":1} `},
 		{"/api/ingest/trades", `{"items":[{"a":1}]}`},
 	} {
 		digest := key(other[0], other[1]).Digest

@@ -32,7 +32,7 @@ const hoursAtOnce = 100
 // arrive meanwhile may be in the later of them.
 func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "Hours", func(db *gorm.DB) error {
-		if from <= to && uint64(to)-uint64(from) >= hoursAtOnce { //nolint:gosec // the distance fits
+		if from <= to && uint64(to)-uint64(from) >= hoursAtOnce {
 			var first, last int64
 			if err := markers(db, "ASC", &first); err != nil {
 				return err
@@ -44,7 +44,7 @@ func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.Acco
 		}
 		for from <= to {
 			end := to
-			if uint64(to)-uint64(from) >= hoursAtOnce { //nolint:gosec // the distance fits
+			if uint64(to)-uint64(from) >= hoursAtOnce {
 				end = from + hoursAtOnce - 1
 			}
 			var some []entities.AccountEquitySnapshot

@@ -28,8 +28,8 @@ func TestEquityReads(t *testing.T) {
 			if hour == 50 { // nobody was asked in this one
 				continue
 			}
-			for _, minute := range []time.Duration{40, 10, 59} {
-				rows = append(rows, newSnapshot(model1, begin.Add(time.Duration(hour)*time.Hour+minute*time.Minute)))
+			for _, after := range []time.Duration{40 * time.Minute, 10 * time.Minute, 59 * time.Minute} {
+				rows = append(rows, newSnapshot(model1, begin.Add(time.Duration(hour)*time.Hour+after)))
 			}
 			if hour%2 == 0 {
 				rows = append(rows, newSnapshot(model2, begin.Add(time.Duration(hour)*time.Hour)))

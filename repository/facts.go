@@ -133,11 +133,12 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 		same[i] = fmt.Sprintf("stored.%[1]q = given.%[1]q", name)
 	}
 	var found []T
+	//nolint:unqueryvet // every column of the entity, whichever they are
 	err := db.Raw(fmt.Sprintf(`
 		SELECT found.*
 		FROM (VALUES %s) AS given (%s)
 		CROSS JOIN LATERAL (
-			SELECT *
+			SELECT stored.*
 			FROM %q AS stored
 			WHERE %s
 			LIMIT 1

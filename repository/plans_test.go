@@ -35,8 +35,8 @@ type plan struct {
 
 // scans lists the nodes that read a table or one of its partitions.
 func (p *planned) scans(table string) (nodes []*planned) {
-	if p.NodeType == "ModifyTable" { //nolint:revive // it writes
-	} else if p.RelationName == table || table == "price_ticks" && strings.HasPrefix(p.RelationName, table) {
+	partition := table == "price_ticks" && strings.HasPrefix(p.RelationName, table)
+	if (p.RelationName == table || partition) && p.NodeType != "ModifyTable" {
 		nodes = append(nodes, p)
 	}
 	for i := range p.Plans {

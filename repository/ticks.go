@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -44,9 +45,7 @@ func insertTicks(db *gorm.DB, ticks []entities.PriceTick) ([]Outcome, error) {
 			if err != nil {
 				return nil, err
 			}
-			for key, row := range stored {
-				known[key] = row
-			}
+			maps.Copy(known, stored)
 		}
 		for _, k := range at {
 			outcomes[k.at] = Conflict

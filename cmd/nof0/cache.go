@@ -65,7 +65,7 @@ func (c *cli) cacheWarmCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, a.Close()) }()
-			warmed, err := a.Service.Warm(cmd.Context())
+			warmed, err := a.Warm(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -136,6 +137,10 @@ func (d *dev) serve(ctx context.Context) (err error) {
 		return err
 	}
 	d.readStore()
+	if d.cfg.IngestToken == "" {
+		d.cfg.IngestToken = rand.Text()
+		fmt.Fprintln(d.out, "ingest token", d.cfg.IngestToken)
+	}
 	return d.cli.serve(ctx, d.cfg, d.logger)
 }
 

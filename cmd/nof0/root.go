@@ -109,6 +109,7 @@ func (c *cli) root() *cobra.Command {
 		c.importCommand(),
 		c.cacheCommand(),
 		c.seasonCommand(),
+		c.retentionCommand(),
 		c.configCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true

@@ -5,17 +5,18 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
+	"nof0/internal/relay"
 	"nof0/internal/snapshot"
 	"nof0/internal/telemetry"
 	"nof0/repository"
@@ -28,12 +29,14 @@ type App struct {
 
 	cfg     config.Config
 	logger  *slog.Logger
+	relay   *relay.Relay
+	hub     *relay.Hub
 	handler http.Handler
 	closers []func() error
 }
 
 // New connects to what the configuration names and builds the HTTP surface.
-// Nothing listens yet. On an error nothing is left open.
+// Nothing listens and nothing runs yet. On an error nothing is left open.
 func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build telemetry.Build) (_ *App, err error) {
 	a := &App{cfg: cfg, logger: logger}
 	defer func() {
@@ -45,57 +48,102 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err != nil {
 		return nil, err
 	}
-	repositoryMetrics, err := telemetry.NewRepositoryMetrics(registry)
-	if err != nil {
+	if err := a.openStore(ctx, registry); err != nil {
+		return nil, err
+	}
+	if err := a.openServices(registry); err != nil {
 		return nil, err
 	}
 	httpMetrics, err := telemetry.NewHTTPMetrics(registry)
 	if err != nil {
 		return nil, err
 	}
-	if a.Store, err = OpenStore(ctx, cfg, repositoryMetrics.Observe); err != nil {
-		return nil, err
-	}
-	a.closers = append(a.closers, a.Store.Close)
-
-	cache, err := a.openCache(cfg.RedisURL, cachelayer.Options{Registerer: registry, Logger: logger})
-	if err != nil {
-		return nil, err
-	}
-	local, err := a.openCache("", cachelayer.Options{Logger: logger})
-	if err != nil {
-		return nil, err
-	}
-	options := arena.ServiceOptions{
-		Store:  arena.NewStore(a.Store.Repositories, cfg.Arena.PrimaryProvider, time.Now),
-		Reads:  reads(cfg),
-		Cache:  cache,
-		Local:  local,
-		TTLs:   cfg.Cache,
-		Logger: logger,
-		Now:    time.Now,
-	}
-	if cfg.JSONDir != "" {
-		options.JSON = snapshot.NewSource(snapshot.SourceOptions{
-			Dir:             cfg.JSONDir,
+	a.handler, err = handlers.New(handlers.Options{
+		Answers: a.Service,
+		Ingest: arena.NewIntake(arena.IntakeOptions{
+			Store:           a.Store,
 			PrimaryProvider: cfg.Arena.PrimaryProvider,
 			Benchmarks:      cfg.Arena.Benchmarks,
+			AfterCommit:     a.relay.AfterCommit,
+			Logger:          logger,
+			Now:             time.Now,
+		}),
+		IngestToken: cfg.IngestToken,
+		Stream:      a.hub,
+		Config:      cfg.HTTP,
+		Logger:      logger,
+		Metrics:     httpMetrics,
+		Gatherer:    registry,
+		Ready:       a.Store.Ping,
+		WithAttrs:   telemetry.With,
+	})
+	return a, err
+}
+
+func (a *App) openStore(ctx context.Context, registry prometheus.Registerer) error {
+	metrics, err := telemetry.NewRepositoryMetrics(registry)
+	if err != nil {
+		return err
+	}
+	if a.Store, err = OpenStore(ctx, a.cfg, metrics.Observe); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.Store.Close)
+	return nil
+}
+
+// openServices makes what stands between the stores and the HTTP surface.
+func (a *App) openServices(registry prometheus.Registerer) error {
+	client, cache, err := a.openCache(a.cfg.RedisURL, cachelayer.Options{Registerer: registry, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	_, local, err := a.openCache("", cachelayer.Options{Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Logger: a.logger})
+	a.relay, err = relay.New(relay.Options{
+		Store:           a.Store,
+		Projections:     cachelayer.NewProjections(client, a.cfg.Cache),
+		PrimaryProvider: a.cfg.Arena.PrimaryProvider,
+		TTLs:            a.cfg.Cache,
+		Cache:           cache,
+		Local:           local,
+		Relayed:         a.hub.Wake,
+		Registerer:      registry,
+		Logger:          a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	options := arena.ServiceOptions{
+		Store:  arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
+		Reads:  reads(a.cfg),
+		Cache:  cache,
+		Local:  local,
+		TTLs:   a.cfg.Cache,
+		Logger: a.logger,
+		Now:    time.Now,
+	}
+	if a.cfg.JSONDir != "" {
+		options.JSON = snapshot.NewSource(snapshot.SourceOptions{
+			Dir:             a.cfg.JSONDir,
+			PrimaryProvider: a.cfg.Arena.PrimaryProvider,
+			Benchmarks:      a.cfg.Arena.Benchmarks,
 			Now:             time.Now,
 		})
 	}
-	if a.Service, err = arena.NewService(options); err != nil {
-		return nil, err
+	a.Service, err = arena.NewService(options)
+	return err
+}
+
+// Warm makes everything on the Redis side anew: projections and views.
+func (a *App) Warm(ctx context.Context) (views int, err error) {
+	if err := a.relay.Warm(ctx); err != nil {
+		return 0, err
 	}
-	a.handler, err = handlers.New(handlers.Options{
-		Answers:   a.Service,
-		Config:    cfg.HTTP,
-		Logger:    logger,
-		Metrics:   httpMetrics,
-		Gatherer:  registry,
-		Ready:     a.Store.Ping,
-		WithAttrs: telemetry.With,
-	})
-	return a, err
+	return a.Service.Warm(ctx)
 }
 
 // OpenStore opens the database of a configuration.
@@ -113,18 +161,18 @@ func OpenStore(ctx context.Context, cfg config.Config, observe func(repository, 
 
 // openCache opens a cache in front of a Redis; without a URL it lives in this
 // process alone.
-func (a *App) openCache(redisURL string, o cachelayer.Options) (*cachelayer.Cache, error) {
+func (a *App) openCache(redisURL string, o cachelayer.Options) (*cachelayer.Client, *cachelayer.Cache, error) {
 	client, err := cachelayer.Open(redisURL, a.cfg.Redis, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.closers = append(a.closers, client.Close)
 	cache, err := cachelayer.New(client, a.cfg.Cache, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.closers = append(a.closers, func() error { cache.Close(); return nil })
-	return cache, nil
+	return client, cache, nil
 }
 
 // reads is the read switch as the configuration sets it.
@@ -151,40 +199,6 @@ func reads(cfg config.Config) func(arena.Domain) config.Source {
 
 // Handler is the HTTP surface.
 func (a *App) Handler() http.Handler { return a.handler }
-
-// Serve listens and answers until ctx ends, then lets requests finish within
-// http.shutdown_timeout. Ready, where given, is told the address once requests
-// are taken.
-func (a *App) Serve(ctx context.Context, ready func(url string)) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.HTTP.Addr)
-	if err != nil {
-		return fmt.Errorf("error listening on %s: %w; set NOF0_HTTP_ADDR to another address", a.cfg.HTTP.Addr, err)
-	}
-	server := &http.Server{
-		Handler:           a.handler,
-		ReadTimeout:       a.cfg.HTTP.ReadTimeout,
-		ReadHeaderTimeout: a.cfg.HTTP.ReadTimeout,
-		WriteTimeout:      a.cfg.HTTP.WriteTimeout,
-		IdleTimeout:       a.cfg.HTTP.IdleTimeout,
-		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelWarn),
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	if ready != nil {
-		ready("http://" + listener.Addr().String())
-	}
-	select {
-	case err := <-served:
-		return fmt.Errorf("error serving: %w", err)
-	case <-ctx.Done():
-	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.ShutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(bounded); err != nil {
-		return errors.Join(fmt.Errorf("error stopping: %w", err), server.Close())
-	}
-	return nil
-}
 
 // Close closes what New opened, the last one first.
 func (a *App) Close() error {

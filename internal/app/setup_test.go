@@ -54,6 +54,7 @@ func start(t *testing.T, cfg config.Config) (*app.App, string) {
 	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler), telemetry.Build{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
+	t.Cleanup(a.Start(t.Context()))
 	server := httptest.NewServer(a.Handler())
 	t.Cleanup(server.Close)
 	return a, server.URL

@@ -24,12 +24,14 @@ type HubOptions struct {
 	Interval time.Duration
 	// MaxBackoff bounds the wait after a failure; 0 is 1 s.
 	MaxBackoff time.Duration
-	// Buffer is how many events a subscriber may be behind; 0 is 256.
+	// Buffer is how many events a subscriber may be behind; 0 is 256. One that
+	// is further behind, as all are when many events are relayed at once, reads
+	// by itself until it has caught up.
 	Buffer int
 	// Page is how many events are read at once; 0 is 500.
 	Page int
-	// Patience is how long a subscriber that resumes may take for one event; 0
-	// is 30 s.
+	// Patience is how long a subscriber may take for one event; 0 is 10 s. One
+	// that takes longer is ended with arena.ErrSlowConsumer.
 	Patience time.Duration
 }
 
@@ -57,7 +59,7 @@ func NewHub(o HubOptions) *Hub {
 	setDefault(&o.MaxBackoff, time.Second)
 	setDefault(&o.Buffer, 256)
 	setDefault(&o.Page, 500)
-	setDefault(&o.Patience, 30*time.Second)
+	setDefault(&o.Patience, 10*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -156,7 +158,7 @@ func (h *Hub) poll(ctx context.Context) error {
 }
 
 // publish hands events that follow from to the live subscribers. One whose
-// buffer is full is ended: it slows down nobody else.
+// buffer is full is left to itself: it slows down nobody else.
 func (h *Hub) publish(from int64, events []arena.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -171,23 +173,25 @@ func (h *Hub) publish(from int64, events []arena.Event) {
 			case e.Sequence <= s.position: // it has come further by itself
 			case gap && e.Sequence != s.position+1:
 				// Nobody has read here for longer than events are kept.
-				h.leave(s, arena.ErrGone)
+				h.detach(s)
+				s.end(arena.ErrGone)
 			default:
 				select {
 				case s.queue <- e:
 					s.position = e.Sequence
 				default:
-					h.leave(s, arena.ErrSlowConsumer)
+					h.detach(s)
 				}
 			}
 		}
 	}
 }
 
-// leave ends a live subscription. The hub is locked.
-func (h *Hub) leave(s *subscription, why error) {
+// detach makes a live subscription read by itself once it has handed on what it
+// was given. The hub is locked.
+func (h *Hub) detach(s *subscription) {
 	delete(h.live, s)
-	s.end(why)
+	close(s.queue)
 }
 
 // Subscribe implements arena.Streamer. The subscription ends with ctx.
@@ -213,7 +217,6 @@ func (h *Hub) Subscribe(ctx context.Context, after int64) (arena.Subscription, e
 		done:     ctx.Done(),
 		cause:    func() error { return context.Cause(ctx) },
 		out:      make(chan arena.Event),
-		queue:    make(chan arena.Event, h.o.Buffer),
 		position: after,
 	}
 	h.mu.Lock()
@@ -242,6 +245,7 @@ func (h *Hub) join(s *subscription) bool {
 		return false
 	}
 	h.live[s] = struct{}{}
+	s.queue = make(chan arena.Event, h.o.Buffer)
 	return true
 }
 
@@ -253,9 +257,11 @@ type subscription struct {
 	done   <-chan struct{}
 	cause  func() error
 	out    chan arena.Event
-	queue  chan arena.Event // from the hub
+	// queue comes from the hub while the subscription is live; the hub closes
+	// it to detach the subscription.
+	queue chan arena.Event
 	// position is the sequence of the last event that was sent or queued. It is
-	// the hub's, under its lock, once the subscription is live.
+	// the hub's, under its lock, while the subscription is live.
 	position int64
 }
 
@@ -286,16 +292,27 @@ func (s *subscription) run(ctx context.Context, live bool) {
 		s.hub.mu.Unlock()
 		close(s.out)
 	}()
-	if !live && !s.catchUp(ctx) {
-		return
+	for live || s.catchUp(ctx) {
+		live = false
+		if !s.follow() {
+			return
+		}
 	}
+}
+
+// follow hands on what the hub sends until it detaches the subscription; false
+// where the subscription has ended.
+func (s *subscription) follow() bool {
 	for {
 		select {
 		case <-s.done:
-			return
-		case e := <-s.queue:
-			if !s.send(e, nil) {
-				return
+			return false
+		case e, live := <-s.queue:
+			if !live {
+				return true
+			}
+			if !s.send(e) {
+				return false
 			}
 		}
 	}
@@ -324,10 +341,7 @@ func (s *subscription) catchUp(ctx context.Context) bool {
 				s.end(arena.ErrGone) // removed while it was being caught up with
 				return false
 			}
-			timer := time.NewTimer(s.hub.o.Patience)
-			sent := s.send(e, timer.C)
-			timer.Stop()
-			if !sent {
+			if !s.send(e) {
 				return false
 			}
 			s.position = e.Sequence
@@ -344,19 +358,22 @@ func (s *subscription) catchUp(ctx context.Context) bool {
 	}
 }
 
-// send waits for the consumer to take an event, until impatient fires.
-func (s *subscription) send(e arena.Event, impatient <-chan time.Time) bool {
+// send waits for the consumer to take an event; false where the subscription
+// has ended.
+func (s *subscription) send(e arena.Event) bool {
 	// Of several reasons the end comes first.
 	select {
 	case <-s.done:
 		return false
 	default:
 	}
+	impatient := time.NewTimer(s.hub.o.Patience)
+	defer impatient.Stop()
 	select {
 	case s.out <- e:
 		return true
 	case <-s.done:
-	case <-impatient:
+	case <-impatient.C:
 		s.end(arena.ErrSlowConsumer)
 	}
 	return false

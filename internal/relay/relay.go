@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -348,8 +349,9 @@ func (r *Relay) measureLag(ctx context.Context) {
 }
 
 // Warm tells every projection anew from Postgres and drops the cached views, as
-// after a Redis that came back empty. The error is an outage, or what could not
-// be built.
+// after a Redis that came back empty. The error is an outage, or says that some
+// projections could not be built, which the log names; the others are then
+// told all the same.
 func (r *Relay) Warm(ctx context.Context) error {
 	c, _ := concernOf(nil, r.o.PrimaryProvider)
 	c.everything = true
@@ -357,6 +359,9 @@ func (r *Relay) Warm(ctx context.Context) error {
 	if err := r.caches.invalidate(ctx, c, repos.Equity.LastMarker, modelsOf(repos)); err != nil {
 		return err
 	}
-	_, err := r.builder.rebuild(ctx, repos, c, false)
+	abandoned, err := r.builder.rebuild(ctx, repos, c, true)
+	if err == nil && abandoned > 0 {
+		err = fmt.Errorf("%d projections could not be built", abandoned)
+	}
 	return err
 }

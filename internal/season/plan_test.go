@@ -49,7 +49,7 @@ func bookOf(t testing.TB, events []Event) *Book {
 func assertIsSeason(t testing.TB, b *Book, s *Season) {
 	t.Helper()
 	f := s.Facts()
-	assert.Equal(t, len(f.Competitors)+1, len(b.Models()))
+	assert.Len(t, b.Models(), len(f.Competitors)+1)
 	assert.Equal(t, len(f.Decisions), b.Count(KindDecisions))
 	assert.Equal(t, s.Minutes()*len(s.Symbols()), b.Count(KindPrices))
 

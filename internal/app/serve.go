@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+)
+
+// Serve listens and answers until ctx ends, then lets requests finish within
+// http.shutdown_timeout. Ready, where given, is told the address once requests
+// are taken.
+func (a *App) Serve(ctx context.Context, ready func(url string)) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.HTTP.Addr)
+	if err != nil {
+		return fmt.Errorf("error listening on %s: %w; set NOF0_HTTP_ADDR to another address", a.cfg.HTTP.Addr, err)
+	}
+	server := &http.Server{
+		Handler:           a.handler,
+		ReadTimeout:       a.cfg.HTTP.ReadTimeout,
+		ReadHeaderTimeout: a.cfg.HTTP.ReadTimeout,
+		WriteTimeout:      a.cfg.HTTP.WriteTimeout,
+		IdleTimeout:       a.cfg.HTTP.IdleTimeout,
+		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelWarn),
+	}
+	stop := a.Start(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	if ready != nil {
+		ready("http://" + listener.Addr().String())
+	}
+	select {
+	case err := <-served:
+		return fmt.Errorf("error serving: %w", err)
+	case <-ctx.Done():
+	}
+	a.hub.Close() // streams would last as long as their clients like
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.ShutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(bounded); err != nil {
+		return errors.Join(fmt.Errorf("error stopping: %w", err), server.Close())
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"nof0/internal/devstack"
+	"nof0/internal/season"
+	"nof0/internal/testdb"
+)
+
+const token = "faults"
+
+// full says that the tests run at the size that the documents speak of.
+func full() bool { return os.Getenv("NOF0_TEST_FAULTS") == "full" }
+
+// sized is the size of something in full and in the short form.
+func sized(inFull, short int) int {
+	if full() {
+		return inFull
+	}
+	return short
+}
+
+// system is the real program on servers of its own, each of which can be
+// killed.
+type system struct {
+	t     *testing.T
+	stack *devstack.Stack
+	redis *testdb.RedisServer
+	url   string
+	env   []string
+	bin   string
+
+	mu      sync.Mutex
+	process *exec.Cmd
+	log     *os.File
+	stopped bool
+}
+
+// startSystem starts a durable Postgres, a Redis, and the API.
+func startSystem(t *testing.T) *system {
+	t.Helper()
+	s := &system{t: t, redis: testdb.NewRedis(t), bin: buildProgram(t)}
+	stack, err := devstack.Start(t.Context(), devstack.Options{
+		DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	s.stack = stack
+	t.Cleanup(func() { _ = stack.Close(context.Background()) }) // it may have been killed
+
+	s.log, err = os.Create(filepath.Join(t.TempDir(), "api.log"))
+	require.NoError(t, err)
+	addr := freeAddr(t)
+	s.url = "http://" + addr
+	s.env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
+		"DATABASE_URL=" + stack.DatabaseURL, "REDIS_URL=" + s.redis.URL(),
+		"NOF0_HTTP_ADDR=" + addr, "NOF0_INGEST_TOKEN=" + token, "NOF0_LOG_LEVEL=warn",
+	}
+	migrate := exec.CommandContext(t.Context(), s.bin, "migrate", "apply")
+	migrate.Env = s.env
+	out, err := migrate.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Cleanup(s.stop)
+	s.startAPI()
+	s.awaitAPI()
+	return s
+}
+
+// buildProgram builds the program once per test binary, with the race detector
+// where the tests have it.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "nof0")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "nof0/cmd/nof0").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return bin
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// startAPI runs the program, again each time that it ends, until stop.
+func (s *system) startAPI() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	cmd := exec.Command(s.bin, "serve")
+	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, s.log, s.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		s.t.Errorf("the API does not start: %v", err)
+		return
+	}
+	s.process = cmd
+	go func() {
+		_ = cmd.Wait() // it is killed again and again
+		// Postgres may be away just now, and then it ends at once.
+		time.AfterFunc(50*time.Millisecond, s.startAPI)
+	}()
+}
+
+func (s *system) killAPI() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.process.Process.Signal(syscall.SIGKILL) // it may have ended by itself
+}
+
+func (s *system) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	s.killAPI()
+	if s.t.Failed() {
+		out, _ := os.ReadFile(s.log.Name())
+		s.t.Logf("the API said:\n%s", out[max(0, len(out)-4000):])
+	}
+}
+
+// awaitAPI waits until the API answers.
+func (s *system) awaitAPI() {
+	s.t.Helper()
+	s.eventually("the API answers", func() bool {
+		res, err := http.Get(s.url + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+}
+
+// eventually waits for a condition.
+func (s *system) eventually(what string, condition func() bool) {
+	s.t.Helper()
+	require.Eventually(s.t, condition, 2*time.Minute, 20*time.Millisecond, what)
+}
+
+// killPostgres kills the database and starts it again.
+func (s *system) killPostgres() {
+	s.t.Helper()
+	require.NoError(s.t, s.stack.KillPostgres())
+	require.NoError(s.t, s.stack.RestartPostgres(s.t.Context()))
+}
+
+// play plays a plan; settled is told what was acknowledged.
+func (s *system) play(plan *season.Plan, settled func([]season.Event, []season.ItemResult)) (season.Played, error) {
+	return season.Play(s.t.Context(), plan.Events(), season.PlayOptions{
+		URL: s.url, Token: token, Batch: 50, Workers: 8, KeepTrying: 5 * time.Minute,
+		Run: plan.Name(), Settled: settled,
+	})
+}
+
+func (s *system) database() *pgx.Conn {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), s.stack.DatabaseURL)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func (s *system) count(db *pgx.Conn, query string, args ...any) int {
+	s.t.Helper()
+	var n int
+	require.NoError(s.t, db.QueryRow(s.t.Context(), query, args...).Scan(&n))
+	return n
+}
+
+func (s *system) redisClient() *redis.Client {
+	s.t.Helper()
+	o, err := redis.ParseURL(s.redis.URL())
+	require.NoError(s.t, err)
+	client := redis.NewClient(o)
+	s.t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// figure prints what a test measured.
+func (s *system) figure(format string, args ...any) {
+	s.t.Helper()
+	fmt.Fprintf(os.Stderr, "%s: %s\n", s.t.Name(), fmt.Sprintf(format, args...))
+}
