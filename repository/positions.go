@@ -92,6 +92,13 @@ func (r Positions) put(db *gorm.DB, positions []entities.Position, ids []string)
 	var write []entities.Position
 	for i, p := range positions {
 		old, ok := stored[p.ID]
+		if ok {
+			// A statement does not tell these: fills do.
+			p.OpenedQuantity = old.OpenedQuantity
+			if p.Status == entities.PositionClosed {
+				p.ClosedAt = old.ClosedAt
+			}
+		}
 		switch {
 		case !ok:
 			outcomes[i] = Inserted

@@ -185,7 +185,7 @@ func openBook(db *gorm.DB, ids []positionKey) (*book, error) {
 		names = append(names, m)
 	}
 	var open, named []entities.Position
-	if err := db.Where("model_id IN ? AND status = ?", names, entities.PositionOpen).Find(&open).Error; err != nil {
+	if err := db.Where("model_id IN ?", names).Where(isOpen).Find(&open).Error; err != nil {
 		return nil, err
 	}
 	if err := db.Where("(model_id, id) IN ?", pairs).Find(&named).Error; err != nil {
@@ -327,10 +327,7 @@ func (b *book) write(db *gorm.DB) error {
 				rows = append(rows, *p)
 			}
 		}
-		if len(rows) == 0 {
-			continue
-		}
-		if err := db.Clauses(conflict).CreateInBatches(&rows, maxBatch).Error; err != nil {
+		if err := upsert(db, conflict, rows); err != nil {
 			return err
 		}
 	}

@@ -48,8 +48,12 @@ func TestPositionIDsDoNotCollide(t *testing.T) {
 	// Names made of what joins and escapes them.
 	names := []string{"a", "b", "a/b", "a%2Fb", "/", "%", "%25", "a/", "/b", "t1", "1", ".", "..", "é", "a b", "a+b", "_", "-"}
 	openings := []wire.Position{
-		{EntryOid: wire.Some[int64](1)}, {EntryOid: wire.Some[int64](1500000)}, {EntryTime: wire.Some(1.5)}, {EntryTime: wire.Some(0.000001)},
-		{EntryOid: wire.Some[int64](0)}, {},
+		{EntryOid: wire.Some[int64](1)},
+		{EntryOid: wire.Some[int64](1500000)},
+		{EntryTime: wire.Some(1.5)},
+		{EntryTime: wire.Some(0.000001)},
+		{EntryOid: wire.Some[int64](0)},
+		{},
 	}
 	seen := make(map[string]string)
 	for _, model := range names {

@@ -29,7 +29,7 @@ func (v caches) invalidate(ctx context.Context, c *concern, lastMarker func(cont
 		return err
 	}
 	if v.local != nil {
-		if err := v.local.Invalidate(ctx, append(keys[:len(keys):len(keys)], arena.LastMarkerKey())...); err != nil {
+		if err := v.local.Invalidate(ctx, append(slices.Clip(keys), arena.LastMarkerKey())...); err != nil {
 			return err
 		}
 	}

@@ -31,11 +31,11 @@ func put(t testing.TB, dir, name, body string) {
 
 // fileErrors lists every *FileError that an error joins.
 func fileErrors(err error) []*FileError {
-	if one, ok := err.(*FileError); ok {
+	if one, ok := err.(*FileError); ok { //nolint:errorlint // the tree is walked here
 		return []*FileError{one}
 	}
 	var all []*FileError
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked here
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			all = append(all, fileErrors(e)...)
 		}

@@ -36,7 +36,7 @@ func TestWriteIsReadBack(t *testing.T) {
 	only(t, dir, "analytics-a.b-c.json", "since-inception-values.json")
 	body, err := os.ReadFile(filepath.Join(dir, "since-inception-values.json"))
 	require.NoError(t, err)
-	require.Equal(t, `{"sinceInceptionValues":[{"model_id":"m","nav_since_inception":10000,"inception_date":1.5}],"serverTime":7}`, string(body)) //nolint:testifylint // the very bytes
+	require.Equal(t, `{"sinceInceptionValues":[{"model_id":"m","nav_since_inception":10000,"inception_date":1.5}],"serverTime":7}`, string(body))
 	c, err := Read(dir)
 	require.NoError(t, err)
 	require.Equal(t, int64(7), c.File(SinceInception).ServerTime)
