@@ -30,6 +30,10 @@ run: build ## run the whole system on embedded defaults
 test: build servers compiler ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
 	$(DEV) -- $(GO) test -race $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: faults
+faults: build servers ## kill servers and processes under load, in full, and print what was measured
+	NOF0_TEST_FAULTS=full $(DEV) -- $(GO) test -count=1 -timeout 20m $(TESTFLAGS) ./internal/faults
+
 .PHONY: bench
 bench: build servers ## run the benchmarks
 	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)

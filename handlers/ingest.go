@@ -196,7 +196,6 @@ func (i *intake) body(c *gin.Context) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
-		arrived(c.Writer)
 		return body.Bytes(), nil
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -17,18 +16,6 @@ func timeout(limit time.Duration) gin.HandlerFunc {
 			defer cancel()
 			c.Request = c.Request.WithContext(ctx)
 		}
-		if c.Request.Body == nil || c.Request.Body == http.NoBody {
-			arrived(c.Writer)
-		}
 		c.Next()
 	}
-}
-
-// arrived ends the read timeout of a request that is read to its end. The
-// server goes on reading, to notice that the client leaves, and would take the
-// end of the timeout for that: whatever takes longer to answer or to send would
-// break off.
-func arrived(w http.ResponseWriter) {
-	// A writer without deadlines has none to end.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }

@@ -2,9 +2,7 @@ package handlers
 
 import (
 	"context"
-	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"nof0/internal/arena"
@@ -39,30 +37,4 @@ func TestTheDeadlineIsTheConfiguredOne(t *testing.T) {
 		}
 		b.do("GET", "/api/trades")
 	}
-}
-
-func TestTheReadTimeoutIsForReading(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(o *Options) { o.Now = time.Now })
-	synctest.Test(t, func(t *testing.T) {
-		client := b.serve(t, &http.Server{ReadTimeout: 15 * time.Second})
-		b.answers.answer = func(ctx context.Context, _ arena.Request) (*arena.Answer, error) {
-			select {
-			case <-time.After(20 * time.Second): // of the bubble
-				return smallAnswer(), nil
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		}
-		response, err := client.Get("http://nof0/api/trades")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if response.StatusCode != 200 {
-			t.Errorf("%d", response.StatusCode)
-		}
-		if err := response.Body.Close(); err != nil {
-			t.Fatal(err)
-		}
-	})
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"nof0/cachelayer"
 	"nof0/internal/arena"
