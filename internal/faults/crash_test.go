@@ -45,7 +45,7 @@ func TestNothingIsLostOrDoubledByCrashes(t *testing.T) {
 	s.awaitAPI()
 	db := s.database()
 	s.agree(db, book)
-	s.figure("%d fills, Postgres killed %d times and the API %d times: %d items acknowledged, %d retries, 0 lost, 0 doubled, 0 disagree; %.0f s, %.0f items/s",
+	s.figuref("%d fills, Postgres killed %d times and the API %d times: %d items acknowledged, %d retries, 0 lost, 0 doubled, 0 disagree; %.0f s, %.0f items/s",
 		fills, killed[0], killed[1], played.Items, played.Retries, time.Since(began).Seconds(), played.PerSecond)
 	require.Equal(t, [2]int{kills, kills}, killed)
 }

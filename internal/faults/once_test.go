@@ -59,7 +59,7 @@ func TestOneTradeSentByMany(t *testing.T) {
 		all.Wait()
 		require.Equal(t, 1, s.count(db, "SELECT count(*) FROM trades"))
 		require.Equal(t, 1, s.count(db, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
-		s.figure("one trade sent %d times by %d clients %s: 1 row, 1 event", accepted.Load(), clients, when)
+		s.figuref("one trade sent %d times by %d clients %s: 1 row, 1 event", accepted.Load(), clients, when)
 	}
 	send("at first")
 	require.NoError(t, s.redisClient().FlushAll(t.Context()).Err()) // guards are gone as after 24 h
@@ -69,7 +69,7 @@ func TestOneTradeSentByMany(t *testing.T) {
 	require.Equal(t, http.StatusConflict, status, answer)
 	require.Equal(t, 1, s.count(db, "SELECT count(*) FROM trades WHERE quantity = 1"))
 	require.Equal(t, 1, s.count(db, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
-	s.figure("the same identity with other content: %d, nothing changed", status)
+	s.figuref("the same identity with other content: %d, nothing changed", status)
 }
 
 // TestBatchOfAThousand holds what a few bad items cost.
@@ -101,7 +101,7 @@ func TestBatchOfAThousand(t *testing.T) {
 	for _, bad := range []string{"m_{1}", "m_{500}", "m_{999}"} {
 		require.Contains(t, answer, bad)
 	}
-	s.figure("a batch of 1000 with 3 bad items: 997 stored, 3 named; atomic: 0 stored")
+	s.figuref("a batch of 1000 with 3 bad items: 997 stored, 3 named; atomic: 0 stored")
 }
 
 func bytesReplace(s, old, with string) string {

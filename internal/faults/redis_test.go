@@ -50,7 +50,7 @@ func TestRedisComesBack(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, int64(len(book.Open(model))), held, "positions of %s", model)
 	}
-	s.figure("%d events acknowledged with Redis down, relayed %.1f s after its return, in order per model", waiting, took.Seconds())
+	s.figuref("%d events acknowledged with Redis down, relayed %.1f s after its return, in order per model", waiting, took.Seconds())
 	if full() {
 		require.Less(t, took, 5*time.Second)
 	}

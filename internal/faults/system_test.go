@@ -197,8 +197,8 @@ func (s *system) redisClient() *redis.Client {
 	return client
 }
 
-// figure prints what a test measured.
-func (s *system) figure(format string, args ...any) {
+// figuref prints what a test measured.
+func (s *system) figuref(format string, args ...any) {
 	s.t.Helper()
 	fmt.Fprintf(os.Stderr, "%s: %s\n", s.t.Name(), fmt.Sprintf(format, args...))
 }

@@ -102,7 +102,7 @@ func TestSubscribersComeAndGo(t *testing.T) {
 					}
 				}
 				sub.Close()
-				for range sub.Events() { //nolint:revive // until it is closed
+				for range sub.Events() { // until it is closed
 				}
 				if err := sub.Err(); err != nil {
 					t.Error(err)

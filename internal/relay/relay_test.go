@@ -25,6 +25,7 @@ import (
 // season writes something of everything, one writer per model and one of
 // prices, and returns the ids of the trade events by model.
 func (b *bundle) season(t testing.TB, from, to int) map[string][]string {
+	t.Helper()
 	var (
 		mu     sync.Mutex
 		trades = map[string][]string{}

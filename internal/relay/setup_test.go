@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -152,6 +153,7 @@ func (b *bundle) startProcess(t *testing.T, change ...func(*config.Config)) *pro
 // write stores facts of a model and their events in one transaction, and
 // returns the ids of the events.
 func (b *bundle) write(t testing.TB, model string, facts func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error)) []int64 {
+	t.Helper()
 	var events []entities.OutboxEvent
 	err := b.store.InTx(b.ctx, func(ctx context.Context, tx repository.Repositories) error {
 		if model != "" {
@@ -191,6 +193,7 @@ func tradeOf(model string, n int) entities.Trade {
 }
 
 func (b *bundle) trade(t testing.TB, model string, n int) []int64 {
+	t.Helper()
 	return b.write(t, model, func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error) {
 		trade := tradeOf(model, n)
 		if _, err := tx.Trades.Insert(ctx, []entities.Trade{trade}); err != nil {
@@ -202,6 +205,7 @@ func (b *bundle) trade(t testing.TB, model string, n int) []int64 {
 }
 
 func (b *bundle) equity(t testing.TB, model string, minute int, dollars float64) []int64 {
+	t.Helper()
 	return b.write(t, model, func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error) {
 		row := entities.AccountEquitySnapshot{
 			ModelID: model, ObservedAt: begin.Add(time.Duration(minute) * time.Minute),
@@ -216,6 +220,7 @@ func (b *bundle) equity(t testing.TB, model string, minute int, dollars float64)
 }
 
 func (b *bundle) decision(t testing.TB, model string, n int) []int64 {
+	t.Helper()
 	return b.write(t, model, func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error) {
 		prompt := "What now?"
 		row := entities.DecisionCycle{
@@ -231,6 +236,7 @@ func (b *bundle) decision(t testing.TB, model string, n int) []int64 {
 }
 
 func (b *bundle) position(t testing.TB, model, symbol string, oid int64, quantity float64) []int64 {
+	t.Helper()
 	return b.write(t, model, func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error) {
 		payload := wire.Position{Symbol: symbol, EntryOid: wire.Some(oid), EntryPrice: 100, Quantity: quantity, CurrentPrice: wire.Some(100.0)}
 		row := mapping.Position(model, provider, payload)
@@ -241,6 +247,7 @@ func (b *bundle) position(t testing.TB, model, symbol string, oid int64, quantit
 }
 
 func (b *bundle) price(t testing.TB, symbol string, second int, price float64) []int64 {
+	t.Helper()
 	return b.write(t, "", func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error) {
 		at := begin.Add(time.Duration(second) * time.Second)
 		err := tx.Prices.RaiseLatest(ctx, []entities.PriceLatest{{Provider: provider, Symbol: symbol, ObservedAt: at, Price: price}})
@@ -372,7 +379,7 @@ func read(t testing.TB, h *Hub, after int64) *reader {
 func (r *reader) all() []arena.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.events[:len(r.events):len(r.events)]
+	return slices.Clip(r.events)
 }
 
 // requireSequence waits until a reader has everything from first to last and

@@ -67,9 +67,10 @@ func (e *Event) inner() jsontext.Value {
 // The items of the kinds that are not rows of package wire.
 type (
 	modelItem struct {
-		ID          string `json:"id"`
-		DisplayName string `json:"display_name"`
-		Kind        string `json:"kind"`
+		ID             string              `json:"id"`
+		DisplayName    string              `json:"display_name"`
+		Kind           string              `json:"kind"`
+		SinceInception wire.SinceInception `json:"since_inception"`
 	}
 	symbolItem struct {
 		Symbol        string  `json:"symbol"`
@@ -97,12 +98,12 @@ func newEvent(kind, model string, at time.Time, item any) (Event, error) {
 	return Event{Kind: kind, Model: model, At: at, Items: 1, Body: body}, err
 }
 
-func modelEvent(id string, at time.Time) (Event, error) {
-	kind := "competitor"
+func modelEvent(at time.Time, account wire.SinceInception) (Event, error) {
+	id, kind := account.ModelID, "competitor"
 	if id == Benchmark {
 		kind = "benchmark"
 	}
-	return newEvent(KindModels, "", at, modelItem{ID: id, DisplayName: id, Kind: kind})
+	return newEvent(KindModels, "", at, modelItem{ID: id, DisplayName: id, Kind: kind, SinceInception: account})
 }
 
 func symbolEvent(c *coin, at time.Time) (Event, error) {

@@ -37,7 +37,7 @@ func Fills(o FillsOptions) *Plan {
 	o.Start = Options{Start: o.Start}.withDefaults().Start
 	return &Plan{
 		name:   fmt.Sprintf("fills %+v", o),
-		length: o.Count * 8 / 5,
+		length: o.Count * 17 / 10,
 		events: func(yield func(Event, error) bool) { newFloor(o).trade(o.Count, yield) },
 	}
 }
@@ -78,7 +78,7 @@ func (f *floor) trade(count int, yield func(Event, error) bool) {
 		}
 	}
 	for _, t := range f.traders {
-		if !f.put(modelEvent(t.id, f.now)) {
+		if !f.put(modelEvent(f.now, t.account())) {
 			return
 		}
 	}

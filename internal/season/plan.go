@@ -87,8 +87,8 @@ func (s *Season) setUp() []happening {
 	for i := range s.market.coins {
 		all = append(all, happening{render: func() (Event, error) { return symbolEvent(&s.market.coins[i], at) }})
 	}
-	for _, t := range s.traders {
-		all = append(all, happening{render: func() (Event, error) { return modelEvent(t.id, at) }})
+	for i := range s.accounts {
+		all = append(all, happening{render: func() (Event, error) { return modelEvent(at, s.accounts[i]) }})
 	}
 	return all
 }

@@ -45,13 +45,7 @@ func Generate(ctx context.Context, o Options) (*Season, error) {
 	s.traders = append(s.traders, benchmark)
 
 	for _, t := range s.traders {
-		s.accounts = append(s.accounts, wire.SinceInception{
-			ID:                wire.Some(uuid(stream(o.Seed, "account "+t.id))),
-			ModelID:           t.id,
-			NavSinceInception: usd(navMicros),
-			InceptionDate:     wire.Seconds(t.inception),
-			NumInvocations:    wire.Some(int64(len(t.decisions))),
-		})
+		s.accounts = append(s.accounts, t.account())
 	}
 	slices.SortFunc(s.accounts, func(a, b wire.SinceInception) int { return cmp.Compare(a.ID.Or(""), b.ID.Or("")) })
 	return s, nil

@@ -297,6 +297,17 @@ func (t *trader) total(hour int, at time.Time) (map[string]wire.Position, wire.A
 	}, nil
 }
 
+// account returns the inception of the account.
+func (t *trader) account() wire.SinceInception {
+	return wire.SinceInception{
+		ID:                wire.Some(uuid(stream(t.options.Seed, "account "+t.id))),
+		ModelID:           t.id,
+		NavSinceInception: usd(navMicros),
+		InceptionDate:     wire.Seconds(t.inception),
+		NumInvocations:    wire.Some(int64(len(t.decisions))),
+	}
+}
+
 // competitorFacts are what the leaderboard needs of the account.
 func (t *trader) competitorFacts() analytics.Competitor {
 	hourly := []float64{usd(navMicros)}
