@@ -29,7 +29,7 @@ type intakeBundle struct {
 	mu     sync.Mutex
 }
 
-func setupIntake(t *testing.T) *intakeBundle {
+func setupIntake(t testing.TB) *intakeBundle {
 	t.Helper()
 	dsn := testdb.New(t, atlastest.Migrator{})
 	store, err := repository.Open(t.Context(), repository.Options{DSN: dsn, MaxOpen: 20, MaxIdle: 20})
@@ -63,7 +63,7 @@ func batch(kind arena.IngestKind, items ...string) arena.Batch {
 }
 
 // take hands in a write and returns its status and results.
-func (b *intakeBundle) take(t *testing.T, w arena.Batch) (int, []arena.Result) {
+func (b *intakeBundle) take(t testing.TB, w arena.Batch) (int, []arena.Result) {
 	t.Helper()
 	reply, err := b.intake.Ingest(t.Context(), w)
 	require.NoError(t, err)
@@ -74,7 +74,7 @@ func (b *intakeBundle) take(t *testing.T, w arena.Batch) (int, []arena.Result) {
 }
 
 // send hands in a write that must be accepted whole and returns its outcomes.
-func (b *intakeBundle) send(t *testing.T, kind arena.IngestKind, items ...string) []string {
+func (b *intakeBundle) send(t testing.TB, kind arena.IngestKind, items ...string) []string {
 	t.Helper()
 	status, results := b.take(t, batch(kind, items...))
 	require.Equal(t, http.StatusOK, status, "%+v", results)

@@ -32,8 +32,11 @@ type ServiceOptions struct {
 	// what is cheap to make again or peculiar to this process.
 	Cache, Local *cachelayer.Cache
 	TTLs         config.Cache
-	Logger       *slog.Logger
-	Now          func() time.Time
+	// LargeBody is the size in bytes from which account totals are streamed
+	// and not held whole; 0 is 32 MiB.
+	LargeBody int
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 var _ Answerer = (*Service)(nil)
@@ -46,6 +49,9 @@ type known struct {
 
 // NewService returns the service of the given sources.
 func NewService(o ServiceOptions) (*Service, error) {
+	if o.LargeBody == 0 {
+		o.LargeBody = defaultLargeBody
+	}
 	last, err := otter.New(&otter.Options[string, known]{
 		MaximumWeight: uint64(max(o.TTLs.LocalBytes, 1)),                                                    // positive
 		Weigher:       func(key string, k known) uint32 { return uint32(len(key) + len(k.rendering.Body)) }, // below 4 GiB
@@ -91,7 +97,10 @@ func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachel
 		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
 	}
 	var r *rendering
-	var err error
+	req, key, err := s.normalize(ctx, v, req, key)
+	if err != nil {
+		return nil, err
+	}
 	if req.View == ViewAccountTotals {
 		var large *totals
 		r, large, err = s.accountTotals(ctx, req.FromMarker)
@@ -99,7 +108,7 @@ func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachel
 			return large.answer(answer), nil
 		}
 	} else {
-		r, err = fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
+		r, err = fetch(ctx, s.cacheOf(req), key, func(ctx context.Context) (*rendering, error) {
 			return s.load(ctx, s.o.Store, v, req)
 		})
 	}
@@ -113,6 +122,36 @@ func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachel
 		return answer.of(last.rendering), nil
 	}
 	return nil, err
+}
+
+// MaxCachedLimit is the largest limit of positions that has a key in Redis,
+// which a write invalidates. There are as many limits as clients think of.
+const MaxCachedLimit = 100
+
+func (s *Service) cacheOf(req Request) *cachelayer.Cache {
+	if req.View == ViewPositions && req.Limit > MaxCachedLimit {
+		return s.o.Local
+	}
+	return s.o.Cache
+}
+
+// normalize makes a limit that cuts nothing off none, as most clients send one:
+// they then share what is kept of the whole view.
+func (s *Service) normalize(ctx context.Context, v view, req Request, key cachelayer.Key) (Request, cachelayer.Key, error) {
+	if req.View != ViewPositions || req.Limit <= MaxCachedLimit {
+		return req, key, nil
+	}
+	count := cachelayer.Key{Name: "competitors", Family: key.Family, TTL: time.Second}
+	competitors, err := fetch(ctx, s.o.Local, count, func(ctx context.Context) (int, error) {
+		ids, err := s.o.Store.competitors(ctx)
+		return len(ids), err
+	})
+	if err != nil || competitors > req.Limit {
+		return req, key, nil //nolint:nilerr // the view itself will tell
+	}
+	req.Limit = 0
+	key, err = v.key(s.keys, req)
+	return req, key, err
 }
 
 func (s *Service) load(ctx context.Context, source Source, v view, req Request) (*rendering, error) {

@@ -26,9 +26,9 @@ const segmentHours = 24
 // began at different minutes, so that one's hour ends while another's runs.
 const runningHours = 2
 
-// largeBody is the size from which a document is streamed from its segments
-// and never held whole.
-const largeBody = 32 << 20
+// defaultLargeBody is the size from which a document is streamed from its
+// segments and never held whole.
+const defaultLargeBody = 32 << 20
 
 // segment is the rendered rows of a range of hours.
 type segment struct {
@@ -58,7 +58,7 @@ func (s *Service) accountTotals(ctx context.Context, from int64) (*rendering, *t
 		if err != nil {
 			return nil, err
 		}
-		if t.size > largeBody {
+		if t.size > s.o.LargeBody {
 			return nil, &tooLargeError{t}
 		}
 		return t.whole(ctx)

@@ -183,7 +183,11 @@ func TestAGapEndsTheSubscription(t *testing.T) {
 	b.tell(t, 10)
 	_, err = Prune(b.ctx, b.store, time.Now().Add(Keep+time.Minute))
 	require.NoError(t, err)
-	require.NoError(t, h.poll(b.ctx))
+	ctx, cancel := context.WithCancel(b.ctx)
+	var group sync.WaitGroup
+	group.Go(func() { h.Run(ctx) })
+	defer group.Wait()
+	defer cancel()
 	_, open := <-live.Events()
 	require.False(t, open)
 	require.ErrorIs(t, live.Err(), arena.ErrGone)

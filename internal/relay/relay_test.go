@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -412,6 +413,30 @@ func TestPoisonedProjection(t *testing.T) {
 	require.Positive(t, testutil.ToFloat64(p.relay.metrics.abandoned.WithLabelValues("event")))
 	require.ErrorContains(t, p.relay.Warm(b.ctx), "1 projections could not be built")
 	require.Equal(t, int64(1), b.raw.Exists(b.ctx, "nof0:trades:recent:{bee}").Val())
+}
+
+// The database drops every connection, again and again.
+func TestPostgresConnectionsLost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	trades := b.season(t, 0, 15)
+	admin, err := pgx.Connect(b.ctx, b.dsn)
+	require.NoError(t, err)
+	defer admin.Close(b.ctx)
+	p := b.newProcess(t)
+	follower := read(t, p.hub, 0)
+	p.start(t)
+	b.startProcess(t)
+	for range 20 {
+		_, err := admin.Exec(b.ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		require.NoError(t, err)
+	}
+	b.relayed(t)
+	ids, _ := b.streamed(t)
+	require.Equal(t, trades, ids)
+	follower.requireSequence(t, 1, 15*(4*3+1))
+	b.requireWhole(t)
 }
 
 func TestAfterCommit(t *testing.T) {

@@ -43,7 +43,7 @@ type bundle struct {
 	models []string
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{ctx: t.Context(), dsn: testdb.New(t, atlastest.Migrator{}), redis: testdb.NewRedis(t), models: []string{"ant", "bee", "cow"}}
 	b.store = openStore(t, b.dsn)
@@ -63,7 +63,7 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
-func openStore(t *testing.T, dsn string) *repository.Store {
+func openStore(t testing.TB, dsn string) *repository.Store {
 	t.Helper()
 	s, err := repository.Open(context.Background(), repository.Options{
 		DSN: dsn, MaxOpen: 12, MaxIdle: 12, ConnectTimeout: 10 * time.Second, StatementTimeout: time.Minute,
@@ -102,7 +102,7 @@ type process struct {
 }
 
 // newProcess makes a process whose relay and hub are not running.
-func (b *bundle) newProcess(t *testing.T, change ...func(*config.Config)) *process {
+func (b *bundle) newProcess(t testing.TB, change ...func(*config.Config)) *process {
 	t.Helper()
 	cfg := testConfig()
 	for _, c := range change {

@@ -9,11 +9,6 @@ import (
 	"nof0/internal/arena"
 )
 
-// positionLimits is up to which limit the cut views of positions are met. One
-// that is cut higher has every competitor of the arena in it, and lives as
-// briefly as the others.
-const positionLimits = 100
-
 // caches are where views are kept: in Redis and this process' memory, and, what
 // is cheap to make again, in this process alone.
 type caches struct {
@@ -75,7 +70,7 @@ func (v caches) concerned(ctx context.Context, c *concern, lastMarker func(conte
 
 func (v caches) positions() ([]cachelayer.Key, error) {
 	keys := []cachelayer.Key{v.keys.PositionsView()}
-	for limit := 1; limit <= positionLimits; limit++ {
+	for limit := 1; limit <= arena.MaxCachedLimit; limit++ {
 		key, err := v.keys.PositionsViewLimit(limit)
 		if err != nil {
 			return nil, fmt.Errorf("error spelling a view's key: %w", err)

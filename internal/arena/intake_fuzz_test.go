@@ -1,0 +1,105 @@
+package arena_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/require"
+
+	"nof0/internal/arena"
+)
+
+// fuzzKind sends whatever the fuzzer makes up as an item of a kind, to a real
+// database. Nothing may panic, fail for a reason that is not the item's (that
+// would be a 500), or be stored that could not be served: what was accepted is
+// found unchanged when it is sent again.
+func fuzzKind(f *testing.F, kind arena.IngestKind, seeds ...string) {
+	f.Helper()
+	b := setupIntake(f)
+	for _, seed := range append(seeds, ``, `null`, `[]`, `{}`, `{"id":"\u0000"}`, `{"model_id":"{m}"}`, `{"id":"m","id":"m"}`, `{"symbol":1e999}`) {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, item []byte) {
+		if !json.Valid(item) {
+			return // the envelope is read before
+		}
+		w := arena.Batch{Kind: kind, Items: []jsontext.Value{item}, Single: true, Register: true}
+		first := ingest(t, b, w)
+		if first.Outcome == "rejected" {
+			require.NotEmpty(t, first.Error.Detail)
+			require.Contains(t, []int{http.StatusConflict, http.StatusUnprocessableEntity}, first.Error.Status)
+			return
+		}
+		again := ingest(t, b, w)
+		require.Nil(t, again.Error, "accepted once, refused again: %+v", again.Error)
+		require.Equal(t, "unchanged", again.Outcome)
+	})
+}
+
+func ingest(t *testing.T, b *intakeBundle, w arena.Batch) arena.Result {
+	t.Helper()
+	reply, err := b.intake.Ingest(t.Context(), w)
+	require.NoError(t, err, "%s", w.Items[0])
+	var results arena.Results
+	require.NoError(t, json.Unmarshal(reply.Body, &results))
+	require.Len(t, results.Results, 1)
+	return results.Results[0]
+}
+
+func FuzzIngestPrices(f *testing.F) {
+	fuzzKind(f, arena.IngestPrices,
+		`{"symbol":"BTC","price":111317.5,"timestamp":1761452335744}`,
+		`{"symbol":"BTC","price":1,"timestamp":1,"provider":"p","context":{"funding":1e-5,"impact_prices":[1,null]}}`)
+}
+
+func FuzzIngestPositions(f *testing.F) {
+	fuzzKind(f, arena.IngestPositions,
+		`{"model_id":"m","position":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":-6.9752,"index_col":null,"exit_plan":{}}}`,
+		`{"model_id":"m","provider":"p","position":{"symbol":"BTC","entry_price":1e-9,"quantity":1e300,"entry_time":1761452335.123456,"x":[]}}`)
+}
+
+func FuzzIngestTrades(f *testing.F) {
+	fuzzKind(f, arena.IngestTrades,
+		trade("m_1", 7, "-1", 200),
+		`{"trade":`+trade("m_2", 7, "-1", 200)+`,"remaining":null}`,
+		`{"trade":`+trade("m_3", 8, "-1", 200)+`,"remaining":{"symbol":"SOL","entry_oid":8,"entry_price":1,"quantity":-2},`+
+			`"equity":{"model_id":"m","timestamp":5,"dollar_equity":1,"since_inception_hourly_marker":0}}`)
+}
+
+func FuzzIngestEquity(f *testing.F) {
+	fuzzKind(f, arena.IngestEquity,
+		`{"id":"m_1","model_id":"m","timestamp":1761452335.5,"dollar_equity":1e4,"since_inception_hourly_marker":1,"sharpe_ratio":null,"positions":{}}`)
+}
+
+func FuzzIngestConversations(f *testing.F) {
+	fuzzKind(f, arena.IngestConversations,
+		`{"model_id":"m","topic":"risk","messages":[{"role":"user","content":"hi","timestamp":1},{"role":"assistant","content":"","timestamp":1}]}`)
+}
+
+func FuzzIngestDecisions(f *testing.F) {
+	fuzzKind(f, arena.IngestDecisions,
+		`{"id":"m_1.5","model_id":"m","timestamp":1.5,"user_prompt":"?","cot_trace":{"a":1},"llm_response":{"failed_json_response_raw_text":"…"}}`)
+}
+
+func FuzzIngestAnalytics(f *testing.F) {
+	fuzzKind(f, arena.IngestAnalytics, `{"model_id":"m","updated_at":5,"win_rate":50}`)
+}
+
+func FuzzIngestTraderState(f *testing.F) {
+	fuzzKind(f, arena.IngestTraderState, `{"trader_id":"t","cooldown":{"SOL":5},"pause_until":null,"allocation_pct":12.5}`)
+}
+
+func FuzzIngestMarketAssets(f *testing.F) {
+	fuzzKind(f, arena.IngestMarketAssets, `{"symbol":"SOL","max_leverage":20,"is_delisted":false}`)
+}
+
+func FuzzIngestModels(f *testing.F) {
+	fuzzKind(f, arena.IngestModels,
+		`{"id":"n","kind":"benchmark","since_inception":{"model_id":"n","nav_since_inception":10000,"inception_date":1.5,"num_invocations":0}}`)
+}
+
+func FuzzIngestSymbols(f *testing.F) {
+	fuzzKind(f, arena.IngestSymbols, `{"symbol":"BTC","tick_size":0.1,"size_step":1e-5,"metadata":{"a":[1.0]}}`)
+}
