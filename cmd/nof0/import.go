@@ -8,7 +8,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/app"
 	"nof0/internal/importer"
@@ -25,7 +24,8 @@ func (c *cli) importCommand() *cobra.Command {
 		Use:   "import DIR",
 		Short: "Load a snapshot directory into Postgres",
 		Long: `Load a snapshot directory into Postgres, in one transaction. It is safe to repeat:
-facts are inserted once, and an older snapshot sets no newer state back.
+facts are inserted once, and an older snapshot sets no newer state back. Running
+servers are told through the outbox and serve the new data within a second.
 
 Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
 		Example: example("DATABASE_URL=postgres://… nof0 import captures/2025-10-26"),
@@ -41,9 +41,6 @@ Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
 			report, err := c.importDir(cmd.Context(), cfg, args[0])
 			if err != nil {
 				return &exitError{exitNothingDone, err}
-			}
-			if err := dropCache(cmd.Context(), cfg); err != nil {
-				fmt.Fprintln(c.err, "nof0: the import is done, but the cache may serve what was before for up to its TTL:", err)
 			}
 			if err := c.printImport(report); err != nil {
 				return err
@@ -93,13 +90,4 @@ func (c *cli) printImport(report *importer.Report) error {
 		fmt.Fprintf(c.out, "ignored: %s\n", name)
 	}
 	return nil
-}
-
-// dropCache empties the Redis side where there is one.
-func dropCache(ctx context.Context, cfg config.Config) error {
-	if cfg.RedisURL == "" {
-		return nil
-	}
-	_, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(ctx) })
-	return err
 }

@@ -31,6 +31,7 @@ type App struct {
 	logger  *slog.Logger
 	relay   *relay.Relay
 	hub     *relay.Hub
+	guard   *cachelayer.Guard
 	handler http.Handler
 	closers []func() error
 }
@@ -65,6 +66,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			PrimaryProvider: cfg.Arena.PrimaryProvider,
 			Benchmarks:      cfg.Arena.Benchmarks,
 			AfterCommit:     a.relay.AfterCommit,
+			Guard:           a.guard,
 			Logger:          logger,
 			Now:             time.Now,
 		}),
@@ -102,6 +104,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
+	a.guard = cachelayer.NewGuard(client, a.cfg.Cache)
 	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Logger: a.logger})
 	a.relay, err = relay.New(relay.Options{
 		Store:           a.Store,

@@ -32,6 +32,7 @@ type IntakeOptions struct {
 	// AfterCommit, where given, is told the events of a committed write before
 	// it is acknowledged: the next read of this process then sees it.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
+	Guard       Guard // nil remembers nothing
 	Logger      *slog.Logger
 	Now         func() time.Time
 }
@@ -49,6 +50,9 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 	for i, raw := range b.Items {
 		w.entries[i] = kind.decode(raw)
 	}
+	if reply := w.repeated(ctx); reply != nil {
+		return reply, nil
+	}
 	if kind.prepare != nil {
 		if err := kind.prepare(ctx, w); err != nil {
 			return nil, intakeError(err)
@@ -65,6 +69,7 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 	if err != nil {
 		return nil, intakeError(err)
 	}
+	w.guard(ctx)
 	if len(w.events) > 0 && g.o.AfterCommit != nil {
 		g.o.AfterCommit(ctx, w.events)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
+	"nof0/cachelayer"
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/testdb"
@@ -345,4 +346,56 @@ func TestEveryKindIsTaken(t *testing.T) {
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM market_asset_ctx WHERE funding = 1e-5"))
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM conversation_messages c JOIN conversations v ON v.id = c.conversation_id WHERE v.kind = 'decisions'"))
 	require.Len(t, b.told, 11)
+}
+
+// TestGuardOnlySavesWork holds that a guard answers for what it knows and
+// decides nothing else, not even when it is wrong.
+func TestGuardOnlySavesWork(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	guard := &rememberingGuard{known: map[cachelayer.TradeRef]string{}}
+	guarded := arena.NewIntake(arena.IntakeOptions{
+		Store: b.store, PrimaryProvider: "hyperliquid", Guard: guard,
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	b.intake = guarded
+	require.Equal(t, []string{"inserted"}, b.send(t, arena.IngestTrades, trade("m_1", 7, "-1", 200)))
+	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestTrades, trade("m_1", 7, "-1", 200)))
+	require.Equal(t, 1, guard.answered)
+
+	status, _ := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-2", 200)))
+	require.Equal(t, http.StatusConflict, status, "other content goes to the database")
+	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestTrades, " "+trade("m_1", 7, "-1", 200)), "and so does other text")
+	require.Equal(t, []string{"inserted", "unchanged"}, b.send(t, arena.IngestTrades, trade("m_2", 8, "-1", 200), trade("m_1", 7, "-1", 200)))
+
+	guard.err = cachelayer.ErrUnavailable
+	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestTrades, trade("m_1", 7, "-1", 200)))
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM trades"))
+}
+
+// rememberingGuard is a guard in memory that counts what it could answer.
+type rememberingGuard struct {
+	known    map[cachelayer.TradeRef]string
+	answered int
+	err      error
+}
+
+func (g *rememberingGuard) Ingested(_ context.Context, refs ...cachelayer.TradeRef) (map[cachelayer.TradeRef]string, error) {
+	found := map[cachelayer.TradeRef]string{}
+	for _, ref := range refs {
+		if digest, ok := g.known[ref]; ok {
+			found[ref] = digest
+		}
+	}
+	if len(found) == len(refs) {
+		g.answered++
+	}
+	return found, g.err
+}
+
+func (g *rememberingGuard) SetAllIngested(_ context.Context, digests map[cachelayer.TradeRef]string) error {
+	for ref, digest := range digests {
+		g.known[ref] = digest
+	}
+	return g.err
 }

@@ -1,0 +1,85 @@
+package arena
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"slices"
+
+	"nof0/cachelayer"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// Guard remembers the trades that were taken in lately. It only saves work: the
+// database decides what it does not know, and a guard that is away costs
+// nothing but that work.
+type Guard interface {
+	Ingested(ctx context.Context, trades ...cachelayer.TradeRef) (map[cachelayer.TradeRef]string, error)
+	SetAllIngested(ctx context.Context, digests map[cachelayer.TradeRef]string) error
+}
+
+// repeated answers a write of trades that were all taken in before as they now
+// are. It is nil where that is not known.
+func (w *write) repeated(ctx context.Context) *Reply {
+	guard := w.intake.o.Guard
+	if guard == nil || w.batch.Kind != IngestTrades || w.batch.Key != nil {
+		return nil
+	}
+	if slices.ContainsFunc(w.entries, func(e entry) bool { return !e.accepted() }) {
+		return nil
+	}
+	digests := w.digests()
+	refs := make([]cachelayer.TradeRef, 0, len(digests))
+	for ref := range digests {
+		refs = append(refs, ref)
+	}
+	known, err := guard.Ingested(ctx, refs...)
+	if err != nil {
+		return nil
+	}
+	for ref, digest := range digests {
+		if known[ref] != digest {
+			return nil
+		}
+	}
+	for i := range w.entries {
+		w.entries[i].outcome = repository.Unchanged
+	}
+	if err := w.answer(); err != nil {
+		return nil
+	}
+	return w.reply
+}
+
+// guard remembers the trades of a committed write.
+func (w *write) guard(ctx context.Context) {
+	if w.intake.o.Guard == nil || w.batch.Kind != IngestTrades {
+		return
+	}
+	if err := w.intake.o.Guard.SetAllIngested(ctx, w.digests()); err != nil {
+		w.intake.o.Logger.DebugContext(ctx, "trades are not guarded", slog.Any("error", err))
+	}
+}
+
+// digests maps the accepted trades to the digests of their items. Of a trade
+// that stands twice with two contents there is none that fits both.
+func (w *write) digests() map[cachelayer.TradeRef]string {
+	digests := make(map[cachelayer.TradeRef]string, len(w.entries))
+	for i := range w.entries {
+		e := &w.entries[i]
+		item, ok := e.value.(wire.TradeItem)
+		if !ok || !e.accepted() {
+			continue
+		}
+		ref := cachelayer.TradeRef{Model: item.Trade.ModelID, ID: item.Trade.ID}
+		sum := sha256.Sum256(w.batch.Items[i])
+		digest := hex.EncodeToString(sum[:])
+		if other, twice := digests[ref]; twice && other != digest {
+			digest = "two contents"
+		}
+		digests[ref] = digest
+	}
+	return digests
+}
