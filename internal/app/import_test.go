@@ -202,7 +202,11 @@ func dump(t *testing.T, b *bundle) map[string][]string {
 	for _, table := range column(`SELECT relname FROM pg_class
 		WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
 			AND NOT relispartition AND relname <> 'atlas_schema_revisions'`) {
-		out[table] = column(`SELECT (to_jsonb(t) - 'created_at' - 'updated_at')::text FROM ` +
+		without := `{created_at, updated_at}`
+		if table == "outbox_events" { // nor when it was relayed
+			without = `{created_at, updated_at, sequence, relayed_at}`
+		}
+		out[table] = column(`SELECT (to_jsonb(t) - '` + without + `'::text[])::text FROM ` +
 			pgx.Identifier{table}.Sanitize() + ` t ORDER BY 1`)
 	}
 	return out
