@@ -169,7 +169,7 @@ func (s *system) killPostgres() {
 // play plays a plan; settled is told what was acknowledged.
 func (s *system) play(plan *season.Plan, settled func([]season.Event, []season.ItemResult)) (season.Played, error) {
 	return season.Play(s.t.Context(), plan.Events(), season.PlayOptions{
-		URL: s.url, Token: token, Batch: 50, Workers: 8, KeepTrying: 5 * time.Minute,
+		URL: s.url, Token: token, Batch: 50, Workers: 20, KeepTrying: 5 * time.Minute,
 		Run: plan.Name(), Settled: settled,
 	})
 }
