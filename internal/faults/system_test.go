@@ -170,8 +170,20 @@ func (s *system) killPostgres() {
 func (s *system) play(plan *season.Plan, settled func([]season.Event, []season.ItemResult)) (season.Played, error) {
 	return season.Play(s.t.Context(), plan.Events(), season.PlayOptions{
 		URL: s.url, Token: token, Batch: 50, Workers: 20, KeepTrying: 5 * time.Minute,
-		Run: plan.Name(), Settled: settled,
+		Run: plan.Name(), Settled: settled, Client: &http.Client{Transport: impatient{}},
 	})
+}
+
+// impatient does not wait as long as the API asks for: these outages are short,
+// and there are many of them.
+type impatient struct{}
+
+func (impatient) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil {
+		res.Header.Del("Retry-After")
+	}
+	return res, err
 }
 
 func (s *system) database() *pgx.Conn {
