@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -394,8 +395,6 @@ func (g *rememberingGuard) Ingested(_ context.Context, refs ...cachelayer.TradeR
 }
 
 func (g *rememberingGuard) SetAllIngested(_ context.Context, digests map[cachelayer.TradeRef]string) error {
-	for ref, digest := range digests {
-		g.known[ref] = digest
-	}
+	maps.Copy(g.known, digests)
 	return g.err
 }

@@ -38,6 +38,7 @@ func TestRedisComesBack(t *testing.T) {
 		return s.count(db, "SELECT count(*) FROM outbox_events WHERE relayed_at IS NULL") == 0
 	})
 	took := time.Since(back)
+	s.agree(db, book)
 	client := s.redisClient()
 	entries, err := client.XRange(t.Context(), "nof0:trades:stream", "-", "+").Result()
 	require.NoError(t, err)

@@ -127,6 +127,11 @@ func (r *Relay) Kick() {
 // minBackoff is the wait after the first failure.
 const minBackoff = 50 * time.Millisecond
 
+// minPause is how far apart rounds begin that a kick asks for. A commit that
+// comes alone is relayed at once; of many, those of this while go together, and
+// each projection is built once for all of them.
+const minPause = 50 * time.Millisecond
+
 // Run relays until ctx ends, and returns once what was under way is finished.
 // While Postgres or Redis is away it tries again and again; the events wait in
 // the outbox.
@@ -137,6 +142,7 @@ func (r *Relay) Run(ctx context.Context) {
 
 	backoff := time.Duration(0)
 	for ctx.Err() == nil {
+		began := time.Now()
 		more, err := r.round(ctx)
 		kicked, wait := r.kicked, r.o.Interval
 		switch {
@@ -152,14 +158,23 @@ func (r *Relay) Run(ctx context.Context) {
 		default:
 			backoff = 0
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-kicked:
-		case <-timer.C:
+		if awaitKick(ctx, kicked, wait) {
+			awaitKick(ctx, nil, minPause-time.Since(began))
 		}
-		timer.Stop()
 	}
+}
+
+// awaitKick waits for a kick, at most for a while. It reports whether one came.
+func awaitKick(ctx context.Context, kicked <-chan struct{}, atMost time.Duration) bool {
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-kicked:
+		return true
+	}
+	return false
 }
 
 // round relays a batch of each model that has events. more says that some model
