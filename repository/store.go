@@ -63,6 +63,8 @@ type Repositories struct {
 	Trading       Trading
 	Outbox        Outbox
 	Idempotency   Idempotency
+	Rollout       Rollout
+	Parity        Parity
 }
 
 // Open connects to the database. It fails where the database cannot be reached.
@@ -177,6 +179,8 @@ func bind(b base) Repositories {
 		Trading:       Trading{b},
 		Outbox:        Outbox{b},
 		Idempotency:   Idempotency{b},
+		Rollout:       Rollout{b},
+		Parity:        Parity{b},
 	}
 }
 

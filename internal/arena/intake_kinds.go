@@ -20,6 +20,7 @@ import (
 func (g *Intake) kinds() map[IngestKind]kind {
 	return map[IngestKind]kind{
 		IngestPrices: {
+			domains: []Domain{DomainPrices},
 			decode: decoder(wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
 				e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
 			}),
@@ -27,6 +28,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply:   applyPrices,
 		},
 		IngestPositions: {
+			domains: []Domain{DomainPositions},
 			decode: decoder(wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
 				e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
 				e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
@@ -34,12 +36,14 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyPositions,
 		},
 		IngestTrades: {
+			domains: []Domain{DomainTrades, DomainPositions, DomainAccounts},
 			decode: decoder(wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
 				e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
 			}),
 			apply: applyTrades,
 		},
 		IngestEquity: {
+			domains: []Domain{DomainAccounts},
 			decode: decoder(wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
 				row := mapping.Equity(*a)
 				payload, err := mapping.EquityPayload(row)
@@ -51,6 +55,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyEquity,
 		},
 		IngestConversations: {
+			domains: []Domain{DomainConversations},
 			decode: decoder(decodeThread, func(t *wire.Thread, e *entry) {
 				c, _ := mapping.Thread(*t)
 				e.id, e.models = c.ID, []string{t.ModelID}
@@ -58,12 +63,14 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyConversations,
 		},
 		IngestDecisions: {
+			domains: []Domain{DomainConversations},
 			decode: decoder(wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
 				e.id, e.models = d.ID, []string{d.ModelID}
 			}),
 			apply: applyDecisions,
 		},
 		IngestAnalytics: {
+			domains: []Domain{DomainAnalytics},
 			decode: decoder(decodeAnalytics, func(a *analyticsItem, e *entry) {
 				e.id, e.models = a.doc.ModelID, []string{a.doc.ModelID}
 			}),
@@ -84,6 +91,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			}),
 		},
 		IngestModels: {
+			domains: []Domain{DomainAccounts}, always: true,
 			decode: decoder(wire.Decode[wire.Model], func(m *wire.Model, e *entry) { e.id = m.ID }),
 			apply:  applyModels,
 		},
@@ -260,6 +268,9 @@ func (w *write) fill(item wire.TradeItem) repository.Fill {
 		SizeStep:   w.sizes[trade.Symbol],
 	}
 	switch {
+	case w.inJSON(DomainPositions):
+		// What is open here is from before, and none of this fill's business.
+		f.Remaining = repository.RemainingElsewhere
 	case item.Closed:
 		f.Remaining = repository.RemainingNone
 	case item.Remaining != nil:
@@ -369,7 +380,7 @@ func applyModels(ctx context.Context, w *write, entries []*entry) error {
 		if _, err := w.tx.Accounts.Register(ctx, []entities.Account{account}); err != nil {
 			return err
 		}
-		if inception := m.Inception(); inception != nil {
+		if inception := m.Inception(); inception != nil && !w.inJSON(DomainAccounts) {
 			stated, err := w.setInception(ctx, *inception)
 			if err != nil {
 				return err

@@ -357,17 +357,27 @@ func TestAChangeWithinOneTickIsSeen(t *testing.T) {
 	dir := directory(t, map[string]string{"trades.json": envelope1("trades", trade("m", "a", 1))})
 	path := filepath.Join(dir, "trades.json")
 	require.NoError(t, os.Chtimes(path, answeredAt, answeredAt))
-	s := newSource(dir)
+	seen := ""
+	now := answeredAt
+	s := NewSource(SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: func() time.Time { return now }})
 	id := func() string {
+		version := s.Version(arena.ViewTrades)
+		require.NotEqual(t, seen, version)
+		seen = version
 		got, err := s.Trades(t.Context())
 		require.NoError(t, err)
 		return got.Trades[0].ID
 	}
 	require.Equal(t, "a", id())
-	// The same inode, size and time, as an inode that is used again may have.
+	// The same inode, size and time: it was written to in place.
 	put(t, dir, "trades.json", envelope1("trades", trade("m", "b", 1)))
 	require.NoError(t, os.Chtimes(path, answeredAt, answeredAt))
+	now = now.Add(recheck)
 	require.Equal(t, "b", id())
+	put(t, dir, "trades.json", envelope1("trades", trade("m", "c", 1)))
+	require.NoError(t, os.Chtimes(path, answeredAt, answeredAt))
+	now = now.Add(tick)
+	require.Equal(t, "c", id(), "the last change within the tick is seen after it")
 }
 
 func TestAnUnchangedFileIsReadOnce(t *testing.T) {
