@@ -63,6 +63,7 @@ type Repositories struct {
 	Trading       Trading
 	Outbox        Outbox
 	Idempotency   Idempotency
+	Parity        Parity
 }
 
 // Open connects to the database. It fails where the database cannot be reached.
@@ -177,6 +178,7 @@ func bind(b base) Repositories {
 		Trading:       Trading{b},
 		Outbox:        Outbox{b},
 		Idempotency:   Idempotency{b},
+		Parity:        Parity{b},
 	}
 }
 
