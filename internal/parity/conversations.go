@@ -40,15 +40,15 @@ func documentPlace(d wire.Document) place { return place{at: d.Timestamp()} }
 // conversations compares the newest documents, and every document of the file
 // by its identity.
 func (r *reading) conversations(ctx context.Context) error {
+	asOf, err := fromJSON(r.json.AsOf(snapshot.Conversations))
+	if err != nil {
+		return err
+	}
 	answer, err := fromJSON(r.json.Conversations(ctx))
 	if err != nil {
 		return err
 	}
 	given := answer.Conversations
-	asOf, err := fromJSON(r.json.AsOf(snapshot.Conversations))
-	if err != nil {
-		return err
-	}
 	filed, err := fileRows(r, snapshot.Conversations, snapshot.DecodeDocument)
 	if err != nil {
 		return err

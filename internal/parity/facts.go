@@ -13,15 +13,15 @@ import (
 // trades compares the newest trades of each model, and every trade of the file
 // by its identity.
 func (r *reading) trades(ctx context.Context) error {
+	asOf, err := fromJSON(r.json.AsOf(snapshot.Trades))
+	if err != nil {
+		return err
+	}
 	answer, err := fromJSON(r.json.Trades(ctx))
 	if err != nil {
 		return err
 	}
 	given := answer.Trades
-	asOf, err := fromJSON(r.json.AsOf(snapshot.Trades))
-	if err != nil {
-		return err
-	}
 	filed, err := fileRows(r, snapshot.Trades, wire.Decode[wire.Trade])
 	if err != nil {
 		return err
@@ -120,11 +120,11 @@ func newestTradeFirst(before, after wire.Trade) bool {
 // accountTotals compares the hourly rows from a marker on, and every row of the
 // file by its identity.
 func (r *reading) accountTotals(ctx context.Context, from int64) error {
-	answer, err := fromJSON(r.json.AccountTotals(ctx, 0))
+	asOf, err := fromJSON(r.json.AsOf(snapshot.AccountTotals))
 	if err != nil {
 		return err
 	}
-	asOf, err := fromJSON(r.json.AsOf(snapshot.AccountTotals))
+	answer, err := fromJSON(r.json.AccountTotals(ctx, 0))
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,11 @@ import (
 
 // prices compares the newest price of each symbol.
 func (r *reading) prices(ctx context.Context) error {
-	answer, err := fromJSON(r.json.CryptoPrices(ctx))
+	asOf, err := fromJSON(r.json.AsOf(snapshot.CryptoPrices))
 	if err != nil {
 		return err
 	}
-	asOf, err := fromJSON(r.json.AsOf(snapshot.CryptoPrices))
+	answer, err := fromJSON(r.json.CryptoPrices(ctx))
 	if err != nil {
 		return err
 	}
@@ -69,15 +69,15 @@ func (r *reading) prices(ctx context.Context) error {
 // positions compares the open positions of every competitor. They are stated
 // for all symbols of a model at once, so a model is compared or is not.
 func (r *reading) positions(ctx context.Context) error {
-	answer, err := fromJSON(r.json.Positions(ctx, 0))
-	if err != nil {
-		return err
-	}
 	asOf, err := fromJSON(r.json.AsOf(snapshot.Positions))
 	if err != nil {
 		return err
 	}
 	captured, err := fromJSON(r.json.CapturedAt())
+	if err != nil {
+		return err
+	}
+	answer, err := fromJSON(r.json.Positions(ctx, 0))
 	if err != nil {
 		return err
 	}
@@ -179,15 +179,15 @@ func (r *reading) positionsOf(json, store wire.ModelPositions) error {
 // sinceInception compares the inceptions. Their facts never change; the number
 // of invocations, and what no column names, are current state.
 func (r *reading) sinceInception(ctx context.Context) error {
-	answer, err := fromJSON(r.json.SinceInception(ctx))
-	if err != nil {
-		return err
-	}
 	asOf, err := fromJSON(r.json.AsOf(snapshot.SinceInception))
 	if err != nil {
 		return err
 	}
 	captured, err := fromJSON(r.json.CapturedAt())
+	if err != nil {
+		return err
+	}
+	answer, err := fromJSON(r.json.SinceInception(ctx))
 	if err != nil {
 		return err
 	}
@@ -265,11 +265,11 @@ func inceptionFact(field string) bool {
 // analytics compares the payloads of competitors as they were imported; of one
 // model where it is named. What is recomputed is checked by other means.
 func (r *reading) analytics(ctx context.Context, model string) error {
-	answer, err := fromJSON(r.json.Analytics(ctx))
+	captured, err := fromJSON(r.json.CapturedAt())
 	if err != nil {
 		return err
 	}
-	captured, err := fromJSON(r.json.CapturedAt())
+	answer, err := fromJSON(r.json.Analytics(ctx))
 	if err != nil {
 		return err
 	}
