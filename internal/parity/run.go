@@ -59,11 +59,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			compared[i].requests = append(compared[i].requests, arena.Request{View: view})
 		}
 	}
-	read := func(ctx context.Context, d arena.Domain, req arena.Request) (*reading, error) {
-		s := sources{json: o.JSON.Fresh(), store: o.Store, repos: o.Repos, files: true}
-		return s.read(ctx, d, req)
-	}
-	if err := o.Confirm.compare(ctx, compared, read); err != nil {
+	both := sources{json: o.JSON.Fresh(), store: o.Store, repos: o.Repos, files: true}
+	if err := o.Confirm.compare(ctx, compared, both.read); err != nil {
 		return nil, err
 	}
 	for _, c := range compared {

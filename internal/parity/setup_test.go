@@ -90,7 +90,9 @@ func madeUp(t *testing.T, o season.Options) string {
 	return dir
 }
 
-func (b *bundle) answers() *arena.Store { return arena.NewStore(b.store.Repositories, provider, time.Now) }
+func (b *bundle) answers() *arena.Store {
+	return arena.NewStore(b.store.Repositories, provider, time.Now)
+}
 
 func (b *bundle) options(domains ...arena.Domain) parity.Options {
 	return parity.Options{JSON: b.json, Store: b.answers(), Repos: b.store.Repositories, Domains: domains, Now: time.Now}

@@ -73,10 +73,6 @@ func (r *reading) positions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	captured, err := fromJSON(r.json.CapturedAt())
-	if err != nil {
-		return err
-	}
 	answer, err := fromJSON(r.json.Positions(ctx, 0))
 	if err != nil {
 		return err
@@ -107,8 +103,14 @@ func (r *reading) positions(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if stated := accounts[m.ModelID].PositionsAsOf; isOlder(stated, asOf, captured) {
-			r.older(from, m.ModelID, m.ModelID, asOf, *stated)
+		if stated := accounts[m.ModelID].PositionsAsOf; len(r.findings) > from {
+			older, err := r.isOlder(asOf, stated)
+			if err != nil {
+				return err
+			}
+			if older {
+				r.older(from, m.ModelID, m.ModelID, asOf, *stated)
+			}
 		}
 	}
 	for _, m := range stored.AccountTotals {
@@ -119,8 +121,11 @@ func (r *reading) positions(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		stated := accounts[m.ModelID].PositionsAsOf
-		r.onlyStore(store, len(m.Positions) > 0 && !isOlder(stated, asOf, captured))
+		older, err := r.isOlder(asOf, accounts[m.ModelID].PositionsAsOf)
+		if err != nil {
+			return err
+		}
+		r.onlyStore(store, len(m.Positions) > 0 && !older)
 	}
 	return nil
 }
@@ -128,8 +133,12 @@ func (r *reading) positions(ctx context.Context) error {
 // isOlder reports whether what the JSON side says as of a time is older than
 // what was stated to the store. An import states what a directory says at the
 // time of the directory, which may be that of another file.
-func isOlder(stated *time.Time, asOf, captured time.Time) bool {
-	return stated != nil && asOf.Before(*stated) && captured.UnixMicro() != stated.UnixMicro()
+func (r *reading) isOlder(asOf time.Time, stated *time.Time) (bool, error) {
+	if stated == nil || !asOf.Before(*stated) {
+		return false, nil
+	}
+	captured, err := fromJSON(r.json.CapturedAt())
+	return captured.UnixMicro() != stated.UnixMicro(), err
 }
 
 func (r *reading) positionsOf(json, store wire.ModelPositions) error {
@@ -183,10 +192,6 @@ func (r *reading) sinceInception(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	captured, err := fromJSON(r.json.CapturedAt())
-	if err != nil {
-		return err
-	}
 	answer, err := fromJSON(r.json.SinceInception(ctx))
 	if err != nil {
 		return err
@@ -223,11 +228,17 @@ func (r *reading) sinceInception(ctx context.Context) error {
 		if err := r.pair(json, store); err != nil {
 			return err
 		}
-		if stated := accounts[s.ModelID].InvocationsAsOf; isOlder(stated, asOf, captured) {
-			facts := slices.IndexFunc(r.sortFacts(from), func(f wire.ParityFinding) bool { return !inceptionFact(f.Field) })
-			if facts >= 0 {
-				r.older(from+facts, s.ModelID, s.ModelID, asOf, *stated)
-			}
+		state := slices.IndexFunc(r.factsFirst(from), func(f wire.ParityFinding) bool { return !inceptionFact(f.Field) })
+		if state < 0 {
+			continue
+		}
+		stated := accounts[s.ModelID].InvocationsAsOf
+		older, err := r.isOlder(asOf, stated)
+		if err != nil {
+			return err
+		}
+		if older {
+			r.older(from+state, s.ModelID, s.ModelID, asOf, *stated)
 		}
 	}
 	for _, s := range stored.SinceInceptionValues {
@@ -243,8 +254,8 @@ func (r *reading) sinceInception(ctx context.Context) error {
 	return nil
 }
 
-// sortFacts puts the findings of inception facts, from a point on, first.
-func (r *reading) sortFacts(from int) []wire.ParityFinding {
+// factsFirst puts the findings of inception facts, from a point on, first.
+func (r *reading) factsFirst(from int) []wire.ParityFinding {
 	rest := r.findings[from:]
 	slices.SortStableFunc(rest, func(a, b wire.ParityFinding) int {
 		switch x, y := inceptionFact(a.Field), inceptionFact(b.Field); {

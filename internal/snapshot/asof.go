@@ -40,19 +40,19 @@ func (s *Source) Check() error {
 // AsOf is the time that the file of a kind speaks of: its own serverTime, or
 // that of the directory where it states none or is missing.
 func (s *Source) AsOf(kind Kind) (time.Time, error) {
-	own, err := s.times(FileName(kind, ""))
+	f, err := readFile(s.files.dir, FileName(kind, ""))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return time.Time{}, unavailable(err)
-	case !own.rendered.IsZero():
-		return own.rendered, nil
+	case f.ServerTime > 0:
+		return wire.MillisTime(f.ServerTime), nil
 	}
 	return s.CapturedAt()
 }
 
 // CapturedAt is the time of the directory: the newest of the serverTimes and of
-// the times of rows.
+// the times of rows. It reads every file.
 func (s *Source) CapturedAt() (time.Time, error) {
 	var newest time.Time
 	entries, err := os.ReadDir(s.files.dir)
@@ -63,38 +63,20 @@ func (s *Source) CapturedAt() (time.Time, error) {
 		if _, _, ok := kindOf(e.Name()); !ok || e.IsDir() {
 			continue
 		}
-		times, err := s.times(e.Name())
+		f, err := readFile(s.files.dir, e.Name())
 		if err != nil {
 			return newest, unavailable(err)
 		}
-		for _, t := range []time.Time{times.rendered, times.newest} {
-			if t.After(newest) {
-				newest = t
+		for _, row := range f.Rows {
+			if at := row.time(f.Kind); at.After(newest) {
+				newest = at
 			}
+		}
+		if at := wire.MillisTime(f.ServerTime); at.After(newest) {
+			newest = at
 		}
 	}
 	return newest, nil
-}
-
-// fileTimes are what a file says of time.
-type fileTimes struct {
-	rendered time.Time // its serverTime; zero where it has none
-	newest   time.Time // of its rows
-}
-
-func (s *Source) times(name string) (fileTimes, error) {
-	return cached(s.files, name+" times", name, func(f *File) (fileTimes, error) {
-		var t fileTimes
-		if f.ServerTime > 0 {
-			t.rendered = wire.MillisTime(f.ServerTime)
-		}
-		for _, row := range f.Rows {
-			if at := row.time(f.Kind); at.After(t.newest) {
-				t.newest = at
-			}
-		}
-		return t, nil
-	})
 }
 
 // time is when what a row tells was so; zero where that cannot be read.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// fileCache remembers what was made of each file until the file changes.
+// fileCache remembers the decoded rows of each file until the file changes.
 type fileCache struct {
 	dir     string
 	now     func() time.Time
@@ -21,7 +21,7 @@ type cacheEntry struct {
 	// recent says that the file was so new when it was read that it could have
 	// changed again without its stamp showing it.
 	recent bool
-	made   any // T of whoever reads this file
+	rows   any // []T of whoever reads this file
 }
 
 // stamp tells one version of a file from the next. A replaced file is another
@@ -44,45 +44,31 @@ func newFileCache(dir string, now func() time.Time) *fileCache {
 // cachedRows returns the rows of a file, decoded. They are shared and must not
 // be changed. Concurrent readers of a changed file wait for one decoding.
 func cachedRows[T any](c *fileCache, name string, decode func(Row) (T, error)) ([]T, error) {
-	return cached(c, name, name, func(f *File) ([]T, error) {
-		rows := make([]T, len(f.Rows))
-		for i, raw := range f.Rows {
-			var err error
-			if rows[i], err = decode(raw); err != nil {
-				return nil, fmt.Errorf("%s: row %d at offset %d: %w", name, raw.Index, raw.Offset, err)
-			}
-		}
-		return rows, nil
-	})
-}
-
-// cached returns what is made of a file, which stands under a key until the
-// file changes.
-func cached[T any](c *fileCache, key, name string, make func(*File) (T, error)) (T, error) {
-	var none T
 	info, err := os.Stat(filepath.Join(c.dir, name))
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	now := stamp{info: info, modTime: info.ModTime(), size: info.Size()}
 	age := c.now().Sub(info.ModTime())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if entry, ok := c.entries[key]; ok && !entry.recent && entry.stamp.same(now) {
-		if made, ok := entry.made.(T); ok {
-			return made, nil
+	if entry, ok := c.entries[name]; ok && !entry.recent && entry.stamp.same(now) {
+		if rows, ok := entry.rows.([]T); ok {
+			return rows, nil
 		}
 	}
 	f, err := readFile(c.dir, name)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
-	made, err := make(f)
-	if err != nil {
-		return none, err
+	rows := make([]T, len(f.Rows))
+	for i, raw := range f.Rows {
+		if rows[i], err = decode(raw); err != nil {
+			return nil, fmt.Errorf("%s: row %d at offset %d: %w", name, raw.Index, raw.Offset, err)
+		}
 	}
-	c.entries[key] = cacheEntry{stamp: now, recent: age.Abs() < tick, made: made}
-	return made, nil
+	c.entries[name] = cacheEntry{stamp: now, recent: age.Abs() < tick, rows: rows}
+	return rows, nil
 }
 
 func (a stamp) same(b stamp) bool {
