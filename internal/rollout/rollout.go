@@ -10,6 +10,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -57,8 +58,6 @@ type Parity interface {
 	Newest(ctx context.Context, domain string) (verdict string, ranAt time.Time, ok bool, err error)
 }
 
-// VerdictEqual is the verdict of a parity run that found no difference.
-const VerdictEqual = "equal"
 
 const (
 	defaultLockWait = 5 * time.Second
@@ -170,7 +169,7 @@ func (r *Rollout) parity(ctx context.Context, f arena.Flip) (string, error) {
 	switch {
 	case !ok:
 		return fmt.Sprintf("%s has no parity run yet; run `nof0 parity --domain %s` first", f.Domain, f.Domain), nil
-	case verdict != VerdictEqual:
+	case verdict != wire.VerdictEqual:
 		return fmt.Sprintf("the last parity run of %s, at %s, ended with: %s; see `nof0 parity --domain %s`",
 			f.Domain, ranAt.UTC().Format(time.RFC3339), verdict, f.Domain), nil
 	case age > r.o.ParityLimit:

@@ -13,6 +13,7 @@ import (
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/rollout"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -136,7 +137,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"parity too old": {
 			from: modesAre(arena.ReadJSON, arena.WriteBoth), flip: arena.Flip{Read: arena.ReadStore, Write: arena.WriteStore},
-			parity: &run{verdict: rollout.VerdictEqual, at: time.Unix(0, 0).Add(hour + time.Second)},
+			parity: &run{verdict: wire.VerdictEqual, at: time.Unix(0, 0).Add(hour + time.Second)},
 			says:   "is 1h0m1s old, and rollout.parity_limit is 1h0m0s", forced: true,
 		},
 		"rows that the store cannot take": {
@@ -150,7 +151,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"no JSON files, on": {
 			from: modesAre(arena.ReadJSON, arena.WriteJSON), flip: arena.Flip{Read: arena.ReadStore, Write: arena.WriteStore}, without: true,
-			parity: &run{verdict: rollout.VerdictEqual, at: time.Unix(0, 0)},
+			parity: &run{verdict: wire.VerdictEqual, at: time.Unix(0, 0)},
 			says:   "none are configured here to take over from", forced: true,
 		},
 	} {

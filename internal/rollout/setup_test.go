@@ -17,6 +17,7 @@ import (
 	"nof0/internal/importer"
 	"nof0/internal/rollout"
 	"nof0/internal/testdb"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -128,7 +129,7 @@ func (r *runs) Newest(_ context.Context, domain string) (string, time.Time, bool
 
 // equal makes the newest run of a domain one without a difference.
 func (b *bundle) equal(d arena.Domain) {
-	b.parity.by[string(d)] = run{verdict: rollout.VerdictEqual, at: b.now}
+	b.parity.by[string(d)] = run{verdict: wire.VerdictEqual, at: b.now}
 }
 
 // at brings a domain to modes without asking whether that is wise.
