@@ -3,6 +3,7 @@ package arena
 import (
 	"context"
 
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -66,4 +67,12 @@ type JSONSide interface {
 type JSONResult struct {
 	Outcome repository.Outcome
 	Reason  string // of a conflict
+}
+
+// SizedTrade is an item of trades with the size step of its symbol in coins, 0
+// where it is not known. JSONSide takes it in the place of a wire.TradeItem.
+type SizedTrade struct {
+	wire.TradeItem
+
+	SizeStep float64
 }
