@@ -30,7 +30,9 @@ const rolloutLock = 0x6e6f6630_0004
 // LockShared holds the lock with others of its kind until the transaction ends.
 func (r Rollout) LockShared(ctx context.Context) error {
 	return r.run(ctx, "rollout", "LockShared", func(db *gorm.DB) error {
-		return db.Exec("SELECT pg_advisory_xact_lock_shared(?)", int64(rolloutLock)).Error
+		// It is in the way of every write: GORM would take as long as the database.
+		_, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, "SELECT pg_advisory_xact_lock_shared($1)", int64(rolloutLock))
+		return err
 	})
 }
 
@@ -60,7 +62,20 @@ const lockNotAvailable = "55P03"
 // Switches returns the switches that have been set, by domain.
 func (r Rollout) Switches(ctx context.Context) (switches []entities.RolloutSwitch, err error) {
 	err = r.run(ctx, "rollout", "Switches", func(db *gorm.DB) error {
-		return db.Order("domain").Find(&switches).Error
+		rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context,
+			"SELECT domain, read_mode, write_mode, created_at, updated_at FROM rollout_switches ORDER BY domain")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var s entities.RolloutSwitch
+			if err := rows.Scan(&s.Domain, &s.ReadMode, &s.WriteMode, &s.CreatedAt, &s.UpdatedAt); err != nil {
+				return err
+			}
+			switches = append(switches, s)
+		}
+		return rows.Err()
 	})
 	return switches, err
 }

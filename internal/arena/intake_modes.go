@@ -68,6 +68,9 @@ func (w *write) store(ctx context.Context, kind kind) error {
 	values := make([]any, len(items))
 	for i, e := range items {
 		values[i] = e.value
+		if t, ok := e.value.(wire.TradeItem); ok {
+			values[i] = SizedTrade{TradeItem: t, SizeStep: w.sizes[t.Trade.Symbol]}
+		}
 	}
 	apply := w.intake.o.JSON.Apply
 	if w.batch.Atomic {

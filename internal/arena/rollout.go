@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -141,4 +142,12 @@ type RolloutChange struct {
 	ReadTo    ReadMode  `json:"read_to"`
 	WriteFrom WriteMode `json:"write_from"`
 	WriteTo   WriteMode `json:"write_to"`
+}
+
+// SizedTrade is an item of trades with the size step of its symbol in coins, 0
+// where it is not known. JSONSide takes it in the place of a wire.TradeItem.
+type SizedTrade struct {
+	wire.TradeItem
+
+	SizeStep float64
 }

@@ -57,12 +57,18 @@ func (c *fileCache) stamp(name string) (stamp, error) {
 }
 
 func stampOf(info os.FileInfo, now time.Time) stamp {
+	s := identityOf(info)
+	if now.Sub(info.ModTime()).Abs() < tick {
+		s.look = now.UnixNano() / int64(recheck)
+	}
+	return s
+}
+
+// identityOf is the stamp of a file that is only ever replaced.
+func identityOf(info os.FileInfo) stamp {
 	s := stamp{modTime: info.ModTime().UnixNano(), size: info.Size()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.device, s.inode = uint64(sys.Dev), sys.Ino //nolint:unconvert // of another type elsewhere
-	}
-	if now.Sub(info.ModTime()).Abs() < tick {
-		s.look = now.UnixNano() / int64(recheck)
 	}
 	return s
 }

@@ -342,7 +342,7 @@ func TestAReplacedFileIsSeenByTheNextCall(t *testing.T) {
 		id := fmt.Sprintf("t_%03d", i)
 		tr, err := wire.Decode[wire.Trade]([]byte(trade("m", id, 1)))
 		require.NoError(t, err)
-		require.NoError(t, Write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{tr}}))
+		require.NoError(t, write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{tr}}))
 		got, err := s.Trades(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, id, got.Trades[0].ID)
@@ -441,10 +441,10 @@ func TestConcurrentReadersWhileFilesAreReplaced(t *testing.T) {
 		for i := range rows {
 			rows[i] = row
 		}
-		if err := Write(dir, AccountTotals, "", wire.AccountTotals{AccountTotals: rows}); err != nil {
+		if err := write(dir, AccountTotals, "", wire.AccountTotals{AccountTotals: rows}); err != nil {
 			t.Error(err)
 		}
-		if err := Write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{}, ServerTime: int64(n)}); err != nil {
+		if err := write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{}, ServerTime: int64(n)}); err != nil {
 			t.Error(err)
 		}
 	}
