@@ -25,6 +25,7 @@ type Config struct {
 	Cache     Cache     `koanf:"cache"`
 	Arena     Arena     `koanf:"arena"`
 	Read      Read      `koanf:"read"`
+	Rollout   Rollout   `koanf:"rollout"`
 	Log       Log       `koanf:"log"`
 	Retention Retention `koanf:"retention"`
 }
@@ -112,6 +113,13 @@ type Read struct {
 	Conversations Source `koanf:"conversations"`
 }
 
+// Rollout configures the way of the domains from the JSON store to Postgres.
+type Rollout struct {
+	// ParityInterval is how far apart the comparisons of the two begin that are
+	// made on schedule, where json_dir is set.
+	ParityInterval time.Duration `koanf:"parity_interval"`
+}
+
 // Log configures slog on stderr.
 type Log struct {
 	Level  string `koanf:"level"`  // debug, info, warn or error
@@ -170,6 +178,7 @@ func Default() Config {
 			PrimaryProvider: "hyperliquid",
 			Benchmarks:      []string{"buynhold_btc"},
 		},
+		Rollout:   Rollout{ParityInterval: 15 * time.Minute},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Keep: 30 * 24 * time.Hour, ArchiveDir: "archive"},
 	}

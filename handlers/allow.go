@@ -12,6 +12,7 @@ import (
 const (
 	readMethods  = "GET, HEAD, OPTIONS"
 	writeMethods = "POST, OPTIONS"
+	runMethods   = "GET, HEAD, POST, OPTIONS"
 )
 
 // allow answers OPTIONS, preflights included.
@@ -22,8 +23,11 @@ func allow(c *gin.Context) {
 
 // methodsOf is what a route takes.
 func methodsOf(route string) string {
-	if strings.HasPrefix(route, pathIngest) {
+	switch {
+	case strings.HasPrefix(route, pathIngest):
 		return writeMethods
+	case route == pathParity:
+		return runMethods
 	}
 	return readMethods
 }

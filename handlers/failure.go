@@ -16,7 +16,8 @@ var (
 	errNotReady      = errors.New("not ready")
 
 	errNotConfigured  = errors.New("the surface is not configured")
-	errNoToken        = errors.New("the surface has no token")
+	errNoToken        = errors.New("the write surface has no token")
+	errNoAdminToken   = errors.New("the admin surface has no token")
 	errUnauthorized   = errors.New("no valid token")
 	errMediaType      = errors.New("unsupported media type")
 	errContentCoding  = errors.New("unsupported content coding")
@@ -88,6 +89,7 @@ func kindOf(err error) problemType {
 	}{
 		{errNotConfigured, problemNotConfigured},
 		{errNoToken, problemNoToken},
+		{errNoAdminToken, problemNoAdminToken},
 		{errUnauthorized, problemUnauthorized},
 		{errMediaType, problemMediaType},
 		{errContentCoding, problemContentCoding},

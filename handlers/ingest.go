@@ -59,7 +59,7 @@ type intake struct {
 
 func newIntake(opts Options) *intake {
 	i := &intake{
-		to: opts.Ingest, token: newBearer(opts.IngestToken), within: opts.Config.ReadTimeout, now: opts.Now,
+		to: opts.Ingest, token: newBearer(opts.IngestToken, errNoToken), within: opts.Config.ReadTimeout, now: opts.Now,
 	}
 	if i.within <= 0 {
 		i.within = bodyTimeout

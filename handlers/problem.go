@@ -28,6 +28,7 @@ const (
 	problemNotReady         problemType = "/problems/not-ready"
 	problemNotConfigured    problemType = "/problems/not-configured"
 	problemNoToken          problemType = "/problems/no-token"
+	problemNoAdminToken     problemType = "/problems/no-admin-token"
 	problemUnauthorized     problemType = "/problems/unauthorized"
 	problemMediaType        problemType = "/problems/unsupported-media-type"
 	problemContentCoding    problemType = "/problems/unsupported-content-coding"
@@ -97,6 +98,9 @@ func newProblem(t problemType) problem {
 	case problemNoToken:
 		p.Status, p.Title = http.StatusServiceUnavailable, "Write surface off"
 		p.Detail = "No token is configured for the write surface; set NOF0_INGEST_TOKEN to turn it on."
+	case problemNoAdminToken:
+		p.Status, p.Title = http.StatusServiceUnavailable, "Admin surface off"
+		p.Detail = "No token is configured for the admin surface; set NOF0_ADMIN_TOKEN to turn it on."
 	case problemUnauthorized:
 		p.Status, p.Title = http.StatusUnauthorized, "Unauthorized"
 		p.Detail = "The request needs the header Authorization with Bearer and the token of this surface."
@@ -138,7 +142,7 @@ func newProblem(t problemType) problem {
 // advise sets the headers by which a client learns what to do.
 func (p problem) advise(h http.Header) {
 	switch {
-	case p.Type == problemNotConfigured, p.Type == problemNoToken:
+	case p.Type == problemNotConfigured, p.Type == problemNoToken, p.Type == problemNoAdminToken:
 		// Waiting does not help: somebody has to change something.
 	case p.Status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))

@@ -9,7 +9,7 @@ func problemTypes() []problemType {
 	return []problemType{
 		problemInvalidParameter, problemInvalidContent, problemUnknownRoute, problemUnknownModel, problemMethod,
 		problemNotAcceptable, problemUnavailable, problemTimeout, problemNotReady, problemNotConfigured,
-		problemNoToken, problemUnauthorized, problemMediaType, problemContentCoding, problemTooLarge,
+		problemNoToken, problemNoAdminToken, problemUnauthorized, problemMediaType, problemContentCoding, problemTooLarge,
 		problemSlowBody, problemMalformed, problemKeyReused, problemBusy, problemGone, problemTooManyStreams,
 		problemInternal,
 	}

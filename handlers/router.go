@@ -65,6 +65,9 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	for _, kind := range ingestKinds() {
 		registerWrite(api, "/ingest/"+string(kind), writes.handler(kind))
 	}
+	comparisons := newParity(opts)
+	register(engine, pathParity, comparisons.list)
+	engine.POST(pathParity, comparisons.run)
 	register(engine, pathHealth, health)
 	register(engine, pathReady, ready(opts.Ready))
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))

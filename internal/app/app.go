@@ -16,6 +16,7 @@ import (
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
+	"nof0/internal/parity"
 	"nof0/internal/relay"
 	"nof0/internal/snapshot"
 	"nof0/internal/telemetry"
@@ -32,6 +33,7 @@ type App struct {
 	relay   *relay.Relay
 	hub     *relay.Hub
 	guard   *cachelayer.Guard
+	parity  *parity.Runner
 	handler http.Handler
 	closers []func() error
 }
@@ -55,6 +57,9 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err := a.openServices(registry); err != nil {
 		return nil, err
 	}
+	if a.parity, err = a.newParity(registry); err != nil {
+		return nil, err
+	}
 	httpMetrics, err := telemetry.NewHTTPMetrics(registry)
 	if err != nil {
 		return nil, err
@@ -71,6 +76,8 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			Now:             time.Now,
 		}),
 		IngestToken: cfg.IngestToken,
+		Parity:      a.parity,
+		AdminToken:  cfg.AdminToken,
 		Stream:      a.hub,
 		Config:      cfg.HTTP,
 		Logger:      logger,

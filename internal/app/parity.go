@@ -1,0 +1,44 @@
+package app
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nof0/config"
+	"nof0/internal/arena"
+	"nof0/internal/parity"
+	"nof0/internal/snapshot"
+	"nof0/repository"
+)
+
+// ParityOptions are those of the comparison of the JSON directory of a
+// configuration with a database. Without a directory there is nothing to
+// compare.
+func ParityOptions(cfg config.Config, store *repository.Store) parity.RunnerOptions {
+	o := parity.RunnerOptions{
+		Compare: parity.Options{
+			Store:   arena.NewStore(store.Repositories, cfg.Arena.PrimaryProvider, time.Now),
+			Repos:   store.Repositories,
+			Confirm: parity.DefaultConfirm(),
+			Now:     time.Now,
+		},
+		Database: store,
+		Interval: cfg.Rollout.ParityInterval,
+	}
+	if cfg.JSONDir != "" {
+		o.Compare.JSON = snapshot.NewSource(snapshot.SourceOptions{
+			Dir:             cfg.JSONDir,
+			PrimaryProvider: cfg.Arena.PrimaryProvider,
+			Benchmarks:      cfg.Arena.Benchmarks,
+			Now:             time.Now,
+		})
+	}
+	return o
+}
+
+func (a *App) newParity(registry prometheus.Registerer) (*parity.Runner, error) {
+	o := ParityOptions(a.cfg, a.Store)
+	o.Registerer, o.Logger = registry, a.logger
+	return parity.NewRunner(o)
+}
