@@ -95,6 +95,9 @@ type Arena struct {
 // Rollout configures the way of the domains from the JSON store to Postgres.
 // Where each domain is now stands in the database.
 type Rollout struct {
+	// ParityInterval is how far apart the comparisons of the two begin that are
+	// made on schedule, where json_dir is set.
+	ParityInterval time.Duration `koanf:"parity_interval"`
 	// ParityLimit is how old the last parity run of a domain may be when it is
 	// to be read from Postgres.
 	ParityLimit time.Duration `koanf:"parity_limit"`
@@ -161,7 +164,7 @@ func Default() Config {
 			PrimaryProvider: "hyperliquid",
 			Benchmarks:      []string{"buynhold_btc"},
 		},
-		Rollout:   Rollout{ParityLimit: time.Hour, ShadowSample: 0.1},
+		Rollout:   Rollout{ParityInterval: 15 * time.Minute, ParityLimit: time.Hour, ShadowSample: 0.1},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Keep: 30 * 24 * time.Hour, ArchiveDir: "archive"},
 	}

@@ -172,7 +172,7 @@ retention: {keep: 30m, archive_dir: " "}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a password leaks: %v", err)
 	}
-	if !strings.HasPrefix(err.Error(), "the configuration has 23 faults:\n  ") {
+	if !strings.HasPrefix(err.Error(), "the configuration has 24 faults:\n  ") {
 		t.Errorf("got %v", err)
 	}
 }

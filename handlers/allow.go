@@ -13,6 +13,7 @@ const (
 	readMethods  = "GET, HEAD, OPTIONS"
 	writeMethods = "POST, OPTIONS"
 	setMethods   = "PUT, OPTIONS"
+	runMethods   = "GET, HEAD, POST, OPTIONS"
 )
 
 // allow answers OPTIONS, preflights included.
@@ -28,6 +29,8 @@ func methodsOf(route string) string {
 		return writeMethods
 	case route == pathDomain:
 		return setMethods
+	case route == pathParity:
+		return runMethods
 	}
 	return readMethods
 }

@@ -34,9 +34,11 @@ type Options struct {
 	Stream arena.Streamer
 	// IngestToken is the bearer token of the write surface; "" turns it off.
 	IngestToken string
-	// Rollout shows and sets where every domain is; where it is nil, its routes
-	// answer 503. AdminToken is the bearer token of that surface; "" turns it off.
+	// Rollout shows and sets where every domain is, and Parity compares the two
+	// sources; where one is nil, its routes answer 503. AdminToken is the bearer
+	// token of that surface; "" turns it off.
 	Rollout    arena.Rollout
+	Parity     arena.Parity
 	AdminToken string
 	// MaxStreams is how many streams of events may be open at once; 0 is 1,000.
 	MaxStreams int

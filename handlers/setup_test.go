@@ -30,6 +30,7 @@ type bundle struct {
 	ingest  *fakeIngester
 	stream  *fakeStreamer
 	rollout *fakeRollout
+	parity  *fakeParity
 	metrics *fakeMetrics
 	logs    *logBuffer
 }
@@ -46,7 +47,7 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 	t.Helper()
 	b := &bundle{
 		answers: &fakeAnswerer{}, ingest: &fakeIngester{}, stream: &fakeStreamer{},
-		rollout: &fakeRollout{}, metrics: &fakeMetrics{}, logs: &logBuffer{},
+		rollout: &fakeRollout{}, parity: &fakeParity{}, metrics: &fakeMetrics{}, logs: &logBuffer{},
 	}
 	b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return smallReply(), nil }
 	b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
@@ -57,6 +58,7 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 		Stream:      b.stream,
 		IngestToken: testToken,
 		Rollout:     b.rollout,
+		Parity:      b.parity,
 		AdminToken:  testAdminToken,
 		Config: config.HTTP{
 			RequestTimeout: time.Minute, WriteTimeout: time.Minute, AllowedOrigins: []string{"*"},

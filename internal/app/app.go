@@ -16,6 +16,7 @@ import (
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
+	"nof0/internal/parity"
 	"nof0/internal/relay"
 	"nof0/internal/rollout"
 	"nof0/internal/telemetry"
@@ -35,6 +36,8 @@ type App struct {
 	json    jsonStore
 	moves   *rollout.Rollout
 	modes   *rollout.Switches
+	parity  *parity.Runner
+	shadow  *parity.Shadow // nil without JSON files
 	handler http.Handler
 	closers []func() error
 }
@@ -61,6 +64,9 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err := a.openServices(registry); err != nil {
 		return nil, err
 	}
+	if a.parity, err = a.newParity(registry); err != nil {
+		return nil, err
+	}
 	jsonFailures, err := jsonFailures(registry)
 	if err != nil {
 		return nil, err
@@ -77,13 +83,14 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			Benchmarks:      cfg.Arena.Benchmarks,
 			AfterCommit:     a.relay.AfterCommit,
 			Guard:           a.guard,
-			JSON:            a.json.writer,
+			JSON:            a.json.side(),
 			JSONFailed:      jsonFailures.Inc,
 			Logger:          logger,
 			Now:             time.Now,
 		}),
 		IngestToken: cfg.IngestToken,
 		Rollout:     a.moves,
+		Parity:      a.parity,
 		AdminToken:  cfg.AdminToken,
 		Stream:      a.hub,
 		Config:      cfg.HTTP,
@@ -127,7 +134,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
 		Local:           local,
-		Relayed:         a.hub.Wake,
+		Relayed:         func() { a.hub.Wake(); a.json.kick() },
 		Registerer:      registry,
 		Logger:          a.logger,
 	})
@@ -135,15 +142,20 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		return err
 	}
 	options := arena.ServiceOptions{
-		JSON:     a.json.source,
+		JSON:     a.json.files(),
 		Store:    arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
 		Switches: a.modes,
-		Shadow:   nil, // TODO(parity): parity.NewShadow, sampling cfg.Rollout.ShadowSample
 		Cache:    cache,
 		Local:    local,
 		TTLs:     a.cfg.Cache,
 		Logger:   a.logger,
 		Now:      time.Now,
+	}
+	if a.shadow, err = a.newShadow(registry); err != nil {
+		return err
+	}
+	if a.shadow != nil {
+		options.Shadow = a.shadow
 	}
 	a.Service, err = arena.NewService(options)
 	return err

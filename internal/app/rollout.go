@@ -12,6 +12,8 @@ import (
 	"nof0/config"
 	"nof0/internal/arena"
 	"nof0/internal/importer"
+	"nof0/internal/mirror"
+	"nof0/internal/parity"
 	"nof0/internal/rollout"
 	"nof0/internal/snapshot"
 	"nof0/repository"
@@ -20,30 +22,79 @@ import (
 // jsonStore is the directory of JSON files that is being replaced; every part is
 // nil where there is none.
 type jsonStore struct {
-	source   arena.Files
-	writer   arena.JSONSide
-	renderer rollout.Renderer
+	source *snapshot.Source
+	writer *snapshot.Writer
+	mirror *mirror.Mirror
 }
 
 // openJSON opens the directory that a configuration names.
-func openJSON(cfg config.Config) jsonStore {
+func openJSON(cfg config.Config, store *repository.Store, registry prometheus.Registerer, logger *slog.Logger) (j jsonStore, err error) {
 	if cfg.JSONDir == "" {
-		return jsonStore{}
+		return j, nil
 	}
-	return jsonStore{
-		source: snapshot.NewSource(snapshot.SourceOptions{
-			Dir:             cfg.JSONDir,
-			PrimaryProvider: cfg.Arena.PrimaryProvider,
-			Benchmarks:      cfg.Arena.Benchmarks,
-			Now:             time.Now,
-		}),
-		// TODO(mirror): writer is snapshot.NewWriter, renderer the mirror.
+	j.source = snapshot.NewSource(snapshot.SourceOptions{
+		Dir:             cfg.JSONDir,
+		PrimaryProvider: cfg.Arena.PrimaryProvider,
+		Benchmarks:      cfg.Arena.Benchmarks,
+		Now:             time.Now,
+	})
+	j.writer = snapshot.NewWriter(snapshot.WriterOptions{
+		Dir: cfg.JSONDir, PrimaryProvider: cfg.Arena.PrimaryProvider, Now: time.Now,
+	})
+	j.mirror, err = mirror.New(mirror.Options{
+		Dir:             cfg.JSONDir,
+		Store:           store,
+		PrimaryProvider: cfg.Arena.PrimaryProvider,
+		Registerer:      registry,
+		Logger:          logger,
+		Now:             time.Now,
+	})
+	return j, err
+}
+
+// files is the source that the service answers from.
+func (j jsonStore) files() arena.Files {
+	if j.source == nil {
+		return nil
 	}
+	return j.source
+}
+
+// side is what takes the writes of the files.
+func (j jsonStore) side() arena.JSONSide {
+	if j.writer == nil {
+		return nil
+	}
+	return j.writer
+}
+
+// kick tells the mirror that there is something to follow.
+func (j jsonStore) kick() {
+	if j.mirror != nil {
+		j.mirror.Kick()
+	}
+}
+
+// follow keeps the files up to date until ctx ends.
+func (j jsonStore) follow(ctx context.Context) {
+	if j.mirror != nil {
+		j.mirror.Follow(ctx)
+	}
+}
+
+func (j jsonStore) close() error {
+	if j.writer == nil {
+		return nil
+	}
+	return j.writer.Close()
 }
 
 // openRollout reads where every domain is and makes what moves it.
 func (a *App) openRollout(ctx context.Context, registry prometheus.Registerer) (err error) {
-	a.json = openJSON(a.cfg)
+	if a.json, err = openJSON(a.cfg, a.Store, registry, a.logger); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.json.close)
 	a.modes, err = rollout.NewSwitches(ctx, rollout.SwitchesOptions{
 		Store:      a.Store.Rollout,
 		Initial:    initialModes(a.cfg),
@@ -57,6 +108,7 @@ func (a *App) openRollout(ctx context.Context, registry prometheus.Registerer) (
 	a.moves = newRollout(a.cfg, a.Store, a.json, a.logger, func(ctx context.Context) {
 		// Best effort: they are read again soon anyway.
 		_ = a.modes.Refresh(context.WithoutCancel(ctx))
+		a.json.kick()
 	})
 	return nil
 }
@@ -67,34 +119,53 @@ func OpenRollout(ctx context.Context, cfg config.Config, logger *slog.Logger) (_
 	if err != nil {
 		return nil, nil, err
 	}
-	return newRollout(cfg, store, openJSON(cfg), logger, nil), store.Close, nil
+	files, err := openJSON(cfg, store, nil, logger)
+	if err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	return newRollout(cfg, store, files, logger, nil), store.Close, nil
 }
 
 // MoveToStore moves every domain that nobody has moved yet to the store, its
 // reads and its writes, where both sides are equal. It tells which stay, and why.
 func MoveToStore(ctx context.Context, cfg config.Config, logger *slog.Logger, by string) (stay []string, err error) {
-	moves, closeAll, err := OpenRollout(ctx, cfg, logger)
+	store, err := OpenStore(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, closeAll()) }()
+	defer func() { err = errors.Join(err, store.Close()) }()
+	files, err := openJSON(cfg, store, nil, logger)
+	if err != nil {
+		return nil, err
+	}
+	moves := newRollout(cfg, store, files, logger, nil)
 	state, err := moves.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// TODO(parity): compare the domains without a change, and keep the reports.
+	var domains []arena.Domain
 	for _, d := range state.Domains {
-		if d.Changed != nil || (d.Read == arena.ReadStore && d.Write == arena.WriteStore) {
-			continue
+		if d.Changed == nil && d.Write == arena.WriteJSON {
+			domains = append(domains, d.Domain)
 		}
+	}
+	if len(domains) == 0 {
+		return nil, nil
+	}
+	runner, err := parity.NewRunner(ParityOptions(cfg, store))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := runner.Run(ctx, domains...); err != nil {
+		return nil, err
+	}
+	for _, d := range domains {
 		_, err := moves.Set(ctx, arena.Flip{
-			Domain: d.Domain, Read: arena.ReadStore, Write: arena.WriteStore, By: by, Reason: "both sides are equal at the start",
+			Domain: d, Read: arena.ReadStore, Write: arena.WriteStore, By: by, Reason: "both sides were equal at the start",
 		})
 		if refused, ok := errors.AsType[*arena.RefusedError](err); ok {
-			stay = append(stay, fmt.Sprintf("%s stays on %s: %s", d.Domain, d.Read, refused.Reason))
-			continue
-		}
-		if err != nil {
+			stay = append(stay, fmt.Sprintf("%s stays with the JSON files: %s", d, refused.Reason))
+		} else if err != nil {
 			return stay, err
 		}
 	}
@@ -104,7 +175,6 @@ func MoveToStore(ctx context.Context, cfg config.Config, logger *slog.Logger, by
 func newRollout(cfg config.Config, store *repository.Store, files jsonStore, logger *slog.Logger, changed func(context.Context)) *rollout.Rollout {
 	o := rollout.Options{
 		Store:       store,
-		Renderer:    files.renderer,
 		Parity:      parityRuns{store.Parity},
 		ParityLimit: cfg.Rollout.ParityLimit,
 		Initial:     initialModes(cfg),
@@ -113,7 +183,7 @@ func newRollout(cfg config.Config, store *repository.Store, files jsonStore, log
 		Now:         time.Now,
 	}
 	if cfg.JSONDir != "" {
-		o.Importer = takeover{cfg}
+		o.Importer, o.Renderer = takeover{cfg}, files.mirror
 	}
 	return rollout.New(o)
 }

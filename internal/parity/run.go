@@ -21,7 +21,10 @@ type Options struct {
 	Domains []arena.Domain
 	// Confirm is how both sides are read again where they differ.
 	Confirm Confirm
-	Now     func() time.Time
+	// Progress, where given, is told how many rows of the JSON side have been
+	// compared, of how many so far.
+	Progress func(done, total int)
+	Now      func() time.Time
 }
 
 // Confirm is how what differs is looked at again. Only what differs in the same
@@ -60,7 +63,16 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	both := sources{json: o.JSON.Fresh(), store: o.Store, repos: o.Repos, files: true}
-	if err := o.Confirm.compare(ctx, compared, both.read); err != nil {
+	done := 0
+	read := func(ctx context.Context, d arena.Domain, req arena.Request) (*reading, error) {
+		r, err := both.read(ctx, d, req)
+		if err == nil && o.Progress != nil {
+			done += r.counts.Compared
+			o.Progress(done, done)
+		}
+		return r, err
+	}
+	if err := o.Confirm.compare(ctx, compared, read); err != nil {
 		return nil, err
 	}
 	for _, c := range compared {

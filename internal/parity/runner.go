@@ -2,6 +2,8 @@ package parity
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -33,6 +35,8 @@ type Runner struct {
 	o       RunnerOptions
 	metrics *metrics
 }
+
+var _ arena.Parity = (*Runner)(nil)
 
 const (
 	defaultInterval = 15 * time.Minute
@@ -95,6 +99,32 @@ func (r *Runner) Runs(ctx context.Context, domain arena.Domain, n int) ([]wire.P
 		}
 	}
 	return runs, nil
+}
+
+// Compare implements arena.Parity.
+func (r *Runner) Compare(ctx context.Context, domains ...arena.Domain) (*wire.ParityRuns, error) {
+	report, err := r.Run(ctx, domains...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &wire.ParityRuns{Runs: report.Domains}, nil
+}
+
+// List implements arena.Parity.
+func (r *Runner) List(ctx context.Context, d arena.Domain, limit int) (*wire.ParityRuns, error) {
+	runs, err := r.Runs(ctx, d, limit)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &wire.ParityRuns{Runs: runs}, nil
+}
+
+// unavailable tells an outage of the database in the terms of arena.
+func unavailable(err error) error {
+	if errors.Is(err, repository.ErrUnavailable) && !errors.Is(err, arena.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", arena.ErrUnavailable, err)
+	}
+	return err
 }
 
 // Follow shows the newest reports, whoever made them, and compares every domain

@@ -134,7 +134,7 @@ func (r *reading) positions(ctx context.Context) error {
 // what was stated to the store. An import states what a directory says at the
 // time of the directory, which may be that of another file.
 func (r *reading) isOlder(asOf time.Time, stated *time.Time) (bool, error) {
-	if stated == nil || !asOf.Before(*stated) {
+	if stated == nil || !asOf.Before(stated.Truncate(time.Millisecond)) { // serverTime has no more
 		return false, nil
 	}
 	captured, err := fromJSON(r.json.CapturedAt())
@@ -276,7 +276,7 @@ func inceptionFact(field string) bool {
 // analytics compares the payloads of competitors as they were imported; of one
 // model where it is named. What is recomputed is checked by other means.
 func (r *reading) analytics(ctx context.Context, model string) error {
-	captured, err := fromJSON(r.json.CapturedAt())
+	asOf, err := fromJSON(r.json.AsOf(snapshot.Analytics))
 	if err != nil {
 		return err
 	}
@@ -306,7 +306,7 @@ func (r *reading) analytics(ctx context.Context, model string) error {
 			continue
 		}
 		seen[doc.ModelID] = true
-		if err := r.analyticsOf(ctx, doc, row{doc.ModelID, doc.ModelID, raw}, imported, captured); err != nil {
+		if err := r.analyticsOf(ctx, doc, row{doc.ModelID, doc.ModelID, raw}, imported, asOf); err != nil {
 			return err
 		}
 	}
@@ -314,12 +314,12 @@ func (r *reading) analytics(ctx context.Context, model string) error {
 		if seen[d.ModelID] || benchmarks[d.ModelID] || model != "" && d.ModelID != model {
 			continue
 		}
-		r.onlyStore(row{d.ModelID, d.ModelID, jsontext.Value(d.Payload)}, !d.AsOf.After(captured))
+		r.onlyStore(row{d.ModelID, d.ModelID, jsontext.Value(d.Payload)}, !d.AsOf.After(asOf))
 	}
 	return nil
 }
 
-func (r *reading) analyticsOf(ctx context.Context, doc wire.AnalyticsDoc, json row, imported map[string]entities.ModelAnalytics, captured time.Time) error {
+func (r *reading) analyticsOf(ctx context.Context, doc wire.AnalyticsDoc, json row, imported map[string]entities.ModelAnalytics, asOf time.Time) error {
 	stored, ok := imported[doc.ModelID]
 	if !ok {
 		r.onlyJSON(json, "the store does not have it")
@@ -331,15 +331,22 @@ func (r *reading) analyticsOf(ctx context.Context, doc wire.AnalyticsDoc, json r
 	} else if err != nil {
 		return err
 	}
-	asOf := captured
-	if at, given := doc.UpdatedAt.Get(); given {
-		asOf = wire.Time(at)
-	}
 	from := len(r.findings)
 	if err := r.pair(json, row{doc.ModelID, doc.ModelID, jsontext.Value(stored.Payload)}); err != nil {
 		return err
 	}
-	if asOf.UnixMicro() < stored.AsOf.UnixMicro() {
+	if len(r.findings) == from {
+		return nil
+	}
+	older, err := r.isOlder(asOf, &stored.AsOf)
+	if at, given := doc.UpdatedAt.Get(); given {
+		asOf, err = wire.Time(at), nil
+		older = asOf.UnixMicro() < stored.AsOf.UnixMicro()
+	}
+	if err != nil {
+		return err
+	}
+	if older {
 		r.older(from, doc.ModelID, doc.ModelID, asOf, stored.AsOf)
 	}
 	return nil

@@ -58,7 +58,6 @@ type Parity interface {
 	Newest(ctx context.Context, domain string) (verdict string, ranAt time.Time, ok bool, err error)
 }
 
-
 const (
 	defaultLockWait = 5 * time.Second
 	// shownChanges is how many changes a list shows, and shownRows how many
