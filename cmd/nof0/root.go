@@ -107,6 +107,8 @@ func (c *cli) root() *cobra.Command {
 		c.devCommand(),
 		c.migrateCommand(),
 		c.importCommand(),
+		c.parityCommand(),
+		c.rolloutCommand(),
 		c.cacheCommand(),
 		c.seasonCommand(),
 		c.retentionCommand(),

@@ -1,0 +1,316 @@
+package parity_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nof0/internal/arena"
+	"nof0/internal/season"
+	"nof0/internal/wire"
+)
+
+// edit changes a JSON file as a whole.
+func edit(t *testing.T, dir, name string, change func(file map[string]any)) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var file map[string]any
+	require.NoError(t, decoder.Decode(&file))
+	change(file)
+	raw, err = json.Marshal(file)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.WriteFile(path, raw, 0o600))
+}
+
+func list(file map[string]any, member string) []any { return file[member].([]any) }
+
+func at(rows []any, i int) map[string]any { return rows[i].(map[string]any) }
+
+func small(t *testing.T) *bundle {
+	t.Helper()
+	return setup(t, madeUp(t, season.Options{Seed: 7, Models: 3, Hours: 24}))
+}
+
+// TestEveryChangeIsFound changes one thing of two equal sides, and expects just
+// that to be found and named.
+func TestEveryChangeIsFound(t *testing.T) {
+	t.Parallel()
+	const someTrade = `(SELECT model_id || ' ' || id FROM trades ORDER BY model_id, exit_time DESC OFFSET 2 LIMIT 1)`
+	for name, c := range map[string]struct {
+		change func(t *testing.T, b *bundle)
+		domain arena.Domain
+		also   []arena.Domain // which follow from it
+		want   wire.ParityFinding
+		more   int // findings that follow from it
+	}{
+		"a trade's price in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE trades SET exit_price = 12345.5 WHERE model_id || ' ' || id = `+someTrade)
+			},
+			domain: arena.DomainTrades,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/exit_price", Store: []byte("12345.5")},
+		},
+		"a trade's outcome in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE trades SET realized_net_pnl = -0.25 WHERE model_id || ' ' || id = `+someTrade)
+			},
+			domain: arena.DomainTrades, also: []arena.Domain{arena.DomainAnalytics},
+			want: wire.ParityFinding{Kind: wire.FindingValue, Field: "/realized_net_pnl", Store: []byte("-0.25")},
+		},
+		"a trade missing in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `DELETE FROM trades WHERE model_id || ' ' || id = `+someTrade)
+			},
+			domain: arena.DomainTrades, also: []arena.Domain{arena.DomainAnalytics},
+			want: wire.ParityFinding{Kind: wire.FindingOnlyJSON},
+		},
+		"a trade missing in the JSON file": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "trades.json", func(f map[string]any) { f["trades"] = append(list(f, "trades")[:1:1], list(f, "trades")[2:]...) })
+			},
+			domain: arena.DomainTrades,
+			want:   wire.ParityFinding{Kind: wire.FindingOnlyStore},
+		},
+		"a wrong order in the JSON file": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "trades.json", func(f map[string]any) {
+					rows := list(f, "trades")
+					require.Equal(t, at(rows, 0)["model_id"], at(rows, 1)["model_id"])
+					rows[0], rows[1] = rows[1], rows[0]
+				})
+			},
+			domain: arena.DomainTrades,
+			want:   wire.ParityFinding{Kind: wire.FindingOrder},
+		},
+		"a null turned zero in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE trades SET exit_liquidation = '0' WHERE model_id || ' ' || id = `+someTrade)
+			},
+			domain: arena.DomainTrades,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/exit_liquidation", JSON: []byte("null"), Store: []byte("0")},
+		},
+		"a value turned absent in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE trades SET exit_crossed = NULL WHERE model_id || ' ' || id = `+someTrade)
+			},
+			domain: arena.DomainTrades,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/exit_crossed"},
+		},
+		"an absent turned null in the JSON file": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "trades.json", func(f map[string]any) { at(list(f, "trades"), 1)["made_up"] = nil })
+			},
+			domain: arena.DomainTrades,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/made_up", JSON: []byte("null")},
+		},
+		"a price in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE price_latest SET price = 1.5 WHERE symbol = 'BTC'`)
+			},
+			domain: arena.DomainPrices,
+			want:   wire.ParityFinding{ID: "BTC", Kind: wire.FindingValue, Field: "/price", Store: []byte("1.5")},
+		},
+		"a price of the future in the JSON file": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "crypto-prices.json", func(f map[string]any) {
+					f["prices"].(map[string]any)["ETH"].(map[string]any)["timestamp"] = json.Number("4000000000000")
+				})
+			},
+			domain: arena.DomainPrices,
+			want:   wire.ParityFinding{ID: "ETH", Kind: wire.FindingValue, Field: "/timestamp", JSON: []byte("4000000000000")},
+		},
+		"equity in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE account_equity_snapshots SET dollar_equity = 7 WHERE (model_id, observed_at) IN
+					(SELECT model_id, observed_at FROM account_equity_snapshots WHERE since_inception_hourly_marker = 5 ORDER BY model_id LIMIT 1)`)
+			},
+			domain: arena.DomainAccounts,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/dollar_equity", Store: []byte("7")},
+		},
+		"a position within equity in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE account_equity_snapshots SET positions = jsonb_set(positions, '{XX}', '{"a": null}') WHERE (model_id, observed_at) IN
+					(SELECT model_id, observed_at FROM account_equity_snapshots WHERE since_inception_hourly_marker = 5 ORDER BY model_id LIMIT 1)`)
+			},
+			domain: arena.DomainAccounts,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/positions/XX", Store: []byte(`{"a":null}`)},
+		},
+		"an hour missing in the JSON file": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "account-totals.json", func(f map[string]any) {
+					f["accountTotals"] = append(list(f, "accountTotals")[:9:9], list(f, "accountTotals")[10:]...)
+				})
+			},
+			domain: arena.DomainAccounts,
+			want:   wire.ParityFinding{Kind: wire.FindingOnlyStore},
+		},
+		"an hour missing in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `DELETE FROM account_equity_snapshots WHERE (model_id, observed_at) IN
+					(SELECT model_id, observed_at FROM account_equity_snapshots WHERE since_inception_hourly_marker = 5 ORDER BY model_id LIMIT 1)`)
+			},
+			domain: arena.DomainAccounts,
+			want:   wire.ParityFinding{Kind: wire.FindingOnlyJSON},
+		},
+		"the hours of a model in a wrong order": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "account-totals.json", func(f map[string]any) {
+					rows := list(f, "accountTotals")
+					for i := range rows {
+						if i > 0 && at(rows, i)["model_id"] == at(rows, 0)["model_id"] {
+							rows[0], rows[i] = rows[i], rows[0]
+							return
+						}
+					}
+				})
+			},
+			domain: arena.DomainAccounts,
+			want:   wire.ParityFinding{Kind: wire.FindingOrder},
+		},
+		"an inception in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE accounts SET invocations = 77 WHERE model_id = (SELECT min(model_id) FROM accounts)`)
+			},
+			domain: arena.DomainAccounts,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/num_invocations", Store: []byte("77")},
+		},
+		"a position in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE positions SET confidence = 0 WHERE (model_id, id) IN
+					(SELECT model_id, id FROM positions WHERE status = 'open' ORDER BY model_id, id LIMIT 1)`)
+			},
+			domain: arena.DomainPositions,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/confidence", Store: []byte("0")},
+		},
+		"a position closed in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE positions SET status = 'closed' WHERE (model_id, id) IN
+					(SELECT model_id, id FROM positions WHERE status = 'open' ORDER BY model_id, id LIMIT 1)`)
+			},
+			domain: arena.DomainPositions,
+			want:   wire.ParityFinding{Kind: wire.FindingOnlyJSON},
+		},
+		"a position missing in the JSON file": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "positions.json", func(f map[string]any) {
+					for _, m := range list(f, "accountTotals") {
+						for symbol := range m.(map[string]any)["positions"].(map[string]any) {
+							delete(m.(map[string]any)["positions"].(map[string]any), symbol)
+							return
+						}
+					}
+					t.Error("nothing is open")
+				})
+			},
+			domain: arena.DomainPositions,
+			want:   wire.ParityFinding{Kind: wire.FindingOnlyStore},
+		},
+		"analytics in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE model_analytics SET payload = jsonb_set(payload, '{fee_pnl_moves_breakdown_table,total_fees_paid}', '-1')
+					WHERE model_id = (SELECT min(model_id) FROM model_analytics) AND source = 'imported'`)
+			},
+			domain: arena.DomainAnalytics,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/fee_pnl_moves_breakdown_table/total_fees_paid", Store: []byte("-1")},
+		},
+		"running statistics in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE model_stats SET num_trades = num_trades + 1 WHERE model_id =
+					(SELECT model_id FROM model_stats WHERE num_trades > 0 ORDER BY model_id LIMIT 1)`)
+			},
+			domain: arena.DomainAnalytics,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/num_losses"},
+			more:   1, // the number of trades
+		},
+		"a decision in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `UPDATE decision_cycles SET cot_trace_summary = 'never said' WHERE (model_id, id) IN
+					(SELECT model_id, id FROM decision_cycles ORDER BY executed_at DESC OFFSET 3 LIMIT 1)`)
+			},
+			domain: arena.DomainConversations,
+			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/cot_trace_summary", Store: []byte(`"never said"`)},
+		},
+		"a decision missing in the JSON file": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				edit(t, b.dir, "conversations.json", func(f map[string]any) {
+					f["conversations"] = append(list(f, "conversations")[:4:4], list(f, "conversations")[5:]...)
+				})
+			},
+			domain: arena.DomainConversations,
+			want:   wire.ParityFinding{Kind: wire.FindingOnlyStore},
+		},
+		"a decision missing in Postgres": {
+			change: func(t *testing.T, b *bundle) {
+				t.Helper()
+				b.exec(t, `DELETE FROM decision_cycles WHERE (model_id, id) IN
+					(SELECT model_id, id FROM decision_cycles ORDER BY executed_at DESC OFFSET 3 LIMIT 1)`)
+			},
+			domain: arena.DomainConversations,
+			want:   wire.ParityFinding{Kind: wire.FindingOnlyJSON},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := small(t)
+			c.change(t, b)
+			report := b.run(t)
+			require.Equal(t, wire.VerdictDifferent, report.Verdict)
+			for _, run := range report.Domains {
+				expected := run.Domain == string(c.domain)
+				for _, d := range c.also {
+					expected = expected || run.Domain == string(d)
+				}
+				require.Equal(t, expected, run.Verdict == wire.VerdictDifferent, "%s: %s %+v", run.Domain, run.Verdict, run.Findings)
+			}
+			found := domain(t, report, c.domain).Findings
+			require.Len(t, found, 1+c.more)
+			got := found[0]
+			require.Equal(t, string(c.domain), got.Domain)
+			require.NotEmpty(t, got.View)
+			require.NotEmpty(t, got.ID)
+			require.Equal(t, c.want.Kind, got.Kind)
+			require.Equal(t, c.want.Field, got.Field)
+			if c.want.ID != "" {
+				require.Equal(t, c.want.ID, got.ID)
+			}
+			if c.want.JSON != nil {
+				require.Equal(t, string(c.want.JSON), string(got.JSON))
+			}
+			if c.want.Store != nil {
+				require.Equal(t, string(c.want.Store), string(got.Store))
+			}
+		})
+	}
+}
