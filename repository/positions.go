@@ -48,7 +48,7 @@ func (r Positions) State(ctx context.Context, model string, positions []entities
 			ids[i] = positions[i].ID
 		}
 		if status == entities.PositionOpen {
-			if closed, err = r.closeOthers(db, model, ids); err != nil {
+			if closed, err = r.closeOthers(db, account, ids); err != nil {
 				return err
 			}
 			err := db.Model(&entities.Account{}).Where("model_id = ?", model).
@@ -64,10 +64,12 @@ func (r Positions) State(ctx context.Context, model string, positions []entities
 	return outcomes, closed, err
 }
 
-// closeOthers closes the open positions of a model that are not among ids.
-// When they were closed, no statement says.
-func (r Positions) closeOthers(db *gorm.DB, model string, ids []string) (int64, error) {
-	query := db.Model(&entities.Position{}).Where("model_id = ?", model).Where(isOpen)
+// closeOthers closes the open positions of an account that are not among ids.
+// When they were closed, no statement says; of positions at another provider it
+// says nothing.
+func (r Positions) closeOthers(db *gorm.DB, account *entities.Account, ids []string) (int64, error) {
+	query := db.Model(&entities.Position{}).
+		Where("model_id = ? AND provider = ?", account.ModelID, account.Provider).Where(isOpen)
 	if len(ids) > 0 {
 		query = query.Where("id NOT IN ?", ids)
 	}
@@ -96,7 +98,8 @@ func (r Positions) put(db *gorm.DB, positions []entities.Position, ids []string)
 			// A statement does not tell these: fills do.
 			p.OpenedQuantity = old.OpenedQuantity
 			if p.Status == entities.PositionClosed {
-				p.ClosedAt = old.ClosedAt
+				// An older statement knows less than what is stored.
+				p.Status, p.ClosedAt = old.Status, old.ClosedAt
 			}
 		}
 		switch {
