@@ -314,3 +314,74 @@ func TestEveryChangeIsFound(t *testing.T) {
 		})
 	}
 }
+
+// TestAHoleAtTheCapIsFound removes a trade from the middle of a model's newest
+// hundred and adds an older one, so that they are a hundred still.
+func TestAHoleAtTheCapIsFound(t *testing.T) {
+	t.Parallel()
+	const model = "gemini-2.5-pro"
+	b := setup(t, capture(t, later), capture(t, earlier))
+	var older string
+	require.NoError(t, b.db.QueryRowContext(t.Context(),
+		`SELECT id FROM trades WHERE model_id = $1 ORDER BY exit_time DESC, id DESC OFFSET 100 LIMIT 1`, model).Scan(&older))
+	raw, err := os.ReadFile(filepath.Join(capture(t, earlier), "trades.json"))
+	require.NoError(t, err)
+	var past map[string]any
+	require.NoError(t, json.Unmarshal(raw, &past))
+	var removed string
+	change := func(f map[string]any, add bool) {
+		var of, others []any
+		for _, one := range list(f, "trades") {
+			if one.(map[string]any)["model_id"] == model {
+				of = append(of, one)
+			} else {
+				others = append(others, one)
+			}
+		}
+		require.Len(t, of, arena.RecentTrades)
+		for _, one := range list(past, "trades") {
+			if add && one.(map[string]any)["id"] == older {
+				of = append(of, one)
+			}
+		}
+		removed = at(of, 50)["id"].(string)
+		of = append(of[:50:50], of[51:]...)
+		f["trades"] = append(others, of...)
+	}
+	edit(t, b.dir, "trades.json", func(f map[string]any) { change(f, true) })
+	report := b.run(t, arena.DomainTrades)
+	require.Len(t, findings(report), 1)
+	require.Equal(t, wire.FindingOnlyStore, findings(report)[0].Kind)
+	require.Equal(t, removed, findings(report)[0].ID)
+	require.Equal(t, report.Domains[0].Counts.Compared, report.Domains[0].Counts.Equal, "the older one is looked up")
+}
+
+// TestWhatTheFileClaimsNotToHoldIsCounted adds rows to the store that are older
+// than the cap of the JSON file, or newer than it.
+func TestWhatTheFileClaimsNotToHoldIsCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, capture(t, earlier))
+	for _, add := range []string{
+		`INSERT INTO trades SELECT (jsonb_populate_record(t, '{"id": "newer", "exit_time": "2026-01-01"}')).* FROM trades t ORDER BY id LIMIT 1`,
+		`INSERT INTO account_equity_snapshots SELECT (jsonb_populate_record(e, '{"observed_at": "2026-01-01", "since_inception_hourly_marker": 1800}')).*
+			FROM account_equity_snapshots e ORDER BY model_id, observed_at LIMIT 1`,
+		`INSERT INTO price_latest SELECT (jsonb_populate_record(p, '{"symbol": "NEW", "observed_at": "2026-01-01"}')).* FROM price_latest p LIMIT 1`,
+	} {
+		b.exec(t, add)
+	}
+	report := b.run(t, arena.DomainTrades, arena.DomainAccounts, arena.DomainPrices)
+	require.Empty(t, findings(report))
+	for _, run := range report.Domains {
+		require.Equal(t, 1, run.Counts.OnlyStore, run.Domain)
+	}
+	for _, add := range []string{
+		`INSERT INTO trades SELECT (jsonb_populate_record(t, '{"id": "within"}')).* FROM trades t WHERE id NOT LIKE 'newer' ORDER BY exit_time DESC LIMIT 1`,
+		`INSERT INTO price_latest SELECT (jsonb_populate_record(p, '{"symbol": "OLD", "observed_at": "2025-01-01"}')).* FROM price_latest p LIMIT 1`,
+	} {
+		b.exec(t, add)
+	}
+	for _, run := range b.run(t, arena.DomainTrades, arena.DomainPrices).Domains {
+		require.Len(t, run.Findings, 1, run.Domain)
+		require.Equal(t, wire.FindingOnlyStore, run.Findings[0].Kind)
+	}
+}

@@ -75,7 +75,7 @@ func capture(t *testing.T, name string) string {
 		if err != nil {
 			return err
 		}
-		return os.Chmod(path, 0o755) //nolint:gosec // a copy of the test's own
+		return os.Chmod(path, 0o755)
 	}))
 	return dir
 }
