@@ -16,6 +16,7 @@ import (
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
+	"nof0/internal/mirror"
 	"nof0/internal/relay"
 	"nof0/internal/snapshot"
 	"nof0/internal/telemetry"
@@ -30,6 +31,7 @@ type App struct {
 	cfg     config.Config
 	logger  *slog.Logger
 	relay   *relay.Relay
+	mirror  *mirror.Mirror // nil without a JSON store
 	hub     *relay.Hub
 	guard   *cachelayer.Guard
 	handler http.Handler
@@ -106,6 +108,17 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	}
 	a.guard = cachelayer.NewGuard(client, a.cfg.Cache)
 	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Logger: a.logger})
+	relayed := a.hub.Wake
+	if a.cfg.JSONDir != "" {
+		a.mirror, err = mirror.New(mirror.Options{
+			Dir: a.cfg.JSONDir, Store: a.Store, PrimaryProvider: a.cfg.Arena.PrimaryProvider,
+			Registerer: registry, Logger: a.logger,
+		})
+		if err != nil {
+			return err
+		}
+		relayed = func() { a.hub.Wake(); a.mirror.Kick() }
+	}
 	a.relay, err = relay.New(relay.Options{
 		Store:           a.Store,
 		Projections:     cachelayer.NewProjections(client, a.cfg.Cache),
@@ -113,7 +126,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
 		Local:           local,
-		Relayed:         a.hub.Wake,
+		Relayed:         relayed,
 		Registerer:      registry,
 		Logger:          a.logger,
 	})

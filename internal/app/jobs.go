@@ -16,6 +16,9 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() { a.relay.Run(ctx) })
 	all.Go(func() { a.hub.Run(ctx) })
+	if a.mirror != nil {
+		all.Go(func() { a.mirror.Follow(ctx) })
+	}
 	// Both may run in several processes at once: neither does harm twice.
 	all.Go(func() {
 		a.every(ctx, time.Hour, "make partitions ahead", func(ctx context.Context) error {
