@@ -26,6 +26,31 @@ func (r Positions) Open(ctx context.Context, provider string) (positions []entit
 	return positions, err
 }
 
+// NewestClosed returns the ids of up to n positions of each model at a provider
+// that were closed by a fill, by model, the one closed last at the end.
+func (r Positions) NewestClosed(ctx context.Context, provider string, n int) (closed map[string][]string, err error) {
+	err = r.run(ctx, "positions", "NewestClosed", func(db *gorm.DB) error {
+		var rows []struct{ ModelID, ID string }
+		err := db.Raw(`
+			SELECT newest.model_id, newest.id
+			FROM models m
+			CROSS JOIN LATERAL (
+				SELECT p.model_id, p.id, p.closed_at
+				FROM positions p
+				WHERE p.model_id = m.id AND p.provider = ? AND p.status = 'closed' AND p.closed_at IS NOT NULL
+				ORDER BY p.closed_at DESC
+				LIMIT ?
+			) newest
+			ORDER BY newest.model_id, newest.closed_at`, provider, n).Scan(&rows).Error
+		closed = make(map[string][]string)
+		for _, row := range rows {
+			closed[row.ModelID] = append(closed[row.ModelID], row.ID)
+		}
+		return err
+	})
+	return closed, err
+}
+
 // State takes in a statement: "at asOf exactly these positions of the model
 // were open". It holds until a newer statement. An older one adds the openings
 // that are not known, as closed, and sets nothing back: whatever the order in

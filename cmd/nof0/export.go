@@ -74,16 +74,15 @@ func same(a, b string) bool {
 	if a == "" || b == "" {
 		return false
 	}
-	a, b = resolved(a), resolved(b)
-	return a == b
+	return resolved(a) == resolved(b)
 }
 
 func resolved(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	return path
 }

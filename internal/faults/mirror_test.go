@@ -100,6 +100,7 @@ func (m *mirrored) load(ctx context.Context, model string) {
 // watch reads the whole directory again and again until ctx ends. It returns
 // how often it did.
 func watch(ctx context.Context, t *testing.T, dir string) (reads int) {
+	t.Helper()
 	for ctx.Err() == nil {
 		c, err := snapshot.Read(dir)
 		if err != nil {

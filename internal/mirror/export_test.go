@@ -39,8 +39,8 @@ func (b *bundle) export(t *testing.T, dir string) *Exported {
 	return exported
 }
 
-// season is the rows of a played season that no small one has: more than the
-// views show, and what the format is at odds with.
+// playOdd plays a season, and beside it what a small one does not have: more
+// than the views show, and what the format is at odds with.
 func (b *bundle) playOdd(t *testing.T) {
 	t.Helper()
 	b.play(t)
@@ -75,20 +75,21 @@ func (b *bundle) playOdd(t *testing.T) {
 // and the JSON source serves it as the store does.
 func TestExportHoldsWhatThereIs(t *testing.T) {
 	t.Parallel()
-	data := filepath.Join("..", "..", "..", "shared", "data")
-	for name, fill := range map[string]func(*testing.T, *bundle){
-		"2025-10-26": func(t *testing.T, b *bundle) { b.load(t, b.store, filepath.Join(data, "nof1-2025-10-26")) },
-		"2025-10-28": func(t *testing.T, b *bundle) { b.load(t, b.store, filepath.Join(data, "nof1-2025-10-28")) },
-		"both": func(t *testing.T, b *bundle) {
-			b.load(t, b.store, filepath.Join(data, "nof1-2025-10-28"))
-			b.load(t, b.store, filepath.Join(data, "nof1-2025-10-26"))
-		},
-		"played": func(t *testing.T, b *bundle) { b.playOdd(t) },
+	for name, captures := range map[string][]string{
+		"2025-10-26": {"nof1-2025-10-26"},
+		"2025-10-28": {"nof1-2025-10-28"},
+		"both":       {"nof1-2025-10-28", "nof1-2025-10-26"},
+		"played":     nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			fill(t, b)
+			for _, name := range captures {
+				b.load(t, b.store, filepath.Join("..", "..", "..", "shared", "data", name))
+			}
+			if captures == nil {
+				b.playOdd(t)
+			}
 			store := arena.NewStore(b.store.Repositories, primary, time.Now)
 			want := everyAnswer(t, store)
 			b.export(t, b.dir)

@@ -92,7 +92,32 @@ func (m *Mirror) Render(ctx context.Context, repos repository.Repositories, doma
 			return err
 		}
 	}
+	if slices.Contains(domains, arena.DomainPositions) {
+		if err := m.renderLedger(ctx, repos); err != nil {
+			return err
+		}
+	}
 	return m.note(ctx, repos, domains, newest)
+}
+
+// renderLedger lets those who write to the files alone from now on know, as
+// Postgres does, which fills have been applied and which positions closed.
+func (m *Mirror) renderLedger(ctx context.Context, repos repository.Repositories) error {
+	closed, err := repos.Positions.NewestClosed(ctx, m.o.PrimaryProvider, snapshot.LedgerSize)
+	if err != nil {
+		return err
+	}
+	trades, err := repos.Trades.Newest(ctx, snapshot.LedgerSize)
+	if err != nil {
+		return err
+	}
+	applied := make(map[string][]string)
+	for _, t := range slices.Backward(trades) {
+		applied[t.ModelID] = append(applied[t.ModelID], t.ID)
+	}
+	return snapshot.Edit(ctx, m.o.Dir, func(e *snapshot.Editing) error {
+		return e.PutLedger(snapshot.Ledger{Applied: applied, Closed: closed})
+	})
 }
 
 func filesOf(domain arena.Domain) []file {
