@@ -114,6 +114,30 @@ func (r Outbox) TypesSince(ctx context.Context, sequence int64) (newest map[stri
 	return newest, err
 }
 
+// Waiting is how many events of a type wait to be relayed, and the newest id
+// among them: whoever has seen the same before has seen all of them.
+type Waiting struct{ Count, Newest int64 }
+
+// WaitingSince returns, by type, the events that have waited to be relayed since
+// before a time.
+func (r Outbox) WaitingSince(ctx context.Context, before time.Time) (waiting map[string]Waiting, err error) {
+	err = r.run(ctx, "outbox", "WaitingSince", func(db *gorm.DB) error {
+		var found []struct {
+			Type string
+			Waiting
+		}
+		err := db.Raw(`
+			SELECT type, count(*) AS count, max(id) AS newest FROM outbox_events
+			WHERE relayed_at IS NULL AND created_at < ? GROUP BY type`, before).Scan(&found).Error
+		waiting = make(map[string]Waiting, len(found))
+		for _, w := range found {
+			waiting[w.Type] = w.Waiting
+		}
+		return err
+	})
+	return waiting, err
+}
+
 // Behind returns how many events of some types, relayed past a sequence or not
 // relayed yet, there are, and since when the oldest; a zero time where there is
 // none.

@@ -96,3 +96,14 @@ func (f *file) concerned(newest map[string]int64, position int64) bool {
 	return newest[arena.EventImport] > position ||
 		slices.ContainsFunc(f.events, func(event string) bool { return newest[event] > position })
 }
+
+// among returns those of the waiting events that change the file.
+func (f *file) among(all waiting) waiting {
+	mine := waiting{}
+	for event, w := range all {
+		if event == arena.EventImport || slices.Contains(f.events, event) {
+			mine[event] = w
+		}
+	}
+	return mine
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -65,7 +66,12 @@ type Mirror struct {
 	o       Options
 	metrics *metrics
 	kicked  chan struct{}
+	// shown are the events that wait to be relayed and that files show already.
+	shown map[snapshot.Kind]waiting
 }
+
+// waiting are events by type that are committed and not relayed.
+type waiting map[string]repository.Waiting
 
 // New makes a mirror. The error is that of the Registerer.
 func New(o Options) (*Mirror, error) {
@@ -74,7 +80,7 @@ func New(o Options) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mirror{o: o, metrics: m, kicked: make(chan struct{}, 1)}, nil
+	return &Mirror{o: o, metrics: m, kicked: make(chan struct{}, 1), shown: map[snapshot.Kind]waiting{}}, nil
 }
 
 // Render makes the files of domains what the store answers, and notes that they
@@ -306,6 +312,10 @@ func (m *Mirror) followed(ctx context.Context, repos repository.Repositories) (m
 	return followed, err
 }
 
+// relayPatience is how long an event may wait for the relay before the files
+// show it without. The relay waits for Redis; the files do not.
+const relayPatience = 500 * time.Millisecond
+
 // follow renders the files of domains that events concern. A domain that fails
 // keeps no other from following, and what they did is to be committed: failed is
 // told apart from an error of the transaction.
@@ -322,14 +332,17 @@ func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followe
 	if err != nil {
 		return nil, err
 	}
+	stuck, err := tx.Outbox.WaitingSince(ctx, m.o.Now().Add(-relayPatience))
+	if err != nil {
+		return nil, err
+	}
 	var done []arena.Domain
 	for domain, position := range followed {
-		if position == newest {
-			continue
-		}
 		files := filesOf(domain)
 		if isKept := position >= oldest-1 && position <= newest && position >= 0; isKept {
-			files = slices.DeleteFunc(files, func(f file) bool { return !f.concerned(types, position) })
+			files = slices.DeleteFunc(files, func(f file) bool {
+				return !f.concerned(types, position) && maps.Equal(f.among(stuck), m.shown[f.kind])
+			})
 		}
 		if len(files) > 0 {
 			if err := m.render(ctx, tx, domain, files); err != nil {
@@ -337,7 +350,12 @@ func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followe
 				continue
 			}
 		}
-		done = append(done, domain)
+		for _, f := range files {
+			m.shown[f.kind] = f.among(stuck)
+		}
+		if position != newest {
+			done = append(done, domain)
+		}
 	}
 	if len(done) > 0 {
 		err = m.note(ctx, tx, done, newest)

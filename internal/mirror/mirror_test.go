@@ -230,6 +230,33 @@ func TestAFailureWaitsAndHeals(t *testing.T) {
 	b.same(t, both...)
 }
 
+// TestFilesDoNotWaitForTheRelay holds that events that cannot be relayed, as
+// while Redis is away, are shown by the files all the same, and once.
+func TestFilesDoNotWaitForTheRelay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.set(t, arena.WriteBoth, arena.DomainTrades, arena.DomainPrices)
+	require.NoError(t, b.mirror.round(t.Context()))
+	now := time.Now()
+	b.mirror.o.Now = func() time.Time { return now }
+	replaced := func() float64 {
+		return testutil.ToFloat64(b.mirror.metrics.replaced.WithLabelValues("trades.json"))
+	}
+	require.InDelta(t, 1, replaced(), 0)
+	for i, id := range []string{"m_1", "m_2"} {
+		b.take(t, batch(arena.IngestTrades, trade(id, 200+i))) // and no relay
+		now = time.Now().Add(relayPatience)
+		for range 3 {
+			require.NoError(t, b.mirror.round(t.Context()))
+			b.same(t, arena.DomainTrades, arena.DomainPrices)
+			require.InDelta(t, 2+i, replaced(), 0)
+		}
+	}
+	b.relay(t)
+	require.NoError(t, b.mirror.round(t.Context()))
+	b.same(t, arena.DomainTrades, arena.DomainPrices)
+}
+
 // TestSeveralFollowers runs a mirror in each of several processes' stead.
 func TestSeveralFollowers(t *testing.T) {
 	t.Parallel()
