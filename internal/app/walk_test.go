@@ -444,8 +444,10 @@ func TestFlipsUnderWriters(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	domains := []arena.Domain{arena.DomainTrades, arena.DomainPositions, arena.DomainAccounts}
 	places := []arena.Modes{
-		{Read: arena.ReadJSON, Write: arena.WriteJSON}, {Read: arena.ReadJSON, Write: arena.WriteBoth},
-		{Read: arena.ReadShadow, Write: arena.WriteBoth}, {Read: arena.ReadStore, Write: arena.WriteBoth},
+		{Read: arena.ReadJSON, Write: arena.WriteJSON},
+		{Read: arena.ReadJSON, Write: arena.WriteBoth},
+		{Read: arena.ReadShadow, Write: arena.WriteBoth},
+		{Read: arena.ReadStore, Write: arena.WriteBoth},
 		{Read: arena.ReadStore, Write: arena.WriteStore},
 	}
 	flips, slowest := 0, time.Duration(0)
