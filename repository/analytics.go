@@ -45,6 +45,7 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 }
 
 // Put stores a document unless the stored one of its source is of newer data.
+// One that says the same is Unchanged, and of newer data from then on.
 func (r Analytics) Put(ctx context.Context, doc entities.ModelAnalytics) (outcome Outcome, err error) {
 	doc.AsOf = doc.AsOf.Truncate(time.Microsecond) // as it is stored
 	err = r.run(ctx, "analytics", "Put", func(db *gorm.DB) error {
@@ -69,6 +70,9 @@ func (r Analytics) Put(ctx context.Context, doc entities.ModelAnalytics) (outcom
 				Where("model_id = ? AND source = ? AND as_of < ?", doc.ModelID, doc.Source, doc.AsOf).
 				Updates(map[string]any{"payload": doc.Payload, "as_of": doc.AsOf, "server_time": doc.ServerTime})
 			if res.Error != nil || res.RowsAffected > 0 {
+				if sameJSON(stored.Payload, doc.Payload) {
+					outcome = Unchanged
+				}
 				return res.Error
 			}
 			// Somebody else stored one that is as new since it was looked up.

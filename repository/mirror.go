@@ -44,3 +44,15 @@ func (r Mirror) Set(ctx context.Context, domains []string, sequence int64, at ti
 		return upsert(db, conflict, rows)
 	})
 }
+
+// HistorySize returns how many trades, equity snapshots, decision cycles and
+// threads there are.
+func (r Mirror) HistorySize(ctx context.Context) (rows int64, err error) {
+	err = r.run(ctx, "mirror", "HistorySize", func(db *gorm.DB) error {
+		return db.Raw(`
+			SELECT (SELECT count(*) FROM trades) + (SELECT count(*) FROM account_equity_snapshots)
+				+ (SELECT count(*) FROM decision_cycles) + (SELECT count(*) FROM conversations WHERE ` + isThread + `)`).
+			Scan(&rows).Error
+	})
+	return rows, err
+}

@@ -107,6 +107,7 @@ func (c *cli) root() *cobra.Command {
 		c.devCommand(),
 		c.migrateCommand(),
 		c.importCommand(),
+		c.exportCommand(),
 		c.parityCommand(),
 		c.rolloutCommand(),
 		c.cacheCommand(),

@@ -197,7 +197,8 @@ func TestBothSidesDecideAlike(t *testing.T) {
 			{arena.IngestEquity, row(100, 0, "9000"), "inserted"},
 			{arena.IngestEquity, row(100, 0, "9000.0"), "unchanged"},
 			{arena.IngestEquity, row(100, 0, "9001"), "rejected"},
-			{arena.IngestEquity, row(200, 0, "9001") + "\n" + row(300, 1, "9002"), "inserted inserted"},
+			{arena.IngestEquity, row(200, 0, "9001"), "inserted"},
+			{arena.IngestEquity, row(200, 0, "9001") + "\n" + row(300, 1, "9002"), "unchanged inserted"},
 			{arena.IngestEquity, row(4000, 5, "1e15"), "inserted"},
 		},
 		"threads": {

@@ -32,6 +32,9 @@ type Options struct {
 	MaxBackoff time.Duration
 	// LagInterval is how often the lag is measured; 0 is 5 s.
 	LagInterval time.Duration
+	// Rendered, where given, is called between the reading of a domain and the
+	// replacement of its files.
+	Rendered func(domain arena.Domain)
 }
 
 func (o Options) withDefaults() Options {
@@ -43,6 +46,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Rendered == nil {
+		o.Rendered = func(arena.Domain) {}
 	}
 	return o
 }
@@ -59,9 +65,6 @@ type Mirror struct {
 	o       Options
 	metrics *metrics
 	kicked  chan struct{}
-	// rendered, where given, is called between the reading of a domain and the
-	// replacement of its files.
-	rendered func(domain arena.Domain)
 }
 
 // New makes a mirror. The error is that of the Registerer.
@@ -71,7 +74,7 @@ func New(o Options) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mirror{o: o, metrics: m, kicked: make(chan struct{}, 1), rendered: func(arena.Domain) {}}, nil
+	return &Mirror{o: o, metrics: m, kicked: make(chan struct{}, 1)}, nil
 }
 
 // Render makes the files of domains what the store answers, and notes that they
@@ -89,7 +92,32 @@ func (m *Mirror) Render(ctx context.Context, repos repository.Repositories, doma
 			return err
 		}
 	}
+	if slices.Contains(domains, arena.DomainPositions) {
+		if err := m.renderLedger(ctx, repos); err != nil {
+			return err
+		}
+	}
 	return m.note(ctx, repos, domains, newest)
+}
+
+// renderLedger lets those who write to the files alone from now on know, as
+// Postgres does, which fills have been applied and which positions closed.
+func (m *Mirror) renderLedger(ctx context.Context, repos repository.Repositories) error {
+	closed, err := repos.Positions.NewestClosed(ctx, m.o.PrimaryProvider, snapshot.LedgerSize)
+	if err != nil {
+		return err
+	}
+	trades, err := repos.Trades.Newest(ctx, snapshot.LedgerSize)
+	if err != nil {
+		return err
+	}
+	applied := make(map[string][]string)
+	for _, t := range slices.Backward(trades) {
+		applied[t.ModelID] = append(applied[t.ModelID], t.ID)
+	}
+	return snapshot.Edit(ctx, m.o.Dir, func(e *snapshot.Editing) error {
+		return e.PutLedger(snapshot.Ledger{Applied: applied, Closed: closed})
+	})
 }
 
 func filesOf(domain arena.Domain) []file {
@@ -117,7 +145,7 @@ func (m *Mirror) replace(ctx context.Context, repos repository.Repositories, dom
 			return err
 		}
 	}
-	m.rendered(domain)
+	m.o.Rendered(domain)
 	return snapshot.Edit(ctx, m.o.Dir, func(e *snapshot.Editing) error {
 		for i, f := range files {
 			replaced, err := e.Put(f.kind, "", payloads[i])

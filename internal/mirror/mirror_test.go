@@ -12,8 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"nof0/atlas/atlastest"
 	"nof0/internal/arena"
+	"nof0/internal/importer"
 	"nof0/internal/snapshot"
+	"nof0/internal/testdb"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -248,4 +252,61 @@ func TestSeveralFollowers(t *testing.T) {
 		return err == nil && events == 0
 	}, 20*time.Second, 5*time.Millisecond)
 	b.same(t, arena.DomainTrades, arena.DomainAccounts, arena.DomainAnalytics)
+}
+
+// TestRepeatsAreKnownOnTheWayBack flips positions from Postgres to the files:
+// what is told again by then is known there too.
+func TestRepeatsAreKnownOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	opening := func(oid int) string {
+		return fmt.Sprintf(`{"model_id":"m","position":{"symbol":"SOL","entry_oid":%d,"entry_price":200,"quantity":3}}`, oid)
+	}
+	fill := func(id string, oid int) string {
+		return fmt.Sprintf(`{"id":%q,"model_id":"m","symbol":"SOL","side":"long","quantity":2,"entry_oid":%d,"entry_time":100,`+
+			`"exit_time":200,"entry_price":190.5,"exit_price":200,"realized_net_pnl":9.25}`, id, oid)
+	}
+	b.send(t, arena.IngestPositions, opening(7))
+	b.send(t, arena.IngestTrades, fill("m_1", 7), fill("m_2", 7))
+	b.send(t, arena.IngestPositions, opening(8))
+	b.send(t, arena.IngestTrades, fill("m_3", 8))
+	require.NoError(t, b.render(t, arena.DomainPositions))
+	require.NoFileExists(t, filepath.Join(b.dir, "trades.json"))
+
+	w := snapshot.NewWriter(snapshot.WriterOptions{Dir: b.dir, PrimaryProvider: primary, Now: time.Now})
+	defer w.Close()
+	positions := []arena.Domain{arena.DomainPositions}
+	again, err := wire.Decode[wire.PositionItem]([]byte(opening(7)))
+	require.NoError(t, err)
+	results, err := w.Apply(t.Context(), arena.IngestPositions, []any{again}, positions)
+	require.NoError(t, err)
+	require.Equal(t, repository.Conflict, results[0].Outcome)
+	for _, id := range []string{"m_2", "m_3"} {
+		item, err := wire.DecodeTradeItem([]byte(fill(id, 8)))
+		require.NoError(t, err)
+		results, err = w.Apply(t.Context(), arena.IngestTrades, []any{item}, positions)
+		require.NoError(t, err)
+		require.Equal(t, repository.Unchanged, results[0].Outcome)
+	}
+	b.same(t, arena.DomainPositions)
+}
+
+// BenchmarkRender renders the files of a domain of 200 hours of seven models,
+// of which none has changed and all have to be read.
+func BenchmarkRender(bench *testing.B) {
+	store, err := repository.Open(bench.Context(), repository.Options{DSN: testdb.New(bench, atlastest.Migrator{}), MaxOpen: 2})
+	require.NoError(bench, err)
+	bench.Cleanup(func() { require.NoError(bench, store.Close()) })
+	_, err = importer.Import(bench.Context(), filepath.Join("..", "..", "..", "shared", "data", "nof1-2025-10-26"),
+		importer.Options{Store: store, PrimaryProvider: primary, Benchmarks: []string{benchmark}})
+	require.NoError(bench, err)
+	m, err := New(Options{Dir: bench.TempDir(), Store: store, PrimaryProvider: primary})
+	require.NoError(bench, err)
+	for _, d := range arena.Domains() {
+		bench.Run(string(d), func(bench *testing.B) {
+			for bench.Loop() {
+				require.NoError(bench, m.Render(bench.Context(), store.Repositories, d))
+			}
+		})
+	}
 }

@@ -81,12 +81,23 @@ func (b *bundle) set(t *testing.T, mode arena.WriteMode, domains ...arena.Domain
 // send takes in items that must all be accepted, and relays their events.
 func (b *bundle) send(t *testing.T, kind arena.IngestKind, items ...string) {
 	t.Helper()
+	b.take(t, batch(kind, items...))
+	b.relay(t)
+}
+
+func batch(kind arena.IngestKind, items ...string) arena.Batch {
 	w := arena.Batch{Kind: kind, Register: true}
 	for _, item := range items {
 		w.Items = append(w.Items, jsontext.Value(item))
 	}
-	b.take(t, w)
-	b.relay(t)
+	return w
+}
+
+func rendered(t *testing.T, v any) string {
+	t.Helper()
+	body, err := wire.Marshal(v)
+	require.NoError(t, err)
+	return string(body)
 }
 
 func (b *bundle) take(t *testing.T, w arena.Batch) {
@@ -154,9 +165,7 @@ func answers(t *testing.T, s arena.Source, d arena.Domain) []string {
 	add := func(v any, err error) {
 		t.Helper()
 		require.NoError(t, err)
-		body, err := wire.Marshal(v)
-		require.NoError(t, err)
-		all = append(all, string(body))
+		all = append(all, rendered(t, v))
 	}
 	switch d {
 	case arena.DomainPrices:

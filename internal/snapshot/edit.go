@@ -148,11 +148,11 @@ func fileName(kind Kind, model string) (string, error) {
 // sameContent compares two renderings of a payload, whose last member is
 // serverTime.
 func sameContent(a, b []byte) bool {
-	i, j := bytes.LastIndex(a, serverTimeMember), bytes.LastIndex(b, serverTimeMember)
+	i, j := bytes.LastIndex(a, []byte(serverTimeMember)), bytes.LastIndex(b, []byte(serverTimeMember))
 	return i >= 0 && j >= 0 && isTail(a[i:]) && isTail(b[j:]) && bytes.Equal(a[:i], b[:j])
 }
 
-var serverTimeMember = []byte(`,"serverTime":`)
+const serverTimeMember = `,"serverTime":`
 
 // isTail tells the member at the end of a payload from one of its rows.
 func isTail(tail []byte) bool {
@@ -190,7 +190,7 @@ func (e *Editing) finish() error {
 func (e *Editing) carryOut() error {
 	for name, tmp := range e.commit.Replace {
 		err := os.Rename(filepath.Join(e.dir, tmp), filepath.Join(e.dir, name))
-		if err != nil && !(e.begun && errors.Is(err, fs.ErrNotExist)) {
+		if isDone := e.begun && errors.Is(err, fs.ErrNotExist); err != nil && !isDone {
 			return fmt.Errorf("error replacing %s: %w", name, err)
 		}
 	}
@@ -287,7 +287,11 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 		}
 		return func() { f.Close() }, nil
 	case <-ctx.Done():
-		go func() { <-locked; f.Close() }() // it will be had, and given back
+		go func() { // it will be had, and given back
+			if err := <-locked; err == nil {
+				f.Close()
+			}
+		}()
 		return nil, ctx.Err()
 	}
 }

@@ -18,21 +18,30 @@ import (
 // ledgerName is the file of what positions.json cannot say.
 const ledgerName = ".ledger.json"
 
-// ledger is what the rules of positions need to know beside the open ones, the
+// Ledger is what the rules of positions need to know beside the open ones, the
 // newest of each model last.
-type ledger struct {
+type Ledger struct {
 	// Applied are the trades that have closed or reduced a position.
 	Applied map[string][]string `json:"applied"`
 	// Closed are the positions that have been closed.
 	Closed map[string][]string `json:"closed"`
 }
 
-// maxLedger is how many of each are kept per model.
-const maxLedger = 2 * arena.RecentTrades
+// LedgerSize is how many of each are kept per model.
+const LedgerSize = 2 * arena.RecentTrades
+
+// PutLedger stages the ledger of the directory.
+func (e *Editing) PutLedger(l Ledger) error {
+	body, err := wire.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("error rendering %s: %w", ledgerName, err)
+	}
+	return e.stage(ledgerName, body)
+}
 
 func note(list map[string][]string, model, id string) {
-	ids := append(list[model], id)
-	list[model] = ids[max(0, len(ids)-maxLedger):]
+	list[model] = append(list[model], id)
+	list[model] = list[model][max(0, len(list[model])-LedgerSize):]
 }
 
 // holdings are the open positions with the ledger. Of the models that the write
@@ -41,7 +50,7 @@ type holdings struct {
 	sheet   *sheet[wire.ModelPositions]
 	book    *repository.Book
 	open    map[string]map[string]entities.Position // by model, then id
-	ledger  ledger
+	ledger  Ledger
 	changed map[string]bool // models
 	noted   bool
 }
@@ -126,7 +135,7 @@ func (d *desk) positionsFromEquity(s *sheet[wire.ModelPositions]) error {
 }
 
 func (h *holdings) readLedger(dir string) error {
-	h.ledger = ledger{Applied: map[string][]string{}, Closed: map[string][]string{}}
+	h.ledger = Ledger{Applied: map[string][]string{}, Closed: map[string][]string{}}
 	raw, err := os.ReadFile(filepath.Join(dir, ledgerName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -185,11 +194,7 @@ func (h *holdings) stage(w *Writer, e *Editing) error {
 	if err := stageSheet(w, e, h.sheet); err != nil || !h.noted {
 		return err
 	}
-	body, err := wire.Marshal(h.ledger)
-	if err != nil {
-		return fmt.Errorf("error rendering %s: %w", ledgerName, err)
-	}
-	return e.stage(ledgerName, body)
+	return e.PutLedger(h.ledger)
 }
 
 // position opens a position or changes the open one of its id.

@@ -230,7 +230,9 @@ func TestAnalyticsOfSingleFilesOnlyFillGaps(t *testing.T) {
 		payload, err := s.AnalyticsOf(t.Context(), model)
 		require.Equal(t, fmt.Sprintf(`{"analytics":[{"model_id":%q,"from":%q}],"serverTime":1761452335744}`, model, want), render(t, payload, err))
 	}
-	for _, unknown := range []string{"", "d", "A", "../a", "buynhold_btc"} {
+	payload, err = s.AnalyticsOf(t.Context(), "buynhold_btc")
+	require.Contains(t, render(t, payload, err), "buynhold_btc", "what a benchmark has is listed nowhere, and answered where asked for")
+	for _, unknown := range []string{"", "d", "A", "../a"} {
 		_, err := s.AnalyticsOf(t.Context(), unknown)
 		require.ErrorIs(t, err, arena.ErrUnknownModel, unknown)
 	}
