@@ -3,6 +3,7 @@ package parity
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,9 @@ type metrics struct {
 	notHeld     *prometheus.GaugeVec // domain
 	duration    prometheus.Histogram
 	failures    prometheus.Counter
+
+	mu     sync.Mutex
+	newest map[string]float64 // when the shown report of a domain began
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -26,6 +30,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	m := &metrics{
+		newest:  make(map[string]float64),
 		verdict: gauge("nof0_parity_verdict", "1 for the verdict of the newest comparison of a domain, 0 for the others.", "domain", "verdict"),
 		ranAt: gauge("nof0_parity_last_run_timestamp_seconds",
 			"When the newest comparison of a domain began, in unix seconds; 0 where there is none.", "domain"),
@@ -59,8 +64,14 @@ func register(reg prometheus.Registerer, collectors ...prometheus.Collector) err
 	return nil
 }
 
-// show shows the newest report of a domain.
+// show shows a report unless a newer one of its domain is shown.
 func (m *metrics) show(run *wire.ParityRun) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if run.RanAt < m.newest[run.Domain] {
+		return
+	}
+	m.newest[run.Domain] = run.RanAt
 	for _, v := range []string{wire.VerdictEqual, wire.VerdictDifferent, wire.VerdictNotCompared} {
 		is := 0.0
 		if v == run.Verdict {

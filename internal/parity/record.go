@@ -41,8 +41,8 @@ func record(ctx context.Context, repo repository.Parity, runs ...*wire.ParityRun
 	if err := repo.Record(ctx, rows...); err != nil {
 		return err
 	}
-	for i, row := range rows {
-		runs[i].ID = row.ID
+	for i, run := range runs {
+		run.ID = rows[i].ID
 	}
 	return nil
 }

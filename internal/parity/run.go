@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"nof0/internal/arena"
@@ -198,11 +199,11 @@ func sameness(f wire.ParityFinding) string {
 		store = ""
 	}
 	parts := []string{f.View, f.Model, f.ID, f.Field, f.Kind, presence(f.JSON != nil), string(f.JSON), presence(f.Store != nil), store}
-	key := ""
+	var key strings.Builder
 	for _, p := range parts {
-		key += fmt.Sprintf("%d:%s", len(p), p)
+		fmt.Fprintf(&key, "%d:%s", len(p), p)
 	}
-	return key
+	return key.String()
 }
 
 func presence(there bool) string { return fmt.Sprint(there) }

@@ -184,7 +184,7 @@ func TestShadowSamplesAndDrops(t *testing.T) {
 		o.Fraction, o.Random, o.Queue = 0.1, func() float64 { return drawn }, 2
 		o.Period, o.Now = time.Minute, func() time.Time { return now }
 	})
-	dropped := func() float64 { return shadowCount(t, registry, arena.DomainPrices, "dropped") }
+	dropped := func() int { return int(shadowCount(t, registry, arena.DomainPrices, "dropped")) }
 	offer := func() { s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: arena.ViewCryptoPrices}) }
 	offer() // the first of a period is always taken
 	offer()
@@ -192,13 +192,13 @@ func TestShadowSamplesAndDrops(t *testing.T) {
 	offer()
 	require.Zero(t, dropped())
 	offer()
-	require.EqualValues(t, 1, dropped(), "nobody compares, and the queue is full")
+	require.Equal(t, 1, dropped(), "nobody compares, and the queue is full")
 	drawn = 0.5
 	offer()
-	require.EqualValues(t, 1, dropped(), "it was not sampled")
+	require.Equal(t, 1, dropped(), "it was not sampled")
 	now = now.Add(time.Minute)
 	offer()
-	require.EqualValues(t, 2, dropped(), "it was, as the first in a minute")
+	require.Equal(t, 2, dropped(), "it was, as the first in a minute")
 
 	while(t, s.Run)
 	eventually(t, "those that wait are compared", func() bool { return shadowCount(t, registry, arena.DomainPrices, "equal") == 2 })
