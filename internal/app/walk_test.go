@@ -25,8 +25,6 @@ import (
 	"nof0/internal/wire"
 )
 
-const adminToken = "admin"
-
 // walk is two processes on one database and one directory, under load.
 type walk struct {
 	*bundle
