@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,8 +24,6 @@ import (
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
-
-const adminToken = "admin"
 
 // walk is two processes on one database and one directory, under load.
 type walk struct {
@@ -409,4 +409,75 @@ func (w *walk) agrees(book *season.Book, source string) {
 		require.Positive(w.t, count)
 		require.Len(w.t, trades.Trades, count)
 	}
+}
+
+// TestFlipsUnderWriters moves domains at random while fills are written as fast
+// as they go. Nothing may be lost or doubled, whatever was where.
+func TestFlipsUnderWriters(t *testing.T) {
+	w := startWalk(t)
+	plan := season.Fills(season.FillsOptions{Seed: 12, Models: 12, Count: 700})
+	book, client := season.NewBook(), &turn{}
+	for i, raw := range w.urls {
+		client.hosts[i] = strings.TrimPrefix(raw, "http://")
+	}
+	written := make(chan struct{})
+	var played season.Played
+	go func() {
+		defer close(written)
+		var err error
+		played, err = season.Play(t.Context(), plan.Events(), season.PlayOptions{
+			URL: w.urls[0], Token: ingestToken, Batch: 3, Workers: 8, Run: plan.Name(), Client: &http.Client{Transport: client},
+			Settled: func(events []season.Event, _ []season.ItemResult) {
+				for _, e := range events {
+					if err := book.Apply(e); err != nil {
+						t.Errorf("the events contradict themselves: %v", err)
+					}
+				}
+			},
+		})
+		if err != nil {
+			t.Errorf("playing: %v", err)
+		}
+	}()
+	random := rand.New(rand.NewPCG(1, 2))
+	domains := []arena.Domain{arena.DomainTrades, arena.DomainPositions, arena.DomainAccounts}
+	places := []arena.Modes{
+		{Read: arena.ReadJSON, Write: arena.WriteJSON},
+		{Read: arena.ReadJSON, Write: arena.WriteBoth},
+		{Read: arena.ReadShadow, Write: arena.WriteBoth},
+		{Read: arena.ReadStore, Write: arena.WriteBoth},
+		{Read: arena.ReadStore, Write: arena.WriteStore},
+	}
+	flips, slowest := 0, time.Duration(0)
+	for over := false; !over; {
+		select {
+		case <-written:
+			over = true
+			continue
+		default:
+		}
+		d, to := domains[random.IntN(len(domains))], places[random.IntN(len(places))]
+		began := time.Now()
+		status, answer := w.admin(flips%2, http.MethodPut, "/admin/rollout/"+string(d), map[string]any{
+			"read": to.Read, "write": to.Write, "force": true, "reason": "at random",
+		})
+		require.Equal(t, http.StatusOK, status, "%s to %v: %s", d, to, answer)
+		slowest = max(slowest, time.Since(began))
+		flips++
+	}
+	require.Zero(t, played.Rejected, "%+v", played.Rejections)
+	require.Zero(t, played.Retries)
+	require.Greater(t, flips, 20)
+
+	for _, d := range arena.Domains() {
+		w.flip(d, map[string]any{"read": "json", "write": "both"})
+		w.compare(d)
+	}
+	w.agrees(book, "json")
+	for _, d := range arena.Domains() {
+		w.flip(d, map[string]any{"read": "store"})
+	}
+	w.agrees(book, "store")
+	t.Logf("%d flips at random under %d items (%.0f/s): 0 lost, 0 doubled, both sides equal; a flip took %d ms at most",
+		flips, played.Items, played.PerSecond, slowest.Milliseconds())
 }

@@ -55,8 +55,8 @@ type Source interface {
 // Files is a Source whose content changes under it, as files do.
 type Files interface {
 	Source
-	// Version tells one state of what a view is made from from the next: what
-	// was rendered of a version is good as long as the view is of that version.
-	// It costs far less than the view.
+	// Version names the state of what a view is made from: what was rendered of
+	// a version is good as long as the view is of that version. It costs far less
+	// than the view.
 	Version(view View) string
 }

@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,10 +31,11 @@ func diff(json, store jsontext.Value) ([]difference, error) {
 type differ struct{ found []difference }
 
 func (d *differ) values(at jsontext.Pointer, a, b jsontext.Value) error {
+	if bytes.Equal(a, b) && (a == nil) == (b == nil) {
+		return nil
+	}
 	if a == nil || b == nil || a.Kind() != b.Kind() {
-		if a != nil || b != nil {
-			d.add(at, a, b)
-		}
+		d.add(at, a, b)
 		return nil
 	}
 	switch a.Kind() {

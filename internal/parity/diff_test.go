@@ -117,7 +117,7 @@ func another(r *rand.Rand, was any) any {
 // found, where it is and what it was.
 func TestAnyChangedLeafIsFound(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(5000) {
+	for seed := range uint64(2000) {
 		checkLeaf(t, seed, seed)
 	}
 }

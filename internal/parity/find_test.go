@@ -3,8 +3,11 @@ package parity_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,13 +48,7 @@ func small(t *testing.T) *bundle {
 func TestEveryChangeIsFound(t *testing.T) {
 	t.Parallel()
 	const someTrade = `(SELECT model_id || ' ' || id FROM trades ORDER BY model_id, exit_time DESC OFFSET 2 LIMIT 1)`
-	for name, c := range map[string]struct {
-		change func(t *testing.T, b *bundle)
-		domain arena.Domain
-		also   []arena.Domain // which follow from it
-		want   wire.ParityFinding
-		more   int // findings that follow from it
-	}{
+	changes := map[string]change{
 		"a trade's price in Postgres": {
 			change: func(t *testing.T, b *bundle) {
 				t.Helper()
@@ -248,9 +245,9 @@ func TestEveryChangeIsFound(t *testing.T) {
 				b.exec(t, `UPDATE model_stats SET num_trades = num_trades + 1 WHERE model_id =
 					(SELECT model_id FROM model_stats WHERE num_trades > 0 ORDER BY model_id LIMIT 1)`)
 			},
-			domain: arena.DomainAnalytics,
-			want:   wire.ParityFinding{Kind: wire.FindingValue, Field: "/num_losses"},
-			more:   1, // the number of trades
+			domain: arena.DomainAnalytics, whole: []arena.Domain{arena.DomainTrades},
+			want: wire.ParityFinding{Kind: wire.FindingValue, Field: "/num_losses"},
+			more: 1, // the number of trades
 		},
 		"a decision in Postgres": {
 			change: func(t *testing.T, b *bundle) {
@@ -280,47 +277,91 @@ func TestEveryChangeIsFound(t *testing.T) {
 			domain: arena.DomainConversations,
 			want:   wire.ParityFinding{Kind: wire.FindingOnlyJSON},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
+	}
+	for i, round := range rounds(changes) {
+		t.Run(fmt.Sprint("round ", i), func(t *testing.T) {
 			t.Parallel()
 			b := small(t)
-			c.change(t, b)
+			for _, name := range round {
+				changes[name].change(t, b)
+			}
 			report := b.run(t)
 			require.Equal(t, wire.VerdictDifferent, report.Verdict)
-			for _, run := range report.Domains {
-				expected := run.Domain == string(c.domain)
-				for _, d := range c.also {
-					expected = expected || run.Domain == string(d)
+			expected := map[string]bool{}
+			for _, name := range round {
+				c := changes[name]
+				for _, d := range slices.Concat(c.also, []arena.Domain{c.domain}) {
+					expected[string(d)] = true
 				}
-				require.Equal(t, expected, run.Verdict == wire.VerdictDifferent, "%s: %s %+v", run.Domain, run.Verdict, run.Findings)
+				c.check(t, name, domain(t, report, c.domain).Findings)
 			}
-			found := domain(t, report, c.domain).Findings
-			require.Len(t, found, 1+c.more)
-			got := found[0]
-			require.Equal(t, string(c.domain), got.Domain)
-			require.NotEmpty(t, got.View)
-			require.NotEmpty(t, got.ID)
-			require.Equal(t, c.want.Kind, got.Kind)
-			require.Equal(t, c.want.Field, got.Field)
-			if c.want.ID != "" {
-				require.Equal(t, c.want.ID, got.ID)
-			}
-			if c.want.JSON != nil {
-				require.Equal(t, string(c.want.JSON), string(got.JSON))
-			}
-			if c.want.Store != nil {
-				require.Equal(t, string(c.want.Store), string(got.Store))
+			for _, run := range report.Domains {
+				require.Equal(t, expected[run.Domain], run.Verdict == wire.VerdictDifferent, "%s: %s %+v", run.Domain, run.Verdict, run.Findings)
 			}
 		})
 	}
 }
 
-// TestAHoleAtTheCapIsFound removes a trade from the middle of a model's newest
-// hundred and adds an older one, so that they are a hundred still.
+// change is one thing that is made different on one side.
+type change struct {
+	change func(t *testing.T, b *bundle)
+	domain arena.Domain
+	also   []arena.Domain // which follow from it
+	whole  []arena.Domain // which have to be equal for it to be seen
+	want   wire.ParityFinding
+	more   int // findings that follow from it
+}
+
+func (c *change) check(t *testing.T, name string, found []wire.ParityFinding) {
+	t.Helper()
+	require.Len(t, found, 1+c.more, name)
+	got := found[0]
+	require.Equal(t, string(c.domain), got.Domain, name)
+	require.NotEmpty(t, got.View, name)
+	require.NotEmpty(t, got.ID, name)
+	require.Equal(t, c.want.Kind, got.Kind, name)
+	require.Equal(t, c.want.Field, got.Field, name)
+	if c.want.ID != "" {
+		require.Equal(t, c.want.ID, got.ID, name)
+	}
+	if c.want.JSON != nil {
+		require.Equal(t, string(c.want.JSON), string(got.JSON), name)
+	}
+	if c.want.Store != nil {
+		require.Equal(t, string(c.want.Store), string(got.Store), name)
+	}
+}
+
+// rounds puts together the names of changes that concern different domains, so
+// that they can be made to the same two sides.
+func rounds(changes map[string]change) [][]string {
+	var all [][]string
+	var taken []map[arena.Domain]bool
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		concerns := slices.Concat([]arena.Domain{changes[name].domain}, changes[name].also, changes[name].whole)
+		i := slices.IndexFunc(taken, func(in map[arena.Domain]bool) bool {
+			return !slices.ContainsFunc(concerns, func(d arena.Domain) bool { return in[d] })
+		})
+		if i < 0 {
+			i = len(all)
+			all, taken = append(all, nil), append(taken, map[arena.Domain]bool{})
+		}
+		all[i] = append(all[i], name)
+		for _, d := range concerns {
+			taken[i][d] = true
+		}
+	}
+	return all
+}
+
+// TestAHoleAtTheCapIsFound holds a capture against a database that knows more of
+// the past, which is equal; then it removes a trade from the middle of a model's
+// newest hundred and adds an older one, so that they are a hundred still.
 func TestAHoleAtTheCapIsFound(t *testing.T) {
 	t.Parallel()
 	const model = "gemini-2.5-pro"
 	b := setup(t, capture(t, later), capture(t, earlier))
+	requireEqual(t, b)
 	var older string
 	require.NoError(t, b.db.QueryRowContext(t.Context(),
 		`SELECT id FROM trades WHERE model_id = $1 ORDER BY exit_time DESC, id DESC OFFSET 100 LIMIT 1`, model).Scan(&older))
@@ -329,7 +370,7 @@ func TestAHoleAtTheCapIsFound(t *testing.T) {
 	var past map[string]any
 	require.NoError(t, json.Unmarshal(raw, &past))
 	var removed string
-	change := func(f map[string]any, add bool) {
+	edit(t, b.dir, "trades.json", func(f map[string]any) {
 		var of, others []any
 		for _, one := range list(f, "trades") {
 			if one.(map[string]any)["model_id"] == model {
@@ -340,15 +381,14 @@ func TestAHoleAtTheCapIsFound(t *testing.T) {
 		}
 		require.Len(t, of, arena.RecentTrades)
 		for _, one := range list(past, "trades") {
-			if add && one.(map[string]any)["id"] == older {
+			if one.(map[string]any)["id"] == older {
 				of = append(of, one)
 			}
 		}
 		removed = at(of, 50)["id"].(string)
 		of = append(of[:50:50], of[51:]...)
 		f["trades"] = append(others, of...)
-	}
-	edit(t, b.dir, "trades.json", func(f map[string]any) { change(f, true) })
+	})
 	report := b.run(t, arena.DomainTrades)
 	require.Len(t, findings(report), 1)
 	require.Equal(t, wire.FindingOnlyStore, findings(report)[0].Kind)

@@ -185,7 +185,7 @@ func (r *Runner) due(ctx context.Context) (due bool, err error) {
 func (r *Runner) log(ctx context.Context, report *Report) {
 	for _, run := range report.Domains {
 		level := slog.LevelInfo
-		if run.Verdict != wire.VerdictEqual {
+		if run.Verdict == wire.VerdictDifferent {
 			level = slog.LevelWarn
 		}
 		r.o.Logger.Log(ctx, level, "the two sources were compared",

@@ -38,6 +38,8 @@ type bundle struct {
 	json  *snapshot.Source
 	store *repository.Store
 	db    *sql.DB // behind everybody's back
+	// captured is the time of the last directory, as its import tells it.
+	captured time.Time
 }
 
 // setup imports directories into a database, of which the first is the JSON
@@ -58,6 +60,7 @@ func setup(t *testing.T, dirs ...string) *bundle {
 		})
 		require.NoError(t, err)
 		require.Zero(t, report.Rejected())
+		b.captured = report.CapturedAt
 	}
 	b.json = snapshot.NewSource(snapshot.SourceOptions{
 		Dir: b.dir, PrimaryProvider: provider, Benchmarks: []string{benchmark}, Now: time.Now,

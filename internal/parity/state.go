@@ -281,7 +281,10 @@ func (r *reading) analytics(ctx context.Context, model string) error {
 		return err
 	}
 	answer, err := fromJSON(r.json.Analytics(ctx))
-	if err != nil {
+	if model != "" {
+		answer, err = fromJSON(r.json.AnalyticsOf(ctx, model))
+	}
+	if err != nil && !errors.Is(err, arena.ErrUnknownModel) {
 		return err
 	}
 	docs, err := r.repos.Analytics.All(ctx, entities.AnalyticsImported)
@@ -302,16 +305,14 @@ func (r *reading) analytics(ctx context.Context, model string) error {
 		if err != nil {
 			return err
 		}
-		if model != "" && doc.ModelID != model {
-			continue
-		}
 		seen[doc.ModelID] = true
 		if err := r.analyticsOf(ctx, doc, row{doc.ModelID, doc.ModelID, raw}, imported, asOf); err != nil {
 			return err
 		}
 	}
 	for _, d := range docs {
-		if seen[d.ModelID] || benchmarks[d.ModelID] || model != "" && d.ModelID != model {
+		asked := d.ModelID == model || model == "" && !benchmarks[d.ModelID]
+		if seen[d.ModelID] || !asked {
 			continue
 		}
 		r.onlyStore(row{d.ModelID, d.ModelID, jsontext.Value(d.Payload)}, !d.AsOf.After(asOf))

@@ -10,28 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
-	"nof0/internal/importer"
 	"nof0/internal/parity"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 )
-
-func TestTimeOfADirectoryIsThatOfItsImport(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{earlier, later} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t, capture(t, name))
-			report, err := importer.Import(t.Context(), b.dir, importer.Options{
-				Store: b.store, PrimaryProvider: provider, Benchmarks: []string{benchmark},
-			})
-			require.NoError(t, err)
-			captured, err := b.json.CapturedAt()
-			require.NoError(t, err)
-			require.Equal(t, report.CapturedAt, captured)
-		})
-	}
-}
 
 // TestAnOlderCaptureCannotBeCompared holds an earlier capture against a
 // database that knows a later one too.
@@ -61,13 +43,6 @@ func TestAnOlderCaptureCannotBeCompared(t *testing.T) {
 	require.Equal(t, wire.VerdictDifferent, report.Verdict)
 	require.Equal(t, wire.VerdictDifferent, domain(t, report, arena.DomainTrades).Verdict)
 	require.Equal(t, wire.VerdictNotCompared, domain(t, report, arena.DomainPrices).Verdict)
-}
-
-// TestALaterCaptureIsEqual holds the later capture against the same database,
-// in which there is more of the past.
-func TestALaterCaptureIsEqual(t *testing.T) {
-	t.Parallel()
-	requireEqual(t, setup(t, capture(t, later), capture(t, earlier)))
 }
 
 func TestPositionsOfAnEarlierTimeCannotBeCompared(t *testing.T) {
@@ -282,14 +257,4 @@ func TestThreads(t *testing.T) {
 			require.Contains(t, found[0].Field, c.field)
 		})
 	}
-}
-
-func TestTwoHundredHoursOfSevenModels(t *testing.T) {
-	t.Parallel()
-	b := setup(t, capture(t, earlier))
-	began := time.Now()
-	report := b.run(t)
-	t.Logf("199 hours × 7 models: %s, on a busy machine %s", report.Took, time.Since(began))
-	require.Equal(t, wire.VerdictEqual, report.Verdict)
-	require.GreaterOrEqual(t, domain(t, report, arena.DomainAccounts).Counts.Compared, 199*7)
 }
