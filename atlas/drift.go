@@ -35,7 +35,7 @@ func InSync(ctx context.Context, params InSyncParams) error {
 			Next:        "run nof0 migrate diff NAME and commit what it writes",
 		}
 	}
-	found, err := between(ctx, params.Scratch, replay(params.Migrations), realize(params.Schema))
+	found, err := between(ctx, params.Scratch, replay(params.Migrations, ""), realize(params.Schema))
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func InSync(ctx context.Context, params InSyncParams) error {
 // differs is a *DriftError. The database is only read.
 func Drift(ctx context.Context, live *sql.DB, scratch Scratch, files fs.FS) error {
 	return scratch.Use(ctx, func(ctx context.Context, wanted *sql.DB) error {
-		if err := replay(files)(ctx, wanted); err != nil {
+		if err := replay(files, "")(ctx, wanted); err != nil {
 			return err
 		}
 		found, err := changes(ctx, live, wanted)
@@ -86,7 +86,7 @@ func drift(ctx context.Context, found []schema.Change, more []string, e DriftErr
 
 // definitions are the views, functions and triggers of a database, by what they
 // are, without those of extensions.
-func definitions(ctx context.Context, db *sql.DB) (_ map[string]string, err error) {
+func definitions(ctx context.Context, db schema.ExecQuerier) (_ map[string]string, err error) {
 	rows, err := db.QueryContext(ctx, `
 SELECT CASE c.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || c.relname, pg_get_viewdef(c.oid)
 FROM pg_class c

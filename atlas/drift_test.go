@@ -68,13 +68,13 @@ func TestDrift(t *testing.T) {
 	db := applied(t)
 	check := func() error { return Drift(t.Context(), db, newScratch(t), Migrations()) }
 	require.NoError(t, check())
-	exec(t, db, `CREATE TABLE price_ticks_2026_12 PARTITION OF price_ticks FOR VALUES FROM ('2026-12-01') TO ('2027-01-01')`)
+	execute(t, db, `CREATE TABLE price_ticks_2026_12 PARTITION OF price_ticks FOR VALUES FROM ('2026-12-01') TO ('2027-01-01')`)
 	require.NoError(t, check(), "partitions come and go")
 
-	exec(t, db, `ALTER TABLE trades ADD COLUMN by_hand int`)
-	exec(t, db, `CREATE OR REPLACE VIEW v_crypto_prices_latest AS SELECT provider, symbol, price * 2 AS price, observed_at FROM price_latest`)
-	exec(t, db, `DROP FUNCTION refresh_views_nof0()`)
-	exec(t, db, `CREATE VIEW v_by_hand AS SELECT 1 AS one`)
+	execute(t, db, `ALTER TABLE trades ADD COLUMN by_hand int`)
+	execute(t, db, `CREATE OR REPLACE VIEW v_crypto_prices_latest AS SELECT provider, symbol, price * 2 AS price, observed_at FROM price_latest`)
+	execute(t, db, `DROP FUNCTION refresh_views_nof0()`)
+	execute(t, db, `CREATE VIEW v_by_hand AS SELECT 1 AS one`)
 
 	var drift *DriftError
 	require.ErrorAs(t, check(), &drift)

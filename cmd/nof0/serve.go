@@ -36,7 +36,7 @@ migrations it does not know takes away what it uses.`,
 				return err
 			}
 			if migrate {
-				if _, err := applyMigrations(cmd.Context(), cfg, logger); err != nil {
+				if err := applyMigrations(cmd.Context(), cfg, logger); err != nil {
 					return err
 				}
 			}
@@ -62,7 +62,7 @@ func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger)
 
 // checkSchema refuses a database that this binary can't work on.
 func checkSchema(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
-	return withMigrator(ctx, cfg.DatabaseURL, logger, func(m *atlas.Migrator) error {
+	return withMigrator(ctx, cfg.DatabaseURL, cfg, logger, func(m *atlas.Migrator) error {
 		status, err := m.Status(ctx)
 		switch {
 		case err != nil:
