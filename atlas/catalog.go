@@ -85,20 +85,32 @@ func readCatalog(ctx context.Context, db schema.ExecQuerier) (catalog, error) {
 		dest  []any
 		keep  func()
 	}{
-		{`SELECT c.oid, c.relname, c.relkind::text, coalesce(pg_relation_filenode(c.oid), 0), coalesce((SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid), 0)
+		{
+			`SELECT c.oid, c.relname, c.relkind::text, coalesce(pg_relation_filenode(c.oid), 0), coalesce((SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid), 0)
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')`,
-			[]any{&oid, &r.name, &r.kind, &r.file, &r.parent}, func() { c.relations[oid] = r }},
-		{`SELECT a.attrelid, a.attnum, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+			[]any{&oid, &r.name, &r.kind, &r.file, &r.parent},
+			func() { c.relations[oid] = r },
+		},
+		{
+			`SELECT a.attrelid, a.attnum, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped`,
-			[]any{&key.table, &key.number, &col}, func() { c.columns[key] = col }},
-		{`SELECT i.indexrelid, i.indrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+			[]any{&key.table, &key.number, &col},
+			func() { c.columns[key] = col },
+		},
+		{
+			`SELECT i.indexrelid, i.indrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
 WHERE c.relnamespace = 'public'::regnamespace`,
-			[]any{&oid, &i.table}, func() { c.indexes[oid] = i }},
-		{`SELECT k.oid, k.conname, k.conrelid, k.convalidated,
+			[]any{&oid, &i.table},
+			func() { c.indexes[oid] = i },
+		},
+		{
+			`SELECT k.oid, k.conname, k.conrelid, k.convalidated,
   coalesce(substring(pg_get_constraintdef(k.oid) FROM '^CHECK \(\("?(\w+)"? IS NOT NULL\)\)'), '')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 WHERE c.relnamespace = 'public'::regnamespace AND k.contype IN ('c', 'f')`,
-			[]any{&oid, &con.name, &con.table, &con.valid, &con.notNull}, func() { c.constraints[oid] = con }},
+			[]any{&oid, &con.name, &con.table, &con.valid, &con.notNull},
+			func() { c.constraints[oid] = con },
+		},
 	} {
 		if err := eachRow(ctx, db, read.query, read.dest, read.keep); err != nil {
 			return c, fmt.Errorf("error reading the catalog of the database: %w", err)

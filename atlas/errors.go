@@ -80,6 +80,13 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("no migration has the version %q; the newest is %s", e.Version, e.Newest)
 }
 
+// NewerError says that a database has migrations that these files lack.
+type NewerError struct{ Version string }
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the database is at %s, which is none of these migrations: use the binary that applied it", e.Version)
+}
+
 // HalfAppliedError says that a migration stopped half-way and cannot go on.
 type HalfAppliedError struct {
 	File   string

@@ -18,26 +18,17 @@ import (
 // Rule names what Lint looks for.
 type Rule string
 
-// The rules of Lint.
+// The rules of Lint: what a migration must not do, or not without a reason.
 const (
-	// Drops a table, a column, a view or rows.
-	RuleDestructive Rule = "destructive"
-	// Fails, or takes long under a lock, depending on the rows that are there.
-	RuleDataDepend Rule = "data_depend"
-	// Renames or changes the type of what the previous binary uses.
-	RuleIncompatible Rule = "incompatible"
-	// Builds an index while nobody can write.
-	RuleConcurrentIndex Rule = "concurrent_index"
-	// Writes a whole table anew while nobody can read it.
-	RuleRewrite Rule = "rewrite"
-	// Waits for a lock without end, and everybody behind it too.
-	RuleLockTimeout Rule = "lock_timeout"
-	// Changes a migration that others may have applied.
-	RuleHistory Rule = "history"
-	// Has no way back.
-	RuleRollback Rule = "rollback"
-	// Allows what the file does not do.
-	RuleNolint Rule = "nolint"
+	RuleDestructive     Rule = "destructive"      // drops a table, a column, a view or rows
+	RuleDataDepend      Rule = "data_depend"      // fails, or takes long under a lock, depending on the rows
+	RuleIncompatible    Rule = "incompatible"     // renames or changes the type of what the previous binary uses
+	RuleConcurrentIndex Rule = "concurrent_index" // builds an index while nobody can write
+	RuleRewrite         Rule = "rewrite"          // writes a whole table anew while nobody can read it
+	RuleLockTimeout     Rule = "lock_timeout"     // waits for a lock without end, and everybody behind it too
+	RuleHistory         Rule = "history"          // edits, removes or overtakes what others may have applied
+	RuleRollback        Rule = "rollback"         // has no way back
+	RuleNolint          Rule = "nolint"           // allows what the file does not do
 )
 
 // allowableRules are the rules that a file may leave out with a reason.
@@ -314,8 +305,8 @@ END $$`)
 	return nil
 }
 
-// find adds a finding at a statement; nil is the file as a whole.
-func (f *linted) find(rule Rule, line int, format string, args ...any) {
+// findf adds a finding at a statement; nil is the file as a whole.
+func (f *linted) findf(rule Rule, line int, format string, args ...any) {
 	finding := Finding{Rule: rule, File: f.file.Name(), Line: line, Text: fmt.Sprintf(format, args...), Next: rule.advice()}
 	if !slices.Contains(f.findings, finding) {
 		f.findings = append(f.findings, finding)
@@ -338,7 +329,7 @@ func (f *linted) judge() {
 	}
 	for rule := range f.directives.allowed {
 		if !used[rule] {
-			f.find(RuleNolint, 0, "it allows %s, and does nothing of the kind", rule)
+			f.findf(RuleNolint, 0, "it allows %s, and does nothing of the kind", rule)
 		}
 	}
 	slices.SortStableFunc(f.findings, func(a, b Finding) int { return a.Line - b.Line })

@@ -79,15 +79,15 @@ func (f *linted) watchLocks(ctx context.Context, db schema.ExecQuerier, line int
 		}
 		modes := taken[oid]
 		if blocking := modes.blocking(); blocking != "" && !f.held[oid][blocking] && timeout == "0" {
-			f.find(RuleLockTimeout, line, "it takes %s on %q without lock_timeout", blocking, relation.name)
+			f.findf(RuleLockTimeout, line, "it takes %s on %q without lock_timeout", blocking, relation.name)
 		}
 		if !modes[rowExclusive] || !changesRows.MatchString(notChanges.ReplaceAllString(statement.Text, "")) {
 			continue
 		}
 		if deletesRows.MatchString(statement.Text) {
-			f.find(RuleDestructive, line, "it deletes rows of %q", relation.name)
+			f.findf(RuleDestructive, line, "it deletes rows of %q", relation.name)
 		} else {
-			f.find(RuleDataDepend, line, "it changes rows of %q in one transaction, however many there are", relation.name)
+			f.findf(RuleDataDepend, line, "it changes rows of %q in one transaction, however many there are", relation.name)
 		}
 	}
 	if whole, err := transactional(f.file); err == nil && whole {
@@ -115,7 +115,7 @@ func (f *linted) watchIndexes(line int, after catalog) {
 		if table.parent != 0 {
 			table = f.before.relations[table.parent]
 		}
-		f.find(RuleConcurrentIndex, line, "it builds an index on %q while nobody can write to it", table.name)
+		f.findf(RuleConcurrentIndex, line, "it builds an index on %q while nobody can write to it", table.name)
 	}
 }
 
@@ -129,9 +129,9 @@ func (f *linted) watchTables(line int, statement *migrate.Stmt, after catalog) {
 			was = f.before.relations[was.parent]
 		}
 		if truncates.MatchString(statement.Text) {
-			f.find(RuleDestructive, line, "it deletes every row of %q", was.name)
+			f.findf(RuleDestructive, line, "it deletes every row of %q", was.name)
 		} else {
-			f.find(RuleRewrite, line, "it writes %q anew while nobody can read it", was.name)
+			f.findf(RuleRewrite, line, "it writes %q anew while nobody can read it", was.name)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (f *linted) watchConstraints(line int, after catalog) {
 		if _, known := f.now.constraints[oid]; known || !old || !constraint.valid || table.parent != 0 {
 			continue
 		}
-		f.find(RuleDataDepend, line, "the constraint %q is checked against every row of %q while it is locked: add it NOT VALID, and validate it in a later file", constraint.name, table.name)
+		f.findf(RuleDataDepend, line, "the constraint %q is checked against every row of %q while it is locked: add it NOT VALID, and validate it in a later file", constraint.name, table.name)
 	}
 }
 
@@ -157,7 +157,7 @@ func (f *linted) watchTypes(line int, found []schema.Change) {
 		for _, c := range modify.Changes {
 			column, ok := c.(*schema.ModifyColumn)
 			if ok && column.Change.Is(schema.ChangeType) && f.before.hasColumn(modify.T.Name, column.From.Name) {
-				f.find(RuleIncompatible, line, "Changing the type of column %q from %s to %s", column.From.Name, column.From.Type.Raw, column.To.Type.Raw)
+				f.findf(RuleIncompatible, line, "Changing the type of column %q from %s to %s", column.From.Name, column.From.Type.Raw, column.To.Type.Raw)
 			}
 		}
 	}
@@ -171,7 +171,7 @@ func (f *linted) dropped(ctx context.Context) error {
 	}
 	for name, line := range f.gone {
 		if _, ok := have[name]; !ok {
-			f.find(RuleDestructive, line, "Dropping %s", name)
+			f.findf(RuleDestructive, line, "Dropping %s", name)
 		}
 	}
 	return nil
@@ -198,7 +198,7 @@ func (f *linted) analyze(ctx context.Context) error {
 		report := func(r sqlcheck.Report) {
 			reported = true
 			for _, d := range r.Diagnostics {
-				f.find(rule, lineAt(f.file, d.Pos), "%s", d.Text)
+				f.findf(rule, lineAt(f.file, d.Pos), "%s", d.Text)
 			}
 		}
 		// It returns an error as well where it has reported something.
@@ -279,8 +279,10 @@ func renamedColumns(modify *schema.ModifyTable, before, after catalog) []schema.
 		if from < 0 || to < 0 {
 			continue
 		}
-		rename := &schema.RenameColumn{From: changes[from].(*schema.DropColumn).C, To: changes[to].(*schema.AddColumn).C}
 		gone := []schema.Change{changes[from], changes[to]}
+		drop, _ := gone[0].(*schema.DropColumn)
+		add, _ := gone[1].(*schema.AddColumn)
+		rename := &schema.RenameColumn{From: drop.C, To: add.C}
 		changes = append(slices.DeleteFunc(slices.Clone(changes), func(c schema.Change) bool { return slices.Contains(gone, c) }), rename)
 	}
 	return changes
@@ -292,4 +294,3 @@ func lineAt(file migrate.File, position int) int {
 	content := file.Bytes()
 	return 1 + strings.Count(string(content[:min(position, len(content))]), "\n")
 }
-

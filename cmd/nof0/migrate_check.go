@@ -224,12 +224,20 @@ func (v *validation) checkFiles(ctx context.Context, root string) error {
 // returned.
 func (v *validation) add(check, result string, err error) error {
 	item := checked{Check: check, OK: err == nil, Result: result}
-	if drift, ok := errors.AsType[*atlas.DriftError](err); ok {
+	var (
+		drift *atlas.DriftError
+		sum   *atlas.SumError
+		half  *atlas.HalfAppliedError
+		newer *atlas.NewerError
+	)
+	switch {
+	case err == nil:
+	case errors.As(err, &drift):
 		item.Result = fmt.Sprintf("%s and %s differ: %s", drift.Have, drift.Want, drift.Next)
 		item.Differences = drift.Differences
-	} else if sum, ok := errors.AsType[*atlas.SumError](err); ok {
-		item.Result = sum.Error()
-	} else if err != nil {
+	case errors.As(err, &sum), errors.As(err, &half), errors.As(err, &newer):
+		item.Result = err.Error()
+	default:
 		return err
 	}
 	v.checked = append(v.checked, item)
