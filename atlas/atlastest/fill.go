@@ -22,10 +22,12 @@ type FillOptions struct {
 	Values map[string]string
 }
 
-// facts are the tables that grow with time.
-var facts = []string{
-	"price_ticks", "account_equity_snapshots", "positions", "trades", "conversation_messages",
-	"decision_cycles", "outbox_events", "idempotency_keys",
+// Facts are the tables that grow with time.
+func Facts() []string {
+	return []string{
+		"price_ticks", "account_equity_snapshots", "positions", "trades", "conversation_messages",
+		"decision_cycles", "outbox_events", "idempotency_keys",
+	}
 }
 
 // Fill puts rows into every table that has none, whatever its columns are at the
@@ -121,9 +123,39 @@ func (f *filled) fill(ctx context.Context, db *sql.DB, o FillOptions) error {
 		}
 	}
 	rows := o.Few
-	if slices.Contains(facts, f.name) {
+	if slices.Contains(Facts(), f.name) {
 		rows = o.Rows
 	}
+	insert, err := f.insert(o)
+	if err != nil {
+		return err
+	}
+	var some bool
+	err = db.QueryRowContext(ctx, fmt.Sprintf(`SELECT EXISTS (SELECT FROM %q)`, f.name)).Scan(&some)
+	if err != nil || some {
+		return err
+	}
+	_, err = db.ExecContext(ctx, insert, 1, rows)
+	return err
+}
+
+// Inserts returns for each table of facts the statement that adds the rows from
+// number $1 to $2 to those that Fill has made.
+func Inserts(ctx context.Context, db *sql.DB, o FillOptions) (map[string]string, error) {
+	tables, err := readTables(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	inserts := map[string]string{}
+	for _, name := range Facts() {
+		if inserts[name], err = tables[name].insert(o); err != nil {
+			return nil, err
+		}
+	}
+	return inserts, nil
+}
+
+func (f *filled) insert(o FillOptions) (string, error) {
 	var names, values []string
 	for _, column := range f.columns {
 		if column.serial {
@@ -133,15 +165,13 @@ func (f *filled) fill(ctx context.Context, db *sql.DB, o FillOptions) error {
 		if !ok {
 			var err error
 			if value, err = column.value(o.Few); err != nil {
-				return err
+				return "", err
 			}
 		}
 		names, values = append(names, `"`+column.name+`"`), append(values, value)
 	}
-	_, err := db.ExecContext(ctx, fmt.Sprintf(
-		`INSERT INTO "%[1]s" (%s) SELECT %s FROM generate_series(1, %d) AS i WHERE NOT EXISTS (SELECT FROM "%[1]s")`,
-		f.name, strings.Join(names, ", "), strings.Join(values, ", "), rows))
-	return err
+	return fmt.Sprintf(`INSERT INTO %q (%s) SELECT %s FROM generate_series($1::bigint, $2::bigint) AS i`,
+		f.name, strings.Join(names, ", "), strings.Join(values, ", ")), nil
 }
 
 // value is the expression that makes the column of row i.
