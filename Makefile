@@ -31,6 +31,12 @@ run: build ## run the whole system on embedded defaults
 test: build servers compiler ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
 	$(DEV) -- $(GO) test -race $(TESTFLAGS) $(PACKAGES)
 
+# What reaches the database by the configured URL in production.
+POOLED := ./repository ./internal/arena ./internal/relay ./internal/app
+.PHONY: test-pooler
+test-pooler: build servers ## run the tests of the storage through a PgBouncer that pools by transaction
+	$(DEV) --pooler -- $(GO) test $(TESTFLAGS) $(POOLED)
+
 .PHONY: faults
 faults: build servers ## kill servers and processes under load, in full, and print what was measured
 	NOF0_TEST_FAULTS=full $(DEV) -- $(GO) test -v -count=1 -timeout 20m $(TESTFLAGS) ./internal/faults

@@ -4,7 +4,10 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/assert"
@@ -12,6 +15,7 @@ import (
 
 	"nof0/atlas"
 	"nof0/atlas/atlastest"
+	"nof0/entities"
 	"nof0/internal/testdb"
 )
 
@@ -97,4 +101,63 @@ func TestEachShippedMigrationGoesUpDownUpWithRows(t *testing.T) {
 	scratch, err := atlas.NewScratch(os.Getenv("DATABASE_URL"))
 	require.NoError(t, err)
 	require.NoError(t, atlas.Drift(t.Context(), db, scratch, atlas.Migrations()))
+}
+
+// tradeOfTomorrow is an entity with one field more.
+type tradeOfTomorrow struct {
+	entities.Trade
+
+	Venue *string `gorm:"type:text"`
+}
+
+// The whole road of a change: a struct tag, diff, review by lint, apply, and
+// nothing is left to do.
+func TestAFieldMoreIsOneStatement(t *testing.T) {
+	t.Parallel()
+	scratch, err := atlas.NewScratch(os.Getenv("DATABASE_URL"))
+	require.NoError(t, err)
+	root := t.TempDir()
+	require.NoError(t, os.CopyFS(root, os.DirFS(".")))
+	models := entities.All()
+	at := slices.IndexFunc(models, func(m any) bool { _, ok := m.(*entities.Trade); return ok })
+	models[at] = &tradeOfTomorrow{}
+	generate := func(name string) []string {
+		written, err := atlas.Generate(t.Context(), atlas.GenerateParams{
+			Models: models, Root: root, Name: name, Scratch: scratch, Now: time.Now(),
+		})
+		require.NoError(t, err)
+		return written
+	}
+
+	written := generate("add_trade_venue")
+
+	require.Len(t, written, 1)
+	for folder, want := range map[string]string{
+		"migrations": "-- Modify \"trades\" table\nALTER TABLE \"trades\" ADD COLUMN \"venue\" text NULL;\n",
+		"rollback":   "-- Undoes " + written[0] + ".\n\nALTER TABLE \"trades\" DROP COLUMN \"venue\";\n",
+	} {
+		content, err := os.ReadFile(filepath.Join(root, folder, written[0]))
+		require.NoError(t, err)
+		assert.Equal(t, want, string(content))
+	}
+
+	files, rollbacks := os.DirFS(filepath.Join(root, "migrations")), os.DirFS(filepath.Join(root, "rollback"))
+	report, err := atlas.Lint(t.Context(), atlas.LintParams{Scratch: scratch, Migrations: files, Rollbacks: rollbacks})
+	require.NoError(t, err)
+	assert.Empty(t, report.Findings)
+
+	db, err := sql.Open("pgx", testdb.New(t, atlastest.Migrator{}))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	applied, err := atlas.New(db, atlas.Options{Migrations: files}).Apply(t.Context())
+	require.NoError(t, err)
+	require.Len(t, applied.Files, 1)
+	assert.Equal(t, 1, applied.Files[0].Statements)
+	_, err = db.ExecContext(t.Context(), `SELECT venue FROM trades`)
+	require.NoError(t, err)
+
+	assert.Empty(t, generate("again"))
+	schemaSQL, err := os.ReadFile(filepath.Join(root, "schema.sql"))
+	require.NoError(t, err)
+	require.NoError(t, atlas.InSync(t.Context(), atlas.InSyncParams{Scratch: scratch, Models: models, Schema: string(schemaSQL), Migrations: files}))
 }
