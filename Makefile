@@ -81,6 +81,10 @@ schema-check: build servers ## lint the migrations, compare entities, files and 
 atlas-cli: $(ATLAS) build servers ## check that the Atlas CLI and nof0 migrate see each other's work
 	ATLAS_CLI='$(abspath $(ATLAS))' $(DEV) -- $(GO) test -count=1 -tags atlascli -run 'AtlasCLI' $(TESTFLAGS) ./atlas
 
+.PHONY: restore-drill
+restore-drill: build servers ## back a season up, lose it, restore it, compare every row
+	deploy/restore-drill.sh
+
 .PHONY: clean
 clean: ## remove what was built; the data in .nof0 stay
 	rm -rf bin
