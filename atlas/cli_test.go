@@ -74,10 +74,11 @@ func (c tool) must(args ...string) string {
 
 // status is what the tool says of the database.
 func (c tool) status() (status struct {
-	Status  string
-	Current string
-	Pending []struct{ Name string }
-}) {
+	Status  string                  `json:"Status"`
+	Current string                  `json:"Current"`
+	Pending []struct{ Name string } `json:"Pending"`
+},
+) {
 	c.t.Helper()
 	require.NoError(c.t, json.Unmarshal([]byte(c.must("migrate", "status", "--format", "{{ json . }}")), &status))
 	return status

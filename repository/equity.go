@@ -111,7 +111,7 @@ func (r Equity) LastMarker(ctx context.Context) (marker int64, err error) {
 func (r Equity) Newest(ctx context.Context) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "Newest", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT `+columnsOf[entities.AccountEquitySnapshot](db, "newest")+`
+			SELECT ` + columnsOf[entities.AccountEquitySnapshot](db, "newest") + `
 			FROM models m
 			CROSS JOIN LATERAL (
 				SELECT *

@@ -133,7 +133,6 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 		same[i] = fmt.Sprintf("stored.%[1]q = given.%[1]q", name)
 	}
 	var found []T
-	//nolint:unqueryvet // the star within changes nothing about the result
 	err := db.Raw(fmt.Sprintf(`
 		SELECT %s
 		FROM (VALUES %s) AS given (%s)

@@ -74,7 +74,7 @@ func checkSchema(ctx context.Context, cfg config.Config, logger *slog.Logger) er
 				strings.Join(slices.Concat(status.OutOfOrder, status.Pending), ", "))
 		}
 		for _, contraction := range status.Contractions() {
-			return fmt.Errorf("migration %s_%s took away what this binary uses; start a newer binary, or undo it with the one that applied it",
+			return fmt.Errorf("migration %s_%s took away what this binary uses; start a newer binary, or undo it with the one that applied it (`nof0 migrate down`)",
 				contraction.Version, contraction.Name)
 		}
 		return nil

@@ -68,7 +68,7 @@ func startPooler(ctx context.Context, dir string, account *account, dsn string) 
 	err = p.proc.poll(ctx, func(ctx context.Context) (bool, error) {
 		conn, err := pgx.Connect(ctx, p.through(dsn))
 		if err != nil {
-			return false, nil // not yet
+			return false, nil //nolint:nilerr // not yet
 		}
 		return true, conn.Close(ctx)
 	})

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -67,8 +68,8 @@ func (s *system) run(bin string, args ...string) (out, errs string, code int) {
 	var stdout, stderr strings.Builder
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, &stdout, &stderr
 	err := cmd.Run()
-	if err != nil {
-		require.IsType(s.t, &exec.ExitError{}, err)
+	if _, exited := errors.AsType[*exec.ExitError](err); !exited {
+		require.NoError(s.t, err)
 	}
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
