@@ -6,6 +6,7 @@ DEV     := $(BIN) dev --redis=server --ephemeral
 PACKAGES ?= ./...
 
 GOLANGCI_LINT_VERSION := v2.15.0
+ATLAS := bin/tools/atlas-v0.13.1/atlas
 GOLANGCI_LINT := bin/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -16,7 +17,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 
 .PHONY: help
 help: ## show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/nof0
@@ -29,6 +30,12 @@ run: build ## run the whole system on embedded defaults
 .PHONY: test
 test: build servers compiler ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
 	$(DEV) -- $(GO) test -race $(TESTFLAGS) $(PACKAGES)
+
+# What reaches the database by the configured URL in production.
+POOLED := ./repository ./internal/arena ./internal/relay ./internal/app
+.PHONY: test-pooler
+test-pooler: build servers ## run the tests of the storage through a PgBouncer that pools by transaction
+	$(DEV) --pooler -- $(GO) test $(TESTFLAGS) $(POOLED)
 
 .PHONY: faults
 faults: build servers ## kill servers and processes under load, in full, and print what was measured
@@ -66,6 +73,18 @@ ci: ## run what CI runs
 migration: build ## write schema.sql and the migration that the entities ask for: name=add_trade_venue
 	$(BIN) dev --ephemeral -- $(BIN) migrate diff $(name)
 
+.PHONY: schema-check
+schema-check: build servers ## lint the migrations, compare entities, files and history, and say what with
+	$(DEV) -- sh -c '$(BIN) migrate lint && $(BIN) migrate validate --files'
+
+.PHONY: atlas-cli
+atlas-cli: $(ATLAS) build servers ## check that the Atlas CLI and nof0 migrate see each other's work
+	ATLAS_CLI='$(abspath $(ATLAS))' $(DEV) -- $(GO) test -count=1 -tags atlascli -run 'AtlasCLI' $(TESTFLAGS) ./atlas
+
+.PHONY: restore-drill
+restore-drill: build servers ## back a season up, lose it, restore it, compare every row
+	deploy/restore-drill.sh
+
 .PHONY: clean
 clean: ## remove what was built; the data in .nof0 stay
 	rm -rf bin
@@ -82,6 +101,10 @@ compiler:
 	  echo "make: the race detector needs a C compiler, and $${CC:-gcc} is not on PATH." >&2; \
 	  echo "      Install one (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install)." >&2; \
 	  exit 1; }
+
+# The newest CLI whose modules all build; its own module, in .ci/atlas, has 90 more.
+$(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum
+	cd .ci/atlas && $(GO) build -o '$(abspath $@)' ariga.io/atlas/cmd/atlas
 
 # Built in a directory of its version, so that a new version is a new file.
 $(GOLANGCI_LINT):

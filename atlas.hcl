@@ -2,6 +2,9 @@
 // public.atlas_schema_revisions. Run from this directory:
 //
 //   atlas migrate status --env local
+//
+// `make atlas-cli` checks every environment with the newest CLI that can be built
+// from its published modules.
 
 locals {
   // Printed from package entities by `nof0 migrate diff NAME`.
@@ -11,9 +14,12 @@ locals {
   // Statements carry no schema name, so every connection is bound to this one.
   search_path = "public"
 
+  // A statement that waits for a lock makes everybody behind it wait too.
+  lock_timeout = "5s"
+
   // The database to migrate: directly, not through a pooler, since Atlas locks by session.
-  database = urlqueryset(getenv("DATABASE_URL"), "search_path", local.search_path)
-  unpooled = urlqueryset(getenv("NOF0_MIGRATE_DATABASE_URL"), "search_path", local.search_path)
+  database = urlqueryset(urlqueryset(getenv("DATABASE_URL"), "search_path", local.search_path), "lock_timeout", local.lock_timeout)
+  unpooled = urlqueryset(urlqueryset(getenv("NOF0_MIGRATE_DATABASE_URL"), "search_path", local.search_path), "lock_timeout", local.lock_timeout)
 
   // An empty database of the same major version, to compute differences in. Give
   // a fresh one each time: functions and views survive Atlas' own cleaning.

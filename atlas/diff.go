@@ -42,7 +42,7 @@ func Diff(ctx context.Context, params DiffParams) ([]string, error) {
 	if err := Validate(files); err != nil {
 		return nil, err
 	}
-	found, err := between(ctx, params.Scratch, replay(files), realize(params.Schema))
+	found, err := between(ctx, params.Scratch, replay(files, ""), realize(params.Schema))
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +106,9 @@ func writePlans(dir *migrate.LocalDir, params DiffParams, plans []*migrate.Plan)
 	return written, WriteSum(params.Migrations)
 }
 
+// byHand marks in a rollback what no tool can undo.
+const byHand = "Write by hand how to undo"
+
 // rollbackOf is the text of the file that undoes a plan, last change first.
 func rollbackOf(planned *migrate.Plan, name string) ([]byte, error) {
 	var b bytes.Buffer
@@ -120,7 +123,7 @@ func rollbackOf(planned *migrate.Plan, name string) ([]byte, error) {
 			return nil, fmt.Errorf("error planning the rollback of %s: %w", name, err)
 		}
 		if len(statements) == 0 {
-			fmt.Fprintf(&b, "-- Write by hand how to undo: %s\n", change.Comment)
+			fmt.Fprintf(&b, "-- %s: %s\n", byHand, change.Comment)
 		}
 		for _, statement := range statements {
 			fmt.Fprintf(&b, "%s;\n", statement)

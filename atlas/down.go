@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
@@ -20,6 +21,41 @@ import (
 // Errors: *SumError, *LockedError, *NoWayBackError, *StatementError, or that of
 // the connection.
 func (m *Migrator) Down(ctx context.Context) (Report, error) {
+	return m.down(ctx, newestOnly)
+}
+
+// DownTo undoes every migration that is newer than a version, newest first; the
+// version "0" is the empty database. One that the database does not have is a
+// *VersionError; the others are those of Down.
+func (m *Migrator) DownTo(ctx context.Context, version string) (Report, error) {
+	return m.down(ctx, newerThan(version))
+}
+
+// selection picks what is undone from what is applied, oldest first.
+type selection func(applied []*migrate.Revision) ([]*migrate.Revision, error)
+
+func newestOnly(applied []*migrate.Revision) ([]*migrate.Revision, error) {
+	return applied[max(0, len(applied)-1):], nil
+}
+
+func newerThan(version string) selection {
+	return func(applied []*migrate.Revision) ([]*migrate.Revision, error) {
+		if version == "0" {
+			return applied, nil
+		}
+		at := slices.IndexFunc(applied, func(r *migrate.Revision) bool { return r.Version == version })
+		if at < 0 {
+			e := &VersionError{Version: version, Newest: "0"}
+			if len(applied) > 0 {
+				e.Newest = applied[len(applied)-1].Version
+			}
+			return nil, e
+		}
+		return applied[at+1:], nil
+	}
+}
+
+func (m *Migrator) down(ctx context.Context, undone selection) (Report, error) {
 	if _, err := openDir(m.opts.Migrations); err != nil {
 		return Report{}, err
 	}
@@ -29,42 +65,37 @@ func (m *Migrator) Down(ctx context.Context) (Report, error) {
 	}
 	defer s.close()
 
-	history := revisions{s.conn}
-	exists, err := history.exists(ctx)
+	applied, err := appliedTo(ctx, s.conn)
 	if err != nil {
 		return Report{}, err
 	}
-	if !exists {
-		return Report{Files: []Step{}}, nil
+	report := Report{Files: []Step{}}
+	if len(applied) > 0 {
+		report.From = applied[len(applied)-1].Version
+		report.To = report.From
 	}
-	applied, err := history.ReadRevisions(ctx)
+	undo, err := undone(applied)
 	if err != nil {
-		return Report{}, err
-	}
-	if len(applied) == 0 {
-		return Report{Files: []Step{}}, nil
-	}
-	newest := applied[len(applied)-1]
-	report := Report{From: newest.Version, To: newest.Version, Files: []Step{}}
-	step, err := m.undo(ctx, s, newest)
-	if err != nil {
-		m.opts.Logger.ErrorContext(ctx, "rollback failed", "version", newest.Version, "error", err)
 		return report, err
 	}
-	m.opts.Logger.InfoContext(ctx, "migration undone", "file", step.File, "statements", step.Statements, "took", step.Took)
-	report.Files = []Step{step}
-	report.To = ""
-	if len(applied) > 1 {
-		report.To = applied[len(applied)-2].Version
+	for i, revision := range slices.Backward(undo) {
+		step, err := m.undo(ctx, s, revision)
+		if err != nil {
+			m.opts.Logger.ErrorContext(ctx, "rollback failed", "version", revision.Version, "error", err)
+			return report, err
+		}
+		m.opts.Logger.InfoContext(ctx, "migration undone", "file", step.File, "statements", step.Statements, "took", step.Took)
+		report.Files = append(report.Files, step)
+		report.To = ""
+		if before := len(applied) - len(undo) + i; before > 0 {
+			report.To = applied[before-1].Version
+		}
 	}
 	return report, nil
 }
 
 func (m *Migrator) undo(ctx context.Context, s *session, revision *migrate.Revision) (Step, error) {
 	begin := time.Now()
-	if revision.Applied < revision.Total {
-		return Step{}, &NoWayBackError{Version: revision.Version, Reason: "it is applied in part; mend it and apply it to its end first"}
-	}
 	file, err := m.rollback(revision)
 	if err != nil {
 		return Step{}, err
@@ -73,9 +104,16 @@ func (m *Migrator) undo(ctx context.Context, s *session, revision *migrate.Revis
 	if err != nil {
 		return Step{}, err
 	}
+	limits, err := m.opts.limitsOf(file, inTx)
+	if err != nil {
+		return Step{}, err
+	}
 	statements, err := migrate.FileStmtDecls(s.driver, file)
 	if err != nil {
 		return Step{}, fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
+	}
+	if err := s.limit(ctx, limits); err != nil {
+		return Step{}, err
 	}
 	run := func(db schema.ExecQuerier) error {
 		if err := runStatements(ctx, db, file, statements, inTx); err != nil {
@@ -96,6 +134,9 @@ func (m *Migrator) undo(ctx context.Context, s *session, revision *migrate.Revis
 
 // rollback is the file that undoes a migration.
 func (m *Migrator) rollback(revision *migrate.Revision) (*migrate.LocalFile, error) {
+	if revision.Applied < revision.Total {
+		return nil, &NoWayBackError{Version: revision.Version, Reason: "it is applied in part; mend it and apply it to its end first"}
+	}
 	name := fmt.Sprintf("%s_%s.sql", revision.Version, revision.Description)
 	content, err := fs.ReadFile(m.opts.Rollbacks, name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -35,7 +35,7 @@ func InSync(ctx context.Context, params InSyncParams) error {
 			Next:        "run nof0 migrate diff NAME and commit what it writes",
 		}
 	}
-	found, err := between(ctx, params.Scratch, replay(params.Migrations), realize(params.Schema))
+	found, err := between(ctx, params.Scratch, replay(params.Migrations, ""), realize(params.Schema))
 	if err != nil {
 		return err
 	}
@@ -45,12 +45,29 @@ func InSync(ctx context.Context, params InSyncParams) error {
 	})
 }
 
-// Drift checks that a live database has what the migration files build: tables,
-// and also views, functions and triggers, which Atlas does not see. What
-// differs is a *DriftError. The database is only read.
+// Drift checks that a live database has what the migrations that it has run
+// build: tables, and also views, functions and triggers, which Atlas does not
+// see, and that every index of it is in use. What differs is a *DriftError. The
+// database is only read.
+//
+// Errors besides: *HalfAppliedError and *NewerError, since nobody can tell what
+// such a database should have.
 func Drift(ctx context.Context, live *sql.DB, scratch Scratch, files fs.FS) error {
+	status, err := New(live, Options{Migrations: files}).Status(ctx)
+	switch {
+	case err != nil:
+		return err
+	case status.Half != nil:
+		return &HalfAppliedError{File: status.Half.Version + "_" + status.Half.Name + ".sql", Reason: "apply it to its end first"}
+	case status.Newer():
+		return &NewerError{Version: status.Current}
+	}
+	build := func(context.Context, *sql.DB) error { return nil }
+	if status.Current != "" {
+		build = replay(files, status.Current)
+	}
 	return scratch.Use(ctx, func(ctx context.Context, wanted *sql.DB) error {
-		if err := replay(files)(ctx, wanted); err != nil {
+		if err := build(ctx, wanted); err != nil {
 			return err
 		}
 		found, err := changes(ctx, live, wanted)
@@ -85,8 +102,8 @@ func drift(ctx context.Context, found []schema.Change, more []string, e DriftErr
 }
 
 // definitions are the views, functions and triggers of a database, by what they
-// are, without those of extensions.
-func definitions(ctx context.Context, db *sql.DB) (_ map[string]string, err error) {
+// are, without those of extensions, and the indexes that are not in use.
+func definitions(ctx context.Context, db schema.ExecQuerier) (_ map[string]string, err error) {
 	rows, err := db.QueryContext(ctx, `
 SELECT CASE c.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || c.relname, pg_get_viewdef(c.oid)
 FROM pg_class c
@@ -100,7 +117,11 @@ WHERE p.pronamespace = 'public'::regnamespace AND p.prokind IN ('f', 'p')
 UNION ALL
 SELECT 'trigger ' || t.tgname || ' on ' || c.relname, pg_get_triggerdef(t.oid)
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal AND t.tgparentid = 0`)
+WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal AND t.tgparentid = 0
+UNION ALL
+SELECT 'invalid index ' || c.relname, pg_get_indexdef(c.oid)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE c.relnamespace = 'public'::regnamespace AND NOT i.indisvalid`)
 	if err != nil {
 		return nil, fmt.Errorf("error reading views and functions: %w", err)
 	}

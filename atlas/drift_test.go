@@ -68,21 +68,47 @@ func TestDrift(t *testing.T) {
 	db := applied(t)
 	check := func() error { return Drift(t.Context(), db, newScratch(t), Migrations()) }
 	require.NoError(t, check())
-	exec(t, db, `CREATE TABLE price_ticks_2026_12 PARTITION OF price_ticks FOR VALUES FROM ('2026-12-01') TO ('2027-01-01')`)
+	execute(t, db, `CREATE TABLE price_ticks_2026_12 PARTITION OF price_ticks FOR VALUES FROM ('2026-12-01') TO ('2027-01-01')`)
 	require.NoError(t, check(), "partitions come and go")
 
-	exec(t, db, `ALTER TABLE trades ADD COLUMN by_hand int`)
-	exec(t, db, `CREATE OR REPLACE VIEW v_crypto_prices_latest AS SELECT provider, symbol, price * 2 AS price, observed_at FROM price_latest`)
-	exec(t, db, `DROP FUNCTION refresh_views_nof0()`)
-	exec(t, db, `CREATE VIEW v_by_hand AS SELECT 1 AS one`)
+	execute(t, db, `ALTER TABLE trades ADD COLUMN by_hand int`)
+	execute(t, db, `CREATE OR REPLACE VIEW v_crypto_prices_latest AS SELECT provider, symbol, price * 2 AS price, observed_at FROM price_latest`)
+	execute(t, db, `DROP FUNCTION refresh_views_nof0()`)
+	execute(t, db, `CREATE VIEW v_by_hand AS SELECT 1 AS one`)
+	execute(t, db, `DROP INDEX trades_newest`)
+	execute(t, db, `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'positions_one_open'::regclass`)
 
 	var drift *DriftError
 	require.ErrorAs(t, check(), &drift)
-	require.Len(t, drift.Differences, 4)
+	require.Len(t, drift.Differences, 6)
 	assert.Equal(t, `ALTER TABLE "trades" DROP COLUMN "by_hand";`, drift.Differences[0])
-	assert.Equal(t, "function refresh_views_nof0() is missing", drift.Differences[1])
-	assert.Contains(t, drift.Differences[2], "view v_crypto_prices_latest is")
-	assert.Equal(t, "view v_by_hand is in no migration", drift.Differences[3])
+	assert.Contains(t, drift.Differences[1], `CREATE INDEX "trades_newest" ON "trades"`)
+	assert.Equal(t, "function refresh_views_nof0() is missing", drift.Differences[2])
+	assert.Contains(t, drift.Differences[3], "view v_crypto_prices_latest is")
+	assert.Equal(t, "invalid index positions_one_open is in no migration", drift.Differences[4])
+	assert.Equal(t, "view v_by_hand is in no migration", drift.Differences[5])
+}
+
+func TestDriftOfADatabaseThatIsBehindOrAhead(t *testing.T) {
+	t.Parallel()
+	db := emptyDB(t)
+	files := twoFiles(t)
+	migrator := New(db, Options{Migrations: files})
+	check := func() error { return Drift(t.Context(), db, newScratch(t), files) }
+	require.NoError(t, check(), "nothing was applied yet")
+	_, err := migrator.ApplyTo(t.Context(), "20260101000000")
+	require.NoError(t, err)
+	require.NoError(t, check(), "what is pending is no drift")
+	execute(t, db, `ALTER TABLE one ADD COLUMN by_hand int`)
+	var drift *DriftError
+	require.ErrorAs(t, check(), &drift)
+
+	_, err = migrator.Apply(t.Context())
+	require.NoError(t, err)
+	files = migrations(t, map[string]string{"20260101000000_one.sql": string(files["20260101000000_one.sql"].Data)})
+	var newer *NewerError
+	require.ErrorAs(t, check(), &newer)
+	assert.Equal(t, "20260102000000", newer.Version)
 }
 
 // applied is a database with the shipped migrations.

@@ -70,6 +70,23 @@ func (e *OutOfOrderError) Error() string {
 	return fmt.Sprintf("%s would run after a newer migration that has already run: give it a newer version and rewrite atlas.sum (`nof0 migrate sum`)", strings.Join(e.Files, ", "))
 }
 
+// VersionError says that no migration has this version.
+type VersionError struct {
+	Version string
+	Newest  string // the newest one there is
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("no migration has the version %q; the newest is %s", e.Version, e.Newest)
+}
+
+// NewerError says that a database has migrations that these files lack.
+type NewerError struct{ Version string }
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the database is at %s, which is none of these migrations: use the binary that applied it", e.Version)
+}
+
 // HalfAppliedError says that a migration stopped half-way and cannot go on.
 type HalfAppliedError struct {
 	File   string
@@ -114,6 +131,12 @@ func reason(err error) string {
 	}
 	if pg.Hint != "" {
 		text += ", hint: " + pg.Hint
+	}
+	switch pg.Code {
+	case "55P03":
+		text += ", since others held the lock for longer than lock_timeout: apply again when they are through, or give the file more time by -- nof0:lock_timeout"
+	case "57014":
+		text += ", since it ran for longer than statement_timeout, or was cancelled: make it smaller, or give the file more time by -- nof0:statement_timeout"
 	}
 	return text
 }

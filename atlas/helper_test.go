@@ -64,7 +64,7 @@ func onDisk(t *testing.T, files fs.FS) string {
 	return dir
 }
 
-func exec(t *testing.T, db *sql.DB, statement string, args ...any) {
+func execute(t *testing.T, db *sql.DB, statement string, args ...any) {
 	t.Helper()
 	_, err := db.ExecContext(t.Context(), statement, args...)
 	require.NoError(t, err)

@@ -151,7 +151,7 @@ func TestPostgresTakesTheSchema(t *testing.T) {
 
 	require.NoError(t, realize(testSchema)(t.Context(), db))
 
-	exec(t, db, `INSERT INTO owners (id) VALUES ('o')`)
-	exec(t, db, `INSERT INTO items (owner_id, id, symbol, at) VALUES ('o', 1, 'BTC', now())`)
+	execute(t, db, `INSERT INTO owners (id) VALUES ('o')`)
+	execute(t, db, `INSERT INTO items (owner_id, id, symbol, at) VALUES ('o', 1, 'BTC', now())`)
 	assert.Equal(t, `it's "so", open`, query[string](t, db, `SELECT status FROM items`))
 }

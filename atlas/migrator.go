@@ -19,7 +19,11 @@ type Options struct {
 	Logger      *slog.Logger  // discards
 	LockWait    time.Duration // how long to wait for another migrator; one minute
 	LockTimeout time.Duration // how long a statement may wait for a lock; five seconds
-	Operator    string        // who applies, as the history records it; "nof0"
+	// StatementTimeout bounds a statement of a file that runs in a transaction,
+	// where it keeps the locks of all before it; one minute. Both timeouts can
+	// be replaced by a file for itself.
+	StatementTimeout time.Duration
+	Operator         string // who applies, as the history records it; "nof0"
 }
 
 // Migrator brings one database to the schema of its migration files.
@@ -27,6 +31,8 @@ type Migrator struct {
 	db   *sql.DB
 	opts Options
 }
+
+const defaultLockTimeout = 5 * time.Second
 
 // New returns a Migrator of the database behind db. Apply and Down lock by
 // session, so db must not go through a transaction pooler for them; Status may.
@@ -44,7 +50,10 @@ func New(db *sql.DB, opts Options) *Migrator {
 		opts.LockWait = time.Minute
 	}
 	if opts.LockTimeout == 0 {
-		opts.LockTimeout = 5 * time.Second
+		opts.LockTimeout = defaultLockTimeout
+	}
+	if opts.StatementTimeout == 0 {
+		opts.StatementTimeout = time.Minute
 	}
 	if opts.Operator == "" {
 		opts.Operator = "nof0"
@@ -73,7 +82,11 @@ type Step struct {
 //
 // Errors: *SumError, *LockedError, *NotEmptyError, *OutOfOrderError,
 // *HalfAppliedError, *StatementError, or that of the connection.
-func (m *Migrator) Apply(ctx context.Context) (Report, error) {
+func (m *Migrator) Apply(ctx context.Context) (Report, error) { return m.ApplyTo(ctx, "") }
+
+// ApplyTo is Apply up to a version and no further; empty means to the end. A
+// version that no file has is a *VersionError besides.
+func (m *Migrator) ApplyTo(ctx context.Context, version string) (Report, error) {
 	dir, err := openDir(m.opts.Migrations)
 	if err != nil {
 		return Report{}, err
@@ -100,6 +113,9 @@ func (m *Migrator) Apply(ctx context.Context) (Report, error) {
 	if err != nil {
 		return report, err
 	}
+	if pending, err = upTo(dir, pending, version); err != nil {
+		return report, err
+	}
 	for _, file := range pending {
 		step, err := m.applyFile(ctx, s, dir, file)
 		if err != nil {
@@ -114,7 +130,7 @@ func (m *Migrator) Apply(ctx context.Context) (Report, error) {
 }
 
 func (m *Migrator) lockedSession(ctx context.Context) (*session, error) {
-	s, err := openSession(ctx, m.db, m.opts.LockTimeout)
+	s, err := openSession(ctx, m.db)
 	if err != nil {
 		return nil, err
 	}
@@ -134,26 +150,31 @@ func (m *Migrator) applyFile(ctx context.Context, s *session, dir migrate.Dir, f
 	if err != nil {
 		return Step{}, err
 	}
+	limits, err := m.opts.limitsOf(file, inTx)
+	if err != nil {
+		return Step{}, err
+	}
 	statements, err := migrate.FileStmtDecls(s.driver, file)
 	if err != nil {
 		return Step{}, fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
 	}
+	if err := s.limit(ctx, limits); err != nil {
+		return Step{}, err
+	}
 	execute := func(driver migrate.Driver, history revisions) error {
-		if err := mend(ctx, history, dir, file, len(statements)); err != nil {
-			return err
-		}
 		executor, err := migrate.NewExecutor(driver, dir, history, migrate.WithOperatorVersion(m.opts.Operator))
 		if err != nil {
 			return fmt.Errorf("error preparing %s: %w", file.Name(), err)
 		}
 		return executeError(executor.Execute(ctx, file), file, statements, inTx)
 	}
-	if inTx {
-		err = s.inTx(ctx, func(tx *sql.Tx, driver migrate.Driver) error {
-			return execute(driver, revisions{tx})
-		})
-	} else {
-		err = execute(s.driver, revisions{s.conn})
+	begun, err := mend(ctx, revisions{s.conn}, dir, file, len(statements))
+	switch {
+	case err != nil:
+	case inTx:
+		err = s.inTx(ctx, func(tx *sql.Tx, driver migrate.Driver) error { return execute(driver, revisions{tx}) })
+	default:
+		err = s.stepwise(begun != nil && begun.Error == "", execute)
 	}
 	if err != nil {
 		return Step{}, err
@@ -184,32 +205,33 @@ func executeError(err error, file migrate.File, statements []*migrate.Stmt, inTx
 	}
 }
 
-// mend brings the record of a half-applied file up to the file as it is now.
-// The executor keeps the number of statements of the first attempt, and would
-// never regard the file as done if mending it changed that number.
-func mend(ctx context.Context, history revisions, dir migrate.Dir, file migrate.File, statements int) error {
+// mend brings the record of a half-applied file up to the file as it is now, and
+// returns the record as it was; nil where the file has not been begun. The
+// executor keeps the number of statements of the first attempt, and would never
+// regard the file as done if mending it changed that number.
+func mend(ctx context.Context, history revisions, dir migrate.Dir, file migrate.File, statements int) (*migrate.Revision, error) {
 	revision, err := history.ReadRevision(ctx, file.Version())
 	if errors.Is(err, migrate.ErrRevisionNotExist) {
-		return nil
+		return nil, nil //nolint:nilnil // nil is the record of what was never begun
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if revision.Applied > statements || revision.Applied > len(revision.PartialHashes) {
-		return &HalfAppliedError{
+		return nil, &HalfAppliedError{
 			File:   file.Name(),
 			Reason: fmt.Sprintf("%d of its statements already ran, and the file or the history no longer has as many; restore them", revision.Applied),
 		}
 	}
 	sums, err := dir.Checksum()
 	if err != nil {
-		return fmt.Errorf("error computing the sum of the migration directory: %w", err)
+		return nil, fmt.Errorf("error computing the sum of the migration directory: %w", err)
 	}
 	if revision.Hash, err = sums.SumByName(file.Name()); err != nil {
-		return fmt.Errorf("error computing the sum of %s: %w", file.Name(), err)
+		return nil, fmt.Errorf("error computing the sum of %s: %w", file.Name(), err)
 	}
 	revision.Total = statements
-	return history.WriteRevision(ctx, revision)
+	return revision, history.WriteRevision(ctx, revision)
 }
 
 // refuseForeign returns a *NotEmptyError for a database that has tables and no

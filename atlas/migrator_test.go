@@ -143,7 +143,7 @@ func TestApplyTwiceAtOnce(t *testing.T) {
 func TestApplyGivesUpWaiting(t *testing.T) {
 	t.Parallel()
 	db := emptyDB(t)
-	other, err := openSession(t.Context(), db, time.Second)
+	other, err := openSession(t.Context(), db)
 	require.NoError(t, err)
 	defer other.close()
 	require.NoError(t, other.lock(t.Context(), time.Second, func() {}))
@@ -159,7 +159,7 @@ func TestApplyGivesUpWaiting(t *testing.T) {
 func TestApplyStopsWhileWaiting(t *testing.T) {
 	t.Parallel()
 	db := emptyDB(t)
-	other, err := openSession(t.Context(), db, time.Second)
+	other, err := openSession(t.Context(), db)
 	require.NoError(t, err)
 	defer other.close()
 	require.NoError(t, other.lock(t.Context(), time.Second, func() {}))
@@ -399,7 +399,7 @@ func TestApplyRefusesFilesOutOfOrder(t *testing.T) {
 func TestApplyRefusesADatabaseOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	db := emptyDB(t)
-	exec(t, db, `CREATE TABLE theirs (id int)`)
+	execute(t, db, `CREATE TABLE theirs (id int)`)
 
 	_, err := New(db, Options{Migrations: twoFiles(t)}).Apply(t.Context())
 
@@ -412,8 +412,8 @@ func TestApplyRefusesADatabaseOfSomebodyElse(t *testing.T) {
 func TestApplyIgnoresOtherSchemas(t *testing.T) {
 	t.Parallel()
 	db := emptyDB(t)
-	exec(t, db, `CREATE SCHEMA hosting`)
-	exec(t, db, `CREATE TABLE hosting.theirs (id int)`)
+	execute(t, db, `CREATE SCHEMA hosting`)
+	execute(t, db, `CREATE TABLE hosting.theirs (id int)`)
 
 	_, err := New(db, Options{Migrations: twoFiles(t)}).Apply(t.Context())
 
@@ -425,11 +425,11 @@ func TestApplyIgnoresOtherSchemas(t *testing.T) {
 func TestApplyGoesOnAfterTheCommandLineTool(t *testing.T) {
 	t.Parallel()
 	db := emptyDB(t)
-	exec(t, db, createHistory)
-	exec(t, db, `CREATE TABLE one (id int)`)
-	exec(t, db, `INSERT INTO atlas_schema_revisions (version, description, executed_at, execution_time, hash, operator_version)
+	execute(t, db, createHistory)
+	execute(t, db, `CREATE TABLE one (id int)`)
+	execute(t, db, `INSERT INTO atlas_schema_revisions (version, description, executed_at, execution_time, hash, operator_version)
 		VALUES ('.atlas_cloud_identifier', '7e2c2d0e-0d5c-4ac3-b2a3-52f3a9a0f9a5', now(), 0, '', 'Atlas CLI')`)
-	exec(t, db, `INSERT INTO atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, error, error_stmt, hash, partial_hashes, operator_version)
+	execute(t, db, `INSERT INTO atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, error, error_stmt, hash, partial_hashes, operator_version)
 		VALUES ('20260101000000', 'one', 2, 2, 2, now(), 5, '', '', 'x', '["h1:a","h1:b"]', 'Atlas CLI')`)
 	migrator := New(db, Options{Migrations: twoFiles(t)})
 

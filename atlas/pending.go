@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ariga.io/atlas/sql/migrate"
 )
@@ -43,6 +44,30 @@ func pendingFiles(ctx context.Context, dir migrate.Dir, history migrate.Revision
 	default:
 		return nil, fmt.Errorf("error finding the pending migrations: %w", err)
 	}
+}
+
+// upTo are the pending files up to a version; empty means all of them. A version
+// that has run already leaves none.
+func upTo(dir migrate.Dir, pending []migrate.File, version string) ([]migrate.File, error) {
+	if version == "" {
+		return pending, nil
+	}
+	files, err := dir.Files()
+	if err != nil {
+		return nil, fmt.Errorf("error listing the migration files: %w", err)
+	}
+	if !slices.ContainsFunc(files, func(f migrate.File) bool { return f.Version() == version }) {
+		e := &VersionError{Version: version}
+		if len(files) > 0 {
+			e.Newest = files[len(files)-1].Version()
+		}
+		return nil, e
+	}
+	after := slices.IndexFunc(pending, func(f migrate.File) bool { return f.Version() > version })
+	if after < 0 {
+		after = len(pending)
+	}
+	return pending[:after], nil
 }
 
 func names(files []migrate.File) []string {

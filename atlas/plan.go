@@ -3,6 +3,7 @@ package atlas
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/postgres"
@@ -21,8 +22,26 @@ func plan(ctx context.Context, changes []schema.Change) (*migrate.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("error planning the statements of a migration: %w", err)
 	}
+	for _, change := range planned.Changes {
+		onlyParent(change)
+	}
 	return planned, nil
 }
+
+// onlyParent keeps a new index of a partitioned table that exists already to the
+// table itself, which is done at once: new partitions get it by themselves, and
+// those that are there are built one by one, concurrently (see docs/schema.md).
+// Built for all of them in one statement, it would keep writers out meanwhile.
+func onlyParent(change *migrate.Change) {
+	modify, ok := change.Source.(*schema.ModifyTable)
+	if !ok || !partitioned(modify.T) || !createIndex.MatchString(change.Cmd) {
+		return
+	}
+	change.Cmd = createIndex.ReplaceAllString(change.Cmd, "${1}ONLY ")
+	change.Comment += `, to be built on each partition concurrently and attached`
+}
+
+var createIndex = regexp.MustCompile(`^(CREATE (?:UNIQUE )?INDEX "[^"]+" ON )`)
 
 // statementsOf are the changes as statements, for people to read.
 func statementsOf(ctx context.Context, changes []schema.Change) ([]string, error) {
@@ -43,8 +62,8 @@ func statementsOf(ctx context.Context, changes []schema.Change) ([]string, error
 // splitIndexes takes the new indexes on existing tables out of changes and
 // makes them concurrent: built plainly, an index keeps writers out of its table
 // for as long as that takes. They need a file without a transaction, the rest
-// is better off with one. A partitioned table knows no concurrent build, so its
-// indexes stay where they are.
+// is better off with one. A partitioned table knows no concurrent build; see
+// onlyParent.
 func splitIndexes(changes []schema.Change) (rest, indexes []schema.Change) {
 	for _, change := range changes {
 		modify, ok := change.(*schema.ModifyTable)

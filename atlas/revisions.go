@@ -152,6 +152,17 @@ func (r revisions) DeleteRevision(ctx context.Context, version string) error {
 	return nil
 }
 
+// appliedTo reads the migrations of a database, oldest first; none where it has no
+// history.
+func appliedTo(ctx context.Context, db schema.ExecQuerier) ([]*migrate.Revision, error) {
+	table := revisions{db}
+	exists, err := table.exists(ctx)
+	if err != nil || !exists {
+		return nil, err
+	}
+	return table.ReadRevisions(ctx)
+}
+
 // queryRow reads the one row of a query.
 func queryRow(ctx context.Context, db schema.ExecQuerier, query string, dest ...any) (err error) {
 	rows, err := db.QueryContext(ctx, query)

@@ -13,6 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
+// ErrNoScratch says that a scratch database could not be made.
+var ErrNoScratch = errors.New("error creating a scratch database")
+
 // dropTimeout bounds the removal of a scratch database, which also happens
 // after the work in it was cancelled.
 const dropTimeout = 30 * time.Second
@@ -47,7 +50,7 @@ func (s Scratch) create(ctx context.Context) (*sql.DB, func(context.Context) err
 	admin := stdlib.OpenDB(*s.config)
 	// template0 is empty whatever the server's owner put into template1.
 	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("error creating a scratch database: %w", err), admin.Close())
+		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrNoScratch, err), admin.Close())
 	}
 	config := s.config.Copy()
 	config.Database = name

@@ -32,7 +32,7 @@ type session struct {
 
 // openSession takes a connection out of the pool for good: close does not give
 // it back.
-func openSession(ctx context.Context, db *sql.DB, lockTimeout time.Duration) (_ *session, err error) {
+func openSession(ctx context.Context, db *sql.DB) (_ *session, err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("error connecting to the database: %w", err)
@@ -46,10 +46,6 @@ func openSession(ctx context.Context, db *sql.DB, lockTimeout time.Duration) (_ 
 	for _, set := range []string{
 		// Names in migration files carry no schema.
 		"SET search_path = public",
-		// A statement that waits for a lock makes everybody behind it wait too.
-		fmt.Sprintf("SET lock_timeout = %d", lockTimeout.Milliseconds()),
-		// Building an index may take longer than any request is allowed to.
-		"SET statement_timeout = 0",
 		"SET idle_in_transaction_session_timeout = 0",
 		"SET client_min_messages = warning",
 	} {
@@ -61,6 +57,16 @@ func openSession(ctx context.Context, db *sql.DB, lockTimeout time.Duration) (_ 
 		return nil, fmt.Errorf("error opening the migration driver: %w", err)
 	}
 	return s, nil
+}
+
+// limit bounds the statements that follow. A statement that waits for a lock
+// makes everybody behind it wait too, and one that runs long keeps its locks.
+func (s *session) limit(ctx context.Context, l limits) error {
+	set := fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %d", l.lock.Milliseconds(), l.statement.Milliseconds())
+	if _, err := s.conn.ExecContext(ctx, set); err != nil {
+		return fmt.Errorf("error preparing the migration session (%s): %w", set, err)
+	}
+	return nil
 }
 
 // lock takes the lock that the Atlas command line tool takes, or returns a
@@ -151,4 +157,14 @@ func (s *session) inTx(ctx context.Context, do func(tx *sql.Tx, driver migrate.D
 		return fmt.Errorf("error committing transaction: %w", err)
 	}
 	return nil
+}
+
+// stepwise runs do statement by statement; see there.
+func (s *session) stepwise(killed bool, do func(driver migrate.Driver, history revisions) error) error {
+	steps := &stepwise{conn: s.conn, killed: killed}
+	driver, err := postgres.Open(steps)
+	if err != nil {
+		return fmt.Errorf("error opening the migration driver: %w", err)
+	}
+	return do(driver, revisions{recorder{steps}})
 }

@@ -14,11 +14,12 @@ import (
 // builder brings an empty database into a state that is to be compared.
 type builder func(ctx context.Context, db *sql.DB) error
 
-// replay builds what the migration files build.
-func replay(files fs.FS) builder {
+// replay builds what the migration files build up to a version; empty means all
+// of them.
+func replay(files fs.FS, to string) builder {
 	return func(ctx context.Context, db *sql.DB) error {
 		// The way to production, so that a difference cannot come from another way.
-		if _, err := New(db, Options{Migrations: files}).Apply(ctx); err != nil {
+		if _, err := New(db, Options{Migrations: files}).ApplyTo(ctx, to); err != nil {
 			return fmt.Errorf("error replaying the migrations: %w", err)
 		}
 		return nil
@@ -28,7 +29,7 @@ func replay(files fs.FS) builder {
 // realize builds what the statements of schema.sql build.
 func realize(schemaSQL string) builder {
 	return func(ctx context.Context, db *sql.DB) error {
-		s, err := openSession(ctx, db, 0)
+		s, err := openSession(ctx, db)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package atlas
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -32,7 +31,7 @@ func statementError(file migrate.File, statements []*migrate.Stmt, failed *migra
 	result := &StatementError{
 		File:       file.Name(),
 		Of:         len(statements),
-		Line:       1 + bytes.Count(file.Bytes()[:min(failed.Pos, len(file.Bytes()))], []byte("\n")),
+		Line:       lineOf(file, failed),
 		Statement:  failed.Text,
 		RolledBack: inTx,
 		Err:        err,

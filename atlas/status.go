@@ -31,9 +31,13 @@ type Applied struct {
 	Operator   string        `json:"operator"`
 }
 
+// contractionPrefix marks a migration that takes away what the previous version
+// of the binary uses.
+const contractionPrefix = "contract_"
+
 // Contraction reports whether the migration takes away what the previous
 // version of the binary uses.
-func (a Applied) Contraction() bool { return strings.HasPrefix(a.Name, "contract_") }
+func (a Applied) Contraction() bool { return strings.HasPrefix(a.Name, contractionPrefix) }
 
 // HalfApplied is a migration that stopped half-way. Only one that runs outside
 // a transaction can.
@@ -77,16 +81,9 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	table := revisions{m.db}
-	exists, err := table.exists(ctx)
+	found, err := appliedTo(ctx, m.db)
 	if err != nil {
 		return Status{}, err
-	}
-	var found []*migrate.Revision
-	if exists {
-		if found, err = table.ReadRevisions(ctx); err != nil {
-			return Status{}, err
-		}
 	}
 
 	status := Status{Applied: []Applied{}}

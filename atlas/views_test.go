@@ -10,11 +10,11 @@ import (
 func TestLeaderboardView(t *testing.T) {
 	t.Parallel()
 	db := applied(t)
-	exec(t, db, `INSERT INTO models (id, display_name, kind) VALUES ('a', 'A', 'competitor'), ('b', 'B', 'competitor'), ('c', 'C', 'competitor'), ('hold', 'Hold', 'benchmark')`)
-	exec(t, db, `INSERT INTO accounts (model_id, provider, inception_nav) VALUES ('a', 'p', 10000), ('b', 'p', 10000), ('hold', 'p', 10000)`)
-	exec(t, db, `INSERT INTO account_equity_snapshots (model_id, observed_at, since_inception_hourly_marker, dollar_equity, sharpe_ratio) VALUES
+	execute(t, db, `INSERT INTO models (id, display_name, kind) VALUES ('a', 'A', 'competitor'), ('b', 'B', 'competitor'), ('c', 'C', 'competitor'), ('hold', 'Hold', 'benchmark')`)
+	execute(t, db, `INSERT INTO accounts (model_id, provider, inception_nav) VALUES ('a', 'p', 10000), ('b', 'p', 10000), ('hold', 'p', 10000)`)
+	execute(t, db, `INSERT INTO account_equity_snapshots (model_id, observed_at, since_inception_hourly_marker, dollar_equity, sharpe_ratio) VALUES
 		('a', '2026-01-01', 0, 99999, 1), ('a', '2026-01-02', 24, 9000, -0.5), ('b', '2026-01-02', 24, 12500, NULL), ('hold', '2026-01-02', 24, 20000, 0)`)
-	exec(t, db, `INSERT INTO model_stats (model_id, num_trades, winners_count, losers_count, winners_net_sum, losers_net_sum) VALUES ('a', 3, 1, 2, 10.5, -20.25)`)
+	execute(t, db, `INSERT INTO model_stats (model_id, num_trades, winners_count, losers_count, winners_net_sum, losers_net_sum) VALUES ('a', 3, 1, 2, 10.5, -20.25)`)
 
 	rows, err := db.QueryContext(t.Context(), `SELECT concat_ws(' ', model_id, equity, return_pct, num_trades, num_wins, num_losses, win_dollars, lose_dollars, coalesce(sharpe::text, 'none')) FROM v_leaderboard`)
 	require.NoError(t, err)
@@ -37,8 +37,8 @@ func TestLeaderboardView(t *testing.T) {
 func TestSinceInceptionView(t *testing.T) {
 	t.Parallel()
 	db := applied(t)
-	exec(t, db, `INSERT INTO accounts (model_id, provider, inception_id, inception_nav, invocations) VALUES ('a', 'p', 'x', 10000, 0), ('b', 'p', 'y', 10000, NULL), ('c', 'p', NULL, NULL, NULL)`)
-	exec(t, db, `INSERT INTO decision_cycles (model_id, id, executed_at, success) VALUES ('a', '1', now(), true), ('b', '1', now(), true), ('b', '2', now(), false)`)
+	execute(t, db, `INSERT INTO accounts (model_id, provider, inception_id, inception_nav, invocations) VALUES ('a', 'p', 'x', 10000, 0), ('b', 'p', 'y', 10000, NULL), ('c', 'p', NULL, NULL, NULL)`)
+	execute(t, db, `INSERT INTO decision_cycles (model_id, id, executed_at, success) VALUES ('a', '1', now(), true), ('b', '1', now(), true), ('b', '2', now(), false)`)
 
 	given := `SELECT string_agg(concat_ws(' ', id, model_id, nav_since_inception, num_invocations), ', ' ORDER BY model_id) FROM v_since_inception`
 	assert.Equal(t, "x a 10000 0, y b 10000 2", query[string](t, db, given))
@@ -47,7 +47,7 @@ func TestSinceInceptionView(t *testing.T) {
 func TestPricesView(t *testing.T) {
 	t.Parallel()
 	db := applied(t)
-	exec(t, db, `INSERT INTO price_latest (provider, symbol, observed_at, price) VALUES ('p', 'BTC', now(), 1.5)`)
+	execute(t, db, `INSERT INTO price_latest (provider, symbol, observed_at, price) VALUES ('p', 'BTC', now(), 1.5)`)
 
 	assert.InDelta(t, 1.5, query[float64](t, db, `SELECT price FROM v_crypto_prices_latest WHERE symbol = 'BTC'`), 0)
 }
@@ -55,13 +55,13 @@ func TestPricesView(t *testing.T) {
 func TestRefreshViews(t *testing.T) {
 	t.Parallel()
 	db := applied(t)
-	exec(t, db, `SELECT refresh_views_nof0()`)
-	exec(t, db, `CREATE MATERIALIZED VIEW "v_So Many" AS SELECT symbol FROM symbols`)
-	exec(t, db, `CREATE UNIQUE INDEX ON "v_So Many" (symbol)`)
-	exec(t, db, `CREATE MATERIALIZED VIEW v_never_filled AS SELECT symbol FROM symbols WITH NO DATA`)
-	exec(t, db, `INSERT INTO symbols (symbol) VALUES ('BTC')`)
+	execute(t, db, `SELECT refresh_views_nof0()`)
+	execute(t, db, `CREATE MATERIALIZED VIEW "v_So Many" AS SELECT symbol FROM symbols`)
+	execute(t, db, `CREATE UNIQUE INDEX ON "v_So Many" (symbol)`)
+	execute(t, db, `CREATE MATERIALIZED VIEW v_never_filled AS SELECT symbol FROM symbols WITH NO DATA`)
+	execute(t, db, `INSERT INTO symbols (symbol) VALUES ('BTC')`)
 
-	exec(t, db, `SELECT refresh_views_nof0()`)
+	execute(t, db, `SELECT refresh_views_nof0()`)
 
 	assert.Equal(t, 1, query[int](t, db, `SELECT count(*) FROM "v_So Many"`))
 	assert.Equal(t, 1, query[int](t, db, `SELECT count(*) FROM v_never_filled`))

@@ -21,6 +21,7 @@ type Config struct {
 
 	HTTP      HTTP      `koanf:"http"`
 	Postgres  Postgres  `koanf:"postgres"`
+	Migrate   Migrate   `koanf:"migrate"`
 	Redis     Redis     `koanf:"redis"`
 	Cache     Cache     `koanf:"cache"`
 	Arena     Arena     `koanf:"arena"`
@@ -51,6 +52,18 @@ type Postgres struct {
 	MaxIdle          int           `koanf:"max_idle"`
 	MaxLifetime      time.Duration `koanf:"max_lifetime"`
 	ConnectTimeout   time.Duration `koanf:"connect_timeout"`
+	StatementTimeout time.Duration `koanf:"statement_timeout"`
+}
+
+// Migrate configures the migrations. A migration file can replace both timeouts
+// for itself.
+type Migrate struct {
+	// LockWait is how long to wait for another process that migrates.
+	LockWait time.Duration `koanf:"lock_wait"`
+	// LockTimeout is how long a statement may wait for a lock: for as long,
+	// everybody behind it waits too.
+	LockTimeout time.Duration `koanf:"lock_timeout"`
+	// StatementTimeout bounds a statement of a file that runs in a transaction.
 	StatementTimeout time.Duration `koanf:"statement_timeout"`
 }
 
@@ -140,6 +153,11 @@ func Default() Config {
 			MaxLifetime:      30 * time.Minute,
 			ConnectTimeout:   5 * time.Second,
 			StatementTimeout: 30 * time.Second,
+		},
+		Migrate: Migrate{
+			LockWait:         time.Minute,
+			LockTimeout:      5 * time.Second,
+			StatementTimeout: time.Minute,
 		},
 		Redis: Redis{
 			PoolSize:        20,

@@ -16,7 +16,7 @@ type Analytics struct{ base }
 func (r Analytics) All(ctx context.Context, source string) (docs []entities.ModelAnalytics, err error) {
 	err = r.run(ctx, "analytics", "All", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT doc.*
+			SELECT `+columnsOf[entities.ModelAnalytics](db, "doc")+`
 			FROM models m
 			CROSS JOIN LATERAL (
 				SELECT *

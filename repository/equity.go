@@ -66,7 +66,7 @@ func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.Acco
 // the planner then knows how few they are and does not plan for a thousand.
 func hours(db *gorm.DB, from, to int64, rows *[]entities.AccountEquitySnapshot) error {
 	return db.Raw(`
-		SELECT newest.*
+		SELECT `+columnsOf[entities.AccountEquitySnapshot](db, "newest")+`
 		FROM models m
 		CROSS JOIN generate_series(?::bigint, ?::bigint) AS hour (marker)
 		CROSS JOIN LATERAL (
@@ -111,7 +111,7 @@ func (r Equity) LastMarker(ctx context.Context) (marker int64, err error) {
 func (r Equity) Newest(ctx context.Context) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "Newest", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT newest.*
+			SELECT ` + columnsOf[entities.AccountEquitySnapshot](db, "newest") + `
 			FROM models m
 			CROSS JOIN LATERAL (
 				SELECT *

@@ -133,16 +133,15 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 		same[i] = fmt.Sprintf("stored.%[1]q = given.%[1]q", name)
 	}
 	var found []T
-	//nolint:unqueryvet // every column of the entity, whichever they are
 	err := db.Raw(fmt.Sprintf(`
-		SELECT found.*
+		SELECT %s
 		FROM (VALUES %s) AS given (%s)
 		CROSS JOIN LATERAL (
 			SELECT stored.*
 			FROM %q AS stored
 			WHERE %s
 			LIMIT 1
-		) found`, values.String(), strings.Join(columns, ", "), table.name, strings.Join(same, " AND ")), keys...).Find(&found).Error
+		) found`, columnsOf[T](db, "found"), values.String(), strings.Join(columns, ", "), table.name, strings.Join(same, " AND ")), keys...).Find(&found).Error
 	if err != nil {
 		return nil, err
 	}

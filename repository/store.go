@@ -89,6 +89,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		SkipDefaultTransaction: true,
 		DisableAutomaticPing:   true, // it knows no context
 		NowFunc:                func() time.Time { return time.Now().UTC() },
+		QueryFields:            true, // see columnsOf
 	})
 	if err == nil {
 		err = pool.PingContext(ctx)

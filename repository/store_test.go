@@ -405,7 +405,7 @@ func TestOutageOfABackendThatIsTerminated(t *testing.T) {
 		// Idle connections that the server has ended: each call either finds a
 		// new one or says that the database was away.
 		execute(t, s, `SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
-			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user`)
 		for {
 			_, err := s.Models.All(t.Context())
 			if err == nil {

@@ -35,7 +35,7 @@ func (r Trades) Insert(ctx context.Context, trades []entities.Trade) (outcomes [
 func (r Trades) Newest(ctx context.Context, n int) (trades []entities.Trade, err error) {
 	err = r.run(ctx, "trades", "Newest", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT newest.*
+			SELECT `+columnsOf[entities.Trade](db, "newest")+`
 			FROM models m
 			CROSS JOIN LATERAL (
 				SELECT *

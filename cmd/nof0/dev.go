@@ -21,7 +21,7 @@ import (
 
 func (c *cli) devCommand() *cobra.Command {
 	var redis string
-	var ephemeral bool
+	var ephemeral, pooler bool
 	cmd := &cobra.Command{
 		Use:   "dev [-- CMD ARGS…]",
 		Short: "Run the whole system on private servers, or CMD beside them",
@@ -48,6 +48,7 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 				DatabaseURL: cfg.DatabaseURL,
 				RedisURL:    cfg.RedisURL,
 				Redis:       devstack.RedisKind(redis),
+				Pooler:      pooler,
 				Ephemeral:   ephemeral,
 				Logger:      logger,
 			}}
@@ -59,6 +60,7 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 	}
 	cmd.Flags().StringVar(&redis, "redis", string(devstack.RedisInProcess), "private Redis: inprocess, or server for the redis-server on PATH")
 	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "keep nothing: data in a temporary directory, without durability")
+	cmd.Flags().BoolVar(&pooler, "pooler", false, "start a private PgBouncer too, which pools by transaction; CMD gets NOF0_TEST_POOLER_URL")
 	return cmd
 }
 
@@ -90,6 +92,9 @@ func (d *dev) run(ctx context.Context, stack *devstack.Stack, args []string) (st
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // running it is what it is for
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = d.in, d.out, d.cli.err
 	cmd.Env = slices.Concat(d.environ, []string{"DATABASE_URL=" + stack.DatabaseURL, "REDIS_URL=" + stack.RedisURL})
+	if stack.PoolerURL != "" {
+		cmd.Env = append(cmd.Env, "NOF0_TEST_POOLER_URL="+stack.PoolerURL)
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	err = cmd.Run()
@@ -128,7 +133,7 @@ func (d *dev) serve(ctx context.Context) (err error) {
 		d.cfg.MigrateDatabaseURL = ""
 	}
 	fmt.Fprintln(d.out, "database", d.cfg.DatabaseURL)
-	if _, err := applyMigrations(ctx, d.cfg, d.logger); err != nil {
+	if err := applyMigrations(ctx, d.cfg, d.logger); err != nil {
 		return err
 	}
 	if err := checkSchema(ctx, d.cfg, d.logger); err != nil {

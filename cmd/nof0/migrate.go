@@ -11,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
@@ -28,39 +29,143 @@ func (c *cli) migrateCommand() *cobra.Command {
 			"DATABASE_URL=postgres://… nof0 migrate status",
 			"DATABASE_URL=postgres://… nof0 migrate apply",
 		),
-	}, c.migrateApplyCommand(), c.migrateStatusCommand(), c.migrateDiffCommand(), c.migrateSumCommand())
+	},
+		c.migrateApplyCommand(), c.migrateDownCommand(), c.migrateStatusCommand(),
+		c.migrateDiffCommand(), c.migrateSumCommand(), c.migrateLintCommand(), c.migrateValidateCommand(),
+	)
 }
 
 func (c *cli) migrateApplyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "apply",
-		Short:   "Apply the pending migrations",
-		Example: example("DATABASE_URL=postgres://… nof0 migrate apply"),
-		Args:    noArguments,
+	var to string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Apply the pending migrations",
+		Long: `Apply the pending migrations, oldest first, each in a transaction of its own
+unless it says otherwise. One process migrates at a time: others wait for it and
+then find nothing to do. A statement that waits too long for a lock fails, so that
+requests do not queue up behind it; apply again. One that was stopped half-way goes
+on where it stopped.`,
+		Example: example(
+			"DATABASE_URL=postgres://… nof0 migrate apply",
+			"nof0 migrate apply --to 20261123140001 --dry-run",
+		),
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, logger, err := c.loadForMigrations()
-			if err != nil {
-				return err
-			}
-			report, err := applyMigrations(cmd.Context(), cfg, logger)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(report)
-			}
-			if len(report.Files) == 0 {
-				fmt.Fprintf(c.out, "nothing to do: the schema is at %s\n", report.To)
-				return nil
-			}
-			t := c.newTable(table.Row{"applied", "statements", "took"}, 2, 3)
-			for _, f := range report.Files {
-				t.AppendRow(table.Row{f.File, f.Statements, f.Took.Round(time.Millisecond)})
-			}
-			t.Render()
-			return nil
+			return c.migrate(cmd.Context(), func(ctx context.Context, m *atlas.Migrator) error {
+				if dryRun {
+					planned, err := m.Plan(ctx, to)
+					return c.printPlan(planned, err)
+				}
+				report, err := m.ApplyTo(ctx, to)
+				return c.printReport(report, "applied", err)
+			})
 		},
 	}
+	cmd.Flags().StringVar(&to, "to", "", "the version to stop after (default: the newest)")
+	dryRunFlag(cmd, &dryRun)
+	return cmd
+}
+
+func (c *cli) migrateDownCommand() *cobra.Command {
+	var to string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Undo the newest migration, or those after a version",
+		Long: `Undo the newest migration with the file of its name in rollback/, or with --to
+every migration that is newer than that version. What a migration added is lost with
+all that was written to it since.`,
+		Example: example(
+			"DATABASE_URL=postgres://… nof0 migrate down --dry-run",
+			"nof0 migrate down --to 20261123140000",
+		),
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.migrate(cmd.Context(), func(ctx context.Context, m *atlas.Migrator) error {
+				if dryRun {
+					planned, err := m.PlanDown(ctx, to)
+					return c.printPlan(planned, err)
+				}
+				undo := m.Down
+				if to != "" {
+					undo = func(ctx context.Context) (atlas.Report, error) { return m.DownTo(ctx, to) }
+				}
+				report, err := undo(ctx)
+				return c.printReport(report, "undone", err)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "the version to go back to; 0 is the empty database (default: the one before)")
+	dryRunFlag(cmd, &dryRun)
+	return cmd
+}
+
+func dryRunFlag(cmd *cobra.Command, dryRun *bool) {
+	cmd.Flags().BoolVar(dryRun, "dry-run", false, "print the statements, and change nothing")
+}
+
+// printReport prints what was done, also before a failure.
+func (c *cli) printReport(r atlas.Report, verb string, failed error) error {
+	if c.json {
+		if r.Files == nil {
+			return failed
+		}
+		return errors.Join(failed, c.printJSON(r))
+	}
+	at := "at " + r.To
+	if r.To == "" {
+		at = "empty"
+	}
+	if len(r.Files) == 0 {
+		if failed == nil {
+			fmt.Fprintf(c.out, "nothing to do: the schema is %s\n", at)
+		}
+		return failed
+	}
+	t := c.newTable(table.Row{verb, "statements", "took"}, 2, 3)
+	for _, f := range r.Files {
+		t.AppendRow(table.Row{f.File, f.Statements, f.Took.Round(time.Millisecond)})
+	}
+	t.Render()
+	fmt.Fprintf(c.out, "the schema is %s\n", at)
+	return failed
+}
+
+// printPlan prints what would be done.
+func (c *cli) printPlan(planned []atlas.Planned, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case c.json:
+		return c.printJSON(planned)
+	case len(planned) == 0:
+		fmt.Fprintln(c.out, "nothing to do")
+	}
+	for i, p := range planned {
+		if i > 0 {
+			fmt.Fprintln(c.out)
+		}
+		how := "in one transaction"
+		if !p.Transaction {
+			how = "statement by statement"
+		}
+		if p.Done > 0 {
+			how += fmt.Sprintf(", the first %d of them ran before", p.Done)
+		}
+		fmt.Fprintf(c.out, "-- %s: %s; lock_timeout %s, statement_timeout %s\n", p.File, how, limit(p.LockTimeout), limit(p.StatementTimeout))
+		for _, statement := range p.Statements {
+			fmt.Fprintln(c.out, statement)
+		}
+	}
+	return nil
+}
+
+func limit(d time.Duration) string {
+	if d == 0 {
+		return "none"
+	}
+	return d.String()
 }
 
 func (c *cli) migrateStatusCommand() *cobra.Command {
@@ -70,23 +175,17 @@ func (c *cli) migrateStatusCommand() *cobra.Command {
 		Example: example("DATABASE_URL=postgres://… nof0 migrate status"),
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, logger, err := c.loadForMigrations()
-			if err != nil {
-				return err
-			}
-			var status atlas.Status
-			err = withMigrator(cmd.Context(), cfg.MigrateDatabaseURL, logger, func(m *atlas.Migrator) error {
-				status, err = m.Status(cmd.Context())
-				return err
+			return c.migrate(cmd.Context(), func(ctx context.Context, m *atlas.Migrator) error {
+				status, err := m.Status(ctx)
+				switch {
+				case err != nil:
+					return err
+				case c.json:
+					return c.printJSON(status)
+				}
+				c.printStatus(status)
+				return nil
 			})
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(status)
-			}
-			c.printStatus(status)
-			return nil
 		},
 	}
 }
@@ -101,8 +200,15 @@ func (c *cli) printStatus(s atlas.Status) {
 		t.AppendRow(table.Row{version, rest, "pending", ""})
 	}
 	t.Render()
+	for _, unknown := range s.Unknown {
+		fmt.Fprintf(c.out, "%s is newer than this binary\n", unknown.Version)
+	}
 	if s.Half != nil {
-		fmt.Fprintf(c.out, "%s stopped half-way, after %d of %d statements: %s\n", s.Half.Version, s.Half.Done, s.Half.Of, s.Half.Reason)
+		reason := s.Half.Reason
+		if reason == "" {
+			reason = "the process was stopped"
+		}
+		fmt.Fprintf(c.out, "%s stopped half-way, after %d of %d statements: %s\n", s.Half.Version, s.Half.Done, s.Half.Of, reason)
 	}
 }
 
@@ -193,23 +299,48 @@ func migrationDSN(cfg *config.Config) {
 	}
 }
 
-func applyMigrations(ctx context.Context, cfg config.Config, logger *slog.Logger) (report atlas.Report, err error) {
-	migrationDSN(&cfg)
-	err = withMigrator(ctx, cfg.MigrateDatabaseURL, logger, func(m *atlas.Migrator) error {
-		report, err = m.Apply(ctx)
+// migrate runs do with a migrator of the configured database.
+func (c *cli) migrate(ctx context.Context, do func(context.Context, *atlas.Migrator) error) error {
+	cfg, logger, err := c.loadForMigrations()
+	if err != nil {
 		return err
-	})
-	return report, err
+	}
+	return withMigrator(ctx, cfg.MigrateDatabaseURL, cfg, logger, func(m *atlas.Migrator) error { return do(ctx, m) })
 }
 
-func withMigrator(ctx context.Context, dsn string, logger *slog.Logger, do func(*atlas.Migrator) error) (err error) {
-	db, err := sql.Open("pgx", dsn)
+func applyMigrations(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+	migrationDSN(&cfg)
+	return withMigrator(ctx, cfg.MigrateDatabaseURL, cfg, logger, func(m *atlas.Migrator) error {
+		_, err := m.Apply(ctx)
+		return err
+	})
+}
+
+func withMigrator(ctx context.Context, dsn string, cfg config.Config, logger *slog.Logger, do func(*atlas.Migrator) error) error {
+	return withDatabase(ctx, dsn, func(db *sql.DB) error {
+		return do(atlas.New(db, atlas.Options{
+			Logger:           logger,
+			LockWait:         cfg.Migrate.LockWait,
+			LockTimeout:      cfg.Migrate.LockTimeout,
+			StatementTimeout: cfg.Migrate.StatementTimeout,
+			Operator:         "nof0 " + build().Version,
+		}))
+	})
+}
+
+func withDatabase(ctx context.Context, dsn string, do func(*sql.DB) error) (err error) {
+	conf, err := pgx.ParseConfig(dsn)
 	if err != nil {
+		// The parser's own message may quote the DSN with its password.
 		return errors.New("the database URL cannot be read")
 	}
+	if conf.RuntimeParams["application_name"] == "" {
+		conf.RuntimeParams["application_name"] = "nof0 migrate" // for who waits for it
+	}
+	db := stdlib.OpenDB(*conf)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.PingContext(ctx); err != nil {
 		return fmt.Errorf("error connecting to the database: %w", err)
 	}
-	return do(atlas.New(db, atlas.Options{Logger: logger}))
+	return do(db)
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,6 +37,98 @@ func TestMigrateApplyAndStatus(t *testing.T) {
 	require.Equal(t, "nothing to do: the schema is at "+newest+"\n", mustNof0(t, environ, "migrate", "apply").out)
 	again := parsed[atlas.Report](t, mustNof0(t, environ, "migrate", "apply", "--json"))
 	require.Equal(t, atlas.Report{From: newest, To: newest, Files: []atlas.Step{}}, again)
+}
+
+func TestMigrateDryRunToAndDown(t *testing.T) {
+	t.Parallel()
+	environ := []string{emptyDatabase(t)}
+	files := parsed[atlas.Status](t, mustNof0(t, environ, "migrate", "status", "--json")).Pending
+	first, _, _ := strings.Cut(files[0], "_")
+
+	dry := mustNof0(t, environ, "migrate", "apply", "--to", first, "--dry-run")
+	require.Contains(t, dry.out, "-- "+files[0]+": in one transaction; lock_timeout 5s, statement_timeout 1m0s\n")
+	require.Contains(t, dry.out, `CREATE TABLE "models" (`)
+	require.NotContains(t, dry.out, files[1])
+	require.Empty(t, parsed[atlas.Status](t, mustNof0(t, environ, "migrate", "status", "--json")).Applied)
+
+	planned := parsed[[]atlas.Planned](t, mustNof0(t, append(environ, "NOF0_MIGRATE_LOCK_TIMEOUT=2s"), "migrate", "apply", "--dry-run", "--json"))
+	require.Len(t, planned, len(files))
+	require.Equal(t, 2*time.Second, planned[0].LockTimeout)
+
+	require.Contains(t, mustNof0(t, environ, "migrate", "apply", "--to", first).out, "the schema is at "+first+"\n")
+	require.Contains(t, mustNof0(t, environ, "migrate", "down", "--dry-run").out, `DROP TABLE "models"`)
+	require.Contains(t, mustNof0(t, environ, "migrate", "apply").out, files[1])
+	down := parsed[atlas.Report](t, mustNof0(t, environ, "migrate", "down", "--to", first, "--json"))
+	require.Equal(t, first, down.To)
+	require.Len(t, down.Files, len(files)-1)
+	require.Contains(t, mustNof0(t, environ, "migrate", "down", "--to", "0").out, "the schema is empty\n")
+	require.Equal(t, "nothing to do: the schema is empty\n", mustNof0(t, environ, "migrate", "down").out)
+
+	e := nof0(t, environ, "migrate", "apply", "--to", "29990101000000")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.err, `no migration has the version "29990101000000"`)
+}
+
+func TestMigrateValidate(t *testing.T) {
+	t.Parallel()
+	environ := []string{migratedDatabase(t)}
+	e := nof0(t, environ, "migrate", "validate")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.err, "permission denied to create database", "an application's user needs no such right")
+	require.Contains(t, e.err, "--scratch")
+
+	validate := []string{"migrate", "validate", "--scratch", os.Getenv("DATABASE_URL")}
+	fine := mustNof0(t, environ, validate...)
+	require.Equal(t, 3, strings.Count(fine.out, " ok "))
+	in := slices.Concat(validate, []string{"--dir", filepath.Join("..", "..", "atlas")})
+	require.Contains(t, mustNof0(t, environ, in...).out, "migrations in "+in[5])
+
+	db := connect(t, environ[0])
+	for _, statement := range []string{
+		`ALTER TABLE trades ADD COLUMN by_hand text`,
+		`DROP INDEX trades_newest`,
+		`CREATE OR REPLACE VIEW v_crypto_prices_latest AS SELECT provider, symbol, price * 2 AS price, observed_at FROM price_latest`,
+	} {
+		_, err := db.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	changed := nof0(t, environ, validate...)
+	require.Equal(t, 1, changed.code)
+	require.Contains(t, changed.out, `ALTER TABLE "trades" DROP COLUMN "by_hand"`)
+	require.Contains(t, changed.out, `CREATE INDEX "trades_newest"`)
+	require.Contains(t, changed.out, "view v_crypto_prices_latest is")
+	require.Contains(t, changed.err, "1 of 3 checks failed")
+	checks := parsed[[]checked](t, nof0(t, environ, append(validate, "--json")...))
+	require.Len(t, checks[2].Differences, 3)
+	require.NotContains(t, mustNof0(t, environ, append(validate, "--files")...).out, "database")
+}
+
+func TestMigrateLint(t *testing.T) {
+	t.Parallel()
+	environ := []string{"DATABASE_URL=" + os.Getenv("DATABASE_URL")} // where databases may be made
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "migrations"), atlas.Migrations()))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "rollback"), atlas.Rollbacks()))
+	write := func(name, content string) {
+		for _, folder := range []string{"migrations", "rollback"} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, folder, name), []byte(content), 0o600))
+		}
+		mustNof0(t, nil, "migrate", "sum", "--dir", dir)
+	}
+	fine := mustNof0(t, environ, "migrate", "lint", "--dir", dir)
+	require.Contains(t, fine.out, "0 findings")
+	require.Contains(t, fine.err, "NOT CHECKED: nobody can tell whether the migrations only grew")
+
+	write("29990101000000_less.sql", "ALTER TABLE trades DROP COLUMN side;\n")
+	e := nof0(t, environ, "migrate", "lint", "--dir", dir)
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.out, `29990101000000_less.sql:1: destructive: Dropping non-virtual column "side"`)
+	require.Contains(t, e.err, "1 findings are not allowed")
+
+	write("29990101000000_less.sql", "-- nof0:nolint destructive: nobody reads it\n\nALTER TABLE trades DROP COLUMN side;\n")
+	allowed := parsed[atlas.LintReport](t, mustNof0(t, environ, "migrate", "lint", "--dir", dir, "--json"))
+	require.Len(t, allowed.Findings, 1)
+	require.Equal(t, "nobody reads it", allowed.Findings[0].Allowed)
 }
 
 func TestMigrateReachesPastAPooler(t *testing.T) {

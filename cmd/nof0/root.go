@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
+	"nof0/atlas"
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/telemetry"
@@ -82,6 +83,8 @@ func adviceOn(err error) string {
 		return "Is Postgres running there? DATABASE_URL says where it is looked for, to migrate NOF0_MIGRATE_DATABASE_URL where it is set."
 	case errors.Is(err, cachelayer.ErrUnavailable):
 		return "Is Redis running there? REDIS_URL says where it is looked for."
+	case errors.Is(err, atlas.ErrNoScratch):
+		return "Its user must be allowed to create databases; for migrate validate, --scratch names another server."
 	default:
 		return ""
 	}

@@ -36,7 +36,7 @@ migrations it does not know takes away what it uses.`,
 				return err
 			}
 			if migrate {
-				if _, err := applyMigrations(cmd.Context(), cfg, logger); err != nil {
+				if err := applyMigrations(cmd.Context(), cfg, logger); err != nil {
 					return err
 				}
 			}
@@ -62,7 +62,7 @@ func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger)
 
 // checkSchema refuses a database that this binary can't work on.
 func checkSchema(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
-	return withMigrator(ctx, cfg.DatabaseURL, logger, func(m *atlas.Migrator) error {
+	return withMigrator(ctx, cfg.DatabaseURL, cfg, logger, func(m *atlas.Migrator) error {
 		status, err := m.Status(ctx)
 		switch {
 		case err != nil:
@@ -74,7 +74,7 @@ func checkSchema(ctx context.Context, cfg config.Config, logger *slog.Logger) er
 				strings.Join(slices.Concat(status.OutOfOrder, status.Pending), ", "))
 		}
 		for _, contraction := range status.Contractions() {
-			return fmt.Errorf("migration %s_%s took away what this binary uses; start a newer binary, or undo it with the one that applied it",
+			return fmt.Errorf("migration %s_%s took away what this binary uses; start a newer binary, or undo it with the one that applied it (`nof0 migrate down`)",
 				contraction.Version, contraction.Name)
 		}
 		return nil

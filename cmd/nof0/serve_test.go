@@ -39,6 +39,25 @@ func TestServe(t *testing.T) {
 	again := start(t, environ, "serve")
 	again.ready(t)
 	require.Zero(t, again.stop(t).code)
+
+	// A newer version has migrated: this one still starts, until one of its
+	// migrations takes something away.
+	db := connect(t, environ[0])
+	newer := func(version, name string) {
+		_, err := db.Exec(t.Context(), `INSERT INTO atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
+			VALUES ($1, $2, 2, 1, 1, now(), 0, '', 'nof0 of tomorrow')`, version, name)
+		require.NoError(t, err)
+	}
+	newer("29990101000000", "add_note")
+	rolledBack := start(t, environ, "serve")
+	rolledBack.ready(t)
+	require.Zero(t, rolledBack.stop(t).code)
+	require.Contains(t, mustNof0(t, environ, "migrate", "status").out, "29990101000000 is newer than this binary")
+
+	newer("29990101000001", "contract_note")
+	refused := nof0(t, environ, "serve")
+	require.Equal(t, 1, refused.code)
+	require.Contains(t, refused.err, "migration 29990101000001_contract_note took away what this binary uses; start a newer binary, or undo it with the one that applied it (`nof0 migrate down`)")
 }
 
 func TestCacheWarmAndDrop(t *testing.T) {

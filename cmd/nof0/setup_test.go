@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
@@ -146,6 +147,16 @@ func emptyDatabase(t *testing.T) string { t.Helper(); return "DATABASE_URL=" + t
 func migratedDatabase(t *testing.T) string {
 	t.Helper()
 	return "DATABASE_URL=" + testdb.New(t, atlastest.Migrator{})
+}
+
+// connect looks into a database past the program.
+func connect(t *testing.T, variable string) *pgx.Conn {
+	t.Helper()
+	dsn, _ := strings.CutPrefix(variable, "DATABASE_URL=")
+	conn, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 // unreachable is a database where nothing listens.

@@ -37,6 +37,8 @@ type Options struct {
 	PostgresBin string
 	DatabaseURL string
 	RedisURL    string
+	// Pooler puts a private PgBouncer in front of the database.
+	Pooler bool
 	// Redis is the kind of private Redis; empty means RedisInProcess.
 	Redis RedisKind
 	// Ephemeral trades durability for speed: the data lie in a temporary
@@ -53,6 +55,7 @@ type Options struct {
 // Stack is a running pair of servers.
 type Stack struct {
 	DatabaseURL string
+	PoolerURL   string // the same database through the pooler; empty without one
 	RedisURL    string
 
 	closers   []func(context.Context) error // the last one started is the last one here
@@ -83,6 +86,12 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		}
 	}
 	o.Notify("database " + s.DatabaseURL)
+	if o.Pooler {
+		if err := s.startPooler(ctx, o); err != nil {
+			return nil, err
+		}
+		o.Notify("pooler " + s.PoolerURL)
+	}
 	if s.RedisURL == "" {
 		if err := s.startRedis(ctx, o); err != nil {
 			return nil, err
@@ -257,6 +266,26 @@ func findOrDownload(ctx context.Context, o Options, where place, dataDir string)
 		return binaries{}, err
 	}
 	return choose([]binaries{b}, dataDir)
+}
+
+func (s *Stack) startPooler(ctx context.Context, o Options) error {
+	account, err := databaseAccount("") // PgBouncer refuses root as well
+	if err != nil {
+		return err
+	}
+	// It keeps nothing.
+	dir, err := s.temporary(ctx, place{account: account, dataDir: o.DataDir, elsewhere: o.elsewhere})
+	if err != nil {
+		return err
+	}
+	p, err := startPooler(ctx, dir, account, s.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, p.stop)
+	s.watch(o.Logger, p.proc, dir)
+	s.PoolerURL = p.through(s.DatabaseURL)
+	return nil
 }
 
 func (s *Stack) startRedis(ctx context.Context, o Options) error {

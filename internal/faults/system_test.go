@@ -142,8 +142,14 @@ func (s *system) stop() {
 // awaitAPI waits until the API answers.
 func (s *system) awaitAPI() {
 	s.t.Helper()
+	s.await(s.url)
+}
+
+// await waits until a server answers.
+func (s *system) await(server string) {
+	s.t.Helper()
 	s.eventually("the API answers", func() bool {
-		res, err := http.Get(s.url + "/readyz")
+		res, err := http.Get(server + "/readyz")
 		if err != nil {
 			return false
 		}

@@ -429,7 +429,7 @@ func TestPostgresConnectionsLost(t *testing.T) {
 	b.startProcess(t)
 	for range 20 {
 		_, err := admin.Exec(b.ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user`)
 		require.NoError(t, err)
 	}
 	b.relayed(t)

@@ -42,7 +42,27 @@ func New(t testing.TB, m pgtestdb.Migrator) string {
 			t.Error(err)
 		}
 	})
-	return instance.URL()
+	return pooled(t, instance.URL())
+}
+
+// pooled is the same database through the pooler of NOF0_TEST_POOLER_URL, where
+// there is one: `make test-pooler` sets it. The database was migrated past it.
+func pooled(t testing.TB, dsn string) string {
+	t.Helper()
+	pooler := os.Getenv("NOF0_TEST_POOLER_URL")
+	if pooler == "" {
+		return dsn
+	}
+	through, err := url.Parse(pooler)
+	if err != nil {
+		t.Fatalf("NOF0_TEST_POOLER_URL is no URL: %v", err)
+	}
+	direct, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct.Host, direct.RawQuery = through.Host, through.RawQuery
+	return direct.String()
 }
 
 // Empty returns the URL of a database without a schema.
