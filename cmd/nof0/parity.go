@@ -140,7 +140,7 @@ func (c *cli) printParity(report *parity.Report) error {
 	for _, d := range report.Domains {
 		if len(d.Findings) > 0 {
 			fmt.Fprintln(c.out)
-			c.printFindings(d.Findings)
+			c.printDifferences(d.Findings)
 		}
 		if d.Counts.Moving > 0 {
 			fmt.Fprintf(c.out, "%s: %d moved while they were compared\n", d.Domain, d.Counts.Moving)
@@ -153,7 +153,7 @@ func (c *cli) printParity(report *parity.Report) error {
 }
 
 // printFindings lists the first findings of a domain.
-func (c *cli) printFindings(all []wire.ParityFinding) {
+func (c *cli) printDifferences(all []wire.ParityFinding) {
 	t := c.newTable(table.Row{"view", "model", "id", "field", "what", "json", "store"})
 	for _, f := range all[:min(len(all), wire.ParityFindingsShown)] {
 		what := f.Kind

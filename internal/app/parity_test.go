@@ -18,6 +18,8 @@ import (
 	"nof0/internal/wire"
 )
 
+const adminToken = "admin"
+
 // admin asks the admin surface of the system.
 func admin(t *testing.T, method, url string) (status int, runs []wire.ParityRun) {
 	t.Helper()
