@@ -107,7 +107,7 @@ func (r Rollout) Changes(ctx context.Context, limit int) (changes []entities.Rol
 // LastChanges returns the newest change of each domain.
 func (r Rollout) LastChanges(ctx context.Context) (changes []entities.RolloutChange, err error) {
 	err = r.run(ctx, "rollout", "LastChanges", func(db *gorm.DB) error {
-		return db.Raw("SELECT DISTINCT ON (domain) * FROM rollout_changes ORDER BY domain, id DESC").Scan(&changes).Error
+		return db.Raw("SELECT DISTINCT ON (domain) " + columnsOf[entities.RolloutChange](db, "c") + " FROM rollout_changes c ORDER BY domain, id DESC").Scan(&changes).Error
 	})
 	return changes, err
 }
