@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/arena"
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
@@ -70,8 +71,12 @@ func withJSON(dir string) func(*config.Config) {
 // TestAChangeBehindTheCacheIsFound holds that a comparison asks no cache.
 func TestAChangeBehindTheCacheIsFound(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withJSON(capture(t, captures[0])), func(c *config.Config) { c.Read.Trades = config.SourceStore })
+	b := setup(t, withJSON(capture(t, captures[0])))
 	b.load(t, b.cfg.JSONDir)
+	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
+	require.Eventually(t, func() bool {
+		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
+	}, 30*time.Second, 10*time.Millisecond)
 	_, err := b.app.Warm(t.Context())
 	require.NoError(t, err)
 	status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")
@@ -110,6 +115,9 @@ func TestAPlayedSeasonIsEqual(t *testing.T) {
 	_, err = s.Write(t.Context(), dir)
 	require.NoError(t, err)
 	b := setup(t, withJSON(dir))
+	for _, d := range arena.Domains() { // the files stay as they are
+		b.set(t, d, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
+	}
 	played, err := season.Play(t.Context(), s.Plan(season.PlanOptions{Analytics: true}).Events(), season.PlayOptions{
 		URL: b.url, Token: ingestToken, Client: http.DefaultClient,
 	})
