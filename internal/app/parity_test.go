@@ -115,8 +115,8 @@ func TestAPlayedSeasonIsEqual(t *testing.T) {
 	_, err = s.Write(t.Context(), dir)
 	require.NoError(t, err)
 	b := setup(t, withJSON(dir))
-	for _, d := range arena.Domains() {
-		b.set(t, d, arena.Modes{Read: arena.ReadJSON, Write: arena.WriteStore})
+	for _, d := range arena.Domains() { // the files stay as they are
+		b.set(t, d, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
 	}
 	played, err := season.Play(t.Context(), s.Plan(season.PlanOptions{Analytics: true}).Events(), season.PlayOptions{
 		URL: b.url, Token: ingestToken, Client: http.DefaultClient,

@@ -205,6 +205,12 @@ type takeover struct{ cfg config.Config }
 
 // Import implements rollout.Importer.
 func (t takeover) Import(ctx context.Context, tx repository.Repositories, d arena.Domain) ([]string, error) {
+	switch held, err := snapshot.Holds(t.cfg.JSONDir); {
+	case err != nil:
+		return nil, fmt.Errorf("error reading the JSON store: %w", err)
+	case !held:
+		return []string{"there is no file at all in json_dir (NOF0_JSON_DIR); is it the directory that the servers have?"}, nil
+	}
 	now, err := latest(ctx, tx)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"nof0/internal/arena"
@@ -38,6 +39,18 @@ func (s *Source) Check() error {
 		return unavailable(err)
 	}
 	return nil
+}
+
+// Holds reports whether a directory has any file of a snapshot.
+func Holds(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		_, _, ok := kindOf(e.Name())
+		return ok && !e.IsDir()
+	}), nil
 }
 
 // AsOf is the time that the file of a kind speaks of: its own serverTime, or
