@@ -34,7 +34,7 @@ test: build servers compiler ## run every test, with a real Postgres and a real 
 # What reaches the database by the configured URL in production.
 POOLED := ./repository ./internal/arena ./internal/relay ./internal/app
 .PHONY: test-pooler
-test-pooler: build servers ## run the tests of the storage through a PgBouncer that pools by transaction
+test-pooler: build pooler ## run the tests of the storage through a PgBouncer that pools by transaction
 	$(DEV) --pooler -- $(GO) test $(TESTFLAGS) $(POOLED)
 
 .PHONY: faults
@@ -93,6 +93,10 @@ clean: ## remove what was built; the data in .nof0 stay
 .PHONY: servers
 servers:
 	@./.ci/install-servers
+
+.PHONY: pooler
+pooler:
+	@./.ci/install-servers pooler
 
 # The race detector is linked by a C compiler.
 .PHONY: compiler

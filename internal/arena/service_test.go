@@ -26,7 +26,9 @@ type moving struct{ modes atomic.Pointer[arena.Modes] }
 
 func (m *moving) Modes(arena.Domain) arena.Modes { return *m.modes.Load() }
 
-func (m *moving) to(read arena.ReadMode) { m.modes.Store(&arena.Modes{Read: read, Write: arena.WriteBoth}) }
+func (m *moving) to(read arena.ReadMode) {
+	m.modes.Store(&arena.Modes{Read: read, Write: arena.WriteBoth})
+}
 
 // offers counts what a shadow is offered.
 type offers struct{ n atomic.Int64 }
