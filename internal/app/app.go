@@ -16,6 +16,7 @@ import (
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
+	"nof0/internal/recompute"
 	"nof0/internal/relay"
 	"nof0/internal/snapshot"
 	"nof0/internal/telemetry"
@@ -30,6 +31,7 @@ type App struct {
 	cfg     config.Config
 	logger  *slog.Logger
 	relay   *relay.Relay
+	metrics *recompute.Job
 	hub     *relay.Hub
 	guard   *cachelayer.Guard
 	handler http.Handler
@@ -113,9 +115,18 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
 		Local:           local,
-		Relayed:         a.hub.Wake,
+		Relayed:         func() { a.hub.Wake(); a.metrics.Kick() },
 		Registerer:      registry,
 		Logger:          a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.metrics, err = recompute.New(recompute.Options{
+		Store:       a.Store,
+		AfterCommit: a.relay.AfterCommit,
+		Registerer:  registry,
+		Logger:      a.logger,
 	})
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
 	if err != nil {
 		return wire.Analytics{}, err
 	}
-	docs, err := s.repos.Analytics.All(ctx, entities.AnalyticsImported)
+	docs, err := s.repos.Analytics.Served(ctx)
 	if err != nil {
 		return wire.Analytics{}, unavailable(err)
 	}
@@ -129,7 +129,7 @@ func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
 
 // AnalyticsOf implements Source.
 func (s *Store) AnalyticsOf(ctx context.Context, model string) (wire.Analytics, error) {
-	doc, err := s.repos.Analytics.Of(ctx, model, entities.AnalyticsImported)
+	doc, err := s.repos.Analytics.ServedOf(ctx, model)
 	if err != nil {
 		return wire.Analytics{}, unavailable(err)
 	}
