@@ -108,6 +108,7 @@ func (c *cli) root() *cobra.Command {
 		c.migrateCommand(),
 		c.importCommand(),
 		c.cacheCommand(),
+		c.analyticsCommand(),
 		c.seasonCommand(),
 		c.retentionCommand(),
 		c.configCommand(),
