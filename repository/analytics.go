@@ -83,7 +83,7 @@ func (r Analytics) ServedOf(ctx context.Context, model string) (doc *entities.Mo
 			FROM (SELECT ?::text AS id) m
 			JOIN model_analytics a ON a.model_id = m.id
 			LEFT JOIN model_stats s ON s.model_id = a.model_id
-			ORDER BY a.source = ` + servedSource + ` DESC
+			ORDER BY a.source = `+servedSource+` DESC
 			LIMIT 1`, model).Scan(&found).Error
 		if err == nil && len(found) > 0 {
 			doc = &found[0]

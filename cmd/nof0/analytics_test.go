@@ -66,7 +66,8 @@ func TestVerifyFindsACent(t *testing.T) {
 
 func TestVerifyChecksDecisionsWhereAllAreThere(t *testing.T) {
 	t.Parallel()
-	dir := smallSeason(t)
+	dir := filepath.Join(t.TempDir(), "season")
+	mustNof0(t, nil, "season", "generate", dir, "--seed", "5", "--models", "4", "--hours", "6")
 	mustNof0(t, nil, "analytics", "verify", "--snapshot", dir)
 	file := filepath.Join(dir, "analytics.json")
 	edit(t, file, `"num_hold_signals":`, `"num_hold_signals":1`)

@@ -55,7 +55,10 @@ type runningState struct {
 	TradesSeen    int64  `json:"trades_seen"`
 	DecisionsSeen int64  `json:"decisions_seen"`
 	LastTrade     *place `json:"last_trade,omitzero"`
-	LastDecision  *place `json:"last_decision,omitzero"`
+	// Of those, what Imported has counted.
+	TradesElsewhere    int64  `json:"trades_elsewhere,omitzero"`
+	DecisionsElsewhere int64  `json:"decisions_elsewhere,omitzero"`
+	LastDecision       *place `json:"last_decision,omitzero"`
 }
 
 // NewRunning returns the metrics before the first trade and decision.
@@ -95,6 +98,7 @@ func (r *Running) AddTrade(t *wire.Trade) {
 		*r.s.LastTrade = at
 	}
 	if until, partial := r.importedTrades(); partial && t.ExitTime <= until {
+		r.s.TradesElsewhere++
 		return
 	}
 	r.s.Trades.add(t)
@@ -113,11 +117,20 @@ func (r *Running) AddDecision(d *wire.Decision) error {
 		r.s.First = &at
 	}
 	if until, partial := r.importedDecisions(); partial && d.Timestamp <= until {
+		r.s.DecisionsElsewhere++
 		r.s.Decisions.recall(d)
 		return nil
 	}
 	r.s.Decisions.add(d)
 	return nil
+}
+
+// Outgrown reports whether a history that was partial has become whole since: a
+// Running from another Origin takes its place.
+func (r *Running) Outgrown() bool {
+	o := r.s.Origin
+	return o.PartialTrades && r.s.TradesElsewhere >= o.Imported.OverallTradesOverview.TotalTrades ||
+		o.PartialDecisions && r.s.DecisionsElsewhere >= o.Imported.Invocation.NumInvocations
 }
 
 // Seen returns how many trades and decisions were added.

@@ -14,9 +14,9 @@ import (
 	"nof0/repository"
 )
 
-// version is that of how a state is kept, and of what follows from it. With
+// Version is that of how a state is kept, and of what follows from it. With
 // another one, every model is computed from all its facts.
-const version = 1
+const Version = 1
 
 // The newest facts of a model are not folded into what is kept: they are read
 // again by the next run, so that one that came a little late, or at the same
@@ -125,7 +125,7 @@ func isBehind(err error) bool {
 
 // canGoOn reports whether what is kept started where it would start today.
 func (c *computation) canGoOn() bool {
-	if c.state == nil || c.state.Version != version {
+	if c.state == nil || c.state.Version != Version {
 		return false
 	}
 	if c.imported == nil || c.state.ImportedAsOf == nil {
@@ -151,6 +151,9 @@ func (c *computation) goOn(ctx context.Context) (*computed, error) {
 		decisions != c.state.SeenDecisions+c.stats.NumDecisions-c.state.NumDecisions {
 		return nil, errBehind
 	}
+	if running.Outgrown() {
+		return nil, errBehind
+	}
 	if _, err := running.Document(c.model, c.symbols, c.now); err != nil {
 		return nil, err
 	}
@@ -169,6 +172,9 @@ func (c *computation) startOver(ctx context.Context) (*computed, error) {
 		}
 	}
 	if imported != nil {
+		if _, ok := imported.UpdatedAt.Get(); !ok {
+			imported.UpdatedAt = wire.Some(wire.Seconds(c.imported.AsOf))
+		}
 		trades, decisions := imported.CountedUntil()
 		var err error
 		numTrades, numDecisions, err = c.tx.Recompute.CountUntil(ctx, c.model, timeOf(trades), timeOf(decisions))
@@ -281,7 +287,7 @@ func (c *computation) document(ctx context.Context, running *analytics.Running) 
 // next is how far the metrics have come now.
 func (c *computation) next(done *computed) entities.AnalyticsState {
 	state := entities.AnalyticsState{
-		ModelID: c.model, Version: version,
+		ModelID: c.model, Version: Version,
 		NumTrades: c.stats.NumTrades, NumDecisions: c.stats.NumDecisions,
 		State: entities.JSON(done.kept),
 	}

@@ -127,10 +127,22 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// Once computes every model that is behind. The error joins what kept models from
+// it; a run that is under way elsewhere is none.
+func (j *Job) Once(ctx context.Context) error {
+	_, err := j.round(ctx)
+	return err
+}
+
+// Advance brings the metrics of one model up to date.
+func (j *Job) Advance(ctx context.Context, model string) (Result, error) {
+	return j.compute(ctx, model, false)
+}
+
 // round computes every model that is behind. One that fails does not keep the
 // others from it.
 func (j *Job) round(ctx context.Context) (busy bool, err error) {
-	models, err := j.o.Store.Recompute.Stale(ctx, version)
+	models, err := j.o.Store.Recompute.Stale(ctx, Version)
 	if err != nil {
 		return false, err
 	}
