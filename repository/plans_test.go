@@ -179,10 +179,8 @@ func TestPlansOnLargeTables(t *testing.T) {
 			return s.Equity.Series(ctx, "m07", Span{From: begin.AddDate(0, 0, 3), To: begin.AddDate(0, 0, 4)}, noEnds, noEquity)
 		}, "account_equity_snapshots", 241},
 		{"Equity.NewestOf", func() error { _, err := s.Equity.NewestOf(ctx, "m07"); return err }, "account_equity_snapshots", 1},
-		{"Prices.Series of a day", func() error {
-			return s.Prices.Series(ctx, provider, "S7", Span{From: begin.AddDate(0, 0, 3), To: begin.AddDate(0, 0, 4)}, noEnds, noPrice)
-		}, "price_ticks", 145},
-		{"Recompute.Stale", func() error { _, err := s.Recompute.Stale(ctx, 1); return err }, "model_analytics", 20},
+		{"Prices.Series", func() error { return s.Prices.Series(ctx, provider, "S7", Span{}, noEnds, noPrice) }, "price_ticks", large / 10},
+		{"Recompute.Stale", func() error { _, err := s.Recompute.Stale(ctx, 1); return err }, "model_analytics", 21},
 		{"Recompute.TradesHorizon", func() error { _, err := s.Recompute.TradesHorizon(ctx, "m07", 64); return err }, "trades", 66},
 		{"Recompute.DecisionsHorizon", func() error { _, err := s.Recompute.DecisionsHorizon(ctx, "m07", 16); return err }, "decision_cycles", 18},
 		{"Recompute.Trades", func() error {
