@@ -44,14 +44,6 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 	return doc, err
 }
 
-// servedSource is the source of the document that is served of a model m with
-// statistics s: the imported one until trades or decisions newer than it have
-// come by ingest.
-const servedSource = `
-	(CASE WHEN s.ingested_until > (
-		SELECT i.as_of FROM model_analytics i WHERE i.model_id = m.id AND i.source = 'imported'
-	) THEN 'computed' ELSE 'imported' END)`
-
 // Served returns the document of every known model that is to be served, by
 // model: the imported one until trades or decisions newer than it have come by
 // ingest, then the computed one. Where only one is there, it is that.
@@ -65,7 +57,9 @@ func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, 
 				SELECT *
 				FROM model_analytics a
 				WHERE a.model_id = m.id
-				ORDER BY a.source = ` + servedSource + ` DESC
+				ORDER BY a.source = (CASE WHEN s.ingested_until > (
+					SELECT i.as_of FROM model_analytics i WHERE i.model_id = m.id AND i.source = 'imported'
+				) THEN 'computed' ELSE 'imported' END) DESC
 				LIMIT 1
 			) doc
 			ORDER BY doc.model_id`).Scan(&docs).Error
@@ -83,7 +77,9 @@ func (r Analytics) ServedOf(ctx context.Context, model string) (doc *entities.Mo
 			FROM (SELECT ?::text AS id) m
 			JOIN model_analytics a ON a.model_id = m.id
 			LEFT JOIN model_stats s ON s.model_id = a.model_id
-			ORDER BY a.source = `+servedSource+` DESC
+			ORDER BY a.source = (CASE WHEN s.ingested_until > (
+				SELECT i.as_of FROM model_analytics i WHERE i.model_id = m.id AND i.source = 'imported'
+			) THEN 'computed' ELSE 'imported' END) DESC
 			LIMIT 1`, model).Scan(&found).Error
 		if err == nil && len(found) > 0 {
 			doc = &found[0]

@@ -47,13 +47,12 @@ func (f Field) NeedsDecisions(published float64) bool {
 func Fields() []Field {
 	var fields []Field
 	doc := reflect.TypeFor[Document]()
-	for i := range doc.NumField() {
-		table := doc.Field(i)
+	for table := range doc.Fields() {
 		if table.Type.Kind() != reflect.Struct || !strings.HasSuffix(nameOf(table), "_table") {
 			continue
 		}
-		for j := range table.Type.NumField() {
-			f := Field{Table: nameOf(table), Name: nameOf(table.Type.Field(j))}
+		for member := range table.Type.Fields() {
+			f := Field{Table: nameOf(table), Name: nameOf(member)}
 			f.Class, f.Reason = classOf(f)
 			fields = append(fields, f)
 		}

@@ -12,8 +12,8 @@ func (d *Document) limit() { limit(reflect.ValueOf(d).Elem()) }
 func limit(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
+		for _, f := range v.Fields() {
+			if f.CanSet() {
 				limit(f)
 			}
 		}

@@ -138,15 +138,15 @@ func (r *Running) Seen() (trades, decisions int64) { return r.s.TradesSeen, r.s.
 
 // LastTrade returns exit time and id of the trade that is last by these two; ok
 // is false before the first.
-func (r *Running) LastTrade() (exit float64, id string, ok bool) { return r.s.LastTrade.parts() }
+func (r *Running) LastTrade() (exit float64, id string, ok bool) { return partsOf(r.s.LastTrade) }
 
 // LastDecision returns time and id of the decision that was added last; ok is
 // false before the first.
 func (r *Running) LastDecision() (timestamp float64, id string, ok bool) {
-	return r.s.LastDecision.parts()
+	return partsOf(r.s.LastDecision)
 }
 
-func (p *place) parts() (timestamp float64, id string, ok bool) {
+func partsOf(p *place) (timestamp float64, id string, ok bool) {
 	if p == nil {
 		return 0, "", false
 	}

@@ -70,10 +70,12 @@ func TestDrawdown(t *testing.T) {
 	for i, equity := range []float64{0, -5, 1, 2} {
 		d.Add(Sample{int64(i), equity})
 	}
-	pct, _, _, _ = d.Max()
+	pct, dollars, _, _ = d.Max()
+	assert.Zero(t, dollars)
 	assert.Zero(t, pct, "there is no share of nothing, and it never fell since")
 	d.Add(Sample{9, -2})
-	pct, _, _, _ = d.Max()
+	pct, dollars, _, _ = d.Max()
+	assert.InDelta(t, 4, dollars, 0)
 	assert.InDelta(t, 200, pct, 1e-12)
 	assert.Zero(t, new(Drawdown).Current())
 }

@@ -111,4 +111,6 @@ func TestMetricsFollowIngest(t *testing.T) {
 		return strings.Contains(string(get(t, b.url+"/api/analytics/m").body), `"num_hold_signals":1`)
 	}, 30*time.Second, 50*time.Millisecond)
 	require.Contains(t, string(get(t, b.url+"/api/analytics/m").body), `"coverage":{`)
+	post(t, b.url, "models", `{"id":"m","since_inception":{"model_id":"m","nav_since_inception":10000,"inception_date":1}}`)
+	require.Contains(t, string(get(t, b.url+"/api/since-inception-values").body), `"num_invocations":1`, "counted, as no source gave a value")
 }

@@ -95,11 +95,22 @@ func (s *Store) SinceInception(ctx context.Context) (wire.SinceInceptionValues, 
 	if err != nil {
 		return wire.SinceInceptionValues{}, unavailable(err)
 	}
+	stats, err := s.repos.Stats.All(ctx)
+	if err != nil {
+		return wire.SinceInceptionValues{}, unavailable(err)
+	}
+	decisions := make(map[string]int64, len(stats))
+	for _, m := range stats {
+		decisions[m.ModelID] = m.NumDecisions
+	}
 	out := wire.SinceInceptionValues{SinceInceptionValues: []wire.SinceInception{}, ServerTime: s.serverTime()}
 	for _, account := range accounts {
 		row, known, err := mapping.InceptionPayload(account)
 		if err != nil {
 			return wire.SinceInceptionValues{}, err
+		}
+		if row.NumInvocations.IsZero() {
+			row.NumInvocations = wire.Some(decisions[account.ModelID]) // no source gave a value
 		}
 		if known {
 			out.SinceInceptionValues = append(out.SinceInceptionValues, row)
