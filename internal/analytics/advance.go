@@ -116,7 +116,7 @@ func (d *Document) advanceDecisions(imported *Document, since *decisionTotals) {
 	s.AvgConfidenceHold, s.StdConfidenceHold = moments{old.NumHoldSignals, old.AvgConfidenceHold, old.StdConfidenceHold}.with(&t.Holds.Confidence, 1)
 	s.MedianConfidence = old.MedianConfidence
 	s.advanceLeverage(old, t)
-	s.setMinutes(s.MinsLongCombined+old.MinsLongCombined, s.MinsShortCombined+old.MinsShortCombined, s.MinsFlatCombined+old.MinsFlatCombined)
+	s.setMinutes(s.MinsLongCombined+old.MinsLongCombined, s.MinsShortCombined+old.MinsShortCombined, s.MinsFlatCombined+old.MinsFlatCombined, 1)
 
 	entries := old.NumLongSignals + old.NumShortSignals
 	o, overview := &d.OverallTradesOverview, imported.OverallTradesOverview

@@ -101,22 +101,23 @@ func stateAfter(state, word string) string {
 	return state
 }
 
-// minutes returns the minutes by state. Coins of the arena that were never named
+// micros returns the microseconds by state. Coins of the arena that were never named
 // were flat all along.
-func (t *decisionTotals) minutes(symbols []string) (long, short, flat float64) {
+func (t *decisionTotals) micros(symbols []string) (long, short, flat int64) {
 	coins := int64(len(t.States))
 	for _, s := range symbols {
 		if _, named := t.States[s]; !named {
 			coins++
 		}
 	}
-	return minutes(t.LongMicros), minutes(t.ShortMicros), minutes(t.AllMicros*coins - t.LongMicros - t.ShortMicros)
+	return t.LongMicros, t.ShortMicros, t.AllMicros*coins - t.LongMicros - t.ShortMicros
 }
 
 // fill reports whether the medians are known.
 func (t *decisionTotals) fill(doc *Document, symbols []string) bool {
 	known := t.Signals.fill(doc)
-	doc.Signals.setMinutes(t.minutes(symbols))
+	long, short, flat := t.micros(symbols)
+	doc.Signals.setMinutes(float64(long), float64(short), float64(flat), microsPerMinute)
 	mean, std := inMinutes(&t.Gaps)
 	doc.Invocation = Invocation{
 		NumInvocations:         t.Count,

@@ -100,5 +100,5 @@ func classOf(f Field) (class Class, reason string) {
 func (d *Document) Derive() {
 	s := &d.Signals
 	s.setShares()
-	s.setMinutes(s.MinsLongCombined, s.MinsShortCombined, s.MinsFlatCombined)
+	s.setMinutes(s.MinsLongCombined, s.MinsShortCombined, s.MinsFlatCombined, 1)
 }

@@ -156,10 +156,11 @@ func (s *Signals) setShares() {
 	s.LongShortRatio = ratio(float64(s.NumLongSignals), float64(s.NumShortSignals))
 }
 
-// setMinutes derives the shares from the minutes.
-func (s *Signals) setMinutes(long, short, flat float64) {
+// setMinutes derives minutes and shares from times in a unit of which a minute
+// has so many.
+func (s *Signals) setMinutes(long, short, flat, minute float64) {
 	all := long + short + flat
-	s.MinsLongCombined, s.PctMinsLongCombined = long, pct(long, all)
-	s.MinsShortCombined, s.PctMinsShortCombined = short, pct(short, all)
-	s.MinsFlatCombined, s.PctMinsFlatCombined = flat, pct(flat, all)
+	s.MinsLongCombined, s.PctMinsLongCombined = long/minute, pct(long, all)
+	s.MinsShortCombined, s.PctMinsShortCombined = short/minute, pct(short, all)
+	s.MinsFlatCombined, s.PctMinsFlatCombined = flat/minute, pct(flat, all)
 }

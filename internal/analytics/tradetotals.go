@@ -26,7 +26,7 @@ type tradeTotals struct {
 	Gain      float64    `json:"gain"` // the largest net PnL, USD
 	Newest    newest     `json:"newest"`
 	Notionals Middle     `json:"notionals"` // USD
-	Holdings  Middle     `json:"holdings"`  // microseconds, which a double holds exactly
+	Holdings  Middle     `json:"holdings"`  // minutes
 }
 
 func (e *tradeTotals) add(t *wire.Trade) {
@@ -41,7 +41,7 @@ func (e *tradeTotals) add(t *wire.Trade) {
 	e.Gain = max(e.Gain, t.RealizedNetPnl)
 	e.Newest.add(t.ID, t.ExitTime)
 	e.Notionals.Add(math.Abs(t.Quantity) * t.EntryPrice)
-	e.Holdings.Add(float64(microsBetween(t.EntryTime, t.ExitTime)))
+	e.Holdings.Add(minutes(microsBetween(t.EntryTime, t.ExitTime)))
 }
 
 // fill reports whether the medians are known.
@@ -51,7 +51,7 @@ func (e *tradeTotals) fill(doc *Document) bool {
 	doc.FeePnlMoves.BiggestNetGain = e.Gain
 	holding, holdingKnown := e.Holdings.Median()
 	notional, notionalKnown := e.Notionals.Median()
-	doc.OverallTradesOverview.MedianHoldingPeriodMins = holding / microsPerMinute
+	doc.OverallTradesOverview.MedianHoldingPeriodMins = holding
 	doc.OverallTradesOverview.MedianSizeOfTradeNotional = notional
 	if e.Newest.ID != "" {
 		doc.LastTradeExitTime = wire.Some(e.Newest.Timestamp)
