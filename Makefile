@@ -42,8 +42,8 @@ faults: build servers ## kill servers and processes under load, in full, and pri
 	NOF0_TEST_FAULTS=full $(DEV) -- $(GO) test -v -count=1 -timeout 30m $(TESTFLAGS) ./internal/faults
 
 .PHONY: bench
-bench: build servers ## run the benchmarks
-	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
+bench: build servers ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first
+	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code

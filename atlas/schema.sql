@@ -167,6 +167,8 @@ CREATE INDEX IF NOT EXISTS "trades_newest" ON "trades" ("model_id","exit_time" d
 CREATE TABLE "model_stats" (
   "model_id" text,
   "num_trades" bigint NOT NULL DEFAULT 0,
+  "num_decisions" bigint NOT NULL DEFAULT 0,
+  "ingested_until" timestamptz,
   "net_sum" numeric NOT NULL DEFAULT '0',
   "net_sum_sq" numeric NOT NULL DEFAULT '0',
   "gross_sum" numeric NOT NULL DEFAULT '0',
@@ -221,6 +223,20 @@ CREATE TABLE "model_analytics" (
   PRIMARY KEY ("model_id","source"),
   CONSTRAINT "chk_model_analytics_payload" CHECK (jsonb_typeof(payload) = 'object'),
   CONSTRAINT "chk_model_analytics_source" CHECK (source IN ('imported', 'computed'))
+);
+
+CREATE TABLE "analytics_states" (
+  "model_id" text,
+  "version" bigint NOT NULL,
+  "num_trades" bigint NOT NULL,
+  "num_decisions" bigint NOT NULL,
+  "seen_trades" bigint NOT NULL,
+  "seen_decisions" bigint NOT NULL,
+  "imported_as_of" timestamptz,
+  "state" jsonb NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id")
 );
 
 CREATE TABLE "conversations" (

@@ -206,6 +206,29 @@ func (k Keys) ConversationsView() Key {
 	return fixed("conversations_view", k.long, "view:conversations")
 }
 
+// EquityVersion holds a value that changes with every equity row, and
+// PricesVersion one that changes with every tick: what was made from the rows
+// holds for as long as it stays the same.
+func (k Keys) EquityVersion() Key {
+	return fixed("version", k.medium, "version:equity")
+}
+
+// PricesVersion is explained with EquityVersion.
+func (k Keys) PricesVersion() Key {
+	return fixed("version", k.medium, "version:prices")
+}
+
+// EquityCurves holds a rendered part of the equity of a model, or of all. It is
+// for the cache of a process: there are as many parts as clients think of.
+func (k Keys) EquityCurves(model, part string) Key {
+	return fixed("equity_curves", k.short, "view:equity:"+part+":"+model)
+}
+
+// PriceHistory holds a rendered part of the prices of a symbol, as EquityCurves.
+func (k Keys) PriceHistory(symbol, part string) Key {
+	return fixed("price_history", k.short, "view:prices:"+part+":"+symbol)
+}
+
 // fixed spells a key without an id.
 func fixed(family string, ttl time.Duration, name string) Key {
 	return Key{Name: prefix + name, Family: family, TTL: ttl}

@@ -30,6 +30,7 @@ func All() []any {
 		&Trade{},
 		&ModelStats{},
 		&ModelAnalytics{},
+		&AnalyticsState{},
 		&Conversation{},
 		&ConversationMessage{},
 		&DecisionCycle{},

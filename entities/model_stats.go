@@ -1,9 +1,14 @@
 package entities
 
-import "github.com/shopspring/decimal"
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+)
 
 // ModelStats are the running trade statistics of a model, moved in the
-// transaction of the trade itself.
+// transaction of the trade itself, and the number of its decisions, moved in
+// theirs.
 //
 // Sums and sums of squares are exact decimals instead of a floating mean and
 // M2: their result does not depend on the order in which trades arrive, so
@@ -12,6 +17,11 @@ import "github.com/shopspring/decimal"
 type ModelStats struct {
 	ModelID   string `gorm:"type:text;primaryKey"`
 	NumTrades int64  `gorm:"type:bigint;not null;default:0"`
+	// NumDecisions counts the decision cycles.
+	NumDecisions int64 `gorm:"type:bigint;not null;default:0"`
+	// IngestedUntil is the newest exit time or decision time of what came by
+	// ingest; imports leave it alone.
+	IngestedUntil *time.Time `gorm:"type:timestamptz"`
 
 	Net      Moments `gorm:"embedded;embeddedPrefix:net_"`      // realized net PnL, USD
 	Gross    Moments `gorm:"embedded;embeddedPrefix:gross_"`    // realized gross PnL, USD

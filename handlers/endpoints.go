@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"math"
+	"time"
 
 	"nof0/internal/arena"
 )
@@ -18,6 +19,8 @@ type endpoint struct {
 func endpoints() []endpoint {
 	marker := query("lastHourlyMarker", integer(0), func(r *arena.Request, n int64) { r.FromMarker = n })
 	limit := query("limit", integer(1), func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
+	from := query("from", seconds(), func(r *arena.Request, at time.Time) { r.Series.From = at })
+	points := query("points", integerIn(arena.MinPoints, arena.MaxPoints), func(r *arena.Request, n int64) { r.Series.Points = int(n) })
 	return []endpoint{
 		{path: "/crypto-prices", view: arena.ViewCryptoPrices},
 		{path: "/account-totals", view: arena.ViewAccountTotals, parameters: []parameter[arena.Request]{marker}},
@@ -28,5 +31,7 @@ func endpoints() []endpoint {
 		{path: "/analytics/:model", view: arena.ViewAnalyticsOf, parameters: []parameter[arena.Request]{model()}},
 		{path: "/positions", view: arena.ViewPositions, parameters: []parameter[arena.Request]{limit}},
 		{path: "/conversations", view: arena.ViewConversations},
+		{path: "/equity", view: arena.ViewEquity, parameters: []parameter[arena.Request]{modelID(), from, until(), points}},
+		{path: "/prices/:symbol", view: arena.ViewPrices, parameters: []parameter[arena.Request]{symbol(), from, until(), points}},
 	}
 }

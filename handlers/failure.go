@@ -63,6 +63,8 @@ func problemOf(ctx context.Context, err error) problem {
 		return newProblem(problemUnavailable)
 	case errors.Is(err, arena.ErrUnknownModel):
 		return newProblem(problemUnknownModel)
+	case errors.Is(err, arena.ErrUnknownSymbol):
+		return newProblem(problemUnknownSymbol)
 	case errors.As(err, &malformed):
 		p := newProblem(problemMalformed)
 		p.Errors = wire.Faults{malformed.fault}

@@ -21,6 +21,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		kind   problemType
 	}{
 		"unknown model":        {fmt.Errorf("reading %w: %w", secret, arena.ErrUnknownModel), 404, problemUnknownModel},
+		"unknown symbol":       {fmt.Errorf("reading %w: %w", secret, arena.ErrUnknownSymbol), 404, problemUnknownSymbol},
 		"unavailable":          {fmt.Errorf("%w: %w", arena.ErrUnavailable, secret), 503, problemUnavailable},
 		"unavailable, unknown": {errors.Join(arena.ErrUnknownModel, arena.ErrUnavailable), 503, problemUnavailable},
 		"deadline elsewhere":   {fmt.Errorf("%w: %w", context.DeadlineExceeded, secret), 503, problemUnavailable},

@@ -81,12 +81,13 @@ func TestOpenAPIParametersAreRead(t *testing.T) {
 	t.Parallel()
 	read := map[string]int{"/api/stream": len(subscriptionParameters()), "/admin/rollout/{domain}": 1}
 	for _, e := range endpoints() {
-		read[strings.ReplaceAll("/api"+e.path, ":model", "{model}")] = len(e.parameters)
+		read[strings.NewReplacer(":model", "{model}", ":symbol", "{symbol}").Replace("/api"+e.path)] = len(e.parameters)
 	}
 	names := map[string][]string{
 		"/api/account-totals": {"lastHourlyMarker"}, "/api/positions": {"limit"}, "/api/analytics/{model}": {"model"},
-		"/api/stream":             {"types", "model_id", "last_event_id", "Last-Event-ID"},
 		"/admin/rollout/{domain}": {"domain"},
+		"/api/equity":             {"model_id", "from", "to", "points"}, "/api/prices/{symbol}": {"symbol", "from", "to", "points"},
+		"/api/stream": {"types", "model_id", "last_event_id", "Last-Event-ID"},
 	}
 	for _, kind := range ingestKinds() {
 		read[pathIngest+string(kind)] = len(writeParameters())
@@ -263,6 +264,8 @@ func payloads() map[string]any {
 		"Leaderboard": wire.Leaderboard{}, "LeaderboardRow": wire.LeaderboardRow{},
 		"Analytics": wire.Analytics{}, "AnalyticsDocument": wire.AnalyticsDoc{},
 		"Positions": wire.Positions{}, "ModelPositions": wire.ModelPositions{},
+		"EquityCurves": wire.EquityCurves{}, "EquityCurve": wire.EquityCurve{}, "EquityPoint": wire.EquityPoint{},
+		"Exposure": wire.Exposure{}, "PriceHistory": wire.PriceHistory{}, "PricePoint": wire.PricePoint{},
 		"Conversations": wire.Conversations{}, "Decision": wire.Decision{}, "Thread": wire.Thread{},
 		"Message": wire.Message{}, "Problem": problem{}, "Fault": wire.Fault{},
 		"PriceItem": priceItem{}, "MarketContext": wire.MarketContext{}, "PositionItem": wire.PositionItem{},

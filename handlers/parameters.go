@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -97,6 +98,46 @@ func integer(least int64) form[int64] {
 	}
 }
 
+// integerIn is decimal digits, from least to most.
+func integerIn(least, most int64) form[int64] {
+	return form[int64]{
+		parse: func(raw string) (int64, bool) {
+			n, ok := parseInteger(raw, least)
+			return n, ok && n <= most
+		},
+		wrong: fmt.Sprintf("is not an integer from %d to %d", least, most),
+	}
+}
+
+// seconds is a time in unix seconds with up to six decimals.
+func seconds() form[time.Time] {
+	return form[time.Time]{parse: parseSeconds, wrong: "is not a time in unix seconds with up to six decimals"}
+}
+
+func parseSeconds(raw string) (time.Time, bool) {
+	const decimals = 6
+	whole, fraction, pointed := strings.Cut(raw, ".")
+	n, ok := parseInteger(whole, 0)
+	if !ok || n >= wire.MaxSeconds || pointed && (fraction == "" || len(fraction) > decimals) {
+		return time.Time{}, false
+	}
+	micros, ok := parseInteger(fraction+strings.Repeat("0", decimals-len(fraction)), 0)
+	return time.UnixMicro(n*1e6 + micros).UTC(), ok
+}
+
+// until reads the end of a range of time, whose begin has been read. It refuses
+// one before that.
+func until() parameter[arena.Request] {
+	read := query("to", seconds(), func(r *arena.Request, at time.Time) { r.Series.To = at })
+	return func(c *gin.Context, req *arena.Request) error {
+		err := read(c, req)
+		if s := req.Series; err == nil && !s.From.IsZero() && !s.To.IsZero() && s.To.Before(s.From) {
+			return &parameterError{faults: wire.Faults{{Path: "/to", Reason: "lies before from"}}}
+		}
+		return err
+	}
+}
+
 // boolean is one of two words: a 1, a yes or a True that some other server
 // reads differently is better refused.
 func boolean() form[bool] {
@@ -150,6 +191,37 @@ func model() parameter[arena.Request] {
 			return fmt.Errorf("%w: %w", arena.ErrUnknownModel, err)
 		}
 		req.Model = name
+		return nil
+	}
+}
+
+// modelID reads the name of a model from the query; what can be no name is the
+// name of no model.
+func modelID() parameter[arena.Request] {
+	read := query("model_id", form[string]{parse: func(raw string) (string, bool) { return raw, raw != "" }, wrong: "is empty"},
+		func(r *arena.Request, name string) { r.Model = name })
+	return func(c *gin.Context, req *arena.Request) error {
+		if err := read(c, req); err != nil || req.Model == "" {
+			return err
+		}
+		if err := wire.CheckID(req.Model); err != nil {
+			return fmt.Errorf("%w: %w", arena.ErrUnknownModel, err)
+		}
+		return nil
+	}
+}
+
+// symbol reads the name of a symbol from the path.
+func symbol() parameter[arena.Request] {
+	return func(c *gin.Context, req *arena.Request) error {
+		name, err := url.PathUnescape(c.Param("symbol"))
+		if err == nil {
+			err = wire.CheckID(name)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", arena.ErrUnknownSymbol, err)
+		}
+		req.Symbol = name
 		return nil
 	}
 }

@@ -103,3 +103,34 @@ func FuzzQueryValues(f *testing.F) {
 		}
 	})
 }
+
+func TestWrongSeries(t *testing.T) {
+	t.Parallel()
+	for query, fault := range map[string]string{
+		"points=1": "/points", "points=5001": "/points", "points=x": "/points", "points=": "/points",
+		"from=-1": "/from", "from=1e9": "/from", "from=1.": "/from", "from=.5": "/from", "from=1.0000001": "/from",
+		"from=1.5.5": "/from", "from=": "/from", "from=1&from=2": "/from", "from=99999999999999": "/from", "from=1.-5": "/from",
+		"to=NaN": "/to", "from=2&to=1": "/to", "from=2&to=1.999999": "/to", "model_id=": "/model_id",
+	} {
+		paths := []string{"/api/equity?", "/api/prices/BTC?"}
+		if fault == "/model_id" {
+			paths = paths[:1]
+		}
+		for _, path := range paths {
+			b := setup(t)
+			p := problemIn(t, b.do("GET", path+query))
+			if p.Status != 400 || len(p.Errors) != 1 || p.Errors[0].Path != fault {
+				t.Errorf("%s%s: %+v", path, query, p)
+			}
+		}
+	}
+	b := setup(t)
+	for _, target := range []string{"/api/equity?model_id=a%00b", "/api/prices/a%00b"} {
+		if p := problemIn(t, b.do("GET", target)); p.Status != 404 {
+			t.Errorf("%s: %+v", target, p)
+		}
+	}
+	if len(b.answers.requests) != 0 {
+		t.Error("the arena was asked")
+	}
+}

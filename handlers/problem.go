@@ -21,6 +21,7 @@ const (
 	problemInvalidContent   problemType = "/problems/invalid-content"
 	problemUnknownRoute     problemType = "/problems/unknown-route"
 	problemUnknownModel     problemType = "/problems/unknown-model"
+	problemUnknownSymbol    problemType = "/problems/unknown-symbol"
 	problemMethod           problemType = "/problems/method-not-allowed"
 	problemNotAcceptable    problemType = "/problems/not-acceptable"
 	problemUnavailable      problemType = "/problems/unavailable"
@@ -78,6 +79,9 @@ func newProblem(t problemType) problem {
 	case problemUnknownModel:
 		p.Status, p.Title = http.StatusNotFound, "Unknown model"
 		p.Detail = "No model has this id."
+	case problemUnknownSymbol:
+		p.Status, p.Title = http.StatusNotFound, "Unknown symbol"
+		p.Detail = "No symbol has this name."
 	case problemMethod:
 		p.Status, p.Title = http.StatusMethodNotAllowed, "Method not allowed"
 		p.Detail = "The path does not take this method; see Allow."

@@ -7,7 +7,7 @@ import (
 
 func problemTypes() []problemType {
 	return []problemType{
-		problemInvalidParameter, problemInvalidContent, problemUnknownRoute, problemUnknownModel, problemMethod,
+		problemInvalidParameter, problemInvalidContent, problemUnknownRoute, problemUnknownModel, problemUnknownSymbol, problemMethod,
 		problemNotAcceptable, problemUnavailable, problemTimeout, problemNotReady, problemNotConfigured,
 		problemNoToken, problemNoAdminToken, problemUnauthorized, problemMediaType, problemContentCoding, problemTooLarge,
 		problemSlowBody, problemMalformed, problemKeyReused, problemBusy, problemRefused, problemGone, problemTooManyStreams,

@@ -11,6 +11,7 @@ func allPaths() []string {
 	return []string{
 		"/api/crypto-prices", "/api/account-totals", "/api/trades", "/api/since-inception-values",
 		"/api/leaderboard", "/api/analytics", "/api/analytics/gpt-5", "/api/positions", "/api/conversations",
+		"/api/equity", "/api/prices/BTC",
 		"/api/stream",
 		"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs",
 	}
@@ -78,7 +79,7 @@ func TestUnknownRoutes(t *testing.T) {
 	b := setup(t)
 	for _, path := range []string{
 		"/", "/api", "/api/nothing", "/api/Trades", "/api//trades", "/api/trades/1",
-		"/api/analytics/a/b", "/api/equity", "/api/prices/BTC", "/api/models", "/api/symbols",
+		"/api/analytics/a/b", "/api/equity/gpt-5", "/api/prices", "/api/prices/a/b", "/api/models", "/api/symbols",
 		"/api/decisions/a/b", "/api/ingest", "/api/ingest/nothing", "/api/ingest/trades/1", "/api/admin/rollout", "/problems/internal", "/debug/pprof",
 		"/api/../healthz",
 	} {

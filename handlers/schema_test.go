@@ -39,6 +39,10 @@ func (s schemas) check(schema map[string]any, value any, at string) []string {
 			if n, ok := value.(float64); ok && n < want.(float64) {
 				fault("%v is below %v", n, want)
 			}
+		case "maximum":
+			if n, ok := value.(float64); ok && n > want.(float64) {
+				fault("%v is above %v", n, want)
+			}
 		case "required":
 			object, _ := value.(map[string]any)
 			for _, name := range want.([]any) {

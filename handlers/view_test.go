@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"testing"
+	"time"
 
 	"nof0/internal/arena"
 )
@@ -20,6 +21,13 @@ func TestViewsAskTheArena(t *testing.T) {
 		"/api/positions":                         {View: arena.ViewPositions},
 		"/api/positions?limit=1000":              {View: arena.ViewPositions, Limit: 1000},
 		"/api/conversations":                     {View: arena.ViewConversations},
+		"/api/equity":                            {View: arena.ViewEquity},
+		"/api/prices/BTC?points=2&to=2.5": {View: arena.ViewPrices, Symbol: "BTC", Series: arena.Series{
+			Points: 2, To: time.UnixMicro(2_500_000).UTC(),
+		}},
+		"/api/equity?model_id=gpt-5&from=1.000001&points=5000&path=equity": {View: arena.ViewEquity, Model: "gpt-5", Series: arena.Series{
+			Points: 5000, From: time.UnixMicro(1_000_001).UTC(),
+		}},
 
 		"/api/account-totals?lastHourlyMarker=197":                 {View: arena.ViewAccountTotals, FromMarker: 197},
 		"/api/account-totals?path=account-totals":                  {View: arena.ViewAccountTotals},

@@ -44,6 +44,51 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 	return doc, err
 }
 
+// Served returns the document of every known model that is to be served, by
+// model: the imported one until trades or decisions newer than it have come by
+// ingest, then the computed one. Where only one is there, it is that.
+func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, err error) {
+	err = r.run(ctx, "analytics", "Served", func(db *gorm.DB) error {
+		return db.Raw(`
+			SELECT doc.*
+			FROM models m
+			LEFT JOIN model_stats s ON s.model_id = m.id
+			CROSS JOIN LATERAL (
+				SELECT *
+				FROM model_analytics a
+				WHERE a.model_id = m.id
+				ORDER BY a.source = (CASE WHEN s.ingested_until > (
+					SELECT i.as_of FROM model_analytics i WHERE i.model_id = m.id AND i.source = 'imported'
+				) THEN 'computed' ELSE 'imported' END) DESC
+				LIMIT 1
+			) doc
+			ORDER BY doc.model_id`).Scan(&docs).Error
+	})
+	return docs, err
+}
+
+// ServedOf returns the document of one model that is to be served, nil where
+// there is none.
+func (r Analytics) ServedOf(ctx context.Context, model string) (doc *entities.ModelAnalytics, err error) {
+	err = r.run(ctx, "analytics", "ServedOf", func(db *gorm.DB) error {
+		var found []entities.ModelAnalytics
+		err := db.Raw(`
+			SELECT a.*
+			FROM (SELECT ?::text AS id) m
+			JOIN model_analytics a ON a.model_id = m.id
+			LEFT JOIN model_stats s ON s.model_id = a.model_id
+			ORDER BY a.source = (CASE WHEN s.ingested_until > (
+				SELECT i.as_of FROM model_analytics i WHERE i.model_id = m.id AND i.source = 'imported'
+			) THEN 'computed' ELSE 'imported' END) DESC
+			LIMIT 1`, model).Scan(&found).Error
+		if err == nil && len(found) > 0 {
+			doc = &found[0]
+		}
+		return err
+	})
+	return doc, err
+}
+
 // Put stores a document unless the stored one of its source is of newer data.
 // One that says the same is Unchanged, and of newer data from then on.
 func (r Analytics) Put(ctx context.Context, doc entities.ModelAnalytics) (outcome Outcome, err error) {

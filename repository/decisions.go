@@ -11,11 +11,30 @@ import (
 // Decisions keeps the decision cycles.
 type Decisions struct{ base }
 
-// Insert adds decision cycles; their identity is model and id.
+// Insert adds decision cycles of an import; their identity is model and id. It
+// must run inside a transaction, so that their number in the statistics agrees.
 func (r Decisions) Insert(ctx context.Context, rows []entities.DecisionCycle) (outcomes []Outcome, err error) {
-	err = r.run(ctx, "decisions", "Insert", func(db *gorm.DB) error {
+	return r.insert(ctx, "Insert", rows, false)
+}
+
+// Ingest adds decision cycles that came by ingest, as Insert does.
+func (r Decisions) Ingest(ctx context.Context, rows []entities.DecisionCycle) (outcomes []Outcome, err error) {
+	return r.insert(ctx, "Ingest", rows, true)
+}
+
+func (r Decisions) insert(ctx context.Context, method string, rows []entities.DecisionCycle, ingested bool) (outcomes []Outcome, err error) {
+	err = r.run(ctx, "decisions", method, func(db *gorm.DB) error {
 		outcomes, err = insertFacts(db, rows, func(a, b *entities.DecisionCycle) bool { return sameRow(a, b) })
-		return err
+		if err != nil {
+			return err
+		}
+		var added []entities.DecisionCycle
+		for i, o := range outcomes {
+			if o == Inserted {
+				added = append(added, rows[i])
+			}
+		}
+		return addDecisions(db, added, ingested)
 	})
 	return outcomes, err
 }

@@ -123,6 +123,7 @@ func fillTables(t testing.TB, s *Store) {
 			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'S' || g, CASE WHEN g % 1000 = 1 THEN 'open' ELSE 'closed' END, ` + at + `, 1, 1 ` + series,
 		`INSERT INTO model_analytics (model_id, source, payload, as_of)
 			SELECT 'm' || CASE WHEN g < 40 THEN lpad((g / 2)::text, 2, '0') ELSE 'x' || g / 2 END, CASE WHEN g % 2 = 0 THEN 'imported' ELSE 'computed' END, '{}', ` + at + ` ` + series,
+		`INSERT INTO model_stats (model_id, num_trades) SELECT id, 1 FROM models`,
 		`INSERT INTO conversations (id, model_id, kind, last_message_at)
 			SELECT 'id' || g, ` + model + `, CASE WHEN g % 50 = 0 THEN 'decisions' ELSE 'thread' END,
 				CASE WHEN g % 100 <> 1 THEN ` + at + ` + g * interval '1 second' END ` + series,
@@ -135,6 +136,12 @@ func fillTables(t testing.TB, s *Store) {
 	}
 	require.NoError(t, s.Analyze(t.Context()))
 }
+
+func noEnds(_, _ time.Time) {}
+
+func noEquity(time.Time, int64, float64) error { return nil }
+
+func noPrice(time.Time, float64) error { return nil }
 
 // Every read of the API, and what a writer looks up, costs what it returns:
 // it reads large tables by an index, for these arguments and in a plan that is
@@ -167,6 +174,23 @@ func TestPlansOnLargeTables(t *testing.T) {
 		{"Equity.Newest", func() error { _, err := s.Equity.Newest(ctx); return err }, "account_equity_snapshots", 20},
 		{"Equity.HoursOf", func() error { _, err := s.Equity.HoursOf(ctx, "m07"); return err }, "account_equity_snapshots", large / 20},
 		{"Trades.Newest", func() error { _, err := s.Trades.Newest(ctx, 100); return err }, "trades", 20 * 101},
+		{"Equity.Series, ends", func() error { return s.Equity.Series(ctx, "m07", Span{}, noEnds, noEquity) }, "account_equity_snapshots", large / 20},
+		{"Equity.Series of a day", func() error {
+			return s.Equity.Series(ctx, "m07", Span{From: begin.AddDate(0, 0, 3), To: begin.AddDate(0, 0, 4)}, noEnds, noEquity)
+		}, "account_equity_snapshots", 241},
+		{"Equity.NewestOf", func() error { _, err := s.Equity.NewestOf(ctx, "m07"); return err }, "account_equity_snapshots", 1},
+		{"Prices.Series", func() error { return s.Prices.Series(ctx, provider, "S7", Span{}, noEnds, noPrice) }, "price_ticks", large / 10},
+		{"Recompute.Stale", func() error { _, err := s.Recompute.Stale(ctx, 1); return err }, "model_analytics", 21},
+		{"Recompute.TradesHorizon", func() error { _, err := s.Recompute.TradesHorizon(ctx, "m07", 64); return err }, "trades", 66},
+		{"Recompute.DecisionsHorizon", func() error { _, err := s.Recompute.DecisionsHorizon(ctx, "m07", 16); return err }, "decision_cycles", 18},
+		{"Recompute.Trades", func() error {
+			return s.Recompute.Trades(ctx, "m07", &Place{begin.Add(9900 * time.Minute), "id0"}, nil, func(*TradeFact) error { return nil })
+		}, "trades", 101},
+		{"Recompute.Decisions", func() error {
+			return s.Recompute.Decisions(ctx, "m07", &Place{begin.Add(3 * 9900 * time.Minute), "id0"}, nil, func(*DecisionFact) error { return nil })
+		}, "decision_cycles", 101},
+		{"Analytics.Served", func() error { _, err := s.Analytics.Served(ctx); return err }, "model_analytics", 60},
+		{"Analytics.ServedOf", func() error { _, err := s.Analytics.ServedOf(ctx, "m07"); return err }, "model_analytics", 3},
 		{"Positions.Open", func() error { _, err := s.Positions.Open(ctx, provider); return err }, "positions", large / 1000},
 		{"Analytics.All", func() error { _, err := s.Analytics.All(ctx, entities.AnalyticsImported); return err }, "model_analytics", 20},
 		{"Analytics.Of", func() error { _, err := s.Analytics.Of(ctx, "m07", entities.AnalyticsImported); return err }, "model_analytics", 1},

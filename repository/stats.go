@@ -3,6 +3,9 @@ package repository
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
@@ -14,7 +17,7 @@ import (
 // Stats keeps the running trade statistics of the models.
 type Stats struct{ base }
 
-// All returns the statistics of every model that has traded, by model.
+// All returns the statistics of every model that has traded or decided, by model.
 func (r Stats) All(ctx context.Context) (stats []entities.ModelStats, err error) {
 	err = r.run(ctx, "stats", "All", func(db *gorm.DB) error {
 		return db.Order("model_id").Find(&stats).Error
@@ -22,19 +25,61 @@ func (r Stats) All(ctx context.Context) (stats []entities.ModelStats, err error)
 	return stats, err
 }
 
-// addStats moves the statistics by trades that have just been inserted. The
-// database adds, so that two writers at once lose nothing.
-func addStats(db *gorm.DB, trades []entities.Trade) error {
+// addDecisions counts decisions that have just been inserted, as addStats does
+// with trades.
+func addDecisions(db *gorm.DB, cycles []entities.DecisionCycle, ingested bool) error {
+	counts := make(map[string]*entities.ModelStats)
+	for i := range cycles {
+		count := statsOf(counts, cycles[i].ModelID)
+		count.NumDecisions++
+		if ingested {
+			count.IngestedUntil = later(count.IngestedUntil, cycles[i].ExecutedAt)
+		}
+	}
+	for _, model := range slices.Sorted(maps.Keys(counts)) {
+		if err := db.Exec(`
+			INSERT INTO model_stats (model_id, num_decisions, ingested_until)
+			VALUES (?, ?, ?)
+			ON CONFLICT (model_id) DO UPDATE
+			SET num_decisions = model_stats.num_decisions + excluded.num_decisions,
+				ingested_until = greatest(model_stats.ingested_until, excluded.ingested_until),
+				updated_at = excluded.updated_at`,
+			model, counts[model].NumDecisions, counts[model].IngestedUntil).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func statsOf(byModel map[string]*entities.ModelStats, model string) *entities.ModelStats {
+	if byModel[model] == nil {
+		byModel[model] = &entities.ModelStats{ModelID: model}
+	}
+	return byModel[model]
+}
+
+// later is the later of two times, the first of which may not be there.
+func later(known *time.Time, at time.Time) *time.Time {
+	if known != nil && !at.After(*known) {
+		return known
+	}
+	return &at
+}
+
+// addStats moves the statistics by trades that have just been inserted, by
+// ingest or by an import. The database adds, so that two writers at once lose
+// nothing.
+func addStats(db *gorm.DB, trades []entities.Trade, ingested bool) error {
 	if len(trades) == 0 {
 		return nil
 	}
 	byModel := make(map[string]*entities.ModelStats)
 	for i := range trades {
-		model := trades[i].ModelID
-		if byModel[model] == nil {
-			byModel[model] = &entities.ModelStats{ModelID: model}
+		stats := statsOf(byModel, trades[i].ModelID)
+		addTrade(stats, &trades[i])
+		if ingested {
+			stats.IngestedUntil = later(stats.IngestedUntil, trades[i].ExitTime)
 		}
-		addTrade(byModel[model], &trades[i])
 	}
 	deltas := make([]entities.ModelStats, 0, len(byModel))
 	for _, delta := range byModel {
@@ -52,6 +97,8 @@ func addStats(db *gorm.DB, trades []entities.Trade) error {
 			continue
 		case column == "updated_at":
 			sum = "excluded.updated_at"
+		case column == "ingested_until":
+			sum = "greatest(model_stats.ingested_until, excluded.ingested_until)"
 		case stmt.Schema.FieldsByDBName[column].DataType == "numeric":
 			// The scale of a sum is that of its widest term so far, which depends
 			// on the order of the terms.

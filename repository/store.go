@@ -56,6 +56,7 @@ type Repositories struct {
 	Trades        Trades
 	Stats         Stats
 	Analytics     Analytics
+	Recompute     Recompute
 	Conversations Conversations
 	Decisions     Decisions
 	Traders       Traders
@@ -184,6 +185,7 @@ func bind(b base) Repositories {
 		Trades:        Trades{b},
 		Stats:         Stats{b},
 		Analytics:     Analytics{b},
+		Recompute:     Recompute{b},
 		Conversations: Conversations{b},
 		Decisions:     Decisions{b},
 		Traders:       Traders{b},

@@ -12,7 +12,8 @@ import (
 type Trades struct{ base }
 
 // Insert adds trades and moves the statistics of their models by those that
-// are new. It must run inside a transaction, so that the two agree.
+// are new. It must run inside a transaction, so that the two agree. It is for
+// imports; ingest brings trades by Trading.Fills.
 func (r Trades) Insert(ctx context.Context, trades []entities.Trade) (outcomes []Outcome, err error) {
 	err = r.run(ctx, "trades", "Insert", func(db *gorm.DB) error {
 		outcomes, err = insertFacts(db, trades, func(a, b *entities.Trade) bool { return sameRow(a, b) })
@@ -25,7 +26,7 @@ func (r Trades) Insert(ctx context.Context, trades []entities.Trade) (outcomes [
 				added = append(added, trades[i])
 			}
 		}
-		return addStats(db, added)
+		return addStats(db, added, false)
 	})
 	return outcomes, err
 }

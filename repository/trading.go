@@ -92,7 +92,7 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		if err := knownTrades.write(db); err != nil {
 			return err
 		}
-		if err := addStats(db, knownTrades.fresh); err != nil {
+		if err := addStats(db, knownTrades.fresh, true); err != nil {
 			return err
 		}
 		if err := knownEquity.write(db); err != nil {

@@ -13,6 +13,11 @@ import (
 // once it has taken a second, a line every few seconds otherwise. finish ends
 // it.
 func (c *cli) progress(what string) (report func(done, total int), finish func()) {
+	return c.progressOf(what, "rows")
+}
+
+// progressOf is progress that counts something other than rows.
+func (c *cli) progressOf(what, unit string) (report func(done, total int), finish func()) {
 	if f, ok := c.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return c.bar(what)
 	}
@@ -21,7 +26,7 @@ func (c *cli) progress(what string) (report func(done, total int), finish func()
 	return func(done, total int) {
 		if now := time.Now(); now.Sub(last) >= every {
 			last = now
-			fmt.Fprintf(c.err, "%s: %d of %d rows\n", what, done, total)
+			fmt.Fprintf(c.err, "%s: %d of %d %s\n", what, done, total, unit)
 		}
 	}, func() {}
 }

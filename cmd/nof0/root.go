@@ -114,6 +114,7 @@ func (c *cli) root() *cobra.Command {
 		c.parityCommand(),
 		c.rolloutCommand(),
 		c.cacheCommand(),
+		c.analyticsCommand(),
 		c.seasonCommand(),
 		c.retentionCommand(),
 		c.configCommand(),

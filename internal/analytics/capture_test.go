@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"os"
@@ -88,32 +89,25 @@ func tables(t *testing.T, doc any) map[string]map[string]float64 {
 
 // exactFields are the fields over trades that reproduce the published numbers.
 func exactFields() map[string][]string {
-	return map[string][]string{
-		"fee_pnl_moves_breakdown_table": {
-			"total_fees_paid", "overall_pnl_without_fees", "overall_pnl_with_fees", "total_fees_as_pct_of_pnl",
-			"avg_net_pnl", "avg_gross_pnl", "avg_taker_fee", "std_net_pnl", "std_gross_pnl",
-			"biggest_net_loss", "biggest_net_gain",
-		},
-		"winners_losers_breakdown_table": {
-			"win_rate", "avg_winners_net_pnl", "avg_losers_net_pnl", "std_winners_net_pnl", "std_losers_net_pnl",
-			"avg_winners_notional", "avg_losers_notional", "std_winners_notional", "std_losers_notional",
-			"avg_winners_holding_period", "avg_losers_holding_period",
-			"std_winners_holding_period", "std_losers_holding_period",
-		},
-		"longs_shorts_breakdown_table": {
-			"num_long_trades", "num_short_trades", "long_short_trades_ratio",
-			"avg_longs_net_pnl", "avg_shorts_net_pnl", "std_longs_net_pnl", "std_shorts_net_pnl",
-			"avg_longs_notional", "avg_shorts_notional", "std_longs_notional", "std_shorts_notional",
-			"avg_longs_holding_period", "avg_shorts_holding_period",
-			"std_longs_holding_period", "std_shorts_holding_period",
-		},
-		"overall_trades_overview_table": {
-			"total_trades", "avg_holding_period_mins", "median_holding_period_mins", "std_holding_period_mins",
-			"avg_size_of_trade_notional", "median_size_of_trade_notional", "std_size_of_trade_notional",
-			"avg_take_profit_distance_pct", "avg_stop_loss_distance_pct",
-			"avg_size_of_trade_portfolio_pct", "std_size_of_trade_portfolio_pct",
-		},
+	fields := map[string][]string{}
+	for _, f := range Fields() {
+		if f.Class == ClassExact || f.Class == ClassConstant {
+			fields[f.Table] = append(fields[f.Table], f.Name)
+		}
 	}
+	return fields
+}
+
+func TestEveryNumberHasAClass(t *testing.T) {
+	t.Parallel()
+	classes := map[Class]int{}
+	for _, f := range Fields() {
+		classes[f.Class]++
+		assert.Equal(t, f.Class == ClassDiffers, f.Reason != "", f.Name)
+	}
+	assert.Equal(t, map[Class]int{
+		ClassExact: 46, ClassConstant: 4, ClassCounts: 8, ClassDecisions: 27, ClassDiffers: 8,
+	}, classes)
 }
 
 func relativeError(got, want float64) float64 {
@@ -276,26 +270,59 @@ func readDecisions(t *testing.T) map[string][]wire.Decision {
 	return decisions
 }
 
-func TestRealDecisions(t *testing.T) {
+// handCount is what a count of the decision documents of a capture by other
+// means, with decimals throughout, says of one model.
+type handCount struct {
+	decisions, failed                 int64
+	longs, shorts, closes, holds      int64
+	confidences                       int64
+	sum, mean, median, std            float64 // of the confidences
+	shortest, longest, gap, deviation float64 // minutes between decisions
+}
+
+func handCounts() map[string]handCount {
+	return map[string]handCount{
+		"claude-sonnet-4-5":  {17, 0, 0, 0, 0, 85, 85, 56.1, 0.66, 0.65, 0.0201186954040739, 2.02662788333333, 2.24186345, 2.13558439375, 0.0562554322658871},
+		"deepseek-chat-v3.1": {13, 2, 0, 0, 0, 66, 66, 44, 0.666666666666667, 0.65, 0.0375533808099405, 1.76216421666667, 4.66299046666667, 2.96684414722222, 0.815832019723967},
+		"gemini-2.5-pro":     {17, 0, 2, 0, 2, 92, 96, 61.24, 0.637916666666667, 0.65, 0.0188577314406511, 1.83208103333333, 2.5255175, 2.171548925, 0.16116417973374},
+		"gpt-5":              {15, 0, 0, 0, 0, 90, 90, 57.75, 0.641666666666667, 0.635, 0.0373639855439745, 2.21739305, 2.70179165, 2.40805487738095, 0.192418567961477},
+		"grok-4":             {16, 0, 0, 0, 0, 96, 96, 64.8, 0.675, 0.65, 0.0383885947974957, 2.14108685, 2.42516856666667, 2.30177953444444, 0.0887649659466552},
+		"qwen3-max":          {22, 0, 0, 0, 0, 22, 22, 19.36, 0.88, 0.88, 0, 1.58255116666667, 1.71399046666667, 1.62874794206349, 0.0423151934770183},
+	}
+}
+
+func TestRealDecisionsGiveWhatAHandCountGives(t *testing.T) {
 	t.Parallel()
-	var total Signals
-	invocations := int64(0)
-	for model, decisions := range readDecisions(t) {
-		doc := Compute(Input{Model: model, Decisions: decisions})
-		s := doc.Signals
-		total.NumLongSignals += s.NumLongSignals
-		total.NumShortSignals += s.NumShortSignals
-		total.NumCloseSignals += s.NumCloseSignals
-		total.NumHoldSignals += s.NumHoldSignals
-		total.NumOtherSignals += s.NumOtherSignals
-		total.TotalSignals += s.TotalSignals
-		invocations += doc.Invocation.NumInvocations
-		assert.InDelta(t, 0.65, s.AvgConfidence, 0.25, model)
+	const digits = 1e-13 // of the hand count, which is printed to fifteen
+	decisions := readDecisions(t)
+	require.Len(t, decisions, len(handCounts()))
+	for model, want := range handCounts() {
+		var failed int64
+		for _, d := range decisions[model] {
+			if bytes.Contains(d.LlmResponse, []byte("failed_json_response_raw_text")) {
+				failed++
+			}
+		}
+		doc := Compute(Input{Model: model, Decisions: decisions[model]})
+		s, v := doc.Signals, doc.Invocation
+		assert.Equal(t, [7]int64{want.decisions, want.failed, want.longs, want.shorts, want.closes, want.holds, want.confidences},
+			[7]int64{v.NumInvocations, failed, s.NumLongSignals, s.NumShortSignals, s.NumCloseSignals, s.NumHoldSignals, s.TotalSignals},
+			"%s: a failed decision is an invocation too, and every signal states a confidence", model)
+		for what, pair := range map[string][2]float64{
+			"sum":      {want.sum, s.AvgConfidence * float64(s.TotalSignals)},
+			"mean":     {want.mean, s.AvgConfidence},
+			"median":   {want.median, s.MedianConfidence},
+			"std":      {want.std, s.StdConfidence},
+			"shortest": {want.shortest, v.MinInvocationBreakMins},
+			"longest":  {want.longest, v.MaxInvocationBreakMins},
+			"gap":      {want.gap, v.AvgInvocationBreakMins},
+			"gaps":     {want.deviation, v.StdInvocationBreakMins},
+		} {
+			assert.InDelta(t, pair[0], pair[1], digits*max(pair[0], 1), "%s %s", model, what)
+		}
 		assert.GreaterOrEqual(t, s.AvgLeverage, 5.0, model)
 		assert.InDelta(t, 100, s.PctMinsLongCombined+s.PctMinsShortCombined+s.PctMinsFlatCombined, 1e-9, model)
 	}
-	assert.Equal(t, Signals{NumLongSignals: 2, NumCloseSignals: 2, NumHoldSignals: 451, TotalSignals: 455}, total)
-	assert.Equal(t, int64(100), invocations, "a failed decision is an invocation too")
 }
 
 func TestSharpeOfCapturedEquities(t *testing.T) {

@@ -179,7 +179,7 @@ func TestMinutesGoToTheStateOfEachCoin(t *testing.T) {
 	}, doc.Invocation)
 	assert.InDelta(t, 6.099180273, doc.Invocation.StdInvocationBreakMins, 1e-8)
 	assert.Equal(t, wire.Some(Coverage{
-		FirstDecisionID: wire.Some("m_0"), FirstDecisionTimestamp: wire.Some(0.0),
+		FirstDecisionID: wire.Some("m_0"), FirstDecisionTimestamp: wire.Some(0.0), TradesWhole: true,
 	}), doc.Coverage)
 }
 

@@ -171,11 +171,18 @@ type Invocation struct {
 	MaxInvocationBreakMins float64 `json:"max_invocation_break_mins"`
 }
 
-// Coverage says how much of the model's decisions the signals and invocation
-// tables know.
+// Coverage says how much of the model's history the document was computed from.
+// Where it is not all, the document goes on from an imported one: counts, sums,
+// means, deviations and extremes are those of both together, medians are those
+// of the imported one.
 type Coverage struct {
 	FirstDecisionID        wire.Opt[string]  `json:"first_decision_id,omitzero"`
 	FirstDecisionTimestamp wire.Opt[float64] `json:"first_decision_timestamp,omitzero"` // unix seconds
 	// Whole is true when no decision of the model is missing.
 	Whole bool `json:"whole"`
+	// TradesWhole is true when no trade of the model is missing.
+	TradesWhole bool `json:"trades_whole"`
+	// AdvancedFrom is updated_at of the imported document; absent where nothing
+	// of it was needed, or it has none.
+	AdvancedFrom wire.Opt[float64] `json:"advanced_from,omitzero"` // unix seconds
 }

@@ -55,8 +55,11 @@ func Leaderboard(competitors []Competitor) []wire.LeaderboardRow {
 	slices.SortFunc(rows, func(a, b wire.LeaderboardRow) int {
 		x, hasA := a.ReturnPct.Get()
 		y, hasB := b.ReturnPct.Get()
-		if hasA != hasB {
-			return cmp.Compare(count(hasB), count(hasA))
+		switch {
+		case hasA && !hasB:
+			return -1
+		case hasB && !hasA:
+			return 1
 		}
 		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.ID, b.ID))
 	})

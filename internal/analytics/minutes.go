@@ -2,7 +2,10 @@ package analytics
 
 import "nof0/internal/wire"
 
-const secondsPerMinute = 60
+const (
+	secondsPerMinute = 60
+	microsPerMinute  = secondsPerMinute * 1e6
+)
 
 // microsBetween returns the microseconds from one time to another, both in unix
 // seconds. Payload times have six decimals at most, so that nothing is lost;
@@ -12,7 +15,7 @@ func microsBetween(from, to float64) int64 {
 }
 
 // minutes converts microseconds.
-func minutes(us int64) float64 { return float64(us) / (secondsPerMinute * 1e6) }
+func minutes(us int64) float64 { return float64(us) / microsPerMinute }
 
 // pct returns 100 · part / whole, and 0 of nothing.
 func pct(part, whole float64) float64 { return 100 * ratio(part, whole) }

@@ -59,89 +59,47 @@ func numberIn(raw jsontext.Value) wire.Opt[float64] {
 
 // signalStats are the figures of a class of signals.
 type signalStats struct {
-	count      int64
-	confidence Stats
-	leverage   Stats
+	Count      int64 `json:"count"`
+	Confidence Stats `json:"confidence"`
+	Leverage   Stats `json:"leverage"`
 }
 
 func (c *signalStats) add(s signal) {
-	c.count++
+	c.Count++
 	if v, ok := s.confidence.Get(); ok {
-		c.confidence.Add(v)
+		c.Confidence.Add(v)
 	}
 	if v, ok := s.leverage.Get(); ok {
-		c.leverage.Add(v)
+		c.Leverage.Add(v)
 	}
 }
 
 // signalTotals are the figures of all signals of a model.
 type signalTotals struct {
-	all, longs, shorts, closes, holds, others signalStats
+	All    signalStats `json:"all"`
+	Longs  signalStats `json:"longs"`
+	Shorts signalStats `json:"shorts"`
+	Closes signalStats `json:"closes"`
+	Holds  signalStats `json:"holds"`
+	Others signalStats `json:"others"`
 
-	entryLeverage  Stats
-	confidences    []float64
-	leverages      []float64
-	entryLeverages []float64
-
-	longMicros, shortMicros, flatMicros int64
-}
-
-// readSignals reads decisions in order of time.
-func readSignals(decisions []*wire.Decision, symbols []string) *signalTotals {
-	totals := new(signalTotals)
-	state := make(map[string]string) // coin → its open entry signal, "" when flat
-	for _, s := range symbols {
-		state[s] = ""
-	}
-	var allMicros, longs, shorts int64
-	for i, d := range decisions {
-		for _, s := range signalsOf(d.LlmResponse) {
-			totals.add(s)
-			before := state[s.coin]
-			after := stateAfter(before, s.word)
-			state[s.coin] = after
-			longs += count(after == SignalLong) - count(before == SignalLong)
-			shorts += count(after == SignalShort) - count(before == SignalShort)
-		}
-		if i+1 < len(decisions) {
-			gap := microsBetween(d.Timestamp, decisions[i+1].Timestamp)
-			allMicros += gap
-			totals.longMicros += gap * longs
-			totals.shortMicros += gap * shorts
-		}
-	}
-	totals.flatMicros = allMicros*int64(len(state)) - totals.longMicros - totals.shortMicros
-	return totals
-}
-
-func stateAfter(state, word string) string {
-	switch word {
-	case SignalLong, SignalShort:
-		return word
-	case SignalClose:
-		return ""
-	}
-	return state
-}
-
-func count(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
+	EntryLeverage  Stats  `json:"entry_leverage"`
+	Confidences    Middle `json:"confidences"`
+	Leverages      Middle `json:"leverages"`
+	EntryLeverages Middle `json:"entry_leverages"`
 }
 
 func (t *signalTotals) add(s signal) {
-	t.all.add(s)
+	t.All.add(s)
 	t.class(s.word).add(s)
 	if v, ok := s.confidence.Get(); ok {
-		t.confidences = append(t.confidences, v)
+		t.Confidences.Add(v)
 	}
 	if v, ok := s.leverage.Get(); ok {
-		t.leverages = append(t.leverages, v)
+		t.Leverages.Add(v)
 		if s.word == SignalLong || s.word == SignalShort {
-			t.entryLeverage.Add(v)
-			t.entryLeverages = append(t.entryLeverages, v)
+			t.EntryLeverage.Add(v)
+			t.EntryLeverages.Add(v)
 		}
 	}
 }
@@ -149,45 +107,43 @@ func (t *signalTotals) add(s signal) {
 func (t *signalTotals) class(word string) *signalStats {
 	switch word {
 	case SignalLong:
-		return &t.longs
+		return &t.Longs
 	case SignalShort:
-		return &t.shorts
+		return &t.Shorts
 	case SignalClose:
-		return &t.closes
+		return &t.Closes
 	case SignalHold:
-		return &t.holds
+		return &t.Holds
 	}
-	return &t.others
+	return &t.Others
 }
 
-func (t *signalTotals) fill(doc *Document) {
+// fill reports whether the medians are known.
+func (t *signalTotals) fill(doc *Document) bool {
 	s := &doc.Signals
-	s.NumLongSignals = t.longs.count
-	s.NumShortSignals = t.shorts.count
-	s.NumCloseSignals = t.closes.count
-	s.NumHoldSignals = t.holds.count
-	s.NumOtherSignals = t.others.count
-	s.TotalSignals = t.all.count
+	s.NumLongSignals = t.Longs.Count
+	s.NumShortSignals = t.Shorts.Count
+	s.NumCloseSignals = t.Closes.Count
+	s.NumHoldSignals = t.Holds.Count
+	s.NumOtherSignals = t.Others.Count
+	s.TotalSignals = t.All.Count
 	s.setShares()
 
-	s.AvgConfidence, s.StdConfidence = t.all.confidence.Mean(), t.all.confidence.Std()
-	s.MedianConfidence = median(t.confidences)
-	s.AvgConfidenceLong, s.StdConfidenceLong = t.longs.confidence.Mean(), t.longs.confidence.Std()
-	s.AvgConfidenceShort, s.StdConfidenceShort = t.shorts.confidence.Mean(), t.shorts.confidence.Std()
-	s.AvgConfidenceClose, s.StdConfidenceClose = t.closes.confidence.Mean(), t.closes.confidence.Std()
-	s.AvgConfidenceHold, s.StdConfidenceHold = t.holds.confidence.Mean(), t.holds.confidence.Std()
+	var known [3]bool
+	s.AvgConfidence, s.StdConfidence = t.All.Confidence.Mean(), t.All.Confidence.Std()
+	s.MedianConfidence, known[0] = t.Confidences.Median()
+	s.AvgConfidenceLong, s.StdConfidenceLong = t.Longs.Confidence.Mean(), t.Longs.Confidence.Std()
+	s.AvgConfidenceShort, s.StdConfidenceShort = t.Shorts.Confidence.Mean(), t.Shorts.Confidence.Std()
+	s.AvgConfidenceClose, s.StdConfidenceClose = t.Closes.Confidence.Mean(), t.Closes.Confidence.Std()
+	s.AvgConfidenceHold, s.StdConfidenceHold = t.Holds.Confidence.Mean(), t.Holds.Confidence.Std()
 
-	s.AvgLeverage, s.StdLeverage = t.all.leverage.Mean(), t.all.leverage.Std()
-	s.MedianLeverage = median(t.leverages)
-	s.AvgLeverageLong, s.StdLeverageLong = t.longs.leverage.Mean(), t.longs.leverage.Std()
-	s.AvgLeverageShort, s.StdLeverageShort = t.shorts.leverage.Mean(), t.shorts.leverage.Std()
-	doc.OverallTradesOverview.AvgConvoLeverage = t.entryLeverage.Mean()
-	doc.OverallTradesOverview.MedianConvoLeverage = median(t.entryLeverages)
-
-	all := float64(t.longMicros + t.shortMicros + t.flatMicros)
-	s.MinsLongCombined, s.PctMinsLongCombined = minutes(t.longMicros), pct(float64(t.longMicros), all)
-	s.MinsShortCombined, s.PctMinsShortCombined = minutes(t.shortMicros), pct(float64(t.shortMicros), all)
-	s.MinsFlatCombined, s.PctMinsFlatCombined = minutes(t.flatMicros), pct(float64(t.flatMicros), all)
+	s.AvgLeverage, s.StdLeverage = t.All.Leverage.Mean(), t.All.Leverage.Std()
+	s.MedianLeverage, known[1] = t.Leverages.Median()
+	s.AvgLeverageLong, s.StdLeverageLong = t.Longs.Leverage.Mean(), t.Longs.Leverage.Std()
+	s.AvgLeverageShort, s.StdLeverageShort = t.Shorts.Leverage.Mean(), t.Shorts.Leverage.Std()
+	doc.OverallTradesOverview.AvgConvoLeverage = t.EntryLeverage.Mean()
+	doc.OverallTradesOverview.MedianConvoLeverage, known[2] = t.EntryLeverages.Median()
+	return known == [3]bool{true, true, true}
 }
 
 // setShares derives what follows from the counts alone.
@@ -198,4 +154,13 @@ func (s *Signals) setShares() {
 	s.CloseSignalPct = pct(float64(s.NumCloseSignals), total)
 	s.HoldSignalPct = pct(float64(s.NumHoldSignals), total)
 	s.LongShortRatio = ratio(float64(s.NumLongSignals), float64(s.NumShortSignals))
+}
+
+// setMinutes derives minutes and shares from times in a unit of which a minute
+// has so many.
+func (s *Signals) setMinutes(long, short, flat, minute float64) {
+	all := long + short + flat
+	s.MinsLongCombined, s.PctMinsLongCombined = long/minute, pct(long, all)
+	s.MinsShortCombined, s.PctMinsShortCombined = short/minute, pct(short, all)
+	s.MinsFlatCombined, s.PctMinsFlatCombined = flat/minute, pct(flat, all)
 }

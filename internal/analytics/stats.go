@@ -1,10 +1,12 @@
 package analytics
 
 import (
+	"fmt"
 	"math"
 	"math/big"
-	"slices"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/shopspring/decimal"
 )
 
@@ -105,16 +107,35 @@ func (v *value) setMicros(us int64) {
 	v.square.mul(&v.x, &v.x)
 }
 
-// median returns the middle of the values, of an even number the mean of the
-// middle two, and 0 of none. It sorts values.
-func median(values []float64) float64 {
-	n := len(values)
-	if n == 0 {
-		return 0
+// statsState is what is kept of a Stats.
+type statsState struct {
+	Count   int64  `json:"n"`
+	Sum     string `json:"sum"`
+	Squares string `json:"squares"`
+}
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (s *Stats) MarshalJSONTo(enc *jsontext.Encoder) error {
+	sum, squares := s.Sums()
+	return json.MarshalEncode(enc, statsState{s.n, sum.String(), squares.String()})
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (s *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	var state statsState
+	if err := json.UnmarshalDecode(dec, &state); err != nil {
+		return err
 	}
-	slices.Sort(values)
-	if n%2 == 1 {
-		return values[n/2]
+	sum, err := decimal.NewFromString(state.Sum)
+	if err != nil {
+		return fmt.Errorf("error reading a sum: %w", err)
 	}
-	return (values[n/2-1] + values[n/2]) / 2
+	squares, err := decimal.NewFromString(state.Squares)
+	if err != nil {
+		return fmt.Errorf("error reading a sum of squares: %w", err)
+	}
+	*s = Stats{n: state.Count}
+	s.sum.AddDecimal(sum)
+	s.squares.AddDecimal(squares)
+	return nil
 }

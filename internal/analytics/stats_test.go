@@ -85,10 +85,3 @@ func TestEqualValuesDoNotDeviate(t *testing.T) {
 	assert.Zero(t, s.Std())
 	assert.InDelta(t, 0.1, s.Mean(), 0)
 }
-
-func TestMedian(t *testing.T) {
-	t.Parallel()
-	assert.Zero(t, median(nil))
-	assert.InDelta(t, 2, median([]float64{3, 1, 2}), 0)
-	assert.InDelta(t, 2.5, median([]float64{4, 3, 1, 2}), 0)
-}

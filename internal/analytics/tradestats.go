@@ -10,32 +10,33 @@ import (
 // medians, extremes and the newest trade. They advance by one trade in constant
 // time. The zero value is empty; a TradeStats must not be copied after use.
 type TradeStats struct {
-	Net      Stats // realized net PnL, USD
-	Gross    Stats // realized gross PnL, USD, of the trades that state it
-	Fee      Stats // total commission, USD, of the trades that state it
-	Notional Stats // |quantity| · entry price, USD
-	Holding  Stats // exit − entry, seconds: minutes would not be exact
+	Net      Stats `json:"net"`      // realized net PnL, USD
+	Gross    Stats `json:"gross"`    // realized gross PnL, USD, of the trades that state it
+	Fee      Stats `json:"fee"`      // total commission, USD, of the trades that state it
+	Notional Stats `json:"notional"` // |quantity| · entry price, USD
+	Holding  Stats `json:"holding"`  // exit − entry, seconds: minutes would not be exact
 
-	Winners TradeGroup // net PnL > 0
-	Losers  TradeGroup // the rest
-	Longs   TradeGroup
-	Shorts  TradeGroup
+	Winners TradeGroup `json:"winners"` // net PnL > 0
+	Losers  TradeGroup `json:"losers"`  // the rest
+	Longs   TradeGroup `json:"longs"`
+	Shorts  TradeGroup `json:"shorts"`
 
 	net, notional, holding, other value // scratch: adding a trade then allocates nothing
 }
 
 // TradeGroup are the statistics of a part of the trades.
 type TradeGroup struct {
-	Net      Stats // USD
-	Notional Stats // USD
-	Holding  Stats // seconds
+	Net      Stats `json:"net"`      // USD
+	Notional Stats `json:"notional"` // USD
+	Holding  Stats `json:"holding"`  // seconds
 }
 
-// Add adds a trade.
-func (s *TradeStats) Add(t *wire.Trade) {
+// Add adds a trade. It reports false for one that is left out because it holds
+// what is no number.
+func (s *TradeStats) Add(t *wire.Trade) bool {
 	net, notional, holding, other := &s.net, &s.notional, &s.holding, &s.other
 	if !net.set(t.RealizedNetPnl) || !notional.setProduct(math.Abs(t.Quantity), t.EntryPrice) {
-		return
+		return false
 	}
 	holding.setMicros(microsBetween(t.EntryTime, t.ExitTime))
 	s.Net.add(net)
@@ -60,6 +61,7 @@ func (s *TradeStats) Add(t *wire.Trade) {
 		g.Notional.add(notional)
 		g.Holding.add(holding)
 	}
+	return true
 }
 
 func (s *TradeStats) fill(doc *Document) {

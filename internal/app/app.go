@@ -17,6 +17,7 @@ import (
 	"nof0/handlers"
 	"nof0/internal/arena"
 	"nof0/internal/parity"
+	"nof0/internal/recompute"
 	"nof0/internal/relay"
 	"nof0/internal/rollout"
 	"nof0/internal/telemetry"
@@ -31,6 +32,7 @@ type App struct {
 	cfg     config.Config
 	logger  *slog.Logger
 	relay   *relay.Relay
+	metrics *recompute.Job
 	hub     *relay.Hub
 	guard   *cachelayer.Guard
 	json    jsonStore
@@ -134,9 +136,18 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
 		Local:           local,
-		Relayed:         func() { a.hub.Wake(); a.json.kick() },
+		Relayed:         func() { a.hub.Wake(); a.json.kick(); a.metrics.Kick() },
 		Registerer:      registry,
 		Logger:          a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.metrics, err = recompute.New(recompute.Options{
+		Store:       a.Store,
+		AfterCommit: a.relay.AfterCommit,
+		Registerer:  registry,
+		Logger:      a.logger,
 	})
 	if err != nil {
 		return err

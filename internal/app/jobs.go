@@ -10,7 +10,7 @@ import (
 )
 
 // Start runs what works beside the requests: the relay, the streams of events,
-// and the housekeeping. What it returns stops all of it and waits.
+// the computing of metrics, and the housekeeping. What it returns stops all of it and waits.
 func (a *App) Start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup
@@ -22,6 +22,7 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 		all.Go(func() { a.shadow.Run(ctx) })
 	}
 	all.Go(func() { a.parity.Follow(ctx) })
+	all.Go(func() { a.metrics.Run(ctx) })
 	// Both may run in several processes at once: neither does harm twice.
 	all.Go(func() {
 		a.every(ctx, time.Hour, "make partitions ahead", func(ctx context.Context) error {

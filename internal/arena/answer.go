@@ -20,12 +20,16 @@ const (
 	ViewAnalyticsOf    View = "analytics_of"
 	ViewPositions      View = "positions"
 	ViewConversations  View = "conversations"
+	ViewEquity         View = "equity" // from the store alone, as the next
+	ViewPrices         View = "prices"
 )
 
 // Request asks for one view. Parameters that a view does not have are ignored.
 type Request struct {
 	View       View
-	Model      string // ViewAnalyticsOf
+	Model      string // ViewAnalyticsOf, ViewEquity
+	Symbol     string // ViewPrices
+	Series     Series // ViewEquity, ViewPrices
 	FromMarker int64  // ViewAccountTotals
 	Limit      int    // ViewPositions; 0 is no limit
 }

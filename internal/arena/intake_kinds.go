@@ -339,7 +339,7 @@ func applyDecisions(ctx context.Context, w *write, entries []*entry) error {
 	for i, e := range entries {
 		rows[i] = mapping.Decision(valueOf[wire.Decision](e))
 	}
-	outcomes, err := w.tx.Decisions.Insert(ctx, rows)
+	outcomes, err := w.tx.Decisions.Ingest(ctx, rows)
 	if err != nil {
 		return err
 	}

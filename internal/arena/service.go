@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -83,6 +84,10 @@ func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnknownModel, err)
 	}
 	answer := &Answer{MaxAge: v.maxAge(s.o.TTLs)}
+	if v.series != nil {
+		answer.Origin = originStore
+		return s.fromSeries(ctx, v, req, key, answer)
+	}
 	// Asked once: whatever moves meanwhile, a response is of one source.
 	mode := s.o.Switches.Modes(v.domain).Read
 	if mode == ReadStore {
@@ -146,6 +151,35 @@ func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachel
 			return s.load(ctx, s.o.Store, v, req)
 		})
 	}
+	return s.orStale(ctx, req, key, r, err, answer)
+}
+
+// fromSeries answers a view that the store alone has.
+func (s *Service) fromSeries(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
+	if s.o.Store == nil {
+		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
+	}
+	version, err := fetch(ctx, s.o.Cache, v.version(s.keys), func(context.Context) (string, error) {
+		return strconv.FormatInt(s.o.Now().UnixNano(), 36), nil
+	})
+	var r *rendering
+	if err == nil {
+		versioned := key
+		versioned.Name += "@" + version
+		r, err = fetch(ctx, s.o.Local, versioned, func(ctx context.Context) (*rendering, error) {
+			payload, err := v.series(ctx, s.o.Store, req)
+			if err != nil {
+				return nil, err
+			}
+			return render(payload, s.o.Now().UnixMilli())
+		})
+	}
+	return s.orStale(ctx, req, key, r, err, answer)
+}
+
+// orStale is the answer, or the last one that was known where the store cannot
+// be asked.
+func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, r *rendering, err error, answer *Answer) (*Answer, error) {
 	if err == nil {
 		s.remember(key.Name, r)
 		return answer.of(r), nil
@@ -233,7 +267,7 @@ func (a *Answer) of(r *rendering) *Answer {
 func (s *Service) Warm(ctx context.Context) (int, error) {
 	requests := make([]Request, 0, len(views))
 	for name := range views {
-		if name != ViewAnalyticsOf {
+		if name != ViewAnalyticsOf && name != ViewPrices {
 			requests = append(requests, Request{View: name})
 		}
 	}

@@ -13,6 +13,8 @@ import (
 var (
 	// ErrUnknownModel says that the source is there and knows no such model.
 	ErrUnknownModel = errors.New("unknown model")
+	// ErrUnknownSymbol says that the source is there and knows no such symbol.
+	ErrUnknownSymbol = errors.New("unknown symbol")
 	// ErrUnavailable says that the source cannot be asked now. It is never
 	// used for something that is merely absent.
 	ErrUnavailable = errors.New("source unavailable")

@@ -95,11 +95,22 @@ func (s *Store) SinceInception(ctx context.Context) (wire.SinceInceptionValues, 
 	if err != nil {
 		return wire.SinceInceptionValues{}, unavailable(err)
 	}
+	stats, err := s.repos.Stats.All(ctx)
+	if err != nil {
+		return wire.SinceInceptionValues{}, unavailable(err)
+	}
+	decisions := make(map[string]int64, len(stats))
+	for _, m := range stats {
+		decisions[m.ModelID] = m.NumDecisions
+	}
 	out := wire.SinceInceptionValues{SinceInceptionValues: []wire.SinceInception{}, ServerTime: s.serverTime()}
 	for _, account := range accounts {
 		row, known, err := mapping.InceptionPayload(account)
 		if err != nil {
 			return wire.SinceInceptionValues{}, err
+		}
+		if row.NumInvocations.IsZero() {
+			row.NumInvocations = wire.Some(decisions[account.ModelID]) // no source gave a value
 		}
 		if known {
 			out.SinceInceptionValues = append(out.SinceInceptionValues, row)
@@ -114,7 +125,7 @@ func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
 	if err != nil {
 		return wire.Analytics{}, err
 	}
-	docs, err := s.repos.Analytics.All(ctx, entities.AnalyticsImported)
+	docs, err := s.repos.Analytics.Served(ctx)
 	if err != nil {
 		return wire.Analytics{}, unavailable(err)
 	}
@@ -129,7 +140,7 @@ func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
 
 // AnalyticsOf implements Source.
 func (s *Store) AnalyticsOf(ctx context.Context, model string) (wire.Analytics, error) {
-	doc, err := s.repos.Analytics.Of(ctx, model, entities.AnalyticsImported)
+	doc, err := s.repos.Analytics.ServedOf(ctx, model)
 	if err != nil {
 		return wire.Analytics{}, unavailable(err)
 	}

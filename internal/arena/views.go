@@ -29,6 +29,12 @@ type view struct {
 	maxAge func(config.Cache) time.Duration
 	key    func(cachelayer.Keys, Request) (cachelayer.Key, error)
 	load   func(context.Context, Source, Request) (any, error)
+	// series, where given, is how the view is made by the store alone: the JSON
+	// directory has no history to tell. There are as many of these documents as
+	// clients think of, so they are kept in this process, for as long as version
+	// stays what it is.
+	series  func(context.Context, *Store, Request) (any, error)
+	version func(cachelayer.Keys) cachelayer.Key
 }
 
 // pollAge bounds what clients may keep of data that changes by the minute.
@@ -42,50 +48,70 @@ func long(c config.Cache) time.Duration   { return c.Long }
 // is put together from segments.
 var views = map[View]view{
 	ViewCryptoPrices: {
-		DomainPrices, polled, fixed(cachelayer.Keys.CryptoPrices),
-		func(ctx context.Context, s Source, _ Request) (any, error) { return s.CryptoPrices(ctx) },
+		domain: DomainPrices, maxAge: polled, key: fixed(cachelayer.Keys.CryptoPrices),
+		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.CryptoPrices(ctx) },
 	},
 	ViewAccountTotals: {
-		DomainAccounts, polled,
-		func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
+		domain: DomainAccounts, maxAge: polled,
+		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
 			return k.AccountTotalsSince(int(r.FromMarker))
 		},
-		func(ctx context.Context, s Source, r Request) (any, error) { return s.AccountTotals(ctx, r.FromMarker) },
+		load: func(ctx context.Context, s Source, r Request) (any, error) { return s.AccountTotals(ctx, r.FromMarker) },
 	},
 	ViewTrades: {
-		DomainTrades, polled, fixed(cachelayer.Keys.TradesView),
-		func(ctx context.Context, s Source, _ Request) (any, error) { return s.Trades(ctx) },
+		domain: DomainTrades, maxAge: polled, key: fixed(cachelayer.Keys.TradesView),
+		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Trades(ctx) },
 	},
 	ViewSinceInception: {
-		DomainAccounts, long, fixed(cachelayer.Keys.SinceInceptionView),
-		func(ctx context.Context, s Source, _ Request) (any, error) { return s.SinceInception(ctx) },
+		domain: DomainAccounts, maxAge: long, key: fixed(cachelayer.Keys.SinceInceptionView),
+		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.SinceInception(ctx) },
 	},
 	ViewLeaderboard: {
-		DomainAnalytics, medium, fixed(cachelayer.Keys.LeaderboardView),
-		func(ctx context.Context, s Source, _ Request) (any, error) { return s.Leaderboard(ctx) },
+		domain: DomainAnalytics, maxAge: medium, key: fixed(cachelayer.Keys.LeaderboardView),
+		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Leaderboard(ctx) },
 	},
 	ViewAnalytics: {
-		DomainAnalytics, long, fixed(cachelayer.Keys.AllAnalytics),
-		func(ctx context.Context, s Source, _ Request) (any, error) { return s.Analytics(ctx) },
+		domain: DomainAnalytics, maxAge: long, key: fixed(cachelayer.Keys.AllAnalytics),
+		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Analytics(ctx) },
 	},
 	ViewAnalyticsOf: {
-		DomainAnalytics, long,
-		func(k cachelayer.Keys, r Request) (cachelayer.Key, error) { return k.Analytics(r.Model) },
-		func(ctx context.Context, s Source, r Request) (any, error) { return s.AnalyticsOf(ctx, r.Model) },
+		domain: DomainAnalytics, maxAge: long,
+		key:  func(k cachelayer.Keys, r Request) (cachelayer.Key, error) { return k.Analytics(r.Model) },
+		load: func(ctx context.Context, s Source, r Request) (any, error) { return s.AnalyticsOf(ctx, r.Model) },
 	},
 	ViewPositions: {
-		DomainPositions, polled,
-		func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
+		domain: DomainPositions, maxAge: polled,
+		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
 			if r.Limit > 0 {
 				return k.PositionsViewLimit(r.Limit)
 			}
 			return k.PositionsView(), nil
 		},
-		func(ctx context.Context, s Source, r Request) (any, error) { return s.Positions(ctx, r.Limit) },
+		load: func(ctx context.Context, s Source, r Request) (any, error) { return s.Positions(ctx, r.Limit) },
 	},
 	ViewConversations: {
-		DomainConversations, polled, fixed(cachelayer.Keys.ConversationsView),
-		func(ctx context.Context, s Source, _ Request) (any, error) { return s.Conversations(ctx) },
+		domain: DomainConversations, maxAge: polled, key: fixed(cachelayer.Keys.ConversationsView),
+		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Conversations(ctx) },
+	},
+	ViewEquity: {
+		domain: DomainAccounts, maxAge: polled,
+		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
+			return k.EquityCurves(r.Model, r.Series.key()), nil
+		},
+		series: func(ctx context.Context, s *Store, r Request) (any, error) {
+			return s.EquityCurves(ctx, r.Model, r.Series)
+		},
+		version: cachelayer.Keys.EquityVersion,
+	},
+	ViewPrices: {
+		domain: DomainPrices, maxAge: polled,
+		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
+			return k.PriceHistory(r.Symbol, r.Series.key()), nil
+		},
+		series: func(ctx context.Context, s *Store, r Request) (any, error) {
+			return s.PriceHistory(ctx, r.Symbol, r.Series)
+		},
+		version: cachelayer.Keys.PricesVersion,
 	},
 }
 

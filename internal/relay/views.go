@@ -47,6 +47,8 @@ func (v caches) concerned(ctx context.Context, c *concern, lastMarker func(conte
 		{c.conversationsView, v.keys.ConversationsView()},
 		{c.leaderboardView, v.keys.LeaderboardView()},
 		{len(c.analytics) > 0, v.keys.AllAnalytics()},
+		{len(c.equity) > 0, v.keys.EquityVersion()},
+		{c.pricesView, v.keys.PricesVersion()},
 	} {
 		if fixed.concerned || c.everything {
 			keys = append(keys, fixed.key)

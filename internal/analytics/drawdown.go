@@ -1,0 +1,45 @@
+package analytics
+
+// Drawdown finds how far a series of equities fell from its highest value so
+// far, at the worst. It advances by one equity in constant time. The zero value
+// is empty.
+type Drawdown struct {
+	started bool
+	peak    Sample
+
+	worst    float64 // fraction of the peak
+	dollars  float64
+	from, to Sample
+	last     Sample
+}
+
+// Add adds the next equity.
+func (d *Drawdown) Add(s Sample) {
+	d.last = s
+	if !d.started || s.Value > d.peak.Value {
+		d.started, d.peak = true, s
+		return
+	}
+	// There is no share of nothing: an account that begins at 0 or below cannot fall.
+	if d.peak.Value <= 0 {
+		return
+	}
+	if fall := (d.peak.Value - s.Value) / d.peak.Value; fall > d.worst {
+		d.worst, d.dollars, d.from, d.to = fall, d.peak.Value-s.Value, d.peak, s
+	}
+}
+
+// Max returns the largest fall in percent of the peak before it, in USD, and the
+// peak and the trough themselves; 0 and nothing while it has never fallen. More
+// than 100 percent are lost where the equity fell below 0.
+func (d *Drawdown) Max() (pct, dollars float64, peak, trough Sample) {
+	return 100 * d.worst, d.dollars, d.from, d.to
+}
+
+// Current returns how far the last equity is below the highest, in percent.
+func (d *Drawdown) Current() (pct float64) {
+	if d.peak.Value <= 0 {
+		return 0
+	}
+	return 100 * (d.peak.Value - d.last.Value) / d.peak.Value
+}

@@ -1,0 +1,116 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"nof0/config"
+	"nof0/internal/analytics"
+	"nof0/internal/season"
+	"nof0/internal/wire"
+)
+
+// equityOf reads the one curve of an answer.
+func equityOf(t *testing.T, url string) map[string]any {
+	t.Helper()
+	res := get(t, url)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", res.body)
+	require.Equal(t, "store", res.Header.Get("X-Data-Source"))
+	curves := res.object(t)["equity"].([]any)
+	require.Len(t, curves, 1)
+	return curves[0].(map[string]any)
+}
+
+func TestEquityAndPricesOverTime(t *testing.T) {
+	t.Parallel()
+	o := season.Options{Seed: 21, Models: 3, Hours: 72}
+	s, err := season.Generate(t.Context(), o)
+	require.NoError(t, err)
+	b := setup(t, func(c *config.Config) {
+		c.IngestToken = ingestToken
+		c.JSONDir = t.TempDir() // other views are then those of a directory
+	})
+	b.load(t, madeUp(t, o))
+	f := s.Facts()
+	model := f.Competitors[0]
+	var rows []wire.AccountTotal
+	for _, row := range f.Equity {
+		if row.ModelID == model {
+			rows = append(rows, row)
+		}
+	}
+	curve := equityOf(t, b.url+"/api/equity?model_id="+model)
+	require.Len(t, curve["points"], len(rows))
+	for i, p := range curve["points"].([]any) {
+		require.Equal(t, map[string]any{"timestamp": rows[i].Timestamp, "dollar_equity": rows[i].DollarEquity}, p)
+	}
+	nav := f.Accounts[0].NavSinceInception
+	last := rows[len(rows)-1]
+	require.InEpsilon(t, (last.DollarEquity/nav-1)*100, curve["return_pct"], 1e-9)
+	require.InDelta(t, last.SharpeRatio.Or(0), curve["sharpe"], 1e-6)
+	peak, worst := nav, 0.0
+	for _, row := range rows {
+		peak = max(peak, row.DollarEquity)
+		worst = max(worst, 100*(peak-row.DollarEquity)/peak)
+	}
+	require.InDelta(t, worst, curve["max_drawdown_pct"], 1e-9)
+	require.InDelta(t, analytics.ExposureOf(&last).GrossPct, curve["exposure"].(map[string]any)["gross_pct"], 1e-9)
+
+	few := equityOf(t, b.url+"/api/equity?points=10&model_id="+model)
+	require.LessOrEqual(t, len(few["points"].([]any)), 10)
+	for _, figure := range []string{"rows", "return_pct", "max_drawdown_pct", "sharpe", "drawdown_pct"} {
+		require.Equal(t, curve[figure], few[figure], figure)
+	}
+	part := equityOf(t, fmt.Sprintf("%s/api/equity?model_id=%s&from=%.6f&to=%.6f", b.url, model, rows[10].Timestamp, rows[20].Timestamp))
+	require.Len(t, part["points"], 11, "both ends are in it")
+	require.InEpsilon(t, (rows[20].DollarEquity/rows[10].DollarEquity-1)*100, part["return_pct"], 1e-9)
+	require.Empty(t, equityOf(t, b.url+"/api/equity?to=1&model_id="+model)["points"])
+	require.Len(t, get(t, b.url+"/api/equity").object(t)["equity"], 3, "the benchmark too")
+	require.Equal(t, http.StatusNotFound, get(t, b.url+"/api/equity?model_id=nobody").StatusCode)
+
+	prices := get(t, b.url+"/api/prices/BTC").object(t)
+	require.Equal(t, "BTC", prices["symbol"])
+	require.Len(t, prices["points"], 1, "a directory has but the newest price")
+	unknown := get(t, b.url+"/api/prices/NONE")
+	require.Equal(t, http.StatusNotFound, unknown.StatusCode)
+	require.Contains(t, string(unknown.body), "/problems/unknown-symbol")
+
+	// What is asked for again comes with a validator, until something is written.
+	url := b.url + "/api/equity?points=7&model_id=" + model
+	first := get(t, url)
+	require.Equal(t, http.StatusNotModified, get(t, url, "If-None-Match", first.Header.Get("ETag")).StatusCode)
+	post(t, b.url, "equity", fmt.Sprintf(`{"model_id":%q,"timestamp":%.6f,"dollar_equity":1e6,"since_inception_hourly_marker":72}`, model, last.Timestamp+3600))
+	require.Contains(t, string(get(t, url, "If-None-Match", first.Header.Get("ETag")).body), `"dollar_equity":1000000`)
+	latest := prices["points"].([]any)[0].(map[string]any)["timestamp"].(float64)
+	post(t, b.url, "prices", fmt.Sprintf(`{"symbol":"BTC","price":5,"timestamp":%d}`, int64(latest*1000)+1))
+	require.Contains(t, string(get(t, b.url+"/api/prices/BTC").body), `"price":5}`)
+}
+
+// What is ingested is in the metrics soon.
+func TestMetricsFollowIngest(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *config.Config) { c.IngestToken = ingestToken })
+	trade := `{"trade":{"id":"m_%d","model_id":"m","symbol":"SOL","side":"long","quantity":1,"entry_time":1,"exit_time":%d,` +
+		`"entry_price":200,"exit_price":201,"realized_net_pnl":%d}}`
+	for i := range 3 {
+		post(t, b.url, "trades", fmt.Sprintf(trade, i, i+2, 2*i-1))
+		want := fmt.Sprintf(`"total_trades":%d`, i+1)
+		for _, path := range []string{"/api/analytics", "/api/analytics/m"} {
+			require.Eventually(t, func() bool {
+				return strings.Contains(string(get(t, b.url+path).body), want)
+			}, 30*time.Second, 50*time.Millisecond, path)
+		}
+	}
+	post(t, b.url, "decisions", `{"id":"m_5.5","model_id":"m","timestamp":5.5,"llm_response":{"SOL":{"signal":"hold","confidence":0.5}}}`)
+	require.Eventually(t, func() bool {
+		return strings.Contains(string(get(t, b.url+"/api/analytics/m").body), `"num_hold_signals":1`)
+	}, 30*time.Second, 50*time.Millisecond)
+	require.Contains(t, string(get(t, b.url+"/api/analytics/m").body), `"coverage":{`)
+	post(t, b.url, "models", `{"id":"m","since_inception":{"model_id":"m","nav_since_inception":10000,"inception_date":1}}`)
+	require.Contains(t, string(get(t, b.url+"/api/since-inception-values").body), `"num_invocations":1`, "counted, as no source gave a value")
+}

@@ -1,0 +1,220 @@
+package recompute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nof0/entities"
+	"nof0/repository"
+)
+
+// Options are what a Job is made of.
+type Options struct {
+	Store *repository.Store
+	// AfterCommit, where given, is told the events of each commit.
+	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
+	Registerer  prometheus.Registerer // nil registers nothing
+	Logger      *slog.Logger
+	Now         func() time.Time
+
+	// Debounce is how long the job waits after a kick for more; 0 is 1 s.
+	Debounce time.Duration
+	// Interval is how often the job looks without a kick; 0 is 1 min.
+	Interval time.Duration
+}
+
+// Outcome is what became of the metrics of a model.
+type Outcome string
+
+// The outcomes.
+const (
+	Updated   Outcome = "updated"   // another document is stored
+	Unchanged Outcome = "unchanged" // the stored one says the same
+	NoFacts   Outcome = "no facts"  // there is neither trade nor decision
+	Busy      Outcome = "busy"      // somebody else is computing
+)
+
+// Result tells of one model.
+type Result struct {
+	Model   string  `json:"model"`
+	Outcome Outcome `json:"outcome"`
+	// Whole says that every fact was read, not just what is new.
+	Whole     bool          `json:"whole"`
+	Trades    int64         `json:"trades"`    // that were read
+	Decisions int64         `json:"decisions"` // that were read
+	Elapsed   time.Duration `json:"elapsed_ns"`
+}
+
+// Job computes metrics when there are new facts.
+type Job struct {
+	o       Options
+	metrics *metrics
+	kicked  chan struct{}
+}
+
+// New makes a job. The error is that of the Registerer.
+func New(o Options) (*Job, error) {
+	if o.Debounce == 0 {
+		o.Debounce = time.Second
+	}
+	if o.Interval == 0 {
+		o.Interval = time.Minute
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.AfterCommit == nil {
+		o.AfterCommit = func(context.Context, []entities.OutboxEvent) {}
+	}
+	m, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &Job{o: o, metrics: m, kicked: make(chan struct{}, 1)}, nil
+}
+
+// Kick says that there may be new facts.
+func (j *Job) Kick() {
+	select {
+	case j.kicked <- struct{}{}:
+	default: // it has been kicked already
+	}
+}
+
+// Run computes until ctx ends. A failure is logged, and tried again with the
+// next kick or interval.
+func (j *Job) Run(ctx context.Context) {
+	ticker := time.NewTicker(j.o.Interval)
+	defer ticker.Stop()
+	for {
+		switch busy, err := j.round(ctx); {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			j.metrics.failures.Inc()
+			j.o.Logger.ErrorContext(ctx, "metrics are not computed", slog.Any("error", err))
+		case busy:
+			j.Kick() // whoever is at it may have begun before what is new
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-j.kicked:
+			if !wait(ctx, j.o.Debounce) {
+				return
+			}
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// Once computes every model that is behind. The error joins what kept models from
+// it; a run that is under way elsewhere is none.
+func (j *Job) Once(ctx context.Context) error {
+	_, err := j.round(ctx)
+	return err
+}
+
+// Advance brings the metrics of one model up to date.
+func (j *Job) Advance(ctx context.Context, model string) (Result, error) {
+	return j.compute(ctx, model, false)
+}
+
+// round computes every model that is behind. One that fails does not keep the
+// others from it.
+func (j *Job) round(ctx context.Context) (busy bool, err error) {
+	models, err := j.o.Store.Recompute.Stale(ctx, Version)
+	if err != nil {
+		return false, err
+	}
+	var errs []error
+	for _, model := range models {
+		r, err := j.compute(ctx, model, false)
+		switch {
+		case errors.Is(err, repository.ErrUnavailable) || ctx.Err() != nil:
+			return false, err
+		case err != nil:
+			errs = append(errs, err)
+		case r.Outcome == Busy:
+			return true, errors.Join(errs...)
+		}
+	}
+	return false, errors.Join(errs...)
+}
+
+// compute brings the metrics of one model up to date; whole reads every fact.
+func (j *Job) compute(ctx context.Context, model string, whole bool) (r Result, err error) {
+	began := time.Now()
+	var events []entities.OutboxEvent
+	err = j.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
+		events = nil
+		claimed, err := tx.Recompute.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		if !claimed {
+			r = Result{Model: model, Outcome: Busy}
+			return nil
+		}
+		c := &computation{tx: tx, model: model, now: j.o.Now().UTC().Truncate(time.Microsecond)}
+		r, events, err = c.run(ctx, whole)
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("error computing the metrics of %s: %w", model, err)
+	}
+	r.Elapsed = time.Since(began)
+	j.metrics.observe(r)
+	if len(events) > 0 {
+		j.o.AfterCommit(ctx, events)
+	}
+	return r, nil
+}
+
+// busyPause is how often All asks whether another run has ended.
+const busyPause = 50 * time.Millisecond
+
+// All computes the metrics of the given models from every fact, however far they
+// have come. It waits for a run that is under way elsewhere. Progress, where
+// given, is told how many models are done.
+func (j *Job) All(ctx context.Context, models []string, progress func(done, total int)) ([]Result, error) {
+	results := make([]Result, 0, len(models))
+	for i, model := range models {
+		for {
+			r, err := j.compute(ctx, model, true)
+			if err != nil {
+				return results, err
+			}
+			if r.Outcome != Busy {
+				results = append(results, r)
+				break
+			}
+			if !wait(ctx, busyPause) {
+				return results, ctx.Err()
+			}
+		}
+		if progress != nil {
+			progress(i+1, len(models))
+		}
+	}
+	return results, nil
+}

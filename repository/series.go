@@ -1,0 +1,107 @@
+package repository
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// Span is a range of time, both ends inclusive; a zero end is open.
+type Span struct{ From, To time.Time }
+
+// condition adds the ends that there are to a condition.
+func (s Span) condition(where string, args ...any) (string, []any) {
+	if !s.From.IsZero() {
+		where += " AND observed_at >= ?"
+		args = append(args, s.From)
+	}
+	if !s.To.IsZero() {
+		where += " AND observed_at <= ?"
+		args = append(args, s.To)
+	}
+	return where, args
+}
+
+// Series hands out the equity of a model over time, oldest first, after telling
+// the time of the first and of the last row; without rows, it calls neither. Rows
+// are read as they are handed out, in the order of the key: however many there
+// are, few are in memory.
+func (r Equity) Series(ctx context.Context, model string, span Span, ends func(first, last time.Time), each func(at time.Time, marker int64, equity float64) error) error {
+	return r.run(ctx, "equity", "Series", func(db *gorm.DB) error {
+		where, args := span.condition("model_id = ?", model)
+		if there, err := endsOf(db, "account_equity_snapshots", where, args, ends); err != nil || !there {
+			return err
+		}
+		var at time.Time
+		var marker int64
+		var equity float64
+		return eachRow(db, `
+			SELECT observed_at, since_inception_hourly_marker, dollar_equity
+			FROM account_equity_snapshots
+			WHERE `+where+`
+			ORDER BY observed_at`, args, func(scan func(...any) error) error {
+			if err := scan(&at, &marker, &equity); err != nil {
+				return err
+			}
+			return each(at, marker, equity)
+		})
+	})
+}
+
+// Series hands out the prices of a symbol at a provider over time, as that of
+// Equity does.
+func (r Prices) Series(ctx context.Context, provider, symbol string, span Span, ends func(first, last time.Time), each func(at time.Time, price float64) error) error {
+	return r.run(ctx, "prices", "Series", func(db *gorm.DB) error {
+		where, args := span.condition("provider = ? AND symbol = ?", provider, symbol)
+		if there, err := endsOf(db, "price_ticks", where, args, ends); err != nil || !there {
+			return err
+		}
+		var at time.Time
+		var price float64
+		return eachRow(db, `
+			SELECT observed_at, price
+			FROM price_ticks
+			WHERE `+where+`
+			ORDER BY observed_at`, args, func(scan func(...any) error) error {
+			if err := scan(&at, &price); err != nil {
+				return err
+			}
+			return each(at, price)
+		})
+	})
+}
+
+// endsOf finds the first and the last row of a series by one probe of the key
+// each.
+func endsOf(db *gorm.DB, table, where string, args []any, ends func(first, last time.Time)) (there bool, err error) {
+	var times [2]time.Time
+	for i, direction := range []string{"", " DESC"} {
+		there = false
+		err := eachRow(db, "SELECT observed_at FROM "+table+" WHERE "+where+" ORDER BY observed_at"+direction+" LIMIT 1", args,
+			func(scan func(...any) error) error {
+				there = true
+				return scan(&times[i])
+			})
+		if err != nil || !there {
+			return false, err
+		}
+	}
+	ends(times[0], times[1])
+	return true, nil
+}
+
+// NewestOf returns the newest snapshot of a model, nil before the first.
+func (r Equity) NewestOf(ctx context.Context, model string) (newest *entities.AccountEquitySnapshot, err error) {
+	err = r.run(ctx, "equity", "NewestOf", func(db *gorm.DB) error {
+		var rows []entities.AccountEquitySnapshot
+		err := db.Where("model_id = ?", model).Order("observed_at DESC").Limit(1).Find(&rows).Error
+		if err == nil && len(rows) > 0 {
+			newest = &rows[0]
+		}
+		return err
+	})
+	return newest, err
+}
