@@ -69,10 +69,6 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if a.parity, err = a.newParity(registry); err != nil {
 		return nil, err
 	}
-	jsonFailures, err := jsonFailures(registry)
-	if err != nil {
-		return nil, err
-	}
 	httpMetrics, err := telemetry.NewHTTPMetrics(registry)
 	if err != nil {
 		return nil, err
@@ -86,7 +82,6 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			AfterCommit:     a.relay.AfterCommit,
 			Guard:           a.guard,
 			JSON:            a.json.side(),
-			JSONFailed:      jsonFailures.Inc,
 			Logger:          logger,
 			Now:             time.Now,
 		}),

@@ -190,15 +190,6 @@ func newRollout(cfg config.Config, store *repository.Store, files jsonStore, log
 
 func initialModes(cfg config.Config) arena.Modes { return arena.InitialModes(cfg.JSONDir != "") }
 
-// jsonFailures counts what the JSON files lack.
-func jsonFailures(reg prometheus.Registerer) (prometheus.Counter, error) {
-	c := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "nof0_json_write_failures_total",
-		Help: "Writes that Postgres took and that could not be brought to the JSON files.",
-	})
-	return c, reg.Register(c)
-}
-
 // takeover imports the files of a domain whose writes went to them alone: how
 // they tell things now is how things are.
 type takeover struct{ cfg config.Config }

@@ -35,21 +35,13 @@ type IntakeOptions struct {
 	Guard       Guard // nil remembers nothing
 	// JSON takes the writes of domains that are still in the JSON files; nil
 	// where there are none.
-	JSON JSONSide
-	// JSONFailed, where given, is told of each write that Postgres took and the
-	// JSON files did not.
-	JSONFailed func()
-	Logger     *slog.Logger
-	Now        func() time.Time
+	JSON   JSONSide
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // NewIntake returns the intake of a database.
-func NewIntake(o IntakeOptions) *Intake {
-	if o.JSONFailed == nil {
-		o.JSONFailed = func() {}
-	}
-	return &Intake{o}
-}
+func NewIntake(o IntakeOptions) *Intake { return &Intake{o} }
 
 // Ingest implements Ingester.
 func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
@@ -140,8 +132,6 @@ type write struct {
 	sizes  map[string]float64 // size step by symbol
 	events []entities.OutboxEvent
 	reply  *Reply
-	// jsonFailed says that the JSON files lack what Postgres took.
-	jsonFailed bool
 }
 
 // atomicRefusalError rolls an atomic batch back.
@@ -154,7 +144,7 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 		w.decoded = w.entries
 	}
 	w.entries = slices.Clone(w.decoded)
-	w.tx, w.events, w.reply, w.jsonFailed = tx, nil, nil, false
+	w.tx, w.events, w.reply = tx, nil, nil
 	w.now = w.intake.o.Now().UTC().Truncate(time.Microsecond)
 
 	if err := w.place(ctx, kind); err != nil {

@@ -3,7 +3,6 @@ package arena
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 
 	"nof0/entities"
@@ -52,8 +51,8 @@ func (w *write) inJSON(d Domain) bool { return slices.Contains(w.json, d) }
 // store brings the accepted items to where they go.
 //
 // Postgres takes an item unless all its domains are in the files: then their
-// outcome counts, and their failure is that of the write. Otherwise that of
-// Postgres does, and the files are brought along as well as it goes.
+// outcome counts, and otherwise that of Postgres. For a domain that is written to
+// the files they are the truth: when they fail, so does the write, on both sides.
 func (w *write) store(ctx context.Context, kind kind) error {
 	onlyJSON := len(w.json) > 0 && len(w.json) == len(kind.domains)
 	if !onlyJSON || kind.always {
@@ -80,15 +79,10 @@ func (w *write) store(ctx context.Context, kind kind) error {
 	if err == nil && len(results) != len(items) {
 		err = fmt.Errorf("the JSON store told of %d of %d items", len(results), len(items))
 	}
-	switch {
-	case err != nil && onlyJSON:
+	if err != nil {
 		return fmt.Errorf("%w: error writing to the JSON store: %w", ErrUnavailable, err)
-	case err != nil:
-		w.jsonFailed = true
-		w.intake.o.JSONFailed()
-		w.intake.o.Logger.ErrorContext(ctx, "the JSON store lacks a write that Postgres has",
-			slog.String("kind", string(w.batch.Kind)), slog.Any("domains", w.json), slog.Any("error", err))
-	case onlyJSON:
+	}
+	if onlyJSON {
 		for i, e := range items {
 			e.settleBoth(results[i], kind.always)
 		}
