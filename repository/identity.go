@@ -40,6 +40,15 @@ func (r Decisions) Find(ctx context.Context, like []entities.DecisionCycle) (fou
 	return found, err
 }
 
+// FindTicks looks up ticks by provider, symbol and time.
+func (r Prices) FindTicks(ctx context.Context, like []entities.PriceTick) (found []*entities.PriceTick, err error) {
+	err = r.run(ctx, "prices", "FindTicks", func(db *gorm.DB) error {
+		found, err = findAll(db, like)
+		return err
+	})
+	return found, err
+}
+
 // Find looks up threads by id, each with its messages in order.
 func (r Conversations) Find(ctx context.Context, ids []string) (found []*Thread, err error) {
 	err = r.run(ctx, "conversations", "Find", func(db *gorm.DB) error {

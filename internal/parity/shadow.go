@@ -2,6 +2,7 @@ package parity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -165,6 +166,9 @@ func (s *Shadow) compare(ctx context.Context, one offer) (result string) {
 	c := &comparison{domain: one.domain, requests: []arena.Request{one.request}}
 	both := sources{json: s.o.JSON, store: s.o.Store, repos: s.o.Repos}
 	if err := s.o.Confirm.compare(ctx, []*comparison{c}, both.read); err != nil {
+		if errors.Is(err, context.Canceled) {
+			return resultFailed // the server stops
+		}
 		s.o.Logger.WarnContext(ctx, "a shadow comparison failed", slog.String("view", string(one.request.View)), slog.Any("error", err))
 		return resultFailed
 	}

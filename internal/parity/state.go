@@ -11,6 +11,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/mapping"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 )
@@ -44,12 +45,13 @@ func (r *reading) prices(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		from := len(r.findings)
-		if err := r.pair(json, store); err != nil {
-			return err
-		}
 		if p.Timestamp < other.Timestamp {
-			r.older(from, "", symbol, wire.MillisTime(p.Timestamp), wire.MillisTime(other.Timestamp))
+			err = r.olderPrice(ctx, json, p, other)
+		} else {
+			err = r.pair(json, store)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	for _, symbol := range slices.Sorted(maps.Keys(stored.Prices)) {
@@ -63,6 +65,39 @@ func (r *reading) prices(ctx context.Context) error {
 		}
 		r.onlyStore(store, !wire.MillisTime(p.Timestamp).After(asOf))
 	}
+	return nil
+}
+
+// olderPrice cannot be compared with the newest one. It is held to the feed of
+// that time, so far as that is kept: in a fast market the files are always
+// behind, and a wrong price is found all the same.
+func (r *reading) olderPrice(ctx context.Context, json row, p, newest wire.Price) error {
+	found, err := r.repos.Prices.FindTicks(ctx, []entities.PriceTick{mapping.Tick(p, r.json.Provider())})
+	if err != nil {
+		return err
+	}
+	if tick := found[0]; tick == nil {
+		r.counts.Compared++
+	} else {
+		then, err := mapping.PricePayload(entities.PriceLatest{
+			Provider: tick.Provider, Symbol: tick.Symbol, ObservedAt: tick.ObservedAt, Price: tick.Price, Extra: tick.Extra,
+		})
+		if err != nil {
+			return err
+		}
+		store, err := rowOf("", p.Symbol, then)
+		if err != nil {
+			return err
+		}
+		if err := r.pair(json, store); err != nil {
+			return err
+		}
+	}
+	r.put(wire.ParityFinding{
+		ID: p.Symbol, Kind: wire.FindingNotCompared,
+		JSON: secondsOf(wire.MillisTime(p.Timestamp)), Store: secondsOf(wire.MillisTime(newest.Timestamp)),
+		Reason: "the JSON side is older than the store",
+	})
 	return nil
 }
 

@@ -34,6 +34,7 @@ func TestAnOlderCaptureCannotBeCompared(t *testing.T) {
 	require.Len(t, prices.Findings, prices.Counts.Compared)
 	require.Equal(t, "1761452335.744", string(prices.Findings[0].JSON))
 	require.Equal(t, "1761634261.291", string(prices.Findings[0].Store))
+	require.Equal(t, prices.Counts.Compared, prices.Counts.Equal, "with what the feed was then")
 	require.Positive(t, domain(t, report, arena.DomainTrades).Counts.OnlyStore, "the store's newer trades are counted")
 	require.Positive(t, domain(t, report, arena.DomainConversations).Counts.OnlyStore)
 
@@ -43,6 +44,12 @@ func TestAnOlderCaptureCannotBeCompared(t *testing.T) {
 	require.Equal(t, wire.VerdictDifferent, report.Verdict)
 	require.Equal(t, wire.VerdictDifferent, domain(t, report, arena.DomainTrades).Verdict)
 	require.Equal(t, wire.VerdictNotCompared, domain(t, report, arena.DomainPrices).Verdict)
+
+	b.exec(t, `UPDATE price_ticks SET price = 1.5 WHERE symbol = 'BTC' AND observed_at < '2025-10-27'`)
+	found := findings(b.run(t, arena.DomainPrices))
+	require.Equal(t, wire.FindingValue, found[0].Kind)
+	require.Equal(t, "/price", found[0].Field)
+	require.Equal(t, "1.5", string(found[0].Store))
 }
 
 func TestPositionsOfAnEarlierTimeCannotBeCompared(t *testing.T) {

@@ -19,6 +19,9 @@ func (s *Source) Fresh() *Source {
 	return &fresh
 }
 
+// Provider is the primary provider, whose rows need not name it.
+func (s *Source) Provider() string { return s.provider }
+
 // File reads the file of a kind as it lies there, its rows raw and in their
 // order. The error wraps arena.ErrUnavailable, and fs.ErrNotExist where there
 // is no such file.
