@@ -39,7 +39,7 @@ test-pooler: build pooler ## run the tests of the storage through a PgBouncer th
 
 .PHONY: faults
 faults: build servers ## kill servers and processes under load, in full, and print what was measured
-	NOF0_TEST_FAULTS=full $(DEV) -- $(GO) test -v -count=1 -timeout 20m $(TESTFLAGS) ./internal/faults
+	NOF0_TEST_FAULTS=full $(DEV) -- $(GO) test -v -count=1 -timeout 30m $(TESTFLAGS) ./internal/faults
 
 .PHONY: bench
 bench: build servers ## run the benchmarks

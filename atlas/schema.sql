@@ -390,4 +390,13 @@ CREATE TABLE "parity_runs" (
   PRIMARY KEY ("id")
 );
 CREATE INDEX IF NOT EXISTS "parity_runs_newest" ON "parity_runs" ("domain","ran_at" desc);
+
+CREATE TABLE "json_mirror" (
+  "domain" text,
+  "sequence" bigint NOT NULL,
+  "mirrored_at" timestamptz NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("domain")
+);
 ALTER TABLE "conversation_messages" ADD CONSTRAINT "fk_conversation_messages_conversation" FOREIGN KEY ("conversation_id") REFERENCES "conversations"("id") ON DELETE CASCADE;

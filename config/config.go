@@ -25,7 +25,7 @@ type Config struct {
 	Redis     Redis     `koanf:"redis"`
 	Cache     Cache     `koanf:"cache"`
 	Arena     Arena     `koanf:"arena"`
-	Read      Read      `koanf:"read"`
+	Rollout   Rollout   `koanf:"rollout"`
 	Log       Log       `koanf:"log"`
 	Retention Retention `koanf:"retention"`
 }
@@ -105,24 +105,18 @@ type Arena struct {
 	Benchmarks []string `koanf:"benchmarks"`
 }
 
-// Source names which store answers a domain.
-type Source string
-
-// The sources a domain can be read from.
-const (
-	SourceJSON  Source = "json"
-	SourceStore Source = "store"
-)
-
-// Read is the read switch per domain: json or store. An empty value means
-// json where json_dir is set and store otherwise.
-type Read struct {
-	Prices        Source `koanf:"prices"`
-	Trades        Source `koanf:"trades"`
-	Positions     Source `koanf:"positions"`
-	Accounts      Source `koanf:"accounts"`
-	Analytics     Source `koanf:"analytics"`
-	Conversations Source `koanf:"conversations"`
+// Rollout configures the way of the domains from the JSON store to Postgres.
+// Where each domain is now stands in the database.
+type Rollout struct {
+	// ParityInterval is how far apart the comparisons of the two begin that are
+	// made on schedule, where json_dir is set.
+	ParityInterval time.Duration `koanf:"parity_interval"`
+	// ParityLimit is how old the last parity run of a domain may be when it is
+	// to be read from Postgres.
+	ParityLimit time.Duration `koanf:"parity_limit"`
+	// ShadowSample is the part of the requests that Postgres answers as well, to
+	// be compared, while a domain is read in shadow: 0 none, 1 all.
+	ShadowSample float64 `koanf:"shadow_sample"`
 }
 
 // Log configures slog on stderr.
@@ -188,6 +182,7 @@ func Default() Config {
 			PrimaryProvider: "hyperliquid",
 			Benchmarks:      []string{"buynhold_btc"},
 		},
+		Rollout:   Rollout{ParityInterval: 15 * time.Minute, ParityLimit: time.Hour, ShadowSample: 0.1},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Keep: 30 * 24 * time.Hour, ArchiveDir: "archive"},
 	}

@@ -25,6 +25,8 @@ func decode(raw any, t reflect.Type) (reflect.Value, error) {
 		return reflect.ValueOf(text).Convert(t), nil
 	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
 		return decodeInt(raw, t)
+	case t.Kind() == reflect.Float64:
+		return decodeFloat(raw)
 	default:
 		return reflect.Value{}, fmt.Errorf("has a type (%s) that cannot be configured", t)
 	}
@@ -89,6 +91,22 @@ func decodeInt(raw any, t reflect.Type) (reflect.Value, error) {
 		return reflect.Value{}, fmt.Errorf("must be a whole number below %d", math.MaxInt32)
 	}
 	return reflect.ValueOf(n).Convert(t), nil
+}
+
+func decodeFloat(raw any) (reflect.Value, error) {
+	switch raw := raw.(type) {
+	case int:
+		return reflect.ValueOf(float64(raw)), nil
+	case float64:
+		return reflect.ValueOf(raw), nil
+	case string:
+		n, err := strconv.ParseFloat(strings.TrimSpace(raw), 64)
+		if err != nil {
+			return reflect.Value{}, fmt.Errorf("must be a number, not %q", raw)
+		}
+		return reflect.ValueOf(n), nil
+	}
+	return reflect.Value{}, fmt.Errorf("must be a number, not %s", kindOf(raw))
 }
 
 // kindOf names what a YAML value is.

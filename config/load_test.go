@@ -67,7 +67,7 @@ log: {level: warn}
 		"NOF0_CACHE_LOCAL_BYTES=4294967296",
 		"NOF0_REDIS_MAX_RETRIES=0",
 		"NOF0_JSON_DIR=data",
-		"NOF0_READ_TRADES=json",
+		"NOF0_ROLLOUT_SHADOW_SAMPLE=0.25",
 		"NOF0_LOG_LEVEL=",
 		"NOF0_RETENTION_KEEP=2160h",
 		"NOF0_TEST_ANYTHING=1",
@@ -89,7 +89,7 @@ log: {level: warn}
 	want.Redis.MaxRetries = 0
 	want.Cache.LocalTTL = 50 * time.Millisecond
 	want.Cache.LocalBytes = 4 << 30
-	want.Read.Trades = config.SourceJSON
+	want.Rollout.ShadowSample = 0.25
 	want.Log.Level = "warn"
 	want.Retention.Keep = 90 * 24 * time.Hour
 	if !reflect.DeepEqual(got, want) {
@@ -111,7 +111,7 @@ log: loud
 postgres:
   max_open: many
   max_idle: 30
-read: {trades: sql, prices: json}
+rollout: {shadow_sample: 1.5, parity_limit: 0s}
 cache: {local_ttl: 2s, short: -1s}
 retention: {keep: 30m, archive_dir: " "}
 `)
@@ -143,7 +143,8 @@ retention: {keep: 30m, archive_dir: " "}
 		file + ": log":                   "must be a section, not text",
 		file + ": postgres.max_open":     "must be a whole number",
 		file + ": postgres.max_idle":     "must not be above postgres.max_open, which is 20",
-		file + ": read.trades":           `must be json or store, or empty, not "sql"`,
+		file + ": rollout.shadow_sample": `must be from 0 to 1, not 1.5`,
+		file + ": rollout.parity_limit":  `must be above zero`,
 		file + ": cache.local_ttl":       "must be at most 1s",
 		file + ": cache.short":           "must not be negative",
 		file + ": retention.keep":        "must be at least 24h0m0s",
@@ -171,7 +172,7 @@ retention: {keep: 30m, archive_dir: " "}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a password leaks: %v", err)
 	}
-	if !strings.HasPrefix(err.Error(), "the configuration has 23 faults:\n  ") {
+	if !strings.HasPrefix(err.Error(), "the configuration has 24 faults:\n  ") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -234,11 +235,11 @@ func TestRequirements(t *testing.T) {
 func TestDerivedValuesAreChecked(t *testing.T) {
 	t.Parallel()
 	o := config.Options{
-		Env:    []string{"NOF0_READ_TRADES=json", "NOF0_DATA_DIR=here"},
+		Env:    []string{"NOF0_SNAPSHOT_DIR=here/json", "NOF0_DATA_DIR=there"},
 		Derive: func(c *config.Config) { c.JSONDir = filepath.Join(c.DataDir, "json") },
 	}
 	got, err := config.Load(o)
-	if err != nil || got.JSONDir != filepath.Join("here", "json") {
+	if err != nil || got.JSONDir != filepath.Join("there", "json") {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	rows, err := config.Print(o)
@@ -250,8 +251,8 @@ func TestDerivedValuesAreChecked(t *testing.T) {
 			t.Errorf("got %+v", row)
 		}
 	}
-	o.Derive = nil
-	if _, err := config.Load(o); err == nil || !strings.Contains(err.Error(), "NOF0_READ_TRADES: json needs a JSON store") {
+	o.Env[1] = "NOF0_DATA_DIR=here"
+	if _, err := config.Load(o); err == nil || !strings.Contains(err.Error(), "must not be snapshot_dir") {
 		t.Errorf("got %v", err)
 	}
 }

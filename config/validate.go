@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +42,9 @@ func (l *loader) validate() {
 		l.check("cache.local_ttl", fmt.Errorf("must be at most %s: for that long an answer may be stale", maxLocalTTL))
 	}
 	l.check("arena.primary_provider", checkPresent(c.Arena.PrimaryProvider))
-	l.checkSources(c.JSONDir != "")
+	if s := c.Rollout.ShadowSample; !(s >= 0 && s <= 1) { // nor is it no number
+		l.check("rollout.shadow_sample", fmt.Errorf("must be from 0 to 1, not %v", s))
+	}
 	l.check("log.level", checkOneOf(c.Log.Level, "debug", "info", "warn", "error"))
 	l.check("log.format", checkOneOf(c.Log.Format, "text", "json"))
 	if c.Retention.Keep < minKeep {
@@ -73,24 +74,6 @@ func (l *loader) checkNumbers() {
 			l.check(k.path, errors.New("must not be negative"))
 		case v.Int() == 0 && !zeroAllowed[k.path]:
 			l.check(k.path, errors.New("must be above zero"))
-		}
-	}
-}
-
-// checkSources checks every key that is a Source.
-func (l *loader) checkSources(haveJSON bool) {
-	for _, k := range l.keys {
-		if k.typ != reflect.TypeFor[Source]() {
-			continue
-		}
-		switch source := Source(k.in(&l.config).String()); source {
-		case "", SourceStore:
-		case SourceJSON:
-			if !haveJSON {
-				l.check(k.path, fmt.Errorf("%s needs a JSON store: set json_dir (NOF0_JSON_DIR), or %s here", SourceJSON, SourceStore))
-			}
-		default:
-			l.check(k.path, fmt.Errorf("must be %s or %s, or empty, not %q", SourceJSON, SourceStore, source))
 		}
 	}
 }

@@ -41,5 +41,6 @@ func All() []any {
 		&RolloutSwitch{},
 		&RolloutChange{},
 		&ParityRun{},
+		&JSONMirror{},
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// What register and registerWrite give a route.
+// What register, registerWrite and registerSet give a route.
 const (
 	readMethods  = "GET, HEAD, OPTIONS"
 	writeMethods = "POST, OPTIONS"
+	setMethods   = "PUT, OPTIONS"
+	runMethods   = "GET, HEAD, POST, OPTIONS"
 )
 
 // allow answers OPTIONS, preflights included.
@@ -22,15 +24,20 @@ func allow(c *gin.Context) {
 
 // methodsOf is what a route takes.
 func methodsOf(route string) string {
-	if strings.HasPrefix(route, pathIngest) {
+	switch {
+	case strings.HasPrefix(route, pathIngest):
 		return writeMethods
+	case route == pathDomain:
+		return setMethods
+	case route == pathParity:
+		return runMethods
 	}
 	return readMethods
 }
 
 // inOrder sorts a list of methods as the lists above are.
 func inOrder(allow string) string {
-	order := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions}
+	order := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodOptions}
 	methods := strings.Split(allow, ", ")
 	slices.SortFunc(methods, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
 	return strings.Join(methods, ", ")

@@ -106,8 +106,8 @@ func TestWhoMayNotWriteHasNoBodyRead(t *testing.T) {
 
 func TestTokenIDs(t *testing.T) {
 	t.Parallel()
-	one, other := newBearer("one"), newBearer("other")
-	if one.id == other.id || len(one.id) != 16 || one.id != newBearer("one").id {
+	one, other := newBearer("one", nil), newBearer("other", nil)
+	if one.id == other.id || len(one.id) != 16 || one.id != newBearer("one", nil).id {
 		t.Errorf("ids are %s and %s", one.id, other.id)
 	}
 }

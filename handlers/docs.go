@@ -136,7 +136,7 @@ func (api apiDocument) operations(tag string) []shownOperation {
 }
 
 func (api apiDocument) show(method, path string, op apiOperation) shownOperation {
-	shown := shownOperation{Method: method, Path: path, Anchor: anchor(path), apiOperation: op}
+	shown := shownOperation{Method: method, Path: path, Anchor: anchor(method, path), apiOperation: op}
 	shown.Parameters = slices.Clone(op.Parameters)
 	for i, p := range shown.Parameters {
 		if p.Ref != "" {
@@ -165,9 +165,9 @@ func (s *shownOperation) addExamples(of string, contents map[string]apiContent) 
 	}
 }
 
-// anchor names a path by what needs no escape in a link.
-func anchor(path string) string {
-	return strings.NewReplacer("/", "-", "{", "", "}", "").Replace(strings.Trim(path, "/"))
+// anchor names an operation by what needs no escape in a link.
+func anchor(method, path string) string {
+	return strings.NewReplacer("/", "-", "{", "", "}", "").Replace(method + path)
 }
 
 func refName(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }

@@ -16,9 +16,11 @@ func TestDocs(t *testing.T) {
 	html := w.Body.String()
 
 	document := openAPI(t)
-	for path := range object(t, document, "paths") {
-		if strings.Count(html, `id="`+anchor(path)+`"`) != 1 {
-			t.Errorf("%s is not shown once", path)
+	for path, methods := range object(t, document, "paths") {
+		for method := range object(t, methods) {
+			if strings.Count(html, `id="`+anchor(strings.ToUpper(method), path)+`"`) != 1 {
+				t.Errorf("%s %s is not shown once", method, path)
+			}
 		}
 	}
 	for name := range object(t, document, "components", "schemas") {

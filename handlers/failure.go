@@ -16,7 +16,8 @@ var (
 	errNotReady      = errors.New("not ready")
 
 	errNotConfigured  = errors.New("the surface is not configured")
-	errNoToken        = errors.New("the surface has no token")
+	errNoToken        = errors.New("the write surface has no token")
+	errNoAdminToken   = errors.New("the admin surface has no token")
 	errUnauthorized   = errors.New("no valid token")
 	errMediaType      = errors.New("unsupported media type")
 	errContentCoding  = errors.New("unsupported content coding")
@@ -50,6 +51,7 @@ func problemOf(ctx context.Context, err error) problem {
 	var parameters *parameterError
 	var malformed *malformedError
 	var faults wire.Faults
+	var refused *arena.RefusedError
 	switch {
 	case errors.Is(err, errNotReady):
 		return newProblem(problemNotReady)
@@ -71,6 +73,14 @@ func problemOf(ctx context.Context, err error) problem {
 		p := newProblem(problemInvalidParameter)
 		p.Errors = parameters.faults
 		return p
+	case errors.As(err, &refused) && refused.Invalid:
+		p := newProblem(problemInvalidContent)
+		p.Errors = wire.Faults{{Reason: refused.Reason}}
+		return p
+	case errors.As(err, &refused):
+		p := newProblem(problemRefused)
+		p.Detail = refused.Reason
+		return p
 	case errors.As(err, &faults):
 		p := newProblem(problemInvalidContent)
 		p.Errors = faults
@@ -88,6 +98,7 @@ func kindOf(err error) problemType {
 	}{
 		{errNotConfigured, problemNotConfigured},
 		{errNoToken, problemNoToken},
+		{errNoAdminToken, problemNoAdminToken},
 		{errUnauthorized, problemUnauthorized},
 		{errMediaType, problemMediaType},
 		{errContentCoding, problemContentCoding},

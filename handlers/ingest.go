@@ -15,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"nof0/config"
 	"nof0/internal/arena"
 	"nof0/internal/wire"
 )
@@ -58,13 +59,16 @@ type intake struct {
 }
 
 func newIntake(opts Options) *intake {
-	i := &intake{
-		to: opts.Ingest, token: newBearer(opts.IngestToken), within: opts.Config.ReadTimeout, now: opts.Now,
+	return &intake{
+		to: opts.Ingest, token: newBearer(opts.IngestToken, errNoToken), within: bodyTimeoutOf(opts.Config), now: opts.Now,
 	}
-	if i.within <= 0 {
-		i.within = bodyTimeout
+}
+
+func bodyTimeoutOf(c config.HTTP) time.Duration {
+	if c.ReadTimeout <= 0 {
+		return bodyTimeout
 	}
-	return i
+	return c.ReadTimeout
 }
 
 // writeOptions are the parameters of a write.
@@ -140,7 +144,7 @@ func (i *intake) read(c *gin.Context, kind arena.IngestKind) (arena.Batch, error
 	if err := readParameters(c, &options, writeParameters()); err != nil {
 		return batch, err
 	}
-	body, err := i.body(c)
+	body, err := readBody(c, i.now().Add(i.within))
 	if err != nil {
 		return batch, err
 	}
@@ -182,14 +186,14 @@ func checkContent(request http.Header) error {
 	return nil
 }
 
-// body reads the body of a request within its bounds.
-func (i *intake) body(c *gin.Context) ([]byte, error) {
+// readBody reads the body of a request within its bounds.
+func readBody(c *gin.Context, until time.Time) ([]byte, error) {
 	announced := c.Request.ContentLength
 	if announced > maxBody {
 		c.Header("Connection", "close") // or the server would read on, to keep the connection
 		return nil, errTooLarge
 	}
-	_ = http.NewResponseController(c.Writer).SetReadDeadline(i.now().Add(i.within)) // not every writer has deadlines
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(until) // not every writer has deadlines
 	var body bytes.Buffer
 	body.Grow(int(max(announced, 0)) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(unwrap(c.Writer), c.Request.Body, maxBody))

@@ -34,6 +34,12 @@ type Options struct {
 	Stream arena.Streamer
 	// IngestToken is the bearer token of the write surface; "" turns it off.
 	IngestToken string
+	// Rollout shows and sets where every domain is, and Parity compares the two
+	// sources; where one is nil, its routes answer 503. AdminToken is the bearer
+	// token of that surface; "" turns it off.
+	Rollout    arena.Rollout
+	Parity     arena.Parity
+	AdminToken string
 	// MaxStreams is how many streams of events may be open at once; 0 is 1,000.
 	MaxStreams int
 	// Config is the HTTP section of the configuration.
@@ -71,6 +77,9 @@ func (o *Options) complete() error {
 	}
 	if !visible(o.IngestToken) {
 		faults = append(faults, errors.New("IngestToken has characters that no header can carry"))
+	}
+	if !visible(o.AdminToken) {
+		faults = append(faults, errors.New("AdminToken has characters that no header can carry"))
 	}
 	if o.MaxStreams < 0 {
 		faults = append(faults, errors.New("MaxStreams is negative"))

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -52,15 +53,21 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 	}
 	paths := object(t, openAPI(t), "paths")
 	for path, methods := range routes {
-		operation, want := "get", []string{"GET", "HEAD", "OPTIONS"}
-		if strings.HasPrefix(path, pathIngest) {
-			operation, want = "post", []string{"OPTIONS", "POST"}
+		documented, want := []string{"get"}, []string{"GET", "HEAD", "OPTIONS"}
+		switch {
+		case strings.HasPrefix(path, pathIngest):
+			documented, want = []string{"post"}, []string{"OPTIONS", "POST"}
+		case path == pathParity:
+			documented, want = []string{"get", "post"}, []string{"GET", "HEAD", "OPTIONS", "POST"}
+		case path == "/admin/rollout/{domain}":
+			documented, want = []string{"put"}, []string{"OPTIONS", "PUT"}
 		}
 		if slices.Sort(methods); !slices.Equal(methods, want) {
 			t.Errorf("%s has the methods %v", path, methods)
 		}
-		if operations := object(t, paths, path); len(operations) != 1 || operations[operation] == nil {
-			t.Errorf("%s is documented with %d operations", path, len(operations))
+		operations := slices.Sorted(maps.Keys(object(t, paths, path)))
+		if !slices.Equal(operations, documented) {
+			t.Errorf("%s is documented with the operations %v", path, operations)
 		}
 	}
 	for path := range paths {
@@ -72,13 +79,14 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 
 func TestOpenAPIParametersAreRead(t *testing.T) {
 	t.Parallel()
-	read := map[string]int{"/api/stream": len(subscriptionParameters())}
+	read := map[string]int{"/api/stream": len(subscriptionParameters()), "/admin/rollout/{domain}": 1}
 	for _, e := range endpoints() {
 		read[strings.ReplaceAll("/api"+e.path, ":model", "{model}")] = len(e.parameters)
 	}
 	names := map[string][]string{
 		"/api/account-totals": {"lastHourlyMarker"}, "/api/positions": {"limit"}, "/api/analytics/{model}": {"model"},
-		"/api/stream": {"types", "model_id", "last_event_id", "Last-Event-ID"},
+		"/api/stream":             {"types", "model_id", "last_event_id", "Last-Event-ID"},
+		"/admin/rollout/{domain}": {"domain"},
 	}
 	for _, kind := range ingestKinds() {
 		read[pathIngest+string(kind)] = len(writeParameters())
@@ -86,6 +94,9 @@ func TestOpenAPIParametersAreRead(t *testing.T) {
 	}
 	document := openAPI(t)
 	operations(t, document, func(path string, operation map[string]any) {
+		if path == pathParity {
+			return // each of its operations has its own
+		}
 		var documented []string
 		parameters, _ := operation["parameters"].([]any)
 		for _, p := range parameters {
@@ -114,10 +125,20 @@ func operations(t *testing.T, document map[string]any, yield func(path string, o
 func TestOpenAPITellsWhatNeedsTheToken(t *testing.T) {
 	t.Parallel()
 	document := openAPI(t)
-	object(t, document, "components", "securitySchemes", "ingestToken")
 	operations(t, document, func(path string, operation map[string]any) {
-		if _, secured := operation["security"]; secured != strings.HasPrefix(path, pathIngest) {
-			t.Errorf("%s is documented with a token: %t", path, secured)
+		want := ""
+		switch {
+		case strings.HasPrefix(path, pathIngest):
+			want = "ingestToken"
+		case strings.HasPrefix(path, "/admin/"):
+			want = "adminToken"
+		}
+		tokens, secured := operation["security"].([]any)
+		if secured != (want != "") || secured && object(t, tokens[0])[want] == nil {
+			t.Errorf("%s is documented with the tokens %v", path, tokens)
+		}
+		if secured {
+			object(t, document, "components", "securitySchemes", want)
 		}
 		for _, status := range []string{"400", "401", "408", "409", "413", "415", "422", "500", "503"} {
 			if object(t, operation, "responses")[status] == nil && strings.HasPrefix(path, pathIngest) {
@@ -173,7 +194,7 @@ func TestOpenAPIBodiesAreTaken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	operations(t, openAPI(t), func(path string, operation map[string]any) {
-		if operation["requestBody"] == nil {
+		if operation["requestBody"] == nil || !strings.HasPrefix(path, pathIngest) {
 			return
 		}
 		body, err := wire.Marshal(object(t, operation, "requestBody", "content", contentJSON)["example"])
@@ -248,7 +269,10 @@ func payloads() map[string]any {
 		"TradeItem": tradeItem{}, "Model": wire.Model{}, "Symbol": wire.Symbol{}, "TraderState": wire.TraderState{},
 		"MarketAsset": wire.MarketAsset{},
 		"Results":     arena.Results{}, "Result": arena.Result{}, "ResultError": arena.ResultError{},
-		"Event": eventData{},
+		"Event": eventData{}, "ParityRuns": wire.ParityRuns{}, "ParityRun": wire.ParityRun{},
+		"ParityCounts": wire.ParityCounts{}, "ParityFinding": wire.ParityFinding{},
+		"RolloutState": arena.RolloutState{}, "DomainState": arena.DomainState{}, "RolloutChange": arena.RolloutChange{},
+		"Flip": flip{},
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	problemNotReady         problemType = "/problems/not-ready"
 	problemNotConfigured    problemType = "/problems/not-configured"
 	problemNoToken          problemType = "/problems/no-token"
+	problemNoAdminToken     problemType = "/problems/no-admin-token"
 	problemUnauthorized     problemType = "/problems/unauthorized"
 	problemMediaType        problemType = "/problems/unsupported-media-type"
 	problemContentCoding    problemType = "/problems/unsupported-content-coding"
@@ -36,6 +37,7 @@ const (
 	problemMalformed        problemType = "/problems/malformed"
 	problemKeyReused        problemType = "/problems/key-reused"
 	problemBusy             problemType = "/problems/busy"
+	problemRefused          problemType = "/problems/refused"
 	problemGone             problemType = "/problems/gone"
 	problemTooManyStreams   problemType = "/problems/too-many-streams"
 	problemInternal         problemType = "/problems/internal"
@@ -97,6 +99,9 @@ func newProblem(t problemType) problem {
 	case problemNoToken:
 		p.Status, p.Title = http.StatusServiceUnavailable, "Write surface off"
 		p.Detail = "No token is configured for the write surface; set NOF0_INGEST_TOKEN to turn it on."
+	case problemNoAdminToken:
+		p.Status, p.Title = http.StatusServiceUnavailable, "Admin surface off"
+		p.Detail = "No token is configured for the admin surface; set NOF0_ADMIN_TOKEN to turn it on."
 	case problemUnauthorized:
 		p.Status, p.Title = http.StatusUnauthorized, "Unauthorized"
 		p.Detail = "The request needs the header Authorization with Bearer and the token of this surface."
@@ -121,6 +126,9 @@ func newProblem(t problemType) problem {
 	case problemBusy:
 		p.Status, p.Title = http.StatusServiceUnavailable, "Busy"
 		p.Detail = "Too many writers are at work; nothing was done, and the same request may be sent again."
+	case problemRefused:
+		p.Status, p.Title = http.StatusConflict, "Refused"
+		p.Detail = "The state of things does not allow it; nothing was changed." // replaced by what is in the way
 	case problemGone:
 		p.Status, p.Title = http.StatusGone, "Events gone"
 		p.Detail = "The events to resume from are no longer kept; load the views again and subscribe without an id."
@@ -138,7 +146,7 @@ func newProblem(t problemType) problem {
 // advise sets the headers by which a client learns what to do.
 func (p problem) advise(h http.Header) {
 	switch {
-	case p.Type == problemNotConfigured, p.Type == problemNoToken:
+	case p.Type == problemNotConfigured, p.Type == problemNoToken, p.Type == problemNoAdminToken:
 		// Waiting does not help: somebody has to change something.
 	case p.Status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))

@@ -9,8 +9,8 @@ func problemTypes() []problemType {
 	return []problemType{
 		problemInvalidParameter, problemInvalidContent, problemUnknownRoute, problemUnknownModel, problemMethod,
 		problemNotAcceptable, problemUnavailable, problemTimeout, problemNotReady, problemNotConfigured,
-		problemNoToken, problemUnauthorized, problemMediaType, problemContentCoding, problemTooLarge,
-		problemSlowBody, problemMalformed, problemKeyReused, problemBusy, problemGone, problemTooManyStreams,
+		problemNoToken, problemNoAdminToken, problemUnauthorized, problemMediaType, problemContentCoding, problemTooLarge,
+		problemSlowBody, problemMalformed, problemKeyReused, problemBusy, problemRefused, problemGone, problemTooManyStreams,
 		problemInternal,
 	}
 }

@@ -65,6 +65,12 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	for _, kind := range ingestKinds() {
 		registerWrite(api, "/ingest/"+string(kind), writes.handler(kind))
 	}
+	control := newAdmin(opts)
+	register(engine, pathRollout, control.list)
+	registerSet(engine, pathDomain, control.set)
+	comparisons := newParity(opts)
+	register(engine, pathParity, comparisons.list)
+	engine.POST(pathParity, comparisons.run)
 	register(engine, pathHealth, health)
 	register(engine, pathReady, ready(opts.Ready))
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))
@@ -105,5 +111,11 @@ func register(to gin.IRoutes, path string, get gin.HandlerFunc) {
 // registerWrite adds a route that takes writes and shows nothing.
 func registerWrite(to gin.IRoutes, path string, post gin.HandlerFunc) {
 	to.POST(path, post)
+	to.OPTIONS(path, allow)
+}
+
+// registerSet adds a route that sets something and shows nothing.
+func registerSet(to gin.IRoutes, path string, put gin.HandlerFunc) {
+	to.PUT(path, put)
 	to.OPTIONS(path, allow)
 }

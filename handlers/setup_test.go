@@ -29,11 +29,16 @@ type bundle struct {
 	answers *fakeAnswerer
 	ingest  *fakeIngester
 	stream  *fakeStreamer
+	rollout *fakeRollout
+	parity  *fakeParity
 	metrics *fakeMetrics
 	logs    *logBuffer
 }
 
-const testToken = "a-token_for.tests~1/2+3="
+const (
+	testToken      = "a-token_for.tests~1/2+3="
+	testAdminToken = "another-token"
+)
 
 // setup builds the surface over an arena that answers every view with a small
 // document, takes every write and streams nothing; change edits the options
@@ -42,7 +47,7 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 	t.Helper()
 	b := &bundle{
 		answers: &fakeAnswerer{}, ingest: &fakeIngester{}, stream: &fakeStreamer{},
-		metrics: &fakeMetrics{}, logs: &logBuffer{},
+		rollout: &fakeRollout{}, parity: &fakeParity{}, metrics: &fakeMetrics{}, logs: &logBuffer{},
 	}
 	b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return smallReply(), nil }
 	b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
@@ -52,6 +57,9 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 		Ingest:      b.ingest,
 		Stream:      b.stream,
 		IngestToken: testToken,
+		Rollout:     b.rollout,
+		Parity:      b.parity,
+		AdminToken:  testAdminToken,
 		Config: config.HTTP{
 			RequestTimeout: time.Minute, WriteTimeout: time.Minute, AllowedOrigins: []string{"*"},
 		},

@@ -45,6 +45,7 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 }
 
 // Put stores a document unless the stored one of its source is of newer data.
+// One that says the same is Unchanged, and of newer data from then on.
 func (r Analytics) Put(ctx context.Context, doc entities.ModelAnalytics) (outcome Outcome, err error) {
 	doc.AsOf = doc.AsOf.Truncate(time.Microsecond) // as it is stored
 	err = r.run(ctx, "analytics", "Put", func(db *gorm.DB) error {
@@ -62,14 +63,14 @@ func (r Analytics) Put(ctx context.Context, doc entities.ModelAnalytics) (outcom
 			if err := db.Where("model_id = ? AND source = ?", doc.ModelID, doc.Source).Take(&stored).Error; err != nil {
 				return err
 			}
-			if outcome = replaces(&stored, &doc); outcome != Updated {
+			if outcome = replaces(&stored, &doc); !doc.AsOf.After(stored.AsOf) {
 				return nil
 			}
 			res := db.Model(&entities.ModelAnalytics{}).
 				Where("model_id = ? AND source = ? AND as_of < ?", doc.ModelID, doc.Source, doc.AsOf).
 				Updates(map[string]any{"payload": doc.Payload, "as_of": doc.AsOf, "server_time": doc.ServerTime})
 			if res.Error != nil || res.RowsAffected > 0 {
-				return res.Error
+				return res.Error // the same document, said again later, only holds for longer
 			}
 			// Somebody else stored one that is as new since it was looked up.
 		}
@@ -79,12 +80,12 @@ func (r Analytics) Put(ctx context.Context, doc entities.ModelAnalytics) (outcom
 
 func replaces(stored, doc *entities.ModelAnalytics) Outcome {
 	switch {
-	case doc.AsOf.After(stored.AsOf):
-		return Updated
 	case doc.AsOf.Before(stored.AsOf):
 		return Superseded
 	case sameJSON(stored.Payload, doc.Payload):
 		return Unchanged
+	case doc.AsOf.After(stored.AsOf):
+		return Updated
 	}
 	return Conflict
 }

@@ -1,8 +1,11 @@
 package repository
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -42,24 +45,44 @@ func (r Conversations) NewestThreads(ctx context.Context, n int) (threads []Thre
 			}
 			found = append(found, more...)
 		}
-		if len(found) == 0 {
-			return nil
-		}
-		ids := make([]string, len(found))
-		at := make(map[string]int, len(found))
-		for i, c := range found {
-			threads = append(threads, Thread{Conversation: c})
-			ids[i], at[c.ID] = c.ID, i
-		}
-		var messages []entities.ConversationMessage
-		err := db.Where("conversation_id IN ?", ids).
-			Order("conversation_id, time, sequence, role, content_digest").Find(&messages).Error
-		for _, m := range messages {
-			t := &threads[at[m.ConversationID]]
-			t.Messages = append(t.Messages, m)
-		}
+		threads, err = withMessages(db, found)
 		return err
 	})
+	return threads, err
+}
+
+// ThreadsAfter returns up to n threads in the order of their ids, after the one
+// of an id, each whole.
+func (r Conversations) ThreadsAfter(ctx context.Context, id string, n int) (threads []Thread, err error) {
+	err = r.run(ctx, "conversations", "ThreadsAfter", func(db *gorm.DB) error {
+		var found []entities.Conversation
+		if err := db.Where(isThread).Where("id > ?", id).Order("id").Limit(n).Find(&found).Error; err != nil {
+			return err
+		}
+		threads, err = withMessages(db, found)
+		return err
+	})
+	return threads, err
+}
+
+// withMessages loads the messages of conversations.
+func withMessages(db *gorm.DB, found []entities.Conversation) (threads []Thread, err error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(found))
+	at := make(map[string]int, len(found))
+	for i, c := range found {
+		threads = append(threads, Thread{Conversation: c})
+		ids[i], at[c.ID] = c.ID, i
+	}
+	var messages []entities.ConversationMessage
+	err = db.Where("conversation_id IN ?", ids).
+		Order("conversation_id, time, sequence, role, content_digest").Find(&messages).Error
+	for _, m := range messages {
+		t := &threads[at[m.ConversationID]]
+		t.Messages = append(t.Messages, m)
+	}
 	return threads, err
 }
 
@@ -118,11 +141,46 @@ func (r Conversations) putMessages(db *gorm.DB, messages []entities.Conversation
 	if err != nil {
 		return false, err
 	}
-	return len(later) > 0 || slices.Contains(outcomes, Inserted), upsert(db, clause.OnConflict{
+	moved, err := moves(db, later)
+	if err != nil {
+		return false, err
+	}
+	return moved || slices.Contains(outcomes, Inserted), upsert(db, clause.OnConflict{
 		Columns:   []clause.Column{{Name: "conversation_id"}, {Name: "time"}, {Name: "role"}, {Name: "content_digest"}},
 		DoUpdates: clause.AssignmentColumns([]string{"sequence", "updated_at"}),
 		Where: clause.Where{Exprs: []clause.Expression{
 			clause.Expr{SQL: "excluded.sequence > conversation_messages.sequence"},
 		}},
 	}, later)
+}
+
+// moves reports whether messages stand elsewhere among those of their moment
+// once their sequences are raised.
+func moves(db *gorm.DB, raised []entities.ConversationMessage) (bool, error) {
+	if len(raised) == 0 {
+		return false, nil
+	}
+	to := make(map[string]int64, len(raised))
+	times := make([]time.Time, len(raised))
+	nameOf := func(m *entities.ConversationMessage) string {
+		return fmt.Sprint(m.Time.UnixMicro(), m.Role, m.ContentDigest)
+	}
+	for i := range raised {
+		to[nameOf(&raised[i])], times[i] = raised[i].Sequence, raised[i].Time
+	}
+	var stored []entities.ConversationMessage
+	err := db.Where("conversation_id = ? AND time IN ?", raised[0].ConversationID, times).Find(&stored).Error
+	order := func(sequence func(m *entities.ConversationMessage) int64) (names []string) {
+		slices.SortFunc(stored, func(a, b entities.ConversationMessage) int {
+			return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(sequence(&a), sequence(&b)),
+				cmp.Compare(a.Role, b.Role), cmp.Compare(a.ContentDigest, b.ContentDigest))
+		})
+		for i := range stored {
+			names = append(names, nameOf(&stored[i]))
+		}
+		return names
+	}
+	before := order(func(m *entities.ConversationMessage) int64 { return m.Sequence })
+	after := order(func(m *entities.ConversationMessage) int64 { return max(m.Sequence, to[nameOf(m)]) })
+	return !slices.Equal(before, after), err
 }

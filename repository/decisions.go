@@ -28,3 +28,16 @@ func (r Decisions) Newest(ctx context.Context, n int) (rows []entities.DecisionC
 	})
 	return rows, err
 }
+
+// Before returns up to n decision cycles that stand after the given one in the
+// order of time, newest first; the first ones where it is nil.
+func (r Decisions) Before(ctx context.Context, last *entities.DecisionCycle, n int) (rows []entities.DecisionCycle, err error) {
+	err = r.run(ctx, "decisions", "Before", func(db *gorm.DB) error {
+		query := db.Order("executed_at DESC, id DESC, model_id DESC").Limit(n)
+		if last != nil {
+			query = query.Where("(executed_at, id, model_id) < (?, ?, ?)", last.ExecutedAt, last.ID, last.ModelID)
+		}
+		return query.Find(&rows).Error
+	})
+	return rows, err
+}

@@ -14,6 +14,10 @@ import (
 	"nof0/entities"
 )
 
+// SameRow reports whether two rows of a table hold the same data, by the rule
+// that tells a repeated fact from a conflict.
+func SameRow[T any](a, b *T) bool { return sameRow(a, b) }
+
 // sameRow reports whether two rows of a table hold the same data: columns
 // equal, times equal to the microsecond, jsonb equal as JSON. Timestamps,
 // associations and the columns named in except are not compared.

@@ -137,3 +137,16 @@ func (r Equity) HoursOf(ctx context.Context, model string) (rows []entities.Acco
 	})
 	return rows, err
 }
+
+// Before returns up to n snapshots of a model that are older than the given
+// one, newest first; the newest ones where it is nil.
+func (r Equity) Before(ctx context.Context, model string, last *entities.AccountEquitySnapshot, n int) (rows []entities.AccountEquitySnapshot, err error) {
+	err = r.run(ctx, "equity", "Before", func(db *gorm.DB) error {
+		query := db.Where("model_id = ?", model)
+		if last != nil {
+			query = query.Where("observed_at < ?", last.ObservedAt)
+		}
+		return query.Order("observed_at DESC").Limit(n).Find(&rows).Error
+	})
+	return rows, err
+}

@@ -99,6 +99,65 @@ func (r Outbox) Bounds(ctx context.Context) (oldest, newest int64, err error) {
 	return oldest, newest, err
 }
 
+// TypesSince returns, by type, the sequence of the newest relayed event past a
+// sequence.
+func (r Outbox) TypesSince(ctx context.Context, sequence int64) (newest map[string]int64, err error) {
+	err = r.run(ctx, "outbox", "TypesSince", func(db *gorm.DB) error {
+		var found []entities.OutboxEvent
+		newest = make(map[string]int64)
+		err := db.Select("type, max(sequence) AS sequence").Where("sequence > ?", sequence).Group("type").Find(&found).Error
+		for _, e := range found {
+			newest[e.Type] = *e.Sequence
+		}
+		return err
+	})
+	return newest, err
+}
+
+// Waiting is how many events of a type wait to be relayed, and the newest id
+// among them: whoever has seen the same before has seen all of them.
+type Waiting struct{ Count, Newest int64 }
+
+// WaitingSince returns, by type, the events that have waited to be relayed since
+// before a time.
+func (r Outbox) WaitingSince(ctx context.Context, before time.Time) (waiting map[string]Waiting, err error) {
+	err = r.run(ctx, "outbox", "WaitingSince", func(db *gorm.DB) error {
+		var found []struct {
+			Type string
+			Waiting
+		}
+		err := db.Raw(`
+			SELECT type, count(*) AS count, max(id) AS newest FROM outbox_events
+			WHERE relayed_at IS NULL AND created_at < ? GROUP BY type`, before).Scan(&found).Error
+		waiting = make(map[string]Waiting, len(found))
+		for _, w := range found {
+			waiting[w.Type] = w.Waiting
+		}
+		return err
+	})
+	return waiting, err
+}
+
+// Behind returns how many events of some types, relayed past a sequence or not
+// relayed yet, there are, and since when the oldest; a zero time where there is
+// none.
+func (r Outbox) Behind(ctx context.Context, sequence int64, types []string) (events int64, since time.Time, err error) {
+	err = r.run(ctx, "outbox", "Behind", func(db *gorm.DB) error {
+		var oldest *time.Time
+		err := db.Raw(`
+			SELECT count(*), min(created_at) FROM (
+				SELECT created_at FROM outbox_events WHERE sequence > ? AND type IN ?
+				UNION ALL
+				SELECT created_at FROM outbox_events WHERE relayed_at IS NULL AND type IN ?
+			) behind`, sequence, types, types).Row().Scan(&events, &oldest)
+		if oldest != nil {
+			since = *oldest
+		}
+		return err
+	})
+	return events, since, err
+}
+
 // Lag returns how many events wait to be relayed and since when the oldest
 // does; a zero time where none waits.
 func (r Outbox) Lag(ctx context.Context) (waiting int64, since time.Time, err error) {

@@ -26,6 +26,31 @@ func (r Positions) Open(ctx context.Context, provider string) (positions []entit
 	return positions, err
 }
 
+// NewestClosed returns the ids of up to n positions of each model at a provider
+// that were closed by a fill, by model, the one closed last at the end.
+func (r Positions) NewestClosed(ctx context.Context, provider string, n int) (closed map[string][]string, err error) {
+	err = r.run(ctx, "positions", "NewestClosed", func(db *gorm.DB) error {
+		var rows []struct{ ModelID, ID string }
+		err := db.Raw(`
+			SELECT newest.model_id, newest.id
+			FROM models m
+			CROSS JOIN LATERAL (
+				SELECT p.model_id, p.id, p.closed_at
+				FROM positions p
+				WHERE p.model_id = m.id AND p.provider = ? AND p.status = 'closed' AND p.closed_at IS NOT NULL
+				ORDER BY p.closed_at DESC
+				LIMIT ?
+			) newest
+			ORDER BY newest.model_id, newest.closed_at`, provider, n).Scan(&rows).Error
+		closed = make(map[string][]string)
+		for _, row := range rows {
+			closed[row.ModelID] = append(closed[row.ModelID], row.ID)
+		}
+		return err
+	})
+	return closed, err
+}
+
 // State takes in a statement: "at asOf exactly these positions of the model
 // were open". It holds until a newer statement. An older one adds the openings
 // that are not known, as closed, and sets nothing back: whatever the order in
@@ -48,7 +73,7 @@ func (r Positions) State(ctx context.Context, model string, positions []entities
 			ids[i] = positions[i].ID
 		}
 		if status == entities.PositionOpen {
-			if closed, err = r.closeOthers(db, model, ids); err != nil {
+			if closed, err = r.closeOthers(db, account, ids); err != nil {
 				return err
 			}
 			err := db.Model(&entities.Account{}).Where("model_id = ?", model).
@@ -64,10 +89,12 @@ func (r Positions) State(ctx context.Context, model string, positions []entities
 	return outcomes, closed, err
 }
 
-// closeOthers closes the open positions of a model that are not among ids.
-// When they were closed, no statement says.
-func (r Positions) closeOthers(db *gorm.DB, model string, ids []string) (int64, error) {
-	query := db.Model(&entities.Position{}).Where("model_id = ?", model).Where(isOpen)
+// closeOthers closes the open positions of an account that are not among ids.
+// When they were closed, no statement says; of positions at another provider it
+// says nothing.
+func (r Positions) closeOthers(db *gorm.DB, account *entities.Account, ids []string) (int64, error) {
+	query := db.Model(&entities.Position{}).
+		Where("model_id = ? AND provider = ?", account.ModelID, account.Provider).Where(isOpen)
 	if len(ids) > 0 {
 		query = query.Where("id NOT IN ?", ids)
 	}
@@ -96,7 +123,8 @@ func (r Positions) put(db *gorm.DB, positions []entities.Position, ids []string)
 			// A statement does not tell these: fills do.
 			p.OpenedQuantity = old.OpenedQuantity
 			if p.Status == entities.PositionClosed {
-				p.ClosedAt = old.ClosedAt
+				// An older statement knows less than what is stored.
+				p.Status, p.ClosedAt = old.Status, old.ClosedAt
 			}
 		}
 		switch {

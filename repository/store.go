@@ -63,6 +63,9 @@ type Repositories struct {
 	Trading       Trading
 	Outbox        Outbox
 	Idempotency   Idempotency
+	Rollout       Rollout
+	Parity        Parity
+	Mirror        Mirror
 }
 
 // Open connects to the database. It fails where the database cannot be reached.
@@ -146,11 +149,15 @@ func (s *Store) PoolStats() sql.DBStats { return s.pool.Stats() }
 // outlives its rollback, and waits forever for a row that the outer one has
 // locked. Hand on the repositories instead.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error {
+	return s.inTx(ctx, nil, fn)
+}
+
+func (s *Store) inTx(ctx context.Context, o *sql.TxOptions, fn func(ctx context.Context, tx Repositories) error) error {
 	var failed error
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		failed = fn(ctx, bind(base{db: tx, observe: s.Models.observe}))
 		return failed
-	})
+	}, o)
 	if failed != nil {
 		return failed
 	}
@@ -158,6 +165,12 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx Reposi
 		return fmt.Errorf("error in transaction: %w", err)
 	}
 	return nil
+}
+
+// InSnapshot runs fn in a transaction that only reads: all that it reads is of
+// one moment. In all else it is as InTx.
+func (s *Store) InSnapshot(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error {
+	return s.inTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
 }
 
 func bind(b base) Repositories {
@@ -178,6 +191,9 @@ func bind(b base) Repositories {
 		Trading:       Trading{b},
 		Outbox:        Outbox{b},
 		Idempotency:   Idempotency{b},
+		Rollout:       Rollout{b},
+		Parity:        Parity{b},
+		Mirror:        Mirror{b},
 	}
 }
 

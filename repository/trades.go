@@ -48,3 +48,16 @@ func (r Trades) Newest(ctx context.Context, n int) (trades []entities.Trade, err
 	})
 	return trades, err
 }
+
+// Before returns up to n trades of a model that stand after the given one in
+// the order of time, newest exit first; the first ones where it is nil.
+func (r Trades) Before(ctx context.Context, model string, last *entities.Trade, n int) (trades []entities.Trade, err error) {
+	err = r.run(ctx, "trades", "Before", func(db *gorm.DB) error {
+		query := db.Where("model_id = ?", model)
+		if last != nil {
+			query = query.Where("(exit_time, id) < (?, ?)", last.ExitTime, last.ID)
+		}
+		return query.Order("exit_time DESC, id DESC").Limit(n).Find(&trades).Error
+	})
+	return trades, err
+}

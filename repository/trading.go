@@ -28,9 +28,10 @@ type Remaining int
 
 // The kinds of Remaining.
 const (
-	RemainingReduce Remaining = iota // the position is reduced by the trade's quantity
-	RemainingNone                    // nothing is left
-	RemainingLeft                    // Fill.Left is left
+	RemainingReduce    Remaining = iota // the position is reduced by the trade's quantity
+	RemainingNone                       // nothing is left
+	RemainingLeft                       // Fill.Left is left
+	RemainingElsewhere                  // positions are kept elsewhere: none is touched
 )
 
 // Fill is a closing trade with all that comes along.
@@ -243,6 +244,9 @@ func (b *book) conflict(p, stored *entities.Position) string {
 // close does to the position of a fill what the fill says. It returns nil
 // where there is no such position: then only the trade is recorded.
 func (b *book) close(f *Fill) (changed *entities.Position, conflict string) {
+	if f.Remaining == RemainingElsewhere {
+		return nil, ""
+	}
 	key := positionKey{f.Trade.ModelID, f.PositionID}
 	stored := b.positions[key]
 	if f.Remaining == RemainingLeft {

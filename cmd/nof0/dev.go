@@ -25,8 +25,9 @@ func (c *cli) devCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev [-- CMD ARGS…]",
 		Short: "Run the whole system on private servers, or CMD beside them",
-		Long: `Start a private Postgres and Redis, apply the migrations, import a snapshot, and
-serve until interrupted. NOF0_SNAPSHOT_DIR names the snapshot; without one a season
+		Long: `Start a private Postgres and Redis, apply the migrations, import a snapshot, move
+every domain to the store where that answers as the snapshot does, and serve until
+interrupted. NOF0_SNAPSHOT_DIR names the snapshot; without one a season
 is generated. Each snapshot has a database of its own, and data survive a restart.
 
 With a command, the same servers are started, the command runs with DATABASE_URL
@@ -141,10 +142,16 @@ func (d *dev) serve(ctx context.Context) (err error) {
 	if err := d.load(ctx, from); err != nil {
 		return err
 	}
-	d.readStore()
+	if err := d.moveToStore(ctx); err != nil {
+		return err
+	}
 	if d.cfg.IngestToken == "" {
 		d.cfg.IngestToken = rand.Text()
 		fmt.Fprintln(d.out, "ingest token", d.cfg.IngestToken)
+	}
+	if d.cfg.AdminToken == "" {
+		d.cfg.AdminToken = rand.Text()
+		fmt.Fprintln(d.out, "admin token", d.cfg.AdminToken)
 	}
 	return d.cli.serve(ctx, d.cfg, d.logger)
 }
@@ -154,18 +161,6 @@ func (d *dev) stop(ctx context.Context, stack *devstack.Stack) error {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	return stack.Close(bounded)
-}
-
-// readStore makes the store answer every domain that is not set otherwise.
-func (d *dev) readStore() {
-	r := &d.cfg.Read
-	for _, source := range []*config.Source{
-		&r.Prices, &r.Trades, &r.Positions, &r.Accounts, &r.Analytics, &r.Conversations,
-	} {
-		if *source == "" {
-			*source = config.SourceStore
-		}
-	}
 }
 
 // isDir reports whether a directory is there.

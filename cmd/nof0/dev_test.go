@@ -83,7 +83,7 @@ func TestDev(t *testing.T) {
 	shown := everything(t, first.ready(t))
 	e := first.stop(t)
 	require.Zero(t, e.code, e.err)
-	require.Regexp(t, `^redis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nready http://\S+\n$`, e.out)
+	require.Regexp(t, `^redis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nadmin token \S+\nready http://\S+\n$`, e.out)
 	require.NotEqual(t, "0", inserted(t, e))
 
 	second := start(t, environ, "dev")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -110,6 +111,9 @@ func ensureDatabase(ctx context.Context, serverURL, name string) (_ string, err 
 // load imports the snapshot. One that is gone since it was imported is served
 // from the database.
 func (d *dev) load(ctx context.Context, from source) error {
+	if err := d.copyToJSON(from); err != nil {
+		return err
+	}
 	if !isDir(from.dir) {
 		known, err := d.hasModels(ctx)
 		if err != nil {
@@ -120,14 +124,6 @@ func (d *dev) load(ctx context.Context, from source) error {
 		}
 		fmt.Fprintf(d.err, "snapshot directory %s is gone; serving what was imported from it\n", from.dir)
 		return nil
-	}
-	if d.cfg.JSONDir == "" {
-		d.cfg.JSONDir = filepath.Join(d.cfg.DataDir, "json", from.database)
-		if !isDir(d.cfg.JSONDir) {
-			if err := writeWhole(d.cfg.JSONDir, func(tmp string) error { return os.CopyFS(tmp, os.DirFS(from.dir)) }); err != nil {
-				return fmt.Errorf("error copying the snapshot: %w", err)
-			}
-		}
 	}
 	report, err := d.importDir(ctx, d.cfg, from.dir)
 	if err != nil {
@@ -140,6 +136,32 @@ func (d *dev) load(ctx context.Context, from source) error {
 	}
 	fmt.Fprintf(d.err, "imported %s: %d inserted, %d updated, %d refused\n", from.dir, inserted, updated, report.Rejected())
 	return nil
+}
+
+// copyToJSON makes the snapshot the JSON store, once: from then on it has a life
+// of its own.
+func (d *dev) copyToJSON(from source) error {
+	dir := cmp.Or(d.cfg.JSONDir, filepath.Join(d.cfg.DataDir, "json", from.database))
+	if !isDir(dir) {
+		if !isDir(from.dir) {
+			return nil
+		}
+		if err := writeWhole(dir, func(tmp string) error { return os.CopyFS(tmp, os.DirFS(from.dir)) }); err != nil {
+			return fmt.Errorf("error copying the snapshot: %w", err)
+		}
+	}
+	d.cfg.JSONDir = dir
+	return nil
+}
+
+// moveToStore moves every domain that nobody has moved to the store, where it is
+// equal to the JSON files.
+func (d *dev) moveToStore(ctx context.Context) error {
+	stay, err := app.MoveToStore(ctx, d.cfg, d.logger, "nof0 dev")
+	for _, one := range stay {
+		fmt.Fprintln(d.err, one)
+	}
+	return err
 }
 
 func (d *dev) hasModels(ctx context.Context) (known bool, err error) {

@@ -16,8 +16,9 @@ import (
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
+	"nof0/internal/parity"
 	"nof0/internal/relay"
-	"nof0/internal/snapshot"
+	"nof0/internal/rollout"
 	"nof0/internal/telemetry"
 	"nof0/repository"
 )
@@ -32,6 +33,11 @@ type App struct {
 	relay   *relay.Relay
 	hub     *relay.Hub
 	guard   *cachelayer.Guard
+	json    jsonStore
+	moves   *rollout.Rollout
+	modes   *rollout.Switches
+	parity  *parity.Runner
+	shadow  *parity.Shadow // nil without JSON files
 	handler http.Handler
 	closers []func() error
 }
@@ -52,7 +58,17 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err := a.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
+	if err := a.openRollout(ctx, registry); err != nil {
+		return nil, err
+	}
 	if err := a.openServices(registry); err != nil {
+		return nil, err
+	}
+	if a.parity, err = a.newParity(registry); err != nil {
+		return nil, err
+	}
+	jsonFailures, err := jsonFailures(registry)
+	if err != nil {
 		return nil, err
 	}
 	httpMetrics, err := telemetry.NewHTTPMetrics(registry)
@@ -67,10 +83,15 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			Benchmarks:      cfg.Arena.Benchmarks,
 			AfterCommit:     a.relay.AfterCommit,
 			Guard:           a.guard,
+			JSON:            a.json.side(),
+			JSONFailed:      jsonFailures.Inc,
 			Logger:          logger,
 			Now:             time.Now,
 		}),
 		IngestToken: cfg.IngestToken,
+		Rollout:     a.moves,
+		Parity:      a.parity,
+		AdminToken:  cfg.AdminToken,
 		Stream:      a.hub,
 		Config:      cfg.HTTP,
 		Logger:      logger,
@@ -113,7 +134,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
 		Local:           local,
-		Relayed:         a.hub.Wake,
+		Relayed:         func() { a.hub.Wake(); a.json.kick() },
 		Registerer:      registry,
 		Logger:          a.logger,
 	})
@@ -121,21 +142,20 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		return err
 	}
 	options := arena.ServiceOptions{
-		Store:  arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
-		Reads:  reads(a.cfg),
-		Cache:  cache,
-		Local:  local,
-		TTLs:   a.cfg.Cache,
-		Logger: a.logger,
-		Now:    time.Now,
+		JSON:     a.json.files(),
+		Store:    arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
+		Switches: a.modes,
+		Cache:    cache,
+		Local:    local,
+		TTLs:     a.cfg.Cache,
+		Logger:   a.logger,
+		Now:      time.Now,
 	}
-	if a.cfg.JSONDir != "" {
-		options.JSON = snapshot.NewSource(snapshot.SourceOptions{
-			Dir:             a.cfg.JSONDir,
-			PrimaryProvider: a.cfg.Arena.PrimaryProvider,
-			Benchmarks:      a.cfg.Arena.Benchmarks,
-			Now:             time.Now,
-		})
+	if a.shadow, err = a.newShadow(registry); err != nil {
+		return err
+	}
+	if a.shadow != nil {
+		options.Shadow = a.shadow
 	}
 	a.Service, err = arena.NewService(options)
 	return err
@@ -176,28 +196,6 @@ func (a *App) openCache(redisURL string, o cachelayer.Options) (*cachelayer.Clie
 	}
 	a.closers = append(a.closers, func() error { cache.Close(); return nil })
 	return client, cache, nil
-}
-
-// reads is the read switch as the configuration sets it.
-func reads(cfg config.Config) func(arena.Domain) config.Source {
-	by := map[arena.Domain]config.Source{
-		arena.DomainPrices:        cfg.Read.Prices,
-		arena.DomainTrades:        cfg.Read.Trades,
-		arena.DomainPositions:     cfg.Read.Positions,
-		arena.DomainAccounts:      cfg.Read.Accounts,
-		arena.DomainAnalytics:     cfg.Read.Analytics,
-		arena.DomainConversations: cfg.Read.Conversations,
-	}
-	fallback := config.SourceStore
-	if cfg.JSONDir != "" {
-		fallback = config.SourceJSON
-	}
-	return func(d arena.Domain) config.Source {
-		if source := by[d]; source != "" {
-			return source
-		}
-		return fallback
-	}
 }
 
 // Handler is the HTTP surface.

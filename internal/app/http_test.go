@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/arena"
 	"nof0/internal/season"
 )
 
@@ -170,16 +172,19 @@ func lockOut(t *testing.T, dsn string) {
 	require.NoError(t, err)
 }
 
-// TestReadSwitch holds that each domain is answered by the source that the
-// configuration names, and that the JSON side serves its own directory.
+// TestReadSwitch holds that each domain is answered by the source that its switch
+// names, and that the JSON side serves its own directory.
 func TestReadSwitch(t *testing.T) {
 	t.Parallel()
 	dir := capture(t, captures[0])
 	b := setup(t, func(c *config.Config) {
 		c.JSONDir = dir
-		c.Read.Trades = config.SourceStore
 	})
 	b.load(t, capture(t, captures[1]))
+	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
+	require.Eventually(t, func() bool {
+		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
+	}, 30*time.Second, 10*time.Millisecond)
 	files := readDir(t, dir)
 	for _, endpoint := range []string{"crypto-prices", "account-totals", "analytics", "positions", "conversations", "leaderboard"} {
 		res := get(t, b.url+"/api/"+endpoint)

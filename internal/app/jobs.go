@@ -16,6 +16,12 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() { a.relay.Run(ctx) })
 	all.Go(func() { a.hub.Run(ctx) })
+	all.Go(func() { a.modes.Run(ctx) })
+	all.Go(func() { a.json.follow(ctx) })
+	if a.shadow != nil {
+		all.Go(func() { a.shadow.Run(ctx) })
+	}
+	all.Go(func() { a.parity.Follow(ctx) })
 	// Both may run in several processes at once: neither does harm twice.
 	all.Go(func() {
 		a.every(ctx, time.Hour, "make partitions ahead", func(ctx context.Context) error {

@@ -15,7 +15,9 @@ import (
 
 	"nof0/atlas/atlastest"
 	"nof0/config"
+	"nof0/entities"
 	"nof0/internal/app"
+	"nof0/internal/arena"
 	"nof0/internal/importer"
 	"nof0/internal/season"
 	"nof0/internal/telemetry"
@@ -75,6 +77,14 @@ func (b *bundle) importDir(ctx context.Context, dir string) (*importer.Report, e
 		PrimaryProvider: b.cfg.Arena.PrimaryProvider,
 		Benchmarks:      b.cfg.Arena.Benchmarks,
 	})
+}
+
+// set sets the switches of a domain without asking whether that is wise.
+func (b *bundle) set(t *testing.T, d arena.Domain, to arena.Modes) {
+	t.Helper()
+	require.NoError(t, b.app.Store.Rollout.Set(t.Context(), entities.RolloutChange{
+		Domain: string(d), ReadTo: string(to.Read), WriteTo: string(to.Write),
+	}))
 }
 
 // capture returns a copy of a capture, so that a test may change or move it.

@@ -33,12 +33,23 @@ type IntakeOptions struct {
 	// it is acknowledged: the next read of this process then sees it.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
 	Guard       Guard // nil remembers nothing
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// JSON takes the writes of domains that are still in the JSON files; nil
+	// where there are none.
+	JSON JSONSide
+	// JSONFailed, where given, is told of each write that Postgres took and the
+	// JSON files did not.
+	JSONFailed func()
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 // NewIntake returns the intake of a database.
-func NewIntake(o IntakeOptions) *Intake { return &Intake{o} }
+func NewIntake(o IntakeOptions) *Intake {
+	if o.JSONFailed == nil {
+		o.JSONFailed = func() {}
+	}
+	return &Intake{o}
+}
 
 // Ingest implements Ingester.
 func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
@@ -125,9 +136,12 @@ type write struct {
 
 	tx     repository.Repositories
 	now    time.Time
+	json   []Domain           // those whose writes go to the JSON files
 	sizes  map[string]float64 // size step by symbol
 	events []entities.OutboxEvent
 	reply  *Reply
+	// jsonFailed says that the JSON files lack what Postgres took.
+	jsonFailed bool
 }
 
 // atomicRefusalError rolls an atomic batch back.
@@ -140,16 +154,19 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 		w.decoded = w.entries
 	}
 	w.entries = slices.Clone(w.decoded)
-	w.tx, w.events, w.reply = tx, nil, nil
+	w.tx, w.events, w.reply, w.jsonFailed = tx, nil, nil, false
 	w.now = w.intake.o.Now().UTC().Truncate(time.Microsecond)
 
+	if err := w.place(ctx, kind); err != nil {
+		return err
+	}
 	if done, err := w.begin(ctx); done || err != nil {
 		return err
 	}
 	if err := w.resolve(ctx); err != nil {
 		return err
 	}
-	if err := kind.apply(ctx, w, w.accepted()); err != nil {
+	if err := w.store(ctx, kind); err != nil {
 		return err
 	}
 	if w.batch.Atomic && w.spoil() {
@@ -320,7 +337,7 @@ func (w *write) tell(eventType, model string, payload any) error {
 // spoil makes every item of an atomic batch share the fate of a rejected one.
 // It reports whether there is one.
 func (w *write) spoil() bool {
-	first := slices.IndexFunc(w.entries, func(e entry) bool { return !e.accepted() })
+	first := w.firstRefused()
 	if first < 0 {
 		return false
 	}
@@ -331,6 +348,12 @@ func (w *write) spoil() bool {
 	}
 	return true
 }
+
+func (w *write) firstRefused() int {
+	return slices.IndexFunc(w.entries, func(e entry) bool { return !e.accepted() })
+}
+
+func (w *write) anyRefused() bool { return w.firstRefused() >= 0 }
 
 const rejected = "rejected"
 
@@ -357,6 +380,11 @@ func (w *write) answer() error {
 
 // kind is how the items of one kind are taken in.
 type kind struct {
+	// domains are those that the items touch; none is Postgres alone.
+	domains []Domain
+	// always says that Postgres takes its part of an item wherever the domains
+	// are.
+	always bool
 	// decode reads an item; one at fault comes back refused.
 	decode func(raw jsontext.Value) entry
 	// prepare does what must be there before the transaction.

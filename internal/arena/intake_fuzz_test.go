@@ -1,8 +1,11 @@
 package arena_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,19 +15,24 @@ import (
 )
 
 // fuzzKind sends whatever the fuzzer makes up as an item of a kind, to a real
-// database. Nothing may panic, fail for a reason that is not the item's (that
-// would be a 500), or be stored that could not be served: what was accepted is
-// found unchanged when it is sent again.
+// database: an item in which one member, counted from the first, has got another
+// value. Nothing may panic, fail for a reason that is not the item's (that would
+// be a 500), or be stored that could not be served: what was accepted is found
+// unchanged when it is sent again.
 func fuzzKind(f *testing.F, kind arena.IngestKind, seeds ...string) {
 	f.Helper()
 	b := setupIntake(f)
 	for _, seed := range append(seeds, ``, `null`, `[]`, `{}`, `{"id":"\u0000"}`, `{"model_id":"{m}"}`, `{"id":"m","id":"m"}`, `{"symbol":1e999}`) {
-		f.Add([]byte(seed))
+		f.Add([]byte(seed), uint16(0), []byte{})
+		for member := range membersOf([]byte(seed)) {
+			f.Add([]byte(seed), uint16(member), []byte(hostile[member%len(hostile)]))
+		}
 	}
-	f.Fuzz(func(t *testing.T, item []byte) {
+	f.Fuzz(func(t *testing.T, item []byte, member uint16, value []byte) {
 		if !json.Valid(item) {
 			return // the envelope is read before
 		}
+		item = withMember(item, int(member), value)
 		w := arena.Batch{Kind: kind, Items: []jsontext.Value{item}, Single: true, Register: true}
 		first := ingest(t, b, w)
 		if first.Outcome == "rejected" {
@@ -36,6 +44,70 @@ func fuzzKind(f *testing.F, kind arena.IngestKind, seeds ...string) {
 		require.Nil(t, again.Error, "accepted once, refused again: %+v", again.Error)
 		require.Equal(t, "unchanged", again.Outcome)
 	})
+}
+
+// hostile values, for a member of any type.
+var hostile = []string{
+	`null`, `0`, `-0`, `""`, `[]`, `{}`, `true`, `1e308`, `-1e-320`, `9007199254740993`, `"-1"`, `"NaN"`, `"\u0000"`,
+	`"{m}"`, `"\u202e\ud83d\ude00"`, `[[[[null]]]]`, `{"a":{"a":1e999}}`, `253402300800`, `-62135596801`, `0.1234567`,
+}
+
+// withMember replaces the value of one member or element of an item; what is no
+// JSON stands for itself, as a string. No value leaves the item as it is.
+func withMember(item []byte, member int, value []byte) []byte {
+	count := membersOf(item)
+	if len(value) == 0 || count == 0 {
+		return item
+	}
+	if !json.Valid(value) {
+		value, _ = json.Marshal(string(value)) // a string renders
+	}
+	doc, _ := parsed(item) // it has members
+	left := member % count
+	out, err := json.Marshal(replaced(doc, &left, value))
+	if err != nil {
+		return item
+	}
+	return out
+}
+
+func membersOf(item []byte) int {
+	doc, err := parsed(item)
+	if err != nil {
+		return 0
+	}
+	left := -1
+	replaced(doc, &left, nil)
+	return -1 - left
+}
+
+func parsed(item []byte) (doc any, err error) {
+	d := json.NewDecoder(bytes.NewReader(item))
+	d.UseNumber()
+	return doc, d.Decode(&doc)
+}
+
+// replaced returns doc with another value at the member at which left comes
+// down to 0, counting in the order of names.
+func replaced(doc any, left *int, value json.RawMessage) any {
+	visit := func(child any) any {
+		*left--
+		if *left == -1 && value != nil {
+			return value
+		}
+		return replaced(child, left, value)
+	}
+	switch v := doc.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			v[name] = visit(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = visit(v[i])
+		}
+	}
+	return doc
 }
 
 func ingest(t *testing.T, b *intakeBundle, w arena.Batch) arena.Result {

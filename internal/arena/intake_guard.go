@@ -55,8 +55,8 @@ func (w *write) repeated(ctx context.Context) *Reply {
 
 // guard remembers the trades of a committed write.
 func (w *write) guard(ctx context.Context) {
-	if w.intake.o.Guard == nil || w.batch.Kind != IngestTrades {
-		return
+	if w.intake.o.Guard == nil || w.batch.Kind != IngestTrades || w.jsonFailed {
+		return // what the JSON files lack, a repetition may bring them
 	}
 	if err := w.intake.o.Guard.SetAllIngested(ctx, w.digests()); err != nil {
 		w.intake.o.Logger.DebugContext(ctx, "trades are not guarded", slog.Any("error", err))

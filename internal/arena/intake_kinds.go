@@ -20,6 +20,7 @@ import (
 func (g *Intake) kinds() map[IngestKind]kind {
 	return map[IngestKind]kind{
 		IngestPrices: {
+			domains: []Domain{DomainPrices},
 			decode: decoder(wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
 				e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
 			}),
@@ -27,6 +28,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply:   applyPrices,
 		},
 		IngestPositions: {
+			domains: []Domain{DomainPositions},
 			decode: decoder(wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
 				e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
 				e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
@@ -34,12 +36,14 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyPositions,
 		},
 		IngestTrades: {
+			domains: []Domain{DomainTrades, DomainPositions, DomainAccounts},
 			decode: decoder(wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
 				e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
 			}),
 			apply: applyTrades,
 		},
 		IngestEquity: {
+			domains: []Domain{DomainAccounts},
 			decode: decoder(wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
 				row := mapping.Equity(*a)
 				payload, err := mapping.EquityPayload(row)
@@ -51,6 +55,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyEquity,
 		},
 		IngestConversations: {
+			domains: []Domain{DomainConversations},
 			decode: decoder(decodeThread, func(t *wire.Thread, e *entry) {
 				c, _ := mapping.Thread(*t)
 				e.id, e.models = c.ID, []string{t.ModelID}
@@ -58,14 +63,16 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyConversations,
 		},
 		IngestDecisions: {
+			domains: []Domain{DomainConversations},
 			decode: decoder(wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
 				e.id, e.models = d.ID, []string{d.ModelID}
 			}),
 			apply: applyDecisions,
 		},
 		IngestAnalytics: {
-			decode: decoder(decodeAnalytics, func(a *analyticsItem, e *entry) {
-				e.id, e.models = a.doc.ModelID, []string{a.doc.ModelID}
+			domains: []Domain{DomainAnalytics},
+			decode: decoder(decodeAnalytics, func(a *AnalyticsItem, e *entry) {
+				e.id, e.models = a.Doc.ModelID, []string{a.Doc.ModelID}
 			}),
 			apply: applyAnalytics,
 		},
@@ -84,6 +91,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			}),
 		},
 		IngestModels: {
+			domains: []Domain{DomainAccounts}, always: true,
 			decode: decoder(wire.Decode[wire.Model], func(m *wire.Model, e *entry) { e.id = m.ID }),
 			apply:  applyModels,
 		},
@@ -104,15 +112,15 @@ func decodeThread(raw jsontext.Value) (wire.Thread, error) {
 	return t, err
 }
 
-// analyticsItem is a metrics document with the payload it was read from.
-type analyticsItem struct {
-	doc     wire.AnalyticsDoc
-	payload jsontext.Value
+// AnalyticsItem is a metrics document with the payload it was read from.
+type AnalyticsItem struct {
+	Doc     wire.AnalyticsDoc
+	Payload jsontext.Value
 }
 
-func decodeAnalytics(raw jsontext.Value) (analyticsItem, error) {
+func decodeAnalytics(raw jsontext.Value) (AnalyticsItem, error) {
 	doc, err := wire.Decode[wire.AnalyticsDoc](raw)
-	return analyticsItem{doc: doc, payload: raw}, err
+	return AnalyticsItem{Doc: doc, Payload: raw}, err
 }
 
 // maxAhead is how far a tick may lie in the future: further, a clock is wrong,
@@ -250,21 +258,33 @@ func applyTrades(ctx context.Context, w *write, entries []*entry) error {
 }
 
 func (w *write) fill(item wire.TradeItem) repository.Fill {
-	trade := mapping.Trade(item.Trade, w.intake.o.PrimaryProvider)
+	f := FillOf(item, w.intake.o.PrimaryProvider, w.sizes[item.Trade.Symbol], w.now)
+	if w.inJSON(DomainPositions) {
+		// What is open here is from before, and none of this fill's business.
+		f.Remaining, f.Left = repository.RemainingElsewhere, nil
+	}
+	return f
+}
+
+// FillOf is what a trade item says, as the rules of positions take it: sizeStep
+// is that of the symbol in coins, 0 where it is not known, and now the time of
+// the statement of what remains.
+func FillOf(item wire.TradeItem, primaryProvider string, sizeStep float64, now time.Time) repository.Fill {
+	trade := mapping.Trade(item.Trade, primaryProvider)
 	opening := wire.Position{
 		Symbol: item.Trade.Symbol, EntryOid: item.Trade.EntryOid, EntryTime: wire.Some(item.Trade.EntryTime),
 	}
 	f := repository.Fill{
 		Trade:      trade,
 		PositionID: mapping.PositionID(trade.ModelID, trade.Provider, opening),
-		SizeStep:   w.sizes[trade.Symbol],
+		SizeStep:   sizeStep,
 	}
 	switch {
 	case item.Closed:
 		f.Remaining = repository.RemainingNone
 	case item.Remaining != nil:
 		left := mapping.Position(trade.ModelID, trade.Provider, *item.Remaining)
-		left.ID, left.StatedAt = f.PositionID, w.now
+		left.ID, left.StatedAt = f.PositionID, now
 		f.Remaining, f.Left = repository.RemainingLeft, &left
 	}
 	if item.Equity != nil {
@@ -341,8 +361,8 @@ func applyDecisions(ctx context.Context, w *write, entries []*entry) error {
 
 func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
 	for _, e := range entries {
-		item := valueOf[analyticsItem](e)
-		outcome, err := w.tx.Analytics.Put(ctx, mapping.Analytics(item.doc, item.payload, 0, w.now))
+		item := valueOf[AnalyticsItem](e)
+		outcome, err := w.tx.Analytics.Put(ctx, mapping.Analytics(item.Doc, item.Payload, 0, w.now))
 		if err != nil {
 			return err
 		}
@@ -350,7 +370,7 @@ func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
 		if outcome != repository.Inserted && outcome != repository.Updated {
 			continue
 		}
-		if err := w.tell(EventAnalytics, item.doc.ModelID, map[string]string{"model_id": item.doc.ModelID}); err != nil {
+		if err := w.tell(EventAnalytics, item.Doc.ModelID, map[string]string{"model_id": item.Doc.ModelID}); err != nil {
 			return err
 		}
 	}
@@ -369,7 +389,7 @@ func applyModels(ctx context.Context, w *write, entries []*entry) error {
 		if _, err := w.tx.Accounts.Register(ctx, []entities.Account{account}); err != nil {
 			return err
 		}
-		if inception := m.Inception(); inception != nil {
+		if inception := m.Inception(); inception != nil && !w.inJSON(DomainAccounts) {
 			stated, err := w.setInception(ctx, *inception)
 			if err != nil {
 				return err

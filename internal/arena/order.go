@@ -12,10 +12,13 @@ import (
 // first, ties by id descending.
 func NewestDocuments(docs []wire.Document) []wire.Document {
 	docs = slices.Clone(docs)
-	slices.SortStableFunc(docs, func(a, b wire.Document) int {
-		return cmp.Or(cmp.Compare(b.Timestamp(), a.Timestamp()), strings.Compare(documentKey(b), documentKey(a)))
-	})
+	slices.SortStableFunc(docs, CompareDocuments)
 	return docs[:min(len(docs), RecentConversations):len(docs)]
+}
+
+// CompareDocuments orders documents: newest first, ties by id descending.
+func CompareDocuments(a, b wire.Document) int {
+	return cmp.Or(cmp.Compare(b.Timestamp(), a.Timestamp()), strings.Compare(documentKey(b), documentKey(a)))
 }
 
 func documentKey(d wire.Document) string {

@@ -2,7 +2,9 @@ package arena
 
 import (
 	"context"
+	"time"
 
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -35,6 +37,15 @@ type Modes struct {
 	Write WriteMode
 }
 
+// InitialModes are those of a domain whose switches nobody has set: everything
+// is where it always was, in the JSON files where there are any.
+func InitialModes(jsonFiles bool) Modes {
+	if jsonFiles {
+		return Modes{Read: ReadJSON, Write: WriteJSON}
+	}
+	return Modes{Read: ReadStore, Write: WriteStore}
+}
+
 // Domains lists the domains in the order in which they move.
 func Domains() []Domain {
 	return []Domain{DomainPrices, DomainTrades, DomainPositions, DomainAccounts, DomainAnalytics, DomainConversations}
@@ -60,10 +71,83 @@ type JSONSide interface {
 	// durably. The caller holds the rollout lock (shared). Results are in the
 	// order of the items; identity decides, as it does in Postgres.
 	Apply(ctx context.Context, kind IngestKind, items []any, domains []Domain) ([]JSONResult, error)
+	// ApplyAll is Apply of all items or none: after a Conflict the files are as
+	// they were, whatever the other results say.
+	ApplyAll(ctx context.Context, kind IngestKind, items []any, domains []Domain) ([]JSONResult, error)
 }
 
 // JSONResult is what became of one item in the files.
 type JSONResult struct {
 	Outcome repository.Outcome
 	Reason  string // of a conflict
+}
+
+// Rollout shows and sets the switches.
+type Rollout interface {
+	// List returns the switches of every domain and the newest changes.
+	List(ctx context.Context) (*RolloutState, error)
+	// Set brings a domain to other modes. It returns once they hold for every
+	// write, and every process knows them within a second. Errors wrap
+	// ErrUnavailable or ErrBusy where they apply, or are a *RefusedError; on
+	// each of them nothing has changed.
+	Set(ctx context.Context, f Flip) (*DomainState, error)
+}
+
+// Flip asks for other modes of a domain.
+type Flip struct {
+	Domain Domain
+	// Read and Write are the modes that it shall have; "" leaves one as it is.
+	Read  ReadMode
+	Write WriteMode
+	// By is who asks, and Reason why. Force overrides what can be overridden,
+	// for a Reason.
+	By, Reason string
+	Force      bool
+}
+
+// RefusedError says why the modes of a domain were not changed.
+type RefusedError struct {
+	// Invalid says that the request could never be followed; otherwise it is the
+	// state of things that is in the way.
+	Invalid bool
+	Reason  string
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return e.Reason }
+
+// RolloutState is where every domain is, and how it came there.
+type RolloutState struct {
+	Domains []DomainState   `json:"domains"` // in the order in which they move
+	Changes []RolloutChange `json:"changes"` // the newest first
+}
+
+// DomainState is where a domain is.
+type DomainState struct {
+	Domain Domain    `json:"domain"`
+	Read   ReadMode  `json:"read"`
+	Write  WriteMode `json:"write"`
+	// Changed is the last change, nil where the modes are the initial ones.
+	Changed *RolloutChange `json:"changed,omitzero"`
+}
+
+// RolloutChange is one change of a domain.
+type RolloutChange struct {
+	Domain    Domain    `json:"domain"`
+	At        time.Time `json:"at"`
+	By        string    `json:"by"`
+	Reason    string    `json:"reason"`
+	Forced    bool      `json:"forced"`
+	ReadFrom  ReadMode  `json:"read_from"`
+	ReadTo    ReadMode  `json:"read_to"`
+	WriteFrom WriteMode `json:"write_from"`
+	WriteTo   WriteMode `json:"write_to"`
+}
+
+// SizedTrade is an item of trades with the size step of its symbol in coins, 0
+// where it is not known. JSONSide takes it in the place of a wire.TradeItem.
+type SizedTrade struct {
+	wire.TradeItem
+
+	SizeStep float64
 }

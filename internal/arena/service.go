@@ -16,18 +16,22 @@ import (
 // Service answers the API: it asks the source that serves a domain, through
 // the cache, and renders each content once.
 type Service struct {
-	o     ServiceOptions
-	keys  cachelayer.Keys
+	o    ServiceOptions
+	keys cachelayer.Keys
+	// known are the last answers of the store by key, and those of the JSON
+	// files, by key under inFiles.
 	known *otter.Cache[string, known]
 }
 
 // ServiceOptions are what a Service is made of.
 type ServiceOptions struct {
 	// JSON and Store are the two sources; one that is not there is nil.
-	JSON  Source
+	JSON  Files
 	Store *Store
-	// Reads tells which of them serves a domain now.
-	Reads func(Domain) config.Source
+	// Switches tells which of them serves a domain now.
+	Switches Switches
+	// Shadow, where given, is offered the requests of domains in ReadShadow.
+	Shadow Shadow
 	// Cache is the one in front of the store. Local has no Redis: it keeps
 	// what is cheap to make again or peculiar to this process.
 	Cache, Local *cachelayer.Cache
@@ -41,11 +45,16 @@ type ServiceOptions struct {
 
 var _ Answerer = (*Service)(nil)
 
-// known is the last answer of a key, for when the store does not answer.
+// known is the last answer of a key: of the store, for when it does not answer,
+// or of the JSON files, for as long as they are of that version.
 type known struct {
 	rendering *rendering
 	at        time.Time
+	version   string
 }
+
+// inFiles begins the keys of answers of the JSON files.
+const inFiles = "json:"
 
 // NewService returns the service of the given sources.
 func NewService(o ServiceOptions) (*Service, error) {
@@ -74,22 +83,47 @@ func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnknownModel, err)
 	}
 	answer := &Answer{MaxAge: v.maxAge(s.o.TTLs)}
-	if s.o.Reads(v.domain) == config.SourceJSON {
-		answer.Origin = string(config.SourceJSON)
-		return s.fromJSON(ctx, v, req, key, answer)
+	// Asked once: whatever moves meanwhile, a response is of one source.
+	mode := s.o.Switches.Modes(v.domain).Read
+	if mode == ReadStore {
+		answer.Origin = originStore
+		return s.fromStore(ctx, v, req, key, answer)
 	}
-	answer.Origin = string(config.SourceStore)
-	return s.fromStore(ctx, v, req, key, answer)
+	answer.Origin = originJSON
+	answer, err = s.fromJSON(ctx, v, req, key, answer)
+	if err == nil && mode == ReadShadow && s.o.Shadow != nil {
+		s.o.Shadow.Offer(ctx, v.domain, req)
+	}
+	return answer, err
 }
 
+// What Answer.Origin tells.
+const (
+	originJSON  = "json"
+	originStore = "store"
+	originStale = "stale"
+)
+
+// fromJSON answers from the files. What was rendered of them is good for as long
+// as none of them has changed; who comes after a change finds it.
 func (s *Service) fromJSON(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
 	if s.o.JSON == nil {
-		return nil, fmt.Errorf("%w: no JSON store is configured", ErrUnavailable)
+		return nil, fmt.Errorf("%w: %s is read from the JSON store, and this instance has no json_dir (NOF0_JSON_DIR)", ErrUnavailable, v.domain)
 	}
+	version := s.o.JSON.Version(req.View)
+	name := inFiles + key.Name
+	if last, ok := s.known.GetIfPresent(name); ok && last.version == version {
+		return answer.of(last.rendering), nil
+	}
+	key.Name = name + "@" + version
 	r, err := fetch(ctx, s.o.Local, key, func(ctx context.Context) (*rendering, error) {
 		return s.load(ctx, s.o.JSON, v, req)
 	})
-	return answer.of(r), err
+	if err != nil {
+		return nil, err
+	}
+	s.known.Set(name, known{rendering: r, at: s.o.Now(), version: version})
+	return answer.of(r), nil
 }
 
 func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
@@ -118,7 +152,7 @@ func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachel
 	}
 	if last, ok := s.known.GetIfPresent(key.Name); ok && errors.Is(err, ErrUnavailable) && s.o.Now().Sub(last.at) < s.o.TTLs.Long {
 		s.o.Logger.WarnContext(ctx, "serving a stale answer", slog.String("view", string(req.View)), slog.Any("error", err))
-		answer.Origin = "stale"
+		answer.Origin = originStale
 		return answer.of(last.rendering), nil
 	}
 	return nil, err

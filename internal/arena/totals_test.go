@@ -34,7 +34,7 @@ func TestLargeSeasonIsStreamed(t *testing.T) {
 			return c
 		}
 		s, err := arena.NewService(arena.ServiceOptions{
-			Store: store, Reads: func(arena.Domain) config.Source { return config.SourceStore },
+			Store: store, Switches: fixedModes{Read: arena.ReadStore, Write: arena.WriteStore},
 			Cache: cache(testdb.Redis(t)), Local: cache(""), TTLs: cfg.Cache, LargeBody: largeBody,
 			Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 		})
@@ -67,3 +67,8 @@ func TestLargeSeasonIsStreamed(t *testing.T) {
 		require.Equal(t, identity.String(), string(plain))
 	}
 }
+
+// fixedModes are those of every domain.
+type fixedModes arena.Modes
+
+func (m fixedModes) Modes(arena.Domain) arena.Modes { return arena.Modes(m) }

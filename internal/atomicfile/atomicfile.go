@@ -22,28 +22,38 @@ func Write(path string, data []byte) error {
 // Create is Write for content that write hands over as it makes it. The error
 // of write is wrapped.
 func Create(path string, write func(w io.Writer) error) error {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	tmp, err := Stage(path, write)
 	if err != nil {
-		return fmt.Errorf("error writing %s: %w", path, err)
+		return err
 	}
-	if err = write(tmp); err == nil {
-		err = errors.Join(tmp.Chmod(0o644), tmp.Sync())
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("error writing %s: %w", path, errors.Join(err, os.Remove(tmp)))
 	}
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("error writing %s: %w", path, errors.Join(err, os.Remove(tmp.Name())))
-	}
-	if err := syncDir(dir); err != nil {
+	if err := SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("error making the replacement of %s durable: %w", path, err)
 	}
 	return nil
 }
 
-// syncDir makes the renaming itself durable.
-func syncDir(dir string) error {
+// Stage writes the content of a file durably beside it, under a name of its own
+// that begins with a dot and the name of the file. Renaming it puts it in
+// place.
+func Stage(path string, write func(w io.Writer) error) (tmp string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return "", fmt.Errorf("error writing %s: %w", path, err)
+	}
+	if err = write(f); err == nil {
+		err = errors.Join(f.Chmod(0o644), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("error writing %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	}
+	return f.Name(), nil
+}
+
+// SyncDir makes what was renamed in a directory durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -24,6 +24,11 @@ type Options struct {
 	Store           *repository.Store
 	PrimaryProvider string
 	Benchmarks      []string
+	// Domains are what is imported; nil is all of the directory.
+	Domains []arena.Domain
+	// CapturedAt is the time of the directory's current state; zero is the
+	// newest time that the directory mentions.
+	CapturedAt time.Time
 	// Progress, where given, is told the rows that are done and their total.
 	Progress func(done, total int)
 }
@@ -40,7 +45,47 @@ func Import(ctx context.Context, dir string, o Options) (*Report, error) {
 }
 
 func run(ctx context.Context, dir string, o Options) (*Report, error) {
-	files, err := snapshot.Read(dir)
+	w, err := open(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	// Partitions are made beforehand: they stay, empty, should the rest fail.
+	if err := o.Store.Prices.EnsurePartitions(ctx, w.ticks()); err != nil {
+		return nil, err
+	}
+	if err := o.Store.InTx(ctx, func(ctx context.Context, tx repository.Repositories) error {
+		// No domain moves while it is brought what its files may have to follow.
+		if err := tx.Rollout.LockShared(ctx); err != nil {
+			return err
+		}
+		return w.write(ctx, tx)
+	}); err != nil {
+		return nil, err
+	}
+	_ = o.Store.Analyze(ctx) // the import is done; without it, the first queries are slower
+	return w.report, nil
+}
+
+// ImportInto is Import in a transaction of the caller's, on which it works
+// alone: Options.Store is not used. On an error the transaction can only be
+// rolled back.
+func ImportInto(ctx context.Context, tx repository.Repositories, dir string, o Options) (*Report, error) {
+	w, err := open(dir, o)
+	if err == nil {
+		err = tx.Prices.EnsurePartitions(ctx, w.ticks())
+	}
+	if err == nil {
+		err = w.write(ctx, tx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNothingDone, err)
+	}
+	return w.report, nil
+}
+
+// open reads what is to be imported of a directory.
+func open(dir string, o Options) (*writer, error) {
+	files, err := snapshot.Read(dir, filesOf(o.Domains)...)
 	if err != nil {
 		return nil, err
 	}
@@ -48,20 +93,23 @@ func run(ctx context.Context, dir string, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Partitions are made beforehand: they stay, empty, should the rest fail.
-	var ticks []time.Time
-	for _, p := range c.prices {
-		ticks = append(ticks, wire.MillisTime(p.value.Timestamp))
+	if !o.CapturedAt.IsZero() {
+		c.capturedAt = o.CapturedAt
+		c.report.CapturedAt = o.CapturedAt
 	}
-	if err := o.Store.Prices.EnsurePartitions(ctx, ticks); err != nil {
-		return nil, err
+	if o.Domains != nil {
+		c.keep(kindsOf(o.Domains))
 	}
-	w := &writer{capture: c, options: o}
-	if err := o.Store.InTx(ctx, w.write); err != nil {
-		return nil, err
+	return &writer{capture: c, options: o}, nil
+}
+
+// ticks are the times of the prices.
+func (w *writer) ticks() []time.Time {
+	var times []time.Time
+	for _, p := range w.prices {
+		times = append(times, wire.MillisTime(p.value.Timestamp))
 	}
-	_ = o.Store.Analyze(ctx) // the import is done; without it, the first queries are slower
-	return c.report, nil
+	return times
 }
 
 // writer stores one capture inside a transaction.
@@ -204,6 +252,39 @@ func (w *writer) writePositions(ctx context.Context) error {
 		}
 		kind.count(repository.Updated, int(closed))
 		w.progress(1)
+	}
+	return w.closeUnlisted(ctx, kind)
+}
+
+// closeUnlisted closes what is open of models that the directory does not list,
+// where the directory tells how things are and not how they once were.
+func (w *writer) closeUnlisted(ctx context.Context, kind *KindReport) error {
+	if w.options.CapturedAt.IsZero() || len(w.statements) == 0 {
+		return nil
+	}
+	models, err := w.tx.Models.All(ctx)
+	if err != nil {
+		return err
+	}
+	var unlisted []string
+	for _, m := range models {
+		if !slices.ContainsFunc(w.statements, func(s item[statement]) bool { return s.value.model == m.ID }) {
+			unlisted = append(unlisted, m.ID)
+		}
+	}
+	if len(unlisted) == 0 {
+		return nil
+	}
+	known, err := w.tx.Accounts.Lock(ctx, unlisted)
+	if err != nil {
+		return err
+	}
+	for _, account := range known {
+		_, closed, err := w.tx.Positions.State(ctx, account.ModelID, nil, account.PositionsExtra, w.capturedAt)
+		if err != nil {
+			return err
+		}
+		kind.count(repository.Updated, int(closed))
 	}
 	return nil
 }

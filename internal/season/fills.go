@@ -83,25 +83,47 @@ func (f *floor) trade(count int, yield func(Event, error) bool) {
 		}
 	}
 	for done := 0; done < count; {
-		f.now = f.now.Add(fillsPause/2 + time.Duration(f.r.Int64N(int64(fillsPause)))).Truncate(time.Millisecond)
-		if !f.markers() {
-			return
-		}
-		t, coin := pick(f.r, f.traders), f.r.IntN(len(f.market.coins))
-		var more bool
-		switch p := t.open[coin]; {
-		case p == nil:
-			more = f.open(t, coin)
-		case chance(f.r, fillsAdjust):
-			more = f.adjust(t, coin)
-		default:
-			more = f.close(t, coin)
-			done++
-		}
-		if !more {
+		n, more := f.cycle(pick(f.r, f.traders), count-done)
+		if done += n; !more {
 			return
 		}
 	}
+}
+
+// cycle is one decision of a trader, which concerns some of the coins: first
+// exits, at most so many, and then entries and moved stops. It returns how many
+// exits there were.
+func (f *floor) cycle(t *trader, atMost int) (exits int, more bool) {
+	var others []int
+	for _, coin := range f.r.Perm(len(f.market.coins))[:f.r.IntN(len(f.market.coins))+1] {
+		if t.open[coin] == nil || chance(f.r, fillsAdjust) {
+			others = append(others, coin)
+			continue
+		}
+		if exits == atMost {
+			break
+		}
+		exits++
+		if !f.tick() || !f.close(t, coin) {
+			return exits, false
+		}
+	}
+	for _, coin := range others {
+		act := f.adjust
+		if t.open[coin] == nil {
+			act = f.open
+		}
+		if !f.tick() || !act(t, coin) {
+			return exits, false
+		}
+	}
+	return exits, true
+}
+
+// tick lets time go by until the next event.
+func (f *floor) tick() bool {
+	f.now = f.now.Add(fillsPause/2 + time.Duration(f.r.Int64N(int64(fillsPause)))).Truncate(time.Millisecond)
+	return f.markers()
 }
 
 // markers states the equity of everybody at the end of an hour.

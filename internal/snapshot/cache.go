@@ -1,10 +1,13 @@
 package snapshot
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -18,24 +21,57 @@ type fileCache struct {
 
 type cacheEntry struct {
 	stamp stamp
-	// recent says that the file was so new when it was read that it could have
-	// changed again without its stamp showing it.
-	recent bool
-	rows   any // []T of whoever reads this file
+	rows  any // []T of whoever reads this file
+	// held keeps the file from being removed for good, so that no other file
+	// gets its inode while its rows are remembered.
+	held *os.File
 }
 
 // stamp tells one version of a file from the next. A replaced file is another
-// inode, so the identity is compared as well as time and size. Two changes in
-// one tick of the file system's clock may still look the same, since inodes are
-// used again.
+// inode, so that tells them apart as well as time and size.
 type stamp struct {
-	info    os.FileInfo
-	modTime time.Time
-	size    int64
+	device, inode uint64
+	modTime       int64 // unix ns
+	size          int64
+	// look is when the file was looked at, in units of recheck, while it is so
+	// new that it could be written to in place without its time showing it; 0
+	// once it is older.
+	look int64
 }
 
-// tick is longer than that of any file system's clock.
-const tick = 2 * time.Second
+// tick is longer than that of any file system's clock, and recheck how long a
+// change in place within it may go unseen. Files that are replaced, as all that
+// this program writes are, are seen at once.
+const (
+	tick    = 2 * time.Second
+	recheck = 250 * time.Millisecond
+)
+
+// stamp returns the stamp of a file as it is now.
+func (c *fileCache) stamp(name string) (stamp, error) {
+	info, err := os.Stat(filepath.Join(c.dir, name))
+	if err != nil {
+		return stamp{}, err
+	}
+	return stampOf(info, c.now()), nil
+}
+
+func stampOf(info os.FileInfo, now time.Time) stamp {
+	s := identityOf(info)
+	if now.Sub(info.ModTime()).Abs() < tick {
+		s.look = now.UnixNano() / int64(recheck)
+	}
+	return s
+}
+
+// identityOf is the stamp of a file that is only ever replaced.
+func identityOf(info os.FileInfo) stamp {
+	s := stamp{modTime: info.ModTime().UnixNano(), size: info.Size()}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.device, s.inode = uint64(sys.Dev), sys.Ino //nolint:unconvert // of another type elsewhere
+	}
+	return s
+}
 
 func newFileCache(dir string, now func() time.Time) *fileCache {
 	return &fileCache{dir: dir, now: now, entries: make(map[string]cacheEntry)}
@@ -44,35 +80,54 @@ func newFileCache(dir string, now func() time.Time) *fileCache {
 // cachedRows returns the rows of a file, decoded. They are shared and must not
 // be changed. Concurrent readers of a changed file wait for one decoding.
 func cachedRows[T any](c *fileCache, name string, decode func(Row) (T, error)) ([]T, error) {
-	info, err := os.Stat(filepath.Join(c.dir, name))
+	now, err := c.stamp(name)
 	if err != nil {
 		return nil, err
 	}
-	now := stamp{info: info, modTime: info.ModTime(), size: info.Size()}
-	age := c.now().Sub(info.ModTime())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if entry, ok := c.entries[name]; ok && !entry.recent && entry.stamp.same(now) {
-		if rows, ok := entry.rows.([]T); ok {
-			return rows, nil
-		}
+	entry := c.entries[name]
+	if rows, ok := entry.rows.([]T); ok && entry.stamp == now {
+		return rows, nil
 	}
-	f, err := readFile(c.dir, name)
+	file, err := os.Open(filepath.Join(c.dir, name))
 	if err != nil {
 		return nil, err
+	}
+	rows, read, err := decodeFile(file, name, c.now, decode)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if entry.held != nil {
+		_ = entry.held.Close() // it was only read
+	}
+	c.entries[name] = cacheEntry{stamp: read, rows: rows, held: file}
+	return rows, nil
+}
+
+// decodeFile returns the rows of an open file and the stamp that it had before
+// it was read.
+func decodeFile[T any](file *os.File, name string, now func() time.Time, decode func(Row) (T, error)) ([]T, stamp, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, stamp{}, err
+	}
+	read := stampOf(info, now())
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil, read, err
+	}
+	f, err := parseFile(name, data)
+	if err != nil {
+		return nil, read, err
 	}
 	rows := make([]T, len(f.Rows))
 	for i, raw := range f.Rows {
 		if rows[i], err = decode(raw); err != nil {
-			return nil, fmt.Errorf("%s: row %d at offset %d: %w", name, raw.Index, raw.Offset, err)
+			return nil, read, fmt.Errorf("%s: row %d at offset %d: %w", name, raw.Index, raw.Offset, err)
 		}
 	}
-	c.entries[name] = cacheEntry{stamp: now, recent: age.Abs() < tick, rows: rows}
-	return rows, nil
-}
-
-func (a stamp) same(b stamp) bool {
-	return os.SameFile(a.info, b.info) && a.modTime.Equal(b.modTime) && a.size == b.size
+	return rows, read, nil
 }
 
 // names lists the files of a kind by name.

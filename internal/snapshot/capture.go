@@ -18,9 +18,9 @@ type Capture struct {
 	Ignored []string
 }
 
-// Read reads every file of a directory. The error joins what is wrong with
-// each file, so that one run names them all.
-func Read(dir string) (*Capture, error) {
+// Read reads the files of a directory, all of them or those of the given kinds.
+// The error joins what is wrong with each file, so that one run names them all.
+func Read(dir string, kinds ...Kind) (*Capture, error) {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -34,10 +34,14 @@ func Read(dir string) (*Capture, error) {
 	var faults []error
 	for _, entry := range entries {
 		name := entry.Name()
-		if _, _, ok := kindOf(name); !ok || entry.IsDir() {
+		kind, _, ok := kindOf(name)
+		if !ok || entry.IsDir() {
 			if !strings.HasPrefix(name, ".") {
 				c.Ignored = append(c.Ignored, name)
 			}
+			continue
+		}
+		if len(kinds) > 0 && !slices.Contains(kinds, kind) {
 			continue
 		}
 		f, err := readFile(dir, name)

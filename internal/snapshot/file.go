@@ -50,13 +50,18 @@ func (e *FileError) Error() string {
 // readFile reads the file of a directory. Errors are a *FileError, or those of
 // the operating system.
 func readFile(dir, name string) (*File, error) {
-	kind, model, ok := kindOf(name)
-	if !ok {
-		return nil, fmt.Errorf("%s is no file of a snapshot directory", name)
-	}
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
+	}
+	return parseFile(name, data)
+}
+
+// parseFile reads the content of a file of that name.
+func parseFile(name string, data []byte) (*File, error) {
+	kind, model, ok := kindOf(name)
+	if !ok {
+		return nil, fmt.Errorf("%s is no file of a snapshot directory", name)
 	}
 	f := &File{Name: name, Kind: kind, Model: model, LastHourlyMarkerRead: -1}
 	p := parser{file: f, data: data, dec: jsontext.NewDecoder(

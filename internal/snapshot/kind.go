@@ -51,6 +51,12 @@ func FileName(kind Kind, model string) string {
 	return string(kind) + ".json"
 }
 
+// IsFile reports whether a file of this name belongs to a snapshot directory.
+func IsFile(name string) bool {
+	_, _, ok := kindOf(name)
+	return ok
+}
+
 // kindOf tells what a file name stands for, and for which model.
 func kindOf(name string) (kind Kind, model string, ok bool) {
 	base, isJSON := strings.CutSuffix(filepath.Base(name), ".json")

@@ -158,6 +158,7 @@ func (s *Source) Analytics(context.Context) (wire.Analytics, error) {
 	if err != nil {
 		return wire.Analytics{}, err
 	}
+	docs = slices.DeleteFunc(docs, func(d analyticsRow) bool { return s.isBenchmark(d.model) })
 	return wire.Analytics{Analytics: raws(docs), ServerTime: s.serverTime()}, nil
 }
 
@@ -174,7 +175,7 @@ func (s *Source) AnalyticsOf(_ context.Context, model string) (wire.Analytics, e
 	return wire.Analytics{Analytics: raws(docs), ServerTime: s.serverTime()}, nil
 }
 
-// analytics returns the documents of competitors by model: those of
+// analytics returns the documents by model: those of
 // analytics.json, and of analytics-MODEL.json for a model that it lacks.
 func (s *Source) analytics() ([]analyticsRow, error) {
 	docs, err := read(s, Analytics, decodeAnalytics)
@@ -200,7 +201,6 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 			}
 		}
 	}
-	docs = slices.DeleteFunc(docs, func(d analyticsRow) bool { return s.isBenchmark(d.model) })
 	slices.SortFunc(docs, func(a, b analyticsRow) int { return cmp.Compare(a.model, b.model) })
 	return docs, nil
 }

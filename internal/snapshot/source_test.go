@@ -230,7 +230,9 @@ func TestAnalyticsOfSingleFilesOnlyFillGaps(t *testing.T) {
 		payload, err := s.AnalyticsOf(t.Context(), model)
 		require.Equal(t, fmt.Sprintf(`{"analytics":[{"model_id":%q,"from":%q}],"serverTime":1761452335744}`, model, want), render(t, payload, err))
 	}
-	for _, unknown := range []string{"", "d", "A", "../a", "buynhold_btc"} {
+	payload, err = s.AnalyticsOf(t.Context(), "buynhold_btc")
+	require.Contains(t, render(t, payload, err), "buynhold_btc", "what a benchmark has is listed nowhere, and answered where asked for")
+	for _, unknown := range []string{"", "d", "A", "../a"} {
 		_, err := s.AnalyticsOf(t.Context(), unknown)
 		require.ErrorIs(t, err, arena.ErrUnknownModel, unknown)
 	}
@@ -342,7 +344,7 @@ func TestAReplacedFileIsSeenByTheNextCall(t *testing.T) {
 		id := fmt.Sprintf("t_%03d", i)
 		tr, err := wire.Decode[wire.Trade]([]byte(trade("m", id, 1)))
 		require.NoError(t, err)
-		require.NoError(t, Write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{tr}}))
+		require.NoError(t, write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{tr}}))
 		got, err := s.Trades(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, id, got.Trades[0].ID)
@@ -357,17 +359,27 @@ func TestAChangeWithinOneTickIsSeen(t *testing.T) {
 	dir := directory(t, map[string]string{"trades.json": envelope1("trades", trade("m", "a", 1))})
 	path := filepath.Join(dir, "trades.json")
 	require.NoError(t, os.Chtimes(path, answeredAt, answeredAt))
-	s := newSource(dir)
+	seen := ""
+	now := answeredAt
+	s := NewSource(SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: func() time.Time { return now }})
 	id := func() string {
+		version := s.Version(arena.ViewTrades)
+		require.NotEqual(t, seen, version)
+		seen = version
 		got, err := s.Trades(t.Context())
 		require.NoError(t, err)
 		return got.Trades[0].ID
 	}
 	require.Equal(t, "a", id())
-	// The same inode, size and time, as an inode that is used again may have.
+	// The same inode, size and time: it was written to in place.
 	put(t, dir, "trades.json", envelope1("trades", trade("m", "b", 1)))
 	require.NoError(t, os.Chtimes(path, answeredAt, answeredAt))
+	now = now.Add(recheck)
 	require.Equal(t, "b", id())
+	put(t, dir, "trades.json", envelope1("trades", trade("m", "c", 1)))
+	require.NoError(t, os.Chtimes(path, answeredAt, answeredAt))
+	now = now.Add(tick)
+	require.Equal(t, "c", id(), "the last change within the tick is seen after it")
 }
 
 func TestAnUnchangedFileIsReadOnce(t *testing.T) {
@@ -431,10 +443,10 @@ func TestConcurrentReadersWhileFilesAreReplaced(t *testing.T) {
 		for i := range rows {
 			rows[i] = row
 		}
-		if err := Write(dir, AccountTotals, "", wire.AccountTotals{AccountTotals: rows}); err != nil {
+		if err := write(dir, AccountTotals, "", wire.AccountTotals{AccountTotals: rows}); err != nil {
 			t.Error(err)
 		}
-		if err := Write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{}, ServerTime: int64(n)}); err != nil {
+		if err := write(dir, Trades, "", wire.Trades{Trades: []wire.Trade{}, ServerTime: int64(n)}); err != nil {
 			t.Error(err)
 		}
 	}

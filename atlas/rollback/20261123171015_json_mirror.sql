@@ -1,0 +1,3 @@
+-- Undoes 20261123171015_json_mirror.sql.
+
+DROP TABLE "json_mirror";

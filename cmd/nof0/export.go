@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"nof0/config"
+	"nof0/internal/app"
+	"nof0/internal/mirror"
+)
+
+func (c *cli) exportCommand() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "export DIR",
+		Short: "Write a snapshot directory from Postgres",
+		Long: `Write a snapshot directory from Postgres, all of it of one moment: every trade,
+equity snapshot, decision document and thread, and the newest prices, positions,
+analytics and inceptions. Importing it into the same database changes nothing;
+into an empty one it gives the same answers; and the JSON store can serve it.
+
+Files are replaced together once all are written, so that an export that is
+stopped leaves the directory as it was. A directory that holds anything else than
+a snapshot is refused.
+
+What the format has no place for stays behind: the history of prices, market
+context and metadata of symbols, positions that are closed or at another provider
+than the primary one, names and settings of models, the states of traders, and
+metrics that were recomputed.`,
+		Example: example("DATABASE_URL=postgres://… nof0 export backup/2025-10-26"),
+		Args:    oneArgument,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, logger, err := c.start(config.RequireDatabase())
+			if err != nil {
+				return err
+			}
+			if err := refuseOwnDirs(cfg, args[0], force); err != nil {
+				return err
+			}
+			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
+				return err
+			}
+			exported, err := c.exportDir(cmd.Context(), cfg, args[0], force)
+			if err != nil {
+				return err
+			}
+			return c.printExport(exported)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "write also into the JSON store, or beside files that are no snapshot")
+	return cmd
+}
+
+// refuseOwnDirs keeps an export from replacing what others read: the snapshot
+// is only ever read, and the JSON store may be ahead of Postgres.
+func refuseOwnDirs(cfg config.Config, dir string, force bool) error {
+	if same(dir, cfg.SnapshotDir) {
+		return fmt.Errorf("%s is NOF0_SNAPSHOT_DIR, which is only ever read: choose another directory", dir)
+	}
+	if same(dir, cfg.JSONDir) && !force {
+		return fmt.Errorf("%s is NOF0_JSON_DIR, whose files may hold what Postgres does not: "+
+			"choose another directory, or --force", dir)
+	}
+	return nil
+}
+
+func same(a, b string) bool {
+	if a == "" || b == "" {
+		return false
+	}
+	return resolved(a) == resolved(b)
+}
+
+func resolved(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	return path
+}
+
+func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, force bool) (exported *mirror.Exported, err error) {
+	store, err := app.OpenStore(ctx, cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	progress, finish := c.progress("exporting to " + dir)
+	defer finish()
+	return mirror.Export(ctx, dir, mirror.ExportOptions{
+		Store:           store,
+		PrimaryProvider: cfg.Arena.PrimaryProvider,
+		Now:             time.Now,
+		Force:           force,
+		Progress:        progress,
+	})
+}
+
+func (c *cli) printExport(exported *mirror.Exported) error {
+	if c.json {
+		return c.printJSON(exported)
+	}
+	t := c.newTable(table.Row{"file", "rows", "bytes"}, 2, 3)
+	for _, f := range exported.Files {
+		t.AppendRow(table.Row{f.Name, f.Rows, f.Bytes})
+	}
+	t.Render()
+	return nil
+}

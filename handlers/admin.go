@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+const (
+	pathRollout = "/admin/rollout"
+	// pathDomain is where the switches of one domain are set.
+	pathDomain = pathRollout + "/:domain"
+)
+
+// admin is the surface of those who run the service.
+type admin struct {
+	rollout arena.Rollout
+	token   bearer
+	within  time.Duration // in which a body has to arrive
+	now     func() time.Time
+}
+
+func newAdmin(opts Options) *admin {
+	return &admin{
+		rollout: opts.Rollout, token: newBearer(opts.AdminToken, errNoAdminToken),
+		within: bodyTimeoutOf(opts.Config), now: opts.Now,
+	}
+}
+
+// check refuses who may not be here.
+func (a *admin) check(c *gin.Context) error {
+	if a.rollout == nil {
+		return errNotConfigured
+	}
+	return a.token.check(c.Request.Header)
+}
+
+// list shows where every domain is.
+func (a *admin) list(c *gin.Context) {
+	if err := a.check(c); err != nil {
+		fail(c, err)
+		return
+	}
+	state, err := a.rollout.List(c.Request.Context())
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	sendOnce(c, state)
+}
+
+// flip is the body of a request to set the switches of a domain.
+type flip struct {
+	Read   arena.ReadMode  `json:"read,omitzero"`
+	Write  arena.WriteMode `json:"write,omitzero"`
+	Reason string          `json:"reason,omitzero"`
+	Force  bool            `json:"force,omitzero"`
+}
+
+// set sets the switches of a domain.
+func (a *admin) set(c *gin.Context) {
+	if err := a.check(c); err != nil {
+		fail(c, err)
+		return
+	}
+	domain := arena.Domain(c.Param("domain"))
+	if !slices.Contains(arena.Domains(), domain) {
+		unknownRoute(c)
+		return
+	}
+	f, err := a.read(c)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	ctx, done := staying(c.Request.Context())
+	defer done()
+	state, err := a.rollout.Set(ctx, arena.Flip{
+		Domain: domain, Read: f.Read, Write: f.Write,
+		By: "admin API, " + c.ClientIP(), Reason: f.Reason, Force: f.Force,
+	})
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	sendOnce(c, state)
+}
+
+func (a *admin) read(c *gin.Context) (f flip, err error) {
+	if err := checkContent(c.Request.Header); err != nil {
+		return f, err
+	}
+	body, err := readBody(c, a.now().Add(a.within))
+	if err != nil {
+		return f, err
+	}
+	err = json.Unmarshal(body, &f, json.RejectUnknownMembers(true))
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return f, &malformedError{wire.Fault{Reason: syntactic.Error()}}
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		return f, wire.Faults{{
+			Path:   string(semantic.JSONPointer),
+			Reason: "is not what is expected here: read, write, reason (text) and force (true or false)",
+		}}
+	}
+	return f, err
+}
+
+// sendOnce answers with what nobody may keep.
+func sendOnce(c *gin.Context, value any) {
+	body, err := wire.Marshal(value)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	sendStatus(c, string(body))
+}

@@ -1,0 +1,132 @@
+package app_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"io"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+
+	"nof0/config"
+	"nof0/internal/arena"
+	"nof0/internal/season"
+	"nof0/internal/wire"
+)
+
+const adminToken = "admin"
+
+// admin asks the admin surface of the system.
+func admin(t *testing.T, method, url string) (status int, runs []wire.ParityRun) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+adminToken)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	var answer wire.ParityRuns
+	if res.StatusCode == http.StatusOK {
+		require.NoError(t, json.Unmarshal(body, &answer), "%.200s", body)
+	}
+	return res.StatusCode, answer.Runs
+}
+
+func requireVerdicts(t *testing.T, runs []wire.ParityRun, want string) {
+	t.Helper()
+	require.NotEmpty(t, runs)
+	for _, run := range runs {
+		require.Equal(t, want, run.Verdict, "%s: %+v", run.Domain, run.Findings)
+	}
+}
+
+// exec changes one row behind everybody's back.
+func (b *bundle) exec(t *testing.T, query string) {
+	t.Helper()
+	db, err := sql.Open("pgx", b.cfg.DatabaseURL)
+	require.NoError(t, err)
+	defer db.Close()
+	res, err := db.ExecContext(t.Context(), query)
+	require.NoError(t, err)
+	n, err := res.RowsAffected()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}
+
+// withJSON gives the system a JSON store, which it compares once and then not
+// again by itself.
+func withJSON(dir string) func(*config.Config) {
+	return func(c *config.Config) {
+		c.JSONDir, c.AdminToken, c.IngestToken = dir, adminToken, ingestToken
+		c.Rollout.ParityInterval = time.Hour
+	}
+}
+
+// TestAChangeBehindTheCacheIsFound holds that a comparison asks no cache.
+func TestAChangeBehindTheCacheIsFound(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withJSON(capture(t, captures[0])))
+	b.load(t, b.cfg.JSONDir)
+	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
+	require.Eventually(t, func() bool {
+		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
+	}, 30*time.Second, 10*time.Millisecond)
+	_, err := b.app.Warm(t.Context())
+	require.NoError(t, err)
+	status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")
+	require.Equal(t, http.StatusOK, status)
+	requireVerdicts(t, runs, wire.VerdictEqual)
+
+	before := get(t, b.url+"/api/trades")
+	b.exec(t, `UPDATE trades SET exit_price = 12345.5 WHERE model_id || ' ' || id = (SELECT min(model_id || ' ' || id) FROM trades)`)
+	require.Equal(t, before.Header.Get("ETag"), get(t, b.url+"/api/trades").Header.Get("ETag"), "the cache does not know")
+	_, runs = admin(t, http.MethodPost, b.url+"/admin/parity?domain=trades")
+	require.Len(t, runs, 1)
+	require.Len(t, runs[0].Findings, 1)
+	require.Equal(t, "/exit_price", runs[0].Findings[0].Field)
+
+	_, kept := admin(t, http.MethodGet, b.url+"/admin/parity?domain=trades&limit=1")
+	require.Equal(t, runs, kept)
+	require.Contains(t, string(get(t, b.url+"/metrics").body), `nof0_parity_verdict{domain="trades",verdict="different"} 1`)
+}
+
+func TestParityWithoutAJSONStore(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *config.Config) { c.AdminToken = adminToken })
+	status, _ := admin(t, http.MethodPost, b.url+"/admin/parity")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	status, runs := admin(t, http.MethodGet, b.url+"/admin/parity")
+	require.Equal(t, http.StatusOK, status)
+	require.Empty(t, runs)
+}
+
+// TestAPlayedSeasonIsEqual plays the season that the JSON store holds.
+func TestAPlayedSeasonIsEqual(t *testing.T) {
+	t.Parallel()
+	s, err := season.Generate(t.Context(), season.Options{Seed: 9, Models: 3, Hours: 30})
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "season")
+	_, err = s.Write(t.Context(), dir)
+	require.NoError(t, err)
+	b := setup(t, withJSON(dir))
+	for _, d := range arena.Domains() {
+		b.set(t, d, arena.Modes{Read: arena.ReadJSON, Write: arena.WriteStore})
+	}
+	played, err := season.Play(t.Context(), s.Plan(season.PlanOptions{Analytics: true}).Events(), season.PlayOptions{
+		URL: b.url, Token: ingestToken, Client: http.DefaultClient,
+	})
+	require.NoError(t, err)
+	require.Zero(t, played.Rejected)
+	status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")
+	require.Equal(t, http.StatusOK, status)
+	for _, run := range runs {
+		t.Logf("%s: %s %+v", run.Domain, run.Verdict, run.Counts)
+	}
+	requireVerdicts(t, runs, wire.VerdictEqual)
+}

@@ -1,0 +1,122 @@
+package arena
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"nof0/entities"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// place reads where the write goes, under the lock that keeps it so until the
+// transaction ends. What belongs to no domain goes to Postgres.
+func (w *write) place(ctx context.Context, kind kind) error {
+	w.json = nil
+	if len(kind.domains) == 0 {
+		return nil
+	}
+	if err := w.tx.Rollout.LockShared(ctx); err != nil {
+		return err
+	}
+	set, err := w.tx.Rollout.Switches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range kind.domains {
+		if writeModeOf(d, set, InitialModes(w.intake.o.JSON != nil)) == WriteJSON {
+			w.json = append(w.json, d)
+		}
+	}
+	if len(w.json) > 0 && w.intake.o.JSON == nil {
+		return fmt.Errorf("%w: writes of %v go to the JSON store, and this instance has no json_dir (NOF0_JSON_DIR)", ErrUnavailable, w.json)
+	}
+	return nil
+}
+
+func writeModeOf(d Domain, set []entities.RolloutSwitch, initial Modes) WriteMode {
+	for _, s := range set {
+		if s.Domain == string(d) {
+			return WriteMode(s.WriteMode)
+		}
+	}
+	return initial.Write
+}
+
+// inJSON tells whether a domain is written to the JSON files and not to
+// Postgres.
+func (w *write) inJSON(d Domain) bool { return slices.Contains(w.json, d) }
+
+// store brings the accepted items to where they go.
+//
+// Postgres takes an item unless all its domains are in the files: then their
+// outcome counts, and their failure is that of the write. Otherwise that of
+// Postgres does, and the files are brought along as well as it goes.
+func (w *write) store(ctx context.Context, kind kind) error {
+	onlyJSON := len(w.json) > 0 && len(w.json) == len(kind.domains)
+	if !onlyJSON || kind.always {
+		if err := kind.apply(ctx, w, w.accepted()); err != nil {
+			return err
+		}
+	}
+	items := w.forJSON()
+	if len(items) == 0 || w.batch.Atomic && w.anyRefused() {
+		return nil
+	}
+	values := make([]any, len(items))
+	for i, e := range items {
+		values[i] = e.value
+		if t, ok := e.value.(wire.TradeItem); ok {
+			values[i] = SizedTrade{TradeItem: t, SizeStep: w.sizes[t.Trade.Symbol]}
+		}
+	}
+	apply := w.intake.o.JSON.Apply
+	if w.batch.Atomic {
+		apply = w.intake.o.JSON.ApplyAll
+	}
+	results, err := apply(ctx, w.batch.Kind, values, w.json)
+	if err == nil && len(results) != len(items) {
+		err = fmt.Errorf("the JSON store told of %d of %d items", len(results), len(items))
+	}
+	switch {
+	case err != nil && onlyJSON:
+		return fmt.Errorf("%w: error writing to the JSON store: %w", ErrUnavailable, err)
+	case err != nil:
+		w.jsonFailed = true
+		w.intake.o.JSONFailed()
+		w.intake.o.Logger.ErrorContext(ctx, "the JSON store lacks a write that Postgres has",
+			slog.String("kind", string(w.batch.Kind)), slog.Any("domains", w.json), slog.Any("error", err))
+	case onlyJSON:
+		for i, e := range items {
+			e.settleBoth(results[i], kind.always)
+		}
+	}
+	return nil
+}
+
+// forJSON returns the accepted items that the files have a place for.
+func (w *write) forJSON() []*entry {
+	if len(w.json) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(w.accepted(), func(e *entry) bool {
+		m, isModel := e.value.(wire.Model)
+		return isModel && m.Inception() == nil
+	})
+}
+
+// settleBoth takes over what the files made of an item of which Postgres may
+// have stored another part.
+func (e *entry) settleBoth(r JSONResult, also bool) {
+	before := e.outcome
+	e.settle(r.Outcome, r.Reason)
+	switch {
+	case !also || !e.accepted():
+	case before == repository.Unchanged && e.outcome != repository.Unchanged:
+		e.outcome = repository.Updated // the model was there
+	default:
+		e.outcome = before
+	}
+}

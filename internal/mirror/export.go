@@ -1,0 +1,379 @@
+package mirror
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/internal/mapping"
+	"nof0/internal/snapshot"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// ExportOptions configure Export.
+type ExportOptions struct {
+	Store           *repository.Store
+	PrimaryProvider string
+	Now             func() time.Time
+	// Force writes also into a directory that holds other files.
+	Force bool
+	// Progress, where given, is told the rows that are written and their total.
+	Progress func(done, total int)
+	// PageSize is how many rows are held at a time; 0 is 1000.
+	PageSize int
+}
+
+// Exported tells what an export wrote.
+type Exported struct {
+	Dir   string         `json:"dir"`
+	Files []ExportedFile `json:"files"`
+}
+
+// ExportedFile is one file of an export.
+type ExportedFile struct {
+	Name  string `json:"name"`
+	Rows  int    `json:"rows"`
+	Bytes int64  `json:"bytes"`
+}
+
+// ErrForeignDir says that a directory holds files that no export writes.
+var ErrForeignDir = errors.New("the directory is not empty and no snapshot directory")
+
+// Export writes a snapshot directory of all that its format can hold: every
+// trade, equity snapshot, decision document and thread, and the newest state of
+// the rest, all of one moment. The directory is made where it is not there; an
+// older snapshot in it is replaced. On an error, and when it is killed, the
+// directory is as it was.
+func Export(ctx context.Context, dir string, o ExportOptions) (exported *Exported, err error) {
+	if o.PageSize == 0 {
+		o.PageSize = 1000
+	}
+	created, err := makeDir(dir, o.Force)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil && created {
+			_ = os.RemoveAll(dir) // it was made for this, and holds no more than a lock
+		}
+	}()
+	exported = &Exported{Dir: dir}
+	err = snapshot.Edit(ctx, dir, func(e *snapshot.Editing) error {
+		return o.Store.InSnapshot(ctx, func(ctx context.Context, tx repository.Repositories) error {
+			x := &export{ExportOptions: o, tx: tx, edit: e, report: exported}
+			return x.run(ctx)
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("nothing was exported to %s: %w", dir, err)
+	}
+	return exported, nil
+}
+
+// makeDir makes the directory where it is not there, and refuses one that holds
+// something else.
+func makeDir(dir string, force bool) (created bool, err error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, os.MkdirAll(dir, 0o755) //nolint:gosec // snapshots are public
+	case errors.Is(err, syscall.ENOTDIR):
+		return false, fmt.Errorf("%s is a file; a directory is expected", dir)
+	case err != nil || force:
+		return false, err
+	}
+	foreign := false
+	for _, entry := range entries {
+		if snapshot.IsFile(entry.Name()) {
+			return false, nil
+		}
+		foreign = foreign || !strings.HasPrefix(entry.Name(), ".")
+	}
+	if foreign {
+		return false, fmt.Errorf("%w: %s; --force writes there all the same", ErrForeignDir, dir)
+	}
+	return false, nil
+}
+
+// export is one export on its way.
+type export struct {
+	ExportOptions
+
+	tx     repository.Repositories
+	store  *arena.Store
+	edit   *snapshot.Editing
+	report *Exported
+	// serverTime is that of every file. It is rounded up: what was written a
+	// moment ago is not newer.
+	serverTime  int64
+	done, total int
+}
+
+func (x *export) run(ctx context.Context) error {
+	at := x.Now().Add(time.Millisecond - 1).Truncate(time.Millisecond)
+	x.serverTime = wire.Millis(at)
+	x.store = arena.NewStore(x.tx, x.PrimaryProvider, func() time.Time { return at })
+	total, err := x.tx.Mirror.HistorySize(ctx)
+	if err != nil {
+		return err
+	}
+	x.total = int(total)
+	for _, f := range []struct {
+		kind  snapshot.Kind
+		write func(context.Context, *rows) error
+	}{
+		{snapshot.CryptoPrices, x.prices},
+		{snapshot.Trades, x.trades},
+		{snapshot.Positions, x.positions},
+		{snapshot.AccountTotals, x.totals},
+		{snapshot.SinceInception, x.inception},
+		{snapshot.Analytics, x.analytics},
+		{snapshot.Leaderboard, x.leaderboard},
+		{snapshot.Conversations, x.conversations},
+	} {
+		if err := x.file(ctx, f.kind, f.write); err != nil {
+			return err
+		}
+	}
+	// Those of one model would add what the database does not have.
+	models, err := x.edit.Models(snapshot.ModelAnalytics)
+	for _, model := range models {
+		err = errors.Join(err, x.edit.Remove(snapshot.ModelAnalytics, model))
+	}
+	return err
+}
+
+func (x *export) file(ctx context.Context, kind snapshot.Kind, write func(context.Context, *rows) error) error {
+	name := snapshot.FileName(kind, "")
+	return x.edit.Create(kind, "", func(w io.Writer) error {
+		counted := &counter{w: w}
+		r := &rows{w: bufio.NewWriterSize(counted, 1<<20)}
+		err := write(ctx, r)
+		if err == nil {
+			err = r.end(x.serverTime)
+		}
+		x.report.Files = append(x.report.Files, ExportedFile{Name: name, Rows: r.n, Bytes: counted.n})
+		return err
+	})
+}
+
+func (x *export) prices(ctx context.Context, r *rows) error {
+	v, err := x.store.CryptoPrices(ctx)
+	if err != nil {
+		return err
+	}
+	r.begin("prices", '{')
+	for _, symbol := range slices.Sorted(maps.Keys(v.Prices)) {
+		if err := r.put(symbol, v.Prices[symbol]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *export) positions(ctx context.Context, r *rows) error {
+	v, err := x.store.Positions(ctx, 0)
+	if err != nil {
+		return err
+	}
+	r.begin("accountTotals", '[')
+	return putAll(r, v.AccountTotals)
+}
+
+func (x *export) inception(ctx context.Context, r *rows) error {
+	v, err := x.store.SinceInception(ctx)
+	if err != nil {
+		return err
+	}
+	r.begin("sinceInceptionValues", '[')
+	return putAll(r, v.SinceInceptionValues)
+}
+
+func (x *export) leaderboard(ctx context.Context, r *rows) error {
+	v, err := x.store.Leaderboard(ctx)
+	if err != nil {
+		return err
+	}
+	r.begin("leaderboard", '[')
+	return putAll(r, v.Leaderboard)
+}
+
+func (x *export) analytics(ctx context.Context, r *rows) error {
+	docs, err := x.tx.Analytics.All(ctx, entities.AnalyticsImported)
+	if err != nil {
+		return err
+	}
+	r.begin("analytics", '[')
+	return putEach(r, docs, func(doc entities.ModelAnalytics) (jsontext.Value, error) {
+		return jsontext.Value(doc.Payload), nil
+	})
+}
+
+func (x *export) trades(ctx context.Context, r *rows) error {
+	r.begin("trades", '[')
+	return x.ofEachModel(ctx, func(model string) error {
+		return pages(x, r, x.PageSize, mapping.TradePayload, func(last *entities.Trade) ([]entities.Trade, error) {
+			return x.tx.Trades.Before(ctx, model, last, x.PageSize)
+		})
+	})
+}
+
+func (x *export) totals(ctx context.Context, r *rows) error {
+	r.begin("accountTotals", '[')
+	last, err := x.store.LastMarker(ctx)
+	if err != nil {
+		return err
+	}
+	err = x.ofEachModel(ctx, func(model string) error {
+		return pages(x, r, x.PageSize, mapping.EquityPayload, func(last *entities.AccountEquitySnapshot) ([]entities.AccountEquitySnapshot, error) {
+			return x.tx.Equity.Before(ctx, model, last, x.PageSize)
+		})
+	})
+	r.members = fmt.Sprintf(`,"lastHourlyMarkerRead":%d`, last)
+	return err
+}
+
+func (x *export) conversations(ctx context.Context, r *rows) error {
+	r.begin("conversations", '[')
+	err := pages(x, r, x.PageSize, mapping.DecisionPayload, func(last *entities.DecisionCycle) ([]entities.DecisionCycle, error) {
+		return x.tx.Decisions.Before(ctx, last, x.PageSize)
+	})
+	if err != nil {
+		return err
+	}
+	size := max(1, x.PageSize/threadWeight)
+	return pages(x, r, size, threadPayload, func(last *repository.Thread) ([]repository.Thread, error) {
+		if last == nil {
+			return x.tx.Conversations.ThreadsAfter(ctx, "", size)
+		}
+		return x.tx.Conversations.ThreadsAfter(ctx, last.ID, size)
+	})
+}
+
+// threadWeight is how many rows a thread counts for, which comes with all its
+// messages.
+const threadWeight = 10
+
+func threadPayload(t repository.Thread) (wire.Thread, error) {
+	return mapping.ThreadPayload(t.Conversation, t.Messages)
+}
+
+func (x *export) ofEachModel(ctx context.Context, do func(model string) error) error {
+	models, err := x.tx.Models.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, model := range models {
+		if err := do(model.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pages writes rows page by page: next returns those after the last one, nil
+// before the first.
+func pages[R, P any](x *export, r *rows, size int, payload func(R) (P, error), next func(last *R) ([]R, error)) error {
+	var last *R
+	for {
+		page, err := next(last)
+		if err != nil {
+			return err
+		}
+		if err := putEach(r, page, payload); err != nil {
+			return err
+		}
+		x.done += len(page)
+		if x.Progress != nil {
+			x.Progress(x.done, x.total)
+		}
+		if len(page) < size {
+			return nil
+		}
+		last = &page[len(page)-1]
+	}
+}
+
+// rows writes a payload row by row.
+type rows struct {
+	w       *bufio.Writer
+	n       int
+	closing byte
+	members string // those between the rows and serverTime
+}
+
+// begin opens the member that holds the rows. An error of the writer stays with
+// it until the end.
+func (r *rows) begin(member string, opening byte) {
+	r.closing = opening + 2 // ] or }
+	_, _ = fmt.Fprintf(r.w, "{%q:%c", member, opening)
+}
+
+// put writes a row; one that stands in an object has a name.
+func (r *rows) put(name string, row any) error {
+	if r.n > 0 {
+		_ = r.w.WriteByte(',')
+	}
+	r.n++
+	if r.closing == '}' {
+		quoted, err := wire.Marshal(name)
+		if err != nil {
+			return fmt.Errorf("error rendering the name of a row: %w", err)
+		}
+		_, _ = r.w.Write(append(quoted, ':'))
+	}
+	body, err := wire.Marshal(row)
+	if err != nil {
+		return fmt.Errorf("error rendering a row: %w", err)
+	}
+	_, err = r.w.Write(body)
+	return err
+}
+
+func (r *rows) end(serverTime int64) error {
+	_, _ = fmt.Fprintf(r.w, `%c%s,"serverTime":%d}`, r.closing, r.members, serverTime)
+	return r.w.Flush()
+}
+
+func putAll[P any](r *rows, payloads []P) error {
+	return putEach(r, payloads, func(p P) (P, error) { return p, nil })
+}
+
+func putEach[R, P any](r *rows, page []R, payload func(R) (P, error)) error {
+	for _, row := range page {
+		p, err := payload(row)
+		if err != nil {
+			return err
+		}
+		if err := r.put("", p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counter counts what is written through it.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}

@@ -1,0 +1,109 @@
+package mirror
+
+import (
+	"context"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/internal/snapshot"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// file is how a file is made, and which events change it.
+type file struct {
+	domain arena.Domain
+	kind   snapshot.Kind
+	events []string // beside imports, which change every file
+	render func(context.Context, *renderer) (any, error)
+}
+
+// renderer reads what files are made of.
+type renderer struct {
+	*arena.Store
+
+	repos repository.Repositories
+}
+
+// files lists every file of a JSON directory.
+func files() []file {
+	return []file{
+		{
+			arena.DomainPrices, snapshot.CryptoPrices,
+			[]string{arena.EventPrices},
+			func(ctx context.Context, r *renderer) (any, error) { return r.CryptoPrices(ctx) },
+		},
+		{
+			arena.DomainTrades, snapshot.Trades,
+			[]string{arena.EventTrade},
+			func(ctx context.Context, r *renderer) (any, error) { return r.Trades(ctx) },
+		},
+		{
+			arena.DomainPositions, snapshot.Positions,
+			[]string{arena.EventPosition, arena.EventModel},
+			func(ctx context.Context, r *renderer) (any, error) { return r.Positions(ctx, 0) },
+		},
+		{
+			arena.DomainAccounts, snapshot.AccountTotals,
+			[]string{arena.EventEquity},
+			func(ctx context.Context, r *renderer) (any, error) { return r.AccountTotals(ctx, 0) },
+		},
+		{
+			// The number of invocations is counted from decisions.
+			arena.DomainAccounts, snapshot.SinceInception,
+			[]string{arena.EventModel, arena.EventDecision},
+			func(ctx context.Context, r *renderer) (any, error) { return r.SinceInception(ctx) },
+		},
+		{
+			arena.DomainAnalytics, snapshot.Analytics,
+			[]string{arena.EventAnalytics, arena.EventModel},
+			func(ctx context.Context, r *renderer) (any, error) { return r.documents(ctx) },
+		},
+		{
+			arena.DomainAnalytics, snapshot.Leaderboard,
+			[]string{arena.EventTrade, arena.EventEquity, arena.EventModel},
+			func(ctx context.Context, r *renderer) (any, error) { return r.Leaderboard(ctx) },
+		},
+		{
+			arena.DomainConversations, snapshot.Conversations,
+			[]string{arena.EventDecision, arena.EventConversation},
+			func(ctx context.Context, r *renderer) (any, error) { return r.Conversations(ctx) },
+		},
+	}
+}
+
+// documents are the metrics of every model. Those of a benchmark are listed
+// nowhere, and are answered where they are asked for.
+func (r *renderer) documents(ctx context.Context) (wire.Analytics, error) {
+	listed, err := r.Analytics(ctx)
+	if err != nil {
+		return listed, err
+	}
+	docs, err := r.repos.Analytics.All(ctx, entities.AnalyticsImported)
+	listed.Analytics = make([]jsontext.Value, len(docs))
+	for i, doc := range docs {
+		listed.Analytics[i] = jsontext.Value(doc.Payload)
+	}
+	return listed, err
+}
+
+// concerned reports whether a file has to be rendered: newest are the events by
+// type, of which the domain has those up to position.
+func (f *file) concerned(newest map[string]int64, position int64) bool {
+	return newest[arena.EventImport] > position ||
+		slices.ContainsFunc(f.events, func(event string) bool { return newest[event] > position })
+}
+
+// among returns those of the waiting events that change the file.
+func (f *file) among(all waiting) waiting {
+	mine := waiting{}
+	for event, w := range all {
+		if event == arena.EventImport || slices.Contains(f.events, event) {
+			mine[event] = w
+		}
+	}
+	return mine
+}

@@ -1,0 +1,87 @@
+package parity
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+// metrics tell what the newest reports say.
+type metrics struct {
+	verdict     *prometheus.GaugeVec // domain, verdict
+	ranAt       *prometheus.GaugeVec // domain
+	differences *prometheus.GaugeVec // domain
+	notHeld     *prometheus.GaugeVec // domain
+	duration    prometheus.Histogram
+	failures    prometheus.Counter
+
+	mu     sync.Mutex
+	newest map[string]float64 // when the shown report of a domain began
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		newest:  make(map[string]float64),
+		verdict: gauge("nof0_parity_verdict", "1 for the verdict of the newest comparison of a domain, 0 for the others.", "domain", "verdict"),
+		ranAt: gauge("nof0_parity_last_run_timestamp_seconds",
+			"When the newest comparison of a domain began, in unix seconds; 0 where there is none.", "domain"),
+		differences: gauge("nof0_parity_differences", "Differences that the newest comparison of a domain found.", "domain"),
+		notHeld:     gauge("nof0_parity_not_held", "Views of a domain of which the JSON directory held nothing in the newest comparison.", "domain"),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "nof0_parity_duration_seconds", Help: "How long the comparisons of this process took.",
+			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+		}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nof0_parity_failures_total", Help: "Comparisons of this process that the store kept from coming to an end.",
+		}),
+	}
+	for _, d := range arena.Domains() {
+		m.ranAt.WithLabelValues(string(d)).Set(0)
+	}
+	return m, register(reg, m.verdict, m.ranAt, m.differences, m.notHeld, m.duration, m.failures)
+}
+
+func register(reg prometheus.Registerer, collectors ...prometheus.Collector) error {
+	if reg == nil {
+		return nil
+	}
+	var errs []error
+	for _, c := range collectors {
+		errs = append(errs, reg.Register(c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("error registering parity metrics: %w", err)
+	}
+	return nil
+}
+
+// show shows a report unless a newer one of its domain is shown.
+func (m *metrics) show(run *wire.ParityRun) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if run.RanAt < m.newest[run.Domain] {
+		return
+	}
+	m.newest[run.Domain] = run.RanAt
+	for _, v := range []string{wire.VerdictEqual, wire.VerdictDifferent, wire.VerdictNotCompared} {
+		is := 0.0
+		if v == run.Verdict {
+			is = 1
+		}
+		m.verdict.WithLabelValues(run.Domain, v).Set(is)
+	}
+	m.ranAt.WithLabelValues(run.Domain).Set(run.RanAt)
+	m.differences.WithLabelValues(run.Domain).Set(float64(run.Counts.Differences))
+	m.notHeld.WithLabelValues(run.Domain).Set(float64(len(run.NotHeld)))
+}
+
+func (m *metrics) took(d time.Duration) { m.duration.Observe(d.Seconds()) }

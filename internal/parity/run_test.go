@@ -1,0 +1,56 @@
+package parity_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nof0/internal/arena"
+	"nof0/internal/parity"
+	"nof0/internal/season"
+	"nof0/internal/wire"
+)
+
+func requireEqual(t *testing.T, b *bundle) *parity.Report {
+	t.Helper()
+	report := b.run(t)
+	require.Empty(t, findings(report))
+	require.Equal(t, wire.VerdictEqual, report.Verdict)
+	for _, d := range report.Domains {
+		require.Equal(t, d.Counts.Compared, d.Counts.Equal, d.Domain)
+	}
+	return report
+}
+
+func TestCapturesAreEqual(t *testing.T) {
+	t.Parallel()
+	t.Run(earlier, func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, capture(t, earlier))
+		captured, err := b.json.CapturedAt()
+		require.NoError(t, err)
+		require.Equal(t, b.captured, captured)
+		report := requireEqual(t, b)
+		require.GreaterOrEqual(t, domain(t, report, arena.DomainAccounts).Counts.Compared, 199*7)
+		t.Logf("199 hours × 7 models were compared in %s", report.Took)
+		for _, d := range report.Domains {
+			require.Empty(t, d.NotHeld, d.Domain)
+		}
+		require.NotEmpty(t, domain(t, report, arena.DomainAnalytics).Information, "leaderboard.json is frozen")
+	})
+	t.Run(later, func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, capture(t, later))
+		captured, err := b.json.CapturedAt()
+		require.NoError(t, err)
+		require.Equal(t, b.captured, captured)
+		report := requireEqual(t, b)
+		require.Equal(t, []string{string(arena.ViewAccountTotals)}, domain(t, report, arena.DomainAccounts).NotHeld)
+		require.Equal(t, []string{string(arena.ViewPositions)}, domain(t, report, arena.DomainPositions).NotHeld)
+	})
+}
+
+func TestSeasonIsEqual(t *testing.T) {
+	t.Parallel()
+	requireEqual(t, setup(t, madeUp(t, season.Options{Seed: 3, Models: 5, Hours: 60})))
+}

@@ -1,0 +1,108 @@
+package snapshot
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"nof0/internal/arena"
+	"nof0/internal/mapping"
+	"nof0/internal/wire"
+)
+
+// The forms of the files that are written row by row.
+
+func pricesForm() form[wire.Price] {
+	return form[wire.Price]{
+		kind:   CryptoPrices,
+		decode: decodePrice,
+		id:     func(p *wire.Price) string { return p.Symbol },
+		order:  func(a, b *wire.Price) int { return strings.Compare(a.Symbol, b.Symbol) },
+	}
+}
+
+func positionsForm() form[wire.ModelPositions] {
+	return form[wire.ModelPositions]{
+		kind:   Positions,
+		decode: func(row Row) (wire.ModelPositions, error) { return wire.DecodeModelPositions(row.Raw) },
+		id:     func(m *wire.ModelPositions) string { return m.ModelID },
+		order:  func(a, b *wire.ModelPositions) int { return strings.Compare(a.ModelID, b.ModelID) },
+	}
+}
+
+func tradesForm() form[wire.Trade] {
+	return form[wire.Trade]{
+		kind:   Trades,
+		decode: func(row Row) (wire.Trade, error) { return wire.Decode[wire.Trade](row.Raw) },
+		id:     func(t *wire.Trade) string { return tradeID(t.ModelID, t.ID) },
+		order:  byExit,
+	}
+}
+
+func tradeID(model, id string) string { return model + "\x00" + id }
+
+// byExit orders trades by model, then newest exit first, ties by id descending.
+func byExit(a, b *wire.Trade) int {
+	return cmp.Or(
+		cmp.Compare(a.ModelID, b.ModelID),
+		cmp.Compare(b.ExitTime, a.ExitTime),
+		cmp.Compare(b.ID, a.ID),
+	)
+}
+
+func totalsForm() form[wire.AccountTotal] {
+	return form[wire.AccountTotal]{
+		kind:   AccountTotals,
+		decode: func(row Row) (wire.AccountTotal, error) { return wire.Decode[wire.AccountTotal](row.Raw) },
+		id: func(a *wire.AccountTotal) string {
+			return fmt.Sprintf("%s\x00%d", a.ModelID, wire.Time(a.Timestamp).UnixMicro())
+		},
+		order: byHour,
+	}
+}
+
+// byHour orders account-totals rows by hourly marker, then model, the newest
+// first.
+func byHour(a, b *wire.AccountTotal) int {
+	return cmp.Or(
+		cmp.Compare(a.SinceInceptionHourlyMarker, b.SinceInceptionHourlyMarker),
+		cmp.Compare(a.ModelID, b.ModelID),
+		cmp.Compare(b.Timestamp, a.Timestamp),
+	)
+}
+
+func inceptionForm() form[wire.SinceInception] {
+	return form[wire.SinceInception]{
+		kind:   SinceInception,
+		decode: func(row Row) (wire.SinceInception, error) { return wire.Decode[wire.SinceInception](row.Raw) },
+		id:     func(s *wire.SinceInception) string { return s.ModelID },
+		order:  func(a, b *wire.SinceInception) int { return strings.Compare(a.ModelID, b.ModelID) },
+	}
+}
+
+func analyticsForm() form[analyticsRow] {
+	return form[analyticsRow]{
+		kind:   Analytics,
+		decode: func(row Row) (analyticsRow, error) { return decodeAnalytics(row.Raw) },
+		id:     func(d *analyticsRow) string { return d.model },
+		order:  func(a, b *analyticsRow) int { return strings.Compare(a.model, b.model) },
+		render: func(d *analyticsRow) any { return d.raw },
+	}
+}
+
+func documentsForm() form[wire.Document] {
+	return form[wire.Document]{
+		kind:   Conversations,
+		decode: func(row Row) (wire.Document, error) { return DecodeDocument(row.Raw) },
+		id:     documentID,
+		order:  func(a, b *wire.Document) int { return arena.CompareDocuments(*a, *b) },
+	}
+}
+
+func documentID(d *wire.Document) string {
+	if d.Thread != nil {
+		conversation, _ := mapping.Thread(wire.Thread{ModelID: d.Thread.ModelID, Topic: d.Thread.Topic})
+		return conversation.ID
+	}
+	return "decision/" + tradeID(d.Decision.ModelID, d.Decision.ID)
+}

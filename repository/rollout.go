@@ -1,0 +1,113 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// ErrLocked says that a lock was not to be had in time; nothing was done.
+var ErrLocked = errors.New("lock is held by others")
+
+// Rollout keeps where each domain is read from and written to, and the lock
+// under which that may change.
+//
+// Who writes facts of a domain holds the lock shared until its transaction
+// ends, and reads the switches once it has it; who sets a switch holds it
+// alone. So no write is under way while a switch moves, and every write knows
+// the switches that hold for it.
+type Rollout struct{ base }
+
+// rolloutLock is the key of the advisory lock.
+const rolloutLock = 0x6e6f6630_0004
+
+// LockShared holds the lock with others of its kind until the transaction ends.
+func (r Rollout) LockShared(ctx context.Context) error {
+	return r.run(ctx, "rollout", "LockShared", func(db *gorm.DB) error {
+		// It is in the way of every write: GORM would take as long as the database.
+		_, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, "SELECT pg_advisory_xact_lock_shared($1)", int64(rolloutLock))
+		return err
+	})
+}
+
+// LockExclusive holds the lock alone until the transaction ends. It waits for
+// it at most that long, since those who come later wait behind it; then the
+// error wraps ErrLocked, and the transaction can only be rolled back.
+func (r Rollout) LockExclusive(ctx context.Context, atMost time.Duration) error {
+	return r.run(ctx, "rollout", "LockExclusive", func(db *gorm.DB) error {
+		limit := max(atMost.Milliseconds(), 1)
+		if err := db.Exec("SELECT set_config('lock_timeout', ?, true)", fmt.Sprint(limit)).Error; err != nil {
+			return err
+		}
+		err := db.Exec("SELECT pg_advisory_xact_lock(?)", int64(rolloutLock)).Error
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == lockNotAvailable {
+			return fmt.Errorf("%w: %w", ErrLocked, err)
+		}
+		if err != nil {
+			return err
+		}
+		return db.Exec("SELECT set_config('lock_timeout', '0', true)").Error
+	})
+}
+
+// lockNotAvailable is the SQLSTATE of a lock that was waited for too long.
+const lockNotAvailable = "55P03"
+
+// Switches returns the switches that have been set, by domain.
+func (r Rollout) Switches(ctx context.Context) (switches []entities.RolloutSwitch, err error) {
+	err = r.run(ctx, "rollout", "Switches", func(db *gorm.DB) error {
+		rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context,
+			"SELECT domain, read_mode, write_mode, created_at, updated_at FROM rollout_switches ORDER BY domain")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var s entities.RolloutSwitch
+			if err := rows.Scan(&s.Domain, &s.ReadMode, &s.WriteMode, &s.CreatedAt, &s.UpdatedAt); err != nil {
+				return err
+			}
+			switches = append(switches, s)
+		}
+		return rows.Err()
+	})
+	return switches, err
+}
+
+// Set stores the switches of a domain as a change leaves them, and the change.
+// The lock must be held alone.
+func (r Rollout) Set(ctx context.Context, change entities.RolloutChange) error {
+	return r.run(ctx, "rollout", "Set", func(db *gorm.DB) error {
+		row := entities.RolloutSwitch{Domain: change.Domain, ReadMode: change.ReadTo, WriteMode: change.WriteTo}
+		conflict, err := replaceAll[entities.RolloutSwitch](db)
+		if err != nil {
+			return err
+		}
+		if err := db.Clauses(conflict).Omit(bookkeeping()...).Create(&row).Error; err != nil {
+			return err
+		}
+		return db.Create(&change).Error
+	})
+}
+
+// Changes returns the newest changes, the newest first.
+func (r Rollout) Changes(ctx context.Context, limit int) (changes []entities.RolloutChange, err error) {
+	err = r.run(ctx, "rollout", "Changes", func(db *gorm.DB) error {
+		return db.Order("id DESC").Limit(limit).Find(&changes).Error
+	})
+	return changes, err
+}
+
+// LastChanges returns the newest change of each domain.
+func (r Rollout) LastChanges(ctx context.Context) (changes []entities.RolloutChange, err error) {
+	err = r.run(ctx, "rollout", "LastChanges", func(db *gorm.DB) error {
+		return db.Raw("SELECT DISTINCT ON (domain) " + columnsOf[entities.RolloutChange](db, "c") + " FROM rollout_changes c ORDER BY domain, id DESC").Scan(&changes).Error
+	})
+	return changes, err
+}
