@@ -74,9 +74,11 @@ func (c tool) must(args ...string) string {
 
 // status is what the tool says of the database.
 func (c tool) status() (status struct {
-	Status  string                  `json:"Status"`
-	Current string                  `json:"Current"`
-	Pending []struct{ Name string } `json:"Pending"`
+	Status  string `json:"Status"`
+	Current string `json:"Current"`
+	Pending []struct {
+		Name string `json:"Name"`
+	} `json:"Pending"`
 },
 ) {
 	c.t.Helper()

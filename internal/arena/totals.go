@@ -105,6 +105,9 @@ type hours struct {
 	closed   bool
 	etag     string
 	empty    bool
+	// rendered is what the digest is of; nil of closed hours of a document that
+	// is too large to be held.
+	rendered *segment
 }
 
 // gather finds the segments of the document and their digests.
@@ -121,14 +124,26 @@ func (s *Service) gather(ctx context.Context, from, last int64) (*totals, error)
 		if err != nil {
 			return nil, err
 		}
-		h.etag, h.empty = g.ETag, g.empty()
+		h.etag, h.empty, h.rendered = g.ETag, g.empty(), g
 		t.hours = append(t.hours, h)
-		t.size += len(g.Rows)
+		if t.size += len(g.Rows); t.size > s.o.LargeBody {
+			t.letGo()
+		}
 		etags.WriteString(" " + g.ETag)
 		begin = end + 1
 	}
 	t.etag = digestOf([]byte(etags.String()))
 	return t, nil
+}
+
+// letGo holds on to the running hours alone: they may change at any moment, and
+// there are few.
+func (t *totals) letGo() {
+	for i := range t.hours {
+		if t.hours[i].closed {
+			t.hours[i].rendered = nil
+		}
+	}
 }
 
 // segment returns the rendered rows of a range of hours: from the cache where
@@ -166,7 +181,8 @@ func (t *totals) whole(ctx context.Context) (*rendering, error) {
 }
 
 // each hands out the parts of the document in order, one in memory at a time.
-// It fails where a segment is no longer what it was when the document began.
+// It fails where closed hours are no longer what they were when the document
+// began, as a late write may make them.
 func (t *totals) each(ctx context.Context, write func(part []byte) error) error {
 	if err := write(t.head); err != nil {
 		return err
@@ -176,9 +192,12 @@ func (t *totals) each(ctx context.Context, write func(part []byte) error) error 
 		if h.empty {
 			continue
 		}
-		g, err := t.service.segment(ctx, h)
-		if err != nil {
-			return err
+		g := h.rendered
+		if g == nil {
+			var err error
+			if g, err = t.service.segment(ctx, h); err != nil {
+				return err
+			}
 		}
 		if g.ETag != h.etag {
 			return fmt.Errorf("hours %d to %d changed while the season was being sent", h.from, h.to)

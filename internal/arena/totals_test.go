@@ -21,27 +21,7 @@ import (
 func TestLargeSeasonIsStreamed(t *testing.T) {
 	t.Parallel()
 	store := storeOf(t, writeSeason(t))
-	now := time.Now()
-	service := func(largeBody int) *arena.Service { // each with a Redis of its own
-		cfg := config.Default()
-		cache := func(url string) *cachelayer.Cache {
-			client, err := cachelayer.Open(url, cfg.Redis, cachelayer.Options{})
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, client.Close()) })
-			c, err := cachelayer.New(client, cfg.Cache, cachelayer.Options{})
-			require.NoError(t, err)
-			t.Cleanup(c.Close)
-			return c
-		}
-		s, err := arena.NewService(arena.ServiceOptions{
-			Store: store, Switches: fixedModes{Read: arena.ReadStore, Write: arena.WriteStore},
-			Cache: cache(testdb.Redis(t)), Local: cache(""), TTLs: cfg.Cache, LargeBody: largeBody,
-			Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
-		})
-		require.NoError(t, err)
-		return s
-	}
-	whole, parts := service(0), service(1)
+	whole, parts := serviceOf(t, store, 0), serviceOf(t, store, 1)
 	for _, from := range []int64{0, 1, 24, 30, 59, 60} {
 		req := arena.Request{View: arena.ViewAccountTotals, FromMarker: from}
 		want, err := whole.Answer(t.Context(), req)
@@ -66,6 +46,48 @@ func TestLargeSeasonIsStreamed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, identity.String(), string(plain))
 	}
+}
+
+// TestTheRunningHourMayChangeMeanwhile holds that a snapshot that comes while
+// the season is being sent fails nobody.
+func TestTheRunningHourMayChangeMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	snapshot := func(at string) string {
+		return `{"model_id":"m","timestamp":` + at + `,"dollar_equity":1,"since_inception_hourly_marker":0}`
+	}
+	b.send(t, arena.IngestEquity, snapshot("1761452335"))
+	s := serviceOf(t, arena.NewStore(b.store.Repositories, "hyperliquid", time.Now), 1)
+	answer, err := s.Answer(t.Context(), arena.Request{View: arena.ViewAccountTotals})
+	require.NoError(t, err)
+	b.send(t, arena.IngestEquity, snapshot("1761452336"))
+	var sent bytes.Buffer
+	require.NoError(t, answer.Stream.Identity(t.Context(), &sent))
+	require.Contains(t, sent.String(), "1761452335")
+}
+
+// serviceOf answers from a store, through a Redis of its own. Documents above a
+// size are streamed.
+func serviceOf(t *testing.T, store *arena.Store, largeBody int) *arena.Service {
+	t.Helper()
+	cfg := config.Default()
+	cache := func(url string) *cachelayer.Cache {
+		client, err := cachelayer.Open(url, cfg.Redis, cachelayer.Options{})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, client.Close()) })
+		c, err := cachelayer.New(client, cfg.Cache, cachelayer.Options{})
+		require.NoError(t, err)
+		t.Cleanup(c.Close)
+		return c
+	}
+	now := time.Now()
+	s, err := arena.NewService(arena.ServiceOptions{
+		Store: store, Switches: fixedModes{Read: arena.ReadStore, Write: arena.WriteStore},
+		Cache: cache(testdb.Redis(t)), Local: cache(""), TTLs: cfg.Cache, LargeBody: largeBody,
+		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+	})
+	require.NoError(t, err)
+	return s
 }
 
 // fixedModes are those of every domain.
