@@ -37,9 +37,15 @@ POOLED := ./repository ./internal/arena ./internal/relay ./internal/app
 test-pooler: build pooler ## run the tests of the storage through a PgBouncer that pools by transaction
 	$(DEV) --pooler -- $(GO) test $(TESTFLAGS) $(POOLED)
 
-.PHONY: faults
-faults: build servers ## kill servers and processes under load, in full, and print what was measured
-	NOF0_TEST_FAULTS=full $(DEV) -- $(GO) test -v -count=1 -timeout 30m $(TESTFLAGS) ./internal/faults
+# Each takes less than ten minutes on two cores.
+FAULTS = $(DEV) -- env NOF0_TEST_FAULTS=full $(GO) test -v -count=1 -timeout 10m $(TESTFLAGS) ./internal/faults -run
+.PHONY: faults faults-cutover faults-schema
+faults: build servers ## kill servers and processes under a load of writes, in full, and print what was measured
+	$(FAULTS) 'Crashes|SentByMany|Thousand|RedisComesBack'
+faults-cutover: build servers ## the same, of the JSON files that follow
+	$(FAULTS) 'FilesFollow|JSONWrites'
+faults-schema: build servers ## the same, of migrations and rolling deploys
+	$(FAULTS) 'Migration|Deploy|PreviousBinary'
 
 .PHONY: bench
 bench: build servers ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first

@@ -72,7 +72,6 @@ func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, 
 func (r Analytics) ServedOf(ctx context.Context, model string) (doc *entities.ModelAnalytics, err error) {
 	err = r.run(ctx, "analytics", "ServedOf", func(db *gorm.DB) error {
 		var found []entities.ModelAnalytics
-		//nolint:unqueryvet // every column of the entity, whichever they are
 		err := db.Raw(`
 			SELECT a.*
 			FROM (SELECT ?::text AS id) m

@@ -80,7 +80,7 @@ func serviceOf(t *testing.T, store *arena.Store, largeBody int) *arena.Service {
 		t.Cleanup(c.Close)
 		return c
 	}
-	now := time.Now()
+	now := time.UnixMilli(1761500000000)
 	s, err := arena.NewService(arena.ServiceOptions{
 		Store: store, Switches: fixedModes{Read: arena.ReadStore, Write: arena.WriteStore},
 		Cache: cache(testdb.Redis(t)), Local: cache(""), TTLs: cfg.Cache, LargeBody: largeBody,
