@@ -50,7 +50,7 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, err error) {
 	err = r.run(ctx, "analytics", "Served", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT doc.*
+			SELECT ` + columnsOf[entities.ModelAnalytics](db, "doc") + `
 			FROM models m
 			LEFT JOIN model_stats s ON s.model_id = m.id
 			CROSS JOIN LATERAL (
@@ -73,7 +73,7 @@ func (r Analytics) ServedOf(ctx context.Context, model string) (doc *entities.Mo
 	err = r.run(ctx, "analytics", "ServedOf", func(db *gorm.DB) error {
 		var found []entities.ModelAnalytics
 		err := db.Raw(`
-			SELECT a.*
+			SELECT `+columnsOf[entities.ModelAnalytics](db, "a")+`
 			FROM (SELECT ?::text AS id) m
 			JOIN model_analytics a ON a.model_id = m.id
 			LEFT JOIN model_stats s ON s.model_id = a.model_id

@@ -130,8 +130,8 @@ func (r Equity) Newest(ctx context.Context) (rows []entities.AccountEquitySnapsh
 func (r Equity) HoursOf(ctx context.Context, model string) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "HoursOf", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT DISTINCT ON (since_inception_hourly_marker) *
-			FROM account_equity_snapshots
+			SELECT DISTINCT ON (since_inception_hourly_marker) `+columnsOf[entities.AccountEquitySnapshot](db, "e")+`
+			FROM account_equity_snapshots e
 			WHERE model_id = ?
 			ORDER BY since_inception_hourly_marker, observed_at DESC`, model).Scan(&rows).Error
 	})

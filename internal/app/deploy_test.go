@@ -1,0 +1,66 @@
+package app_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestDashboardsShowWhatThereIs holds that alerts and dashboards ask for
+// metrics that the program has: one that was renamed would stay silent.
+func TestDashboardsShowWhatThereIs(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	known := map[string]bool{"nof0_redis_breaker_state": true}
+	full, cached := regexp.MustCompile(`Name: +"(nof0_[a-z_]+)"|gauge\("(nof0_[a-z_]+)"`), regexp.MustCompile(`counter\("([a-z_]+)"`)
+	for _, dir := range []string{"cachelayer", "internal"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, found := range full.FindAllStringSubmatch(string(source), -1) {
+				known[found[1]+found[2]] = true
+			}
+			if dir == "cachelayer" {
+				for _, found := range cached.FindAllStringSubmatch(string(source), -1) {
+					known["nof0_cache_"+found[1]] = true
+				}
+			}
+			return err
+		}))
+	}
+	require.Greater(t, len(known), 25)
+
+	asked := regexp.MustCompile(`nof0_[a-z_]+[a-z]`)
+	for _, name := range []string{"prometheus/rules.yml", "grafana/dashboards/nof0.json"} {
+		raw, err := os.ReadFile(filepath.Join(root, "deploy", filepath.FromSlash(name)))
+		require.NoError(t, err)
+		metrics := asked.FindAllString(string(raw), -1)
+		require.NotEmpty(t, metrics)
+		for _, metric := range slices.Compact(slices.Sorted(slices.Values(metrics))) {
+			base := strings.TrimSuffix(strings.TrimSuffix(metric, "_bucket"), "_count")
+			require.True(t, known[base], "%s asks for %s, which nothing publishes", name, metric)
+		}
+	}
+}
+
+// TestEveryAlertIsExplained holds that who is woken finds what to do.
+func TestEveryAlertIsExplained(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile(filepath.Join("..", "..", "deploy", "prometheus", "rules.yml"))
+	require.NoError(t, err)
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	require.NoError(t, err)
+	alerts := regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(rules), -1)
+	require.NotEmpty(t, alerts)
+	for _, alert := range alerts {
+		require.Contains(t, string(doc), "`"+alert[1]+"`")
+	}
+}
