@@ -71,6 +71,7 @@ func startSystem(t *testing.T) *system {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"DATABASE_URL=" + stack.DatabaseURL, "REDIS_URL=" + s.redis.URL(),
 		"NOF0_HTTP_ADDR=" + addr, "NOF0_INGEST_TOKEN=" + token, "NOF0_LOG_LEVEL=warn",
+		"GOGC=400", // the machine is shared with everything that it talks to
 	}
 	migrate := exec.CommandContext(t.Context(), s.bin, "migrate", "apply")
 	migrate.Env = s.env
@@ -175,7 +176,7 @@ func (s *system) killPostgres() {
 // play plays a plan; settled is told what was acknowledged.
 func (s *system) play(plan *season.Plan, settled func([]season.Event, []season.ItemResult)) (season.Played, error) {
 	return season.Play(s.t.Context(), plan.Events(), season.PlayOptions{
-		URL: s.url, Token: token, Batch: 50, Workers: 20, KeepTrying: 5 * time.Minute,
+		URL: s.url, Token: token, Batch: 50, Workers: 20, KeepTrying: 5 * time.Minute, MaxPause: 200 * time.Millisecond,
 		Run: plan.Name(), Settled: settled, Client: &http.Client{Transport: impatient{}},
 	})
 }

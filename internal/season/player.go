@@ -17,6 +17,7 @@ const (
 	DefaultPlayBatch   = 200
 	DefaultPlayWorkers = 4
 	DefaultKeepTrying  = time.Minute
+	DefaultMaxPause    = 2 * time.Second
 
 	// maxPlayBytes keeps a batch well under the 8 MiB that the API takes.
 	maxPlayBytes = 4 << 20
@@ -41,6 +42,8 @@ type PlayOptions struct {
 	// KeepTrying is for how long a request is tried again while the API is
 	// busy, unavailable or not there.
 	KeepTrying time.Duration
+	// MaxPause bounds the pauses between two attempts, which grow.
+	MaxPause time.Duration
 	// Seed and Run make idempotency keys: the same request of the same seed and
 	// run has the same key, so that a repetition after a lost answer is safe
 	// and gets the first answer. A run of its own gets answers of its own.
@@ -121,6 +124,9 @@ func (o PlayOptions) withDefaults() (PlayOptions, error) {
 	}
 	if o.KeepTrying == 0 {
 		o.KeepTrying = DefaultKeepTrying
+	}
+	if o.MaxPause == 0 {
+		o.MaxPause = DefaultMaxPause
 	}
 	if o.Clock == nil {
 		o.Clock = clock{}

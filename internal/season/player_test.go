@@ -355,13 +355,13 @@ func TestGivesUpInTheEnd(t *testing.T) {
 	var waited time.Duration
 	for i, d := range clock.waits {
 		waited += d
-		assert.LessOrEqual(t, d, lastPause)
+		assert.LessOrEqual(t, d, DefaultMaxPause)
 		if i > 0 && i < 5 {
 			assert.Greater(t, d, clock.waits[i-1])
 		}
 	}
 	assert.LessOrEqual(t, waited, 20*time.Second)
-	assert.Greater(t, waited, 20*time.Second-lastPause)
+	assert.Greater(t, waited, 20*time.Second-DefaultMaxPause)
 	assert.InDelta(t, waited.Seconds(), played.Seconds, 1e-9)
 
 	a.Close() // nobody there at all

@@ -40,11 +40,9 @@ const (
 	outcomeRejected  = "rejected"
 )
 
-// The pauses between two attempts.
-const (
-	firstPause = 50 * time.Millisecond
-	lastPause  = 2 * time.Second
-)
+// firstPause is the one after the first attempt; the next ones are each twice as
+// long.
+const firstPause = 50 * time.Millisecond
 
 // sender sends requests until they are answered.
 type sender struct{ options PlayOptions }
@@ -64,7 +62,7 @@ func (s *sender) send(ctx context.Context, b *batch) (results []ItemResult, retr
 	body := b.body()
 	key := s.key(b, body)
 	var failing time.Time
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := firstPause; ; pause = min(2*pause, s.options.MaxPause) {
 		results, err = s.once(ctx, b, key, body)
 		temporary, again := errors.AsType[*temporaryError](err)
 		switch {
