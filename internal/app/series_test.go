@@ -11,6 +11,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/analytics"
+	"nof0/internal/arena"
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
@@ -35,6 +36,9 @@ func TestEquityAndPricesOverTime(t *testing.T) {
 		c.IngestToken = ingestToken
 		c.JSONDir = t.TempDir() // other views are then those of a directory
 	})
+	for _, d := range []arena.Domain{arena.DomainAccounts, arena.DomainPrices} {
+		b.set(t, d, arena.Modes{Read: arena.ReadJSON, Write: arena.WriteBoth})
+	}
 	b.load(t, madeUp(t, o))
 	f := s.Facts()
 	model := f.Competitors[0]
