@@ -104,7 +104,7 @@ func TestEmptyArena(t *testing.T) {
 // what it says.
 func TestRedisMayFail(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *config.Config) { c.Cache.LocalTTL, c.Redis = 0, config.Default().Redis })
+	b := setup(t, func(c *config.Config) { c.Cache.LocalTTL = 0 })
 	b.load(t, madeUp(t, season.Options{Seed: 5, Models: 4, Hours: 30}))
 	want := make(map[string]map[string]any)
 	ask := func(when string) {

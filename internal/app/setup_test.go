@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,10 +42,6 @@ func setup(t *testing.T, change ...func(*config.Config)) *bundle {
 	cfg.DatabaseURL = testdb.New(t, atlastest.Migrator{})
 	redis := testdb.NewRedis(t)
 	cfg.RedisURL = redis.URL()
-	// On a busy machine Redis is slower than a server would wait for it. How its
-	// slowness is borne is for the tests that are about that.
-	cfg.Redis.DialTimeout, cfg.Redis.PoolTimeout = time.Second, time.Second
-	cfg.Redis.ReadTimeout, cfg.Redis.WriteTimeout = time.Second, time.Second
 	for _, c := range change {
 		c(&cfg)
 	}
