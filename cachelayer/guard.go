@@ -9,10 +9,10 @@ import (
 	"nof0/config"
 )
 
-// Guard remembers for a day which trades were taken in, so that a repeated one
-// need not be looked up in Postgres. Postgres decides: what the Guard does not
-// know may be known there. It is safe for concurrent use. Without Redis it
-// remembers nothing.
+// Guard remembers for a day which trades were taken in, so that Postgres can be
+// asked the cheaper question about a repeated one. Postgres decides: what the
+// Guard knows may be of another database, and what it does not know may be known
+// there. It is safe for concurrent use. Without Redis it remembers nothing.
 type Guard struct {
 	rdb  redis.UniversalClient // nil where there is no Redis
 	keys Keys

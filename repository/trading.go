@@ -103,6 +103,24 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 	return applied, err
 }
 
+// Stored reports whether all of the trades are stored as they are given: Fills
+// would leave each of them Unchanged. It needs no transaction, since a trade that
+// is stored stays so.
+func (r Trading) Stored(ctx context.Context, trades []entities.Trade) (stored bool, err error) {
+	err = r.run(ctx, "trading", "Stored", func(db *gorm.DB) error {
+		known, err := openFacts(db, trades)
+		if err != nil {
+			return err
+		}
+		stored = true
+		for i := range trades {
+			stored = stored && known.look(&trades[i]) == Unchanged
+		}
+		return nil
+	})
+	return stored, err
+}
+
 // fill decides one fill and notes what is to be written.
 func fill(f *Fill, trades *facts[entities.Trade], equity *facts[entities.AccountEquitySnapshot], book *book) Applied {
 	switch trades.look(&f.Trade) {

@@ -8,23 +8,28 @@ import (
 	"slices"
 
 	"nof0/cachelayer"
+	"nof0/entities"
+	"nof0/internal/mapping"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
 
-// Guard remembers the trades that were taken in lately. It only saves work: the
-// database decides what it does not know, and a guard that is away costs
-// nothing but that work.
+// Guard remembers the trades that were taken in lately. It only chooses the
+// cheaper question: of a write whose trades it all knows, one statement asks the
+// database whether they are stored as they are, and no transaction is begun. What
+// it remembers may be of another database, or from before a restore, so that its
+// word alone is no answer; a guard that is away costs nothing but that work.
 type Guard interface {
 	Ingested(ctx context.Context, trades ...cachelayer.TradeRef) (map[cachelayer.TradeRef]string, error)
 	SetAllIngested(ctx context.Context, digests map[cachelayer.TradeRef]string) error
 }
 
-// repeated answers a write of trades that were all taken in before as they now
-// are. It is nil where that is not known.
+// repeated answers a write of trades that are all stored as they now come. It is
+// nil where that has to be decided in a transaction: also where JSON files are
+// written, which the database does not know.
 func (w *write) repeated(ctx context.Context) *Reply {
 	guard := w.intake.o.Guard
-	if guard == nil || w.batch.Kind != IngestTrades || w.batch.Key != nil {
+	if guard == nil || w.intake.o.JSON != nil || w.batch.Kind != IngestTrades || w.batch.Key != nil {
 		return nil
 	}
 	if slices.ContainsFunc(w.entries, func(e entry) bool { return !e.accepted() }) {
@@ -43,6 +48,13 @@ func (w *write) repeated(ctx context.Context) *Reply {
 		if known[ref] != digest {
 			return nil
 		}
+	}
+	trades := make([]entities.Trade, len(w.entries))
+	for i := range w.entries {
+		trades[i] = mapping.Trade(valueOf[wire.TradeItem](&w.entries[i]).Trade, w.intake.o.PrimaryProvider)
+	}
+	if stored, err := w.intake.o.Store.Trading.Stored(ctx, trades); err != nil || !stored {
+		return nil
 	}
 	for i := range w.entries {
 		w.entries[i].outcome = repository.Unchanged

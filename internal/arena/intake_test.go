@@ -349,8 +349,42 @@ func TestEveryKindIsTaken(t *testing.T) {
 	require.Len(t, b.told, 11)
 }
 
-// TestGuardOnlySavesWork holds that a guard answers for what it knows and
-// decides nothing else, not even when it is wrong.
+// TestGuardDecidesNothing holds that what a guard remembers is no answer: trades
+// that the database has lost, or holds in another way, are taken in or refused
+// as it says.
+func TestGuardDecidesNothing(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	guard := &rememberingGuard{known: map[cachelayer.TradeRef]string{}}
+	b.intake = arena.NewIntake(arena.IntakeOptions{
+		Store: b.store, PrimaryProvider: "hyperliquid", Guard: guard,
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	items := []string{trade("m_1", 7, "-1", 200), trade("m_2", 8, "-1", 300), trade("m_3", 9, "-1", 400)}
+	require.Equal(t, []string{"inserted", "inserted", "inserted"}, b.send(t, arena.IngestTrades, items...))
+
+	// As after a restore of an older state: one trade, then all of them, are gone.
+	for _, lost := range [][]string{{"m_2"}, {"m_1", "m_2", "m_3"}} {
+		want := []string{"unchanged", "unchanged", "unchanged"}
+		require.Equal(t, want, b.send(t, arena.IngestTrades, items...))
+		for _, id := range lost {
+			_, err := b.db.Exec(t.Context(), "DELETE FROM trades WHERE id = $1", id)
+			require.NoError(t, err)
+			want[id[2]-'1'] = "inserted"
+		}
+		require.Equal(t, want, b.send(t, arena.IngestTrades, items...), "%v", lost)
+		require.Equal(t, 3, b.count(t, "SELECT count(*) FROM trades"))
+	}
+
+	// Another database on the same Redis holds the trade with other content.
+	_, err := b.db.Exec(t.Context(), "UPDATE trades SET exit_price = 1 WHERE id = 'm_1'")
+	require.NoError(t, err)
+	status, _ := b.take(t, batch(arena.IngestTrades, items[0]))
+	require.Equal(t, http.StatusConflict, status)
+}
+
+// TestGuardOnlySavesWork holds that a guard chooses the cheaper question for what
+// it knows, and nothing else.
 func TestGuardOnlySavesWork(t *testing.T) {
 	t.Parallel()
 	b := setupIntake(t)
