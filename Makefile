@@ -9,8 +9,12 @@ GOLANGCI_LINT_VERSION := v2.15.0
 ATLAS := bin/tools/atlas-v0.13.1/atlas
 GOLANGCI_LINT := bin/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS  := -X main.version=$(VERSION)
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
+COMMIT   := $(shell git rev-parse HEAD 2>/dev/null)
+DATE     := $(shell git show -s --format=%cI HEAD 2>/dev/null)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+# Stripped, and without Gin's MessagePack, which nothing here speaks: 49 MB instead of 79.
+BUILD    := build -trimpath -tags nomsgpack -ldflags '$(LDFLAGS)'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,7 +25,7 @@ help: ## show this list
 
 .PHONY: build
 build: ## build bin/nof0
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/nof0
+	$(GO) $(BUILD) -o $(BIN) ./cmd/nof0
 
 .PHONY: run
 run: build ## run the whole system on embedded defaults

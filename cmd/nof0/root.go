@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -118,6 +117,7 @@ func (c *cli) root() *cobra.Command {
 		c.seasonCommand(),
 		c.retentionCommand(),
 		c.configCommand(),
+		c.versionCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
@@ -140,24 +140,6 @@ func (c *cli) startWith(o config.Options) (config.Config, *slog.Logger, error) {
 	}
 	cachelayer.LogLibrary(logger)
 	return cfg, logger, nil
-}
-
-// version is set by the linker; see the Makefile.
-var version = "dev"
-
-// build is what the linker and the version control know of this binary.
-func build() telemetry.Build {
-	b := telemetry.Build{Version: version, Revision: "unknown"}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			b.Revision = s.Value
-		}
-	}
-	return b
 }
 
 // example indents the lines of a command's example.

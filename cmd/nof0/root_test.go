@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -108,4 +109,17 @@ func TestNothingAskedShowsTheHelp(t *testing.T) {
 		require.Empty(t, e.err)
 	}
 	require.Equal(t, ended{out: "nof0 version dev\n"}, nof0(t, nil, "--version"))
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	e := mustNof0(t, nil, "version")
+	require.Regexp(t, `\Anof0 dev\ncommit \S+\ndate \S+\ngo1\.\S+\n\z`, e.out)
+	var b map[string]string
+	require.NoError(t, json.Unmarshal([]byte(mustNof0(t, nil, "version", "--json").out), &b))
+	require.Equal(t, "dev", b["version"])
+	require.Len(t, b, 4)
+	for member, value := range b {
+		require.NotEmpty(t, value, member)
+	}
 }

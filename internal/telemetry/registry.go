@@ -10,8 +10,10 @@ import (
 
 // Build says what is running.
 type Build struct {
-	Version  string
-	Revision string
+	Version  string `json:"version"`
+	Revision string `json:"commit"`
+	Date     string `json:"date"` // of the commit
+	Go       string `json:"go"`
 }
 
 // NewRegistry returns a registry with the metrics of the Go runtime, of the
