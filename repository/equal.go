@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
+	"gorm.io/gorm/schema"
 
 	"nof0/entities"
 )
@@ -19,9 +22,15 @@ import (
 func SameRow[T any](a, b *T) bool { return sameRow(a, b) }
 
 // sameRow reports whether two rows of a table hold the same data: columns
-// equal, times equal to the microsecond, jsonb equal as JSON. Timestamps,
-// associations and the columns named in except are not compared.
+// equal, times equal to the microsecond, jsonb equal as JSON, and a member of
+// the extra column equal to the column of its name, since what had no column
+// yet was stored there. Timestamps and the columns named in except are not
+// compared. Both are pointers to the same entity.
 func sameRow(a, b any, except ...string) bool {
+	return sameColumns(a, b, except) || sameColumns(unfold(a), unfold(b), except)
+}
+
+func sameColumns(a, b any, except []string) bool {
 	va, vb := reflect.Indirect(reflect.ValueOf(a)), reflect.Indirect(reflect.ValueOf(b))
 	t := va.Type()
 	for i := range t.NumField() {
@@ -34,6 +43,78 @@ func sameRow(a, b any, except ...string) bool {
 		}
 	}
 	return true
+}
+
+var parsedEntities sync.Map
+
+// unfold returns a row with the members of its extra column in the nullable
+// columns of their names, as a program writes it that knows those columns.
+// What a column cannot express stays.
+func unfold(row any) any {
+	v := reflect.ValueOf(row).Elem()
+	column := v.FieldByName("Extra")
+	if !column.IsValid() || column.IsNil() {
+		return row
+	}
+	var extra map[string]json.RawMessage
+	table, err := schema.Parse(row, &parsedEntities, schema.NamingStrategy{})
+	if err != nil || json.Unmarshal(column.Bytes(), &extra) != nil {
+		return row
+	}
+	members := len(extra)
+	unfolded := reflect.New(v.Type())
+	unfolded.Elem().Set(v)
+	for name, member := range extra {
+		field := table.FieldsByDBName[name]
+		if field == nil || name == "extra" {
+			continue
+		}
+		if f := unfolded.Elem().FieldByIndex(field.StructField.Index); setMember(f, member) {
+			delete(extra, name)
+		}
+	}
+	if len(extra) == members {
+		return row
+	}
+	rest := unfolded.Elem().FieldByName("Extra")
+	rest.SetZero()
+	if len(extra) > 0 {
+		text, err := json.Marshal(extra)
+		if err != nil {
+			return row
+		}
+		rest.SetBytes(text)
+	}
+	return unfolded.Interface()
+}
+
+// setMember sets a nullable column that is NULL to the member of a payload. It
+// reports whether the column expresses the member whole.
+func setMember(column reflect.Value, member json.RawMessage) bool {
+	value := reflect.New(column.Type()).Elem()
+	switch v := value.Addr().Interface().(type) {
+	case *entities.JSON:
+		*v = entities.JSON(member)
+	case **time.Time:
+		var seconds *float64
+		if json.Unmarshal(member, &seconds) != nil || seconds == nil {
+			return false
+		}
+		whole, fraction := math.Modf(*seconds)
+		at := time.UnixMicro(int64(whole)*1e6 + int64(math.Round(fraction*1e6)))
+		if *v = &at; float64(at.UnixMicro())/1e6 != *seconds {
+			return false
+		}
+	default:
+		if column.Kind() != reflect.Pointer || json.Unmarshal(member, value.Addr().Interface()) != nil || value.IsNil() {
+			return false
+		}
+	}
+	if column.IsNil() {
+		column.Set(value)
+		return true
+	}
+	return sameValue(column.Interface(), value.Interface())
 }
 
 func sameValue(a, b any) bool {

@@ -34,5 +34,5 @@ func InceptionPayload(row entities.Account) (wire.SinceInception, bool, error) {
 		InceptionDate:     wire.Seconds(*row.InceptionAt),
 		NumInvocations:    wire.FromPtr(row.Invocations),
 	}
-	return s, true, lay(row.Extra, &s)
+	return s, true, Overlay(row.Extra, &s)
 }

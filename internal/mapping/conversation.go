@@ -65,11 +65,11 @@ func ThreadPayload(c entities.Conversation, messages []entities.ConversationMess
 			Timestamp: wire.Seconds(m.Time),
 			Metadata:  raw(m.Metadata),
 		}
-		if err := lay(m.Extra, &t.Messages[i]); err != nil {
+		if err := Overlay(m.Extra, &t.Messages[i]); err != nil {
 			return t, err
 		}
 	}
-	if err := lay(c.Extra, &t); err != nil {
+	if err := Overlay(c.Extra, &t); err != nil {
 		return t, err
 	}
 	t.Derive()
@@ -132,7 +132,7 @@ func DecisionPayload(row entities.DecisionCycle) (wire.Decision, error) {
 		CotTraceSummary: wire.FromPtr(row.CotTraceSummary),
 		LlmResponse:     raw(row.Decisions),
 	}
-	return d, lay(row.Extra, &d)
+	return d, Overlay(row.Extra, &d)
 }
 
 // DecisionMessages is the conversation of a model's decision cycles and the

@@ -47,7 +47,7 @@ func EquityPayload(row entities.AccountEquitySnapshot) (wire.AccountTotal, error
 		DollarEquity:               row.DollarEquity,
 		RunID:                      wire.FromPtr(row.RunID),
 	}
-	return a, lay(row.Extra, &a)
+	return a, Overlay(row.Extra, &a)
 }
 
 func equityID(model string, marker int64) string { return fmt.Sprintf("%s_%d", model, marker) }

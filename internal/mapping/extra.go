@@ -4,6 +4,8 @@ package mapping
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -85,15 +87,55 @@ func (x extra) json() entities.JSON {
 	return entities.JSON(raw)
 }
 
-// lay puts the extra column of a row over the payload that its columns gave.
-func lay(e entities.JSON, payload any) error {
-	if e == nil {
+// Overlay puts the extra column of a row over the payload that its columns gave.
+// A member that the payload's type refuses was stored before the type named it:
+// it comes out as it came in, among the payload's own Extra. Payload is a
+// pointer to a struct with a field Extra of raw JSON.
+func Overlay(column entities.JSON, payload any) error {
+	if column == nil {
 		return nil
 	}
-	if err := wire.Unmarshal(e, payload); err != nil {
+	whole := wire.Unmarshal(column, payload)
+	if whole == nil {
+		return nil
+	}
+	members, refused := extra{}, extra{}
+	if err := wire.Unmarshal(column, &members); err != nil {
 		return fmt.Errorf("error reading column extra: %w", err)
 	}
+	row := reflect.ValueOf(payload).Elem()
+	rest := row.FieldByName("Extra")
+	rest.SetZero() // what the attempt above left there
+	for name, value := range members {
+		one, err := wire.Marshal(extra{name: value})
+		if err != nil {
+			return fmt.Errorf("error reading column extra: %w", err)
+		}
+		if err := wire.Unmarshal(one, payload); err != nil {
+			refused[name] = value
+			clearMember(row, name)
+		}
+	}
+	if len(refused) == 0 {
+		return fmt.Errorf("error reading column extra: %w", whole)
+	}
+	if rest.Len() > 0 {
+		if err := wire.Unmarshal(rest.Bytes(), &refused); err != nil {
+			return fmt.Errorf("error reading column extra: %w", err)
+		}
+	}
+	rest.SetBytes(refused.json())
 	return nil
+}
+
+// clearMember makes the member of a payload absent.
+func clearMember(row reflect.Value, name string) {
+	for i := range row.NumField() {
+		tag, _, _ := strings.Cut(row.Type().Field(i).Tag.Get("json"), ",")
+		if tag == name {
+			row.Field(i).SetZero()
+		}
+	}
 }
 
 func raw(j entities.JSON) jsontext.Value { return jsontext.Value(j) }

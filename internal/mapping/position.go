@@ -68,7 +68,7 @@ func PositionPayload(row entities.Position) (wire.Position, error) {
 		Quantity:         row.Quantity,
 		UnrealizedPnl:    wire.FromPtr(row.UnrealizedPnl),
 	}
-	return p, lay(row.Extra, &p)
+	return p, Overlay(row.Extra, &p)
 }
 
 // PositionID names one opening: the same opening gets the same id each time it

@@ -21,5 +21,5 @@ func Tick(p wire.Price, primary string) entities.PriceTick {
 // PricePayload is the payload of a newest price's table row.
 func PricePayload(row entities.PriceLatest) (wire.Price, error) {
 	p := wire.Price{Symbol: row.Symbol, Price: row.Price, Timestamp: wire.Millis(row.ObservedAt)}
-	return p, lay(row.Extra, &p)
+	return p, Overlay(row.Extra, &p)
 }

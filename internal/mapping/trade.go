@@ -86,5 +86,5 @@ func TradePayload(row entities.Trade) (wire.Trade, error) {
 		RealizedNetPnl:         row.RealizedNetPnl,
 		TotalCommissionDollars: wire.FromPtr(row.TotalCommissionDollars),
 	}
-	return t, lay(row.Extra, &t)
+	return t, Overlay(row.Extra, &t)
 }

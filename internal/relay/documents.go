@@ -53,7 +53,7 @@ func traderFields(row entities.TraderState) (map[string]jsontext.Value, error) {
 		if row.PauseUntil != nil {
 			t.PauseUntil = wire.Some(wire.Seconds(*row.PauseUntil))
 		}
-		return t, lay(row.Extra, &t)
+		return t, mapping.Overlay(row.Extra, &t)
 	})
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func assetPayload(row entities.MarketAsset) (wire.MarketAsset, error) {
 		MarginTableID: wire.FromPtr(row.MarginTableID),
 		IsDelisted:    wire.FromPtr(row.IsDelisted),
 	}
-	return m, lay(row.Extra, &m)
+	return m, mapping.Overlay(row.Extra, &m)
 }
 
 // marketDocument is a market context with what it is of and its time in unix
@@ -105,16 +105,5 @@ func contextPayload(row entities.MarketAssetCtx) (marketDocument, error) {
 			DayBaseVolume: wire.FromPtr(row.DayBaseVolume),
 		},
 	}
-	return m, lay(row.Extra, &m.MarketContext)
-}
-
-// lay puts the extra column of a row over the payload that its columns gave.
-func lay(extra entities.JSON, payload any) error {
-	if extra == nil {
-		return nil
-	}
-	if err := wire.Unmarshal(extra, payload); err != nil {
-		return fmt.Errorf("error reading column extra: %w", err)
-	}
-	return nil
+	return m, mapping.Overlay(row.Extra, &m.MarketContext)
 }
