@@ -18,7 +18,7 @@ type Accounts struct{ base }
 // All returns every account by model.
 func (r Accounts) All(ctx context.Context) (accounts []entities.Account, err error) {
 	err = r.run(ctx, "accounts", "All", func(db *gorm.DB) error {
-		return db.Order("model_id").Find(&accounts).Error
+		return db.Order(byModel).Find(&accounts).Error
 	})
 	return accounts, err
 }
@@ -39,7 +39,7 @@ func (r Accounts) Register(ctx context.Context, accounts []entities.Account) (ad
 func (r Accounts) Lock(ctx context.Context, models []string) (accounts []entities.Account, err error) {
 	err = r.run(ctx, "accounts", "Lock", func(db *gorm.DB) error {
 		return db.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
-			Where("model_id IN ?", models).Order("model_id").Find(&accounts).Error
+			Where("model_id IN ?", models).Order(byModel).Find(&accounts).Error
 	})
 	return accounts, err
 }

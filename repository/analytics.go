@@ -24,7 +24,7 @@ func (r Analytics) All(ctx context.Context, source string) (docs []entities.Mode
 				WHERE a.model_id = m.id AND a.source = ?
 				LIMIT 1
 			) doc
-			ORDER BY doc.model_id`, source).Scan(&docs).Error
+			ORDER BY doc.`+byModel, source).Scan(&docs).Error
 	})
 	return docs, err
 }
@@ -62,7 +62,7 @@ func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, 
 				) THEN 'computed' ELSE 'imported' END) DESC
 				LIMIT 1
 			) doc
-			ORDER BY doc.model_id`).Scan(&docs).Error
+			ORDER BY doc.` + byModel).Scan(&docs).Error
 	})
 	return docs, err
 }

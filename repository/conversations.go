@@ -1,7 +1,6 @@
 package repository
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -27,37 +26,38 @@ type Thread struct {
 const isThread = "kind = '" + entities.ConversationThread + "'"
 
 // NewestThreads returns the n threads with the newest messages, newest first,
-// each whole. The messages of decision cycles are no thread.
-func (r Conversations) NewestThreads(ctx context.Context, n int) (threads []Thread, err error) {
-	err = r.run(ctx, "conversations", "NewestThreads", func(db *gorm.DB) error {
+// ties by id descending, each whole. The messages of decision cycles are no
+// thread.
+func (r Conversations) NewestThreads(ctx context.Context, n int) ([]Thread, error) {
+	return r.ThreadsBefore(ctx, nil, n)
+}
+
+// ThreadsBefore returns up to n threads that stand after the given one in the
+// order of NewestThreads; the first ones where it is nil.
+func (r Conversations) ThreadsBefore(ctx context.Context, last *Thread, n int) (threads []Thread, err error) {
+	err = r.run(ctx, "conversations", "ThreadsBefore", func(db *gorm.DB) error {
 		// Threads without a message come last, and are asked for only where
 		// there are too few others: no index has them at its end.
 		var found []entities.Conversation
-		for _, known := range []string{"IS NOT NULL", "IS NULL"} {
-			if len(found) >= n {
-				break
+		if last == nil || last.LastMessageAt != nil {
+			query := db.Where(isThread).Where("last_message_at IS NOT NULL")
+			if last != nil {
+				query = query.Where(`(last_message_at, id COLLATE "C") < (?, ?)`, last.LastMessageAt, last.ID)
 			}
-			var more []entities.Conversation
-			err := db.Where(isThread).Where("last_message_at " + known).
-				Order(`last_message_at DESC, id COLLATE "C" DESC`).Limit(n - len(found)).Find(&more).Error
-			if err != nil {
+			if err := query.Order(`last_message_at DESC, id COLLATE "C" DESC`).Limit(n).Find(&found).Error; err != nil {
 				return err
 			}
-			found = append(found, more...)
 		}
-		threads, err = withMessages(db, found)
-		return err
-	})
-	return threads, err
-}
-
-// ThreadsAfter returns up to n threads in the order of their ids, after the one
-// of an id, each whole.
-func (r Conversations) ThreadsAfter(ctx context.Context, id string, n int) (threads []Thread, err error) {
-	err = r.run(ctx, "conversations", "ThreadsAfter", func(db *gorm.DB) error {
-		var found []entities.Conversation
-		if err := db.Where(isThread).Where("id > ?", id).Order("id").Limit(n).Find(&found).Error; err != nil {
-			return err
+		if len(found) < n {
+			query := db.Where(isThread).Where("last_message_at IS NULL")
+			if last != nil && last.LastMessageAt == nil {
+				query = query.Where(`id COLLATE "C" < ?`, last.ID)
+			}
+			var empty []entities.Conversation
+			if err := query.Order(`id COLLATE "C" DESC`).Limit(n - len(found)).Find(&empty).Error; err != nil {
+				return err
+			}
+			found = append(found, empty...)
 		}
 		threads, err = withMessages(db, found)
 		return err
@@ -78,7 +78,7 @@ func withMessages(db *gorm.DB, found []entities.Conversation) (threads []Thread,
 	}
 	var messages []entities.ConversationMessage
 	err = db.Where("conversation_id IN ?", ids).
-		Order("conversation_id, time, sequence, role, content_digest").Find(&messages).Error
+		Order(inThread).Find(&messages).Error
 	for _, m := range messages {
 		t := &threads[at[m.ConversationID]]
 		t.Messages = append(t.Messages, m)
@@ -170,17 +170,16 @@ func moves(db *gorm.DB, raised []entities.ConversationMessage) (bool, error) {
 	}
 	var stored []entities.ConversationMessage
 	err := db.Where("conversation_id = ? AND time IN ?", raised[0].ConversationID, times).Find(&stored).Error
-	order := func(sequence func(m *entities.ConversationMessage) int64) (names []string) {
-		slices.SortFunc(stored, func(a, b entities.ConversationMessage) int {
-			return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(sequence(&a), sequence(&b)),
-				cmp.Compare(a.Role, b.Role), cmp.Compare(a.ContentDigest, b.ContentDigest))
-		})
+	order := func() (names []string) {
+		slices.SortFunc(stored, CompareMessages)
 		for i := range stored {
 			names = append(names, nameOf(&stored[i]))
 		}
 		return names
 	}
-	before := order(func(m *entities.ConversationMessage) int64 { return m.Sequence })
-	after := order(func(m *entities.ConversationMessage) int64 { return max(m.Sequence, to[nameOf(m)]) })
-	return !slices.Equal(before, after), err
+	before := order()
+	for i := range stored {
+		stored[i].Sequence = max(stored[i].Sequence, to[nameOf(&stored[i])])
+	}
+	return !slices.Equal(before, order()), err
 }

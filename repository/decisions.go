@@ -43,7 +43,7 @@ func (r Decisions) insert(ctx context.Context, method string, rows []entities.De
 // ties by id descending.
 func (r Decisions) Newest(ctx context.Context, n int) (rows []entities.DecisionCycle, err error) {
 	err = r.run(ctx, "decisions", "Newest", func(db *gorm.DB) error {
-		return db.Order(`executed_at DESC, id COLLATE "C" DESC`).Limit(n).Find(&rows).Error
+		return db.Order(newestDecisions).Limit(n).Find(&rows).Error
 	})
 	return rows, err
 }
@@ -52,9 +52,9 @@ func (r Decisions) Newest(ctx context.Context, n int) (rows []entities.DecisionC
 // order of time, newest first; the first ones where it is nil.
 func (r Decisions) Before(ctx context.Context, last *entities.DecisionCycle, n int) (rows []entities.DecisionCycle, err error) {
 	err = r.run(ctx, "decisions", "Before", func(db *gorm.DB) error {
-		query := db.Order("executed_at DESC, id DESC, model_id DESC").Limit(n)
+		query := db.Order(newestDecisions).Limit(n)
 		if last != nil {
-			query = query.Where("(executed_at, id, model_id) < (?, ?, ?)", last.ExecutedAt, last.ID, last.ModelID)
+			query = query.Where(`(executed_at, id COLLATE "C", model_id COLLATE "C") < (?, ?, ?)`, last.ExecutedAt, last.ID, last.ModelID)
 		}
 		return query.Find(&rows).Error
 	})

@@ -76,7 +76,7 @@ func hours(db *gorm.DB, from, to int64, rows *[]entities.AccountEquitySnapshot) 
 			ORDER BY e.observed_at DESC
 			LIMIT 1
 		) newest
-		ORDER BY newest.since_inception_hourly_marker, newest.model_id`, from, to).Scan(rows).Error
+		ORDER BY newest.since_inception_hourly_marker, newest.`+byModel, from, to).Scan(rows).Error
 }
 
 // markers finds the first or the last hourly marker of all models, -1 where
@@ -120,7 +120,7 @@ func (r Equity) Newest(ctx context.Context) (rows []entities.AccountEquitySnapsh
 				ORDER BY e.observed_at DESC
 				LIMIT 1
 			) newest
-			ORDER BY newest.model_id`).Scan(&rows).Error
+			ORDER BY newest.` + byModel).Scan(&rows).Error
 	})
 	return rows, err
 }
@@ -138,15 +138,15 @@ func (r Equity) HoursOf(ctx context.Context, model string) (rows []entities.Acco
 	return rows, err
 }
 
-// Before returns up to n snapshots of a model that are older than the given
-// one, newest first; the newest ones where it is nil.
-func (r Equity) Before(ctx context.Context, model string, last *entities.AccountEquitySnapshot, n int) (rows []entities.AccountEquitySnapshot, err error) {
-	err = r.run(ctx, "equity", "Before", func(db *gorm.DB) error {
+// After returns up to n snapshots of a model that stand after the given one, by
+// hourly marker, then time; the first ones where it is nil.
+func (r Equity) After(ctx context.Context, model string, last *entities.AccountEquitySnapshot, n int) (rows []entities.AccountEquitySnapshot, err error) {
+	err = r.run(ctx, "equity", "After", func(db *gorm.DB) error {
 		query := db.Where("model_id = ?", model)
 		if last != nil {
-			query = query.Where("observed_at < ?", last.ObservedAt)
+			query = query.Where("(since_inception_hourly_marker, observed_at) > (?, ?)", last.SinceInceptionHourlyMarker, last.ObservedAt)
 		}
-		return query.Order("observed_at DESC").Limit(n).Find(&rows).Error
+		return query.Order("since_inception_hourly_marker, observed_at").Limit(n).Find(&rows).Error
 	})
 	return rows, err
 }

@@ -60,7 +60,7 @@ func (r Conversations) Find(ctx context.Context, ids []string) (found []*Thread,
 			}
 			var messages []entities.ConversationMessage
 			err := db.Where("conversation_id IN ?", at).
-				Order("conversation_id, time, sequence, role, content_digest").Find(&messages).Error
+				Order(inThread).Find(&messages).Error
 			if err != nil {
 				return err
 			}

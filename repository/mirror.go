@@ -25,7 +25,7 @@ func (r Mirror) Claim(ctx context.Context) (claimed bool, err error) {
 // did is not among them.
 func (r Mirror) Positions(ctx context.Context) (positions []entities.JSONMirror, err error) {
 	err = r.run(ctx, "mirror", "Positions", func(db *gorm.DB) error {
-		return db.Order("domain").Find(&positions).Error
+		return db.Order(`domain COLLATE "C"`).Find(&positions).Error
 	})
 	return positions, err
 }

@@ -14,7 +14,7 @@ type Models struct{ base }
 // All returns every model by id.
 func (r Models) All(ctx context.Context) (models []entities.Model, err error) {
 	err = r.run(ctx, "models", "All", func(db *gorm.DB) error {
-		return db.Order("id").Find(&models).Error
+		return db.Order(`id COLLATE "C"`).Find(&models).Error
 	})
 	return models, err
 }

@@ -16,7 +16,7 @@ import (
 func (r Positions) OpenOf(ctx context.Context, model, provider string) (positions []entities.Position, err error) {
 	err = r.run(ctx, "positions", "OpenOf", func(db *gorm.DB) error {
 		return db.Where(isOpen).Where("model_id = ? AND provider = ?", model, provider).
-			Order("symbol").Find(&positions).Error
+			Order(bySymbol).Find(&positions).Error
 	})
 	return positions, err
 }
@@ -26,7 +26,7 @@ func (r Positions) OpenOf(ctx context.Context, model, provider string) (position
 func (r Trades) NewestOf(ctx context.Context, model string, n int) (trades []entities.Trade, err error) {
 	err = r.run(ctx, "trades", "NewestOf", func(db *gorm.DB) error {
 		return db.Where("model_id = ?", model).
-			Order(`exit_time DESC, id COLLATE "C" DESC`).Limit(n).Find(&trades).Error
+			Order(newestTrades).Limit(n).Find(&trades).Error
 	})
 	return trades, err
 }
@@ -36,7 +36,7 @@ func (r Trades) NewestOf(ctx context.Context, model string, n int) (trades []ent
 func (r Decisions) NewestOf(ctx context.Context, model string, n int) (rows []entities.DecisionCycle, err error) {
 	err = r.run(ctx, "decisions", "NewestOf", func(db *gorm.DB) error {
 		return db.Where("model_id = ?", model).
-			Order(`executed_at DESC, id COLLATE "C" DESC`).Limit(n).Find(&rows).Error
+			Order(newestDecisions).Limit(n).Find(&rows).Error
 	})
 	return rows, err
 }
@@ -89,23 +89,11 @@ func (r Conversations) NewestThreadsOf(ctx context.Context, model string, n int)
 	err = r.run(ctx, "conversations", "NewestThreadsOf", func(db *gorm.DB) error {
 		var found []entities.Conversation
 		err := db.Where(isThread).Where("model_id = ?", model).
-			Order(`last_message_at DESC NULLS LAST, id COLLATE "C" DESC`).Limit(n).Find(&found).Error
-		if err != nil || len(found) == 0 {
+			Order(newestThreads).Limit(n).Find(&found).Error
+		if err != nil {
 			return err
 		}
-		ids := make([]string, len(found))
-		at := make(map[string]int, len(found))
-		for i, c := range found {
-			threads = append(threads, Thread{Conversation: c})
-			ids[i], at[c.ID] = c.ID, i
-		}
-		var messages []entities.ConversationMessage
-		err = db.Where("conversation_id IN ?", ids).
-			Order("conversation_id, time, sequence, role, content_digest").Find(&messages).Error
-		for _, m := range messages {
-			t := &threads[at[m.ConversationID]]
-			t.Messages = append(t.Messages, m)
-		}
+		threads, err = withMessages(db, found)
 		return err
 	})
 	return threads, err
@@ -143,7 +131,7 @@ func ofSymbols(db *gorm.DB, symbols []string) *gorm.DB {
 	if len(symbols) > 0 {
 		db = db.Where("symbol IN ?", symbols)
 	}
-	return db.Order("provider, symbol")
+	return db.Order(`provider COLLATE "C", ` + bySymbol)
 }
 
 // Of returns the states of traders; without ids, of all.
@@ -152,7 +140,7 @@ func (r Traders) Of(ctx context.Context, ids ...string) (states []entities.Trade
 		if len(ids) > 0 {
 			db = db.Where("trader_id IN ?", ids)
 		}
-		return db.Order("trader_id").Find(&states).Error
+		return db.Order(`trader_id COLLATE "C"`).Find(&states).Error
 	})
 	return states, err
 }

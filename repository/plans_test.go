@@ -196,6 +196,23 @@ func TestPlansOnLargeTables(t *testing.T) {
 		{"Analytics.Of", func() error { _, err := s.Analytics.Of(ctx, "m07", entities.AnalyticsImported); return err }, "model_analytics", 1},
 		{"Conversations.NewestThreads", func() error { _, err := s.Conversations.NewestThreads(ctx, 100); return err }, "conversations", 101},
 		{"Conversations.NewestThreads, messages", func() error { _, err := s.Conversations.NewestThreads(ctx, 100); return err }, "conversation_messages", 500},
+		{"Trades.Before", func() error {
+			_, err := s.Trades.Before(ctx, "m07", &entities.Trade{ExitTime: begin.Truncate(time.Second).Add(5000 * time.Minute), ID: "id100007"}, 100)
+			return err
+		}, "trades", 102},
+		{"Equity.After", func() error {
+			_, err := s.Equity.After(ctx, "m07", &entities.AccountEquitySnapshot{SinceInceptionHourlyMarker: 500, ObservedAt: begin.Truncate(time.Second).Add(5000 * 6 * time.Minute)}, 100)
+			return err
+		}, "account_equity_snapshots", 112},
+		{"Decisions.Before", func() error {
+			_, err := s.Decisions.Before(ctx, &entities.DecisionCycle{ExecutedAt: begin.Truncate(time.Second).Add(5000 * 3 * time.Minute), ID: "id100007", ModelID: "m07"}, 100)
+			return err
+		}, "decision_cycles", 140},
+		{"Conversations.ThreadsBefore", func() error {
+			at := begin.Truncate(time.Second).Add(100_007 * time.Second)
+			_, err := s.Conversations.ThreadsBefore(ctx, &Thread{Conversation: entities.Conversation{ID: "id100007", LastMessageAt: &at}}, 100)
+			return err
+		}, "conversations", 102},
 		{"Decisions.Newest", func() error { _, err := s.Decisions.Newest(ctx, 100); return err }, "decision_cycles", 121},
 		{"Accounts.Lock and Positions.State", func() error {
 			_, _, err := s.Positions.State(ctx, "m07", nil, nil, begin)

@@ -21,7 +21,7 @@ const isOpen = "status = '" + entities.PositionOpen + "'"
 func (r Positions) Open(ctx context.Context, provider string) (positions []entities.Position, err error) {
 	err = r.run(ctx, "positions", "Open", func(db *gorm.DB) error {
 		return db.Where(isOpen).Where("provider = ?", provider).
-			Order("model_id, symbol").Find(&positions).Error
+			Order(byModel + ", " + bySymbol).Find(&positions).Error
 	})
 	return positions, err
 }
@@ -38,10 +38,10 @@ func (r Positions) NewestClosed(ctx context.Context, provider string, n int) (cl
 				SELECT p.model_id, p.id, p.closed_at
 				FROM positions p
 				WHERE p.model_id = m.id AND p.provider = ? AND p.status = 'closed' AND p.closed_at IS NOT NULL
-				ORDER BY p.closed_at DESC
+				ORDER BY p.closed_at DESC, p.id COLLATE "C" DESC
 				LIMIT ?
 			) newest
-			ORDER BY newest.model_id, newest.closed_at`, provider, n).Scan(&rows).Error
+			ORDER BY newest.`+byModel+`, newest.closed_at, newest.id COLLATE "C"`, provider, n).Scan(&rows).Error
 		closed = make(map[string][]string)
 		for _, row := range rows {
 			closed[row.ModelID] = append(closed[row.ModelID], row.ID)

@@ -18,7 +18,7 @@ type Prices struct{ base }
 // Latest returns the newest price of each symbol at a provider, by symbol.
 func (r Prices) Latest(ctx context.Context, provider string) (prices []entities.PriceLatest, err error) {
 	err = r.run(ctx, "prices", "Latest", func(db *gorm.DB) error {
-		return db.Where("provider = ?", provider).Order("symbol").Find(&prices).Error
+		return db.Where("provider = ?", provider).Order(bySymbol).Find(&prices).Error
 	})
 	return prices, err
 }

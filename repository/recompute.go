@@ -47,7 +47,7 @@ func (r Recompute) Stale(ctx context.Context, version int64) (models []string, e
 					OR k.num_trades <> s.num_trades OR k.num_decisions <> s.num_decisions
 					OR k.imported_as_of IS DISTINCT FROM i.as_of)
 				AND (i.as_of IS NULL OR s.ingested_until > i.as_of)
-			ORDER BY m.id`, entities.AnalyticsImported, entities.ModelCompetitor, version).Scan(&models).Error
+			ORDER BY m.id COLLATE "C"`, entities.AnalyticsImported, entities.ModelCompetitor, version).Scan(&models).Error
 	})
 	return models, err
 }

@@ -63,7 +63,7 @@ const lockNotAvailable = "55P03"
 func (r Rollout) Switches(ctx context.Context) (switches []entities.RolloutSwitch, err error) {
 	err = r.run(ctx, "rollout", "Switches", func(db *gorm.DB) error {
 		rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context,
-			"SELECT domain, read_mode, write_mode, created_at, updated_at FROM rollout_switches ORDER BY domain")
+			"SELECT domain, read_mode, write_mode, created_at, updated_at FROM rollout_switches ORDER BY domain COLLATE \"C\"")
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (r Rollout) Changes(ctx context.Context, limit int) (changes []entities.Rol
 // LastChanges returns the newest change of each domain.
 func (r Rollout) LastChanges(ctx context.Context) (changes []entities.RolloutChange, err error) {
 	err = r.run(ctx, "rollout", "LastChanges", func(db *gorm.DB) error {
-		return db.Raw("SELECT DISTINCT ON (domain) " + columnsOf[entities.RolloutChange](db, "c") + " FROM rollout_changes c ORDER BY domain, id DESC").Scan(&changes).Error
+		return db.Raw("SELECT DISTINCT ON (domain COLLATE \"C\") " + columnsOf[entities.RolloutChange](db, "c") + " FROM rollout_changes c ORDER BY domain COLLATE \"C\", id DESC").Scan(&changes).Error
 	})
 	return changes, err
 }

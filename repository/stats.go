@@ -20,7 +20,7 @@ type Stats struct{ base }
 // All returns the statistics of every model that has traded or decided, by model.
 func (r Stats) All(ctx context.Context) (stats []entities.ModelStats, err error) {
 	err = r.run(ctx, "stats", "All", func(db *gorm.DB) error {
-		return db.Order("model_id").Find(&stats).Error
+		return db.Order(byModel).Find(&stats).Error
 	})
 	return stats, err
 }

@@ -14,7 +14,7 @@ type Symbols struct{ base }
 // All returns every symbol by name.
 func (r Symbols) All(ctx context.Context) (symbols []entities.Symbol, err error) {
 	err = r.run(ctx, "symbols", "All", func(db *gorm.DB) error {
-		return db.Order("symbol").Find(&symbols).Error
+		return db.Order(bySymbol).Find(&symbols).Error
 	})
 	return symbols, err
 }
@@ -23,7 +23,7 @@ func (r Symbols) All(ctx context.Context) (symbols []entities.Symbol, err error)
 // out.
 func (r Symbols) Named(ctx context.Context, names []string) (symbols []entities.Symbol, err error) {
 	err = r.run(ctx, "symbols", "Named", func(db *gorm.DB) error {
-		return db.Where("symbol IN ?", names).Order("symbol").Find(&symbols).Error
+		return db.Where("symbol IN ?", names).Order(bySymbol).Find(&symbols).Error
 	})
 	return symbols, err
 }

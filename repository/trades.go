@@ -42,10 +42,10 @@ func (r Trades) Newest(ctx context.Context, n int) (trades []entities.Trade, err
 				SELECT *
 				FROM trades t
 				WHERE t.model_id = m.id
-				ORDER BY t.exit_time DESC, t.id COLLATE "C" DESC
+				ORDER BY `+newestTrades+`
 				LIMIT ?
 			) newest
-			ORDER BY newest.model_id, newest.exit_time DESC, newest.id COLLATE "C" DESC`, n).Scan(&trades).Error
+			ORDER BY newest.`+byModel+`, newest.exit_time DESC, newest.id COLLATE "C" DESC`, n).Scan(&trades).Error
 	})
 	return trades, err
 }
@@ -56,9 +56,9 @@ func (r Trades) Before(ctx context.Context, model string, last *entities.Trade, 
 	err = r.run(ctx, "trades", "Before", func(db *gorm.DB) error {
 		query := db.Where("model_id = ?", model)
 		if last != nil {
-			query = query.Where("(exit_time, id) < (?, ?)", last.ExitTime, last.ID)
+			query = query.Where(`(exit_time, id COLLATE "C") < (?, ?)`, last.ExitTime, last.ID)
 		}
-		return query.Order("exit_time DESC, id DESC").Limit(n).Find(&trades).Error
+		return query.Order(newestTrades).Limit(n).Find(&trades).Error
 	})
 	return trades, err
 }

@@ -52,18 +52,22 @@ func Leaderboard(competitors []Competitor) []wire.LeaderboardRow {
 	for i := range competitors {
 		rows = append(rows, competitors[i].row())
 	}
-	slices.SortFunc(rows, func(a, b wire.LeaderboardRow) int {
-		x, hasA := a.ReturnPct.Get()
-		y, hasB := b.ReturnPct.Get()
-		switch {
-		case hasA && !hasB:
-			return -1
-		case hasB && !hasA:
-			return 1
-		}
-		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(rows, CompareRows)
 	return rows
+}
+
+// CompareRows orders the rows of a leaderboard: by return descending, those
+// without one last, ties by id.
+func CompareRows(a, b wire.LeaderboardRow) int {
+	x, hasA := a.ReturnPct.Get()
+	y, hasB := b.ReturnPct.Get()
+	switch {
+	case hasA && !hasB:
+		return -1
+	case hasB && !hasA:
+		return 1
+	}
+	return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.ID, b.ID))
 }
 
 func (c *Competitor) row() wire.LeaderboardRow {

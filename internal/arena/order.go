@@ -2,28 +2,67 @@ package arena
 
 import (
 	"cmp"
+	"math"
 	"slices"
-	"strings"
 
+	"nof0/internal/mapping"
 	"nof0/internal/wire"
 )
 
-// NewestDocuments returns the newest RecentConversations documents: newest
-// first, ties by id descending.
+// The orders of rows, as the queries of repository have them: text by its bytes,
+// times by their microseconds. Whoever orders rows, or checks their order, does
+// it by these.
+
+// CompareTrades orders trades: by model, then newest exit first, ties by id
+// descending.
+func CompareTrades(a, b wire.Trade) int {
+	return cmp.Or(
+		cmp.Compare(a.ModelID, b.ModelID),
+		wire.CompareTimes(b.ExitTime, a.ExitTime),
+		cmp.Compare(b.ID, a.ID),
+	)
+}
+
+// CompareTotals orders account-totals rows: by hourly marker, then model, then
+// time.
+func CompareTotals(a, b wire.AccountTotal) int {
+	return cmp.Or(
+		cmp.Compare(a.SinceInceptionHourlyMarker, b.SinceInceptionHourlyMarker),
+		cmp.Compare(a.ModelID, b.ModelID),
+		wire.CompareTimes(a.Timestamp, b.Timestamp),
+	)
+}
+
+// CompareDocuments orders conversation documents: newest first, ties by id
+// descending, then by model descending. A thread without a message is older than
+// any document.
+func CompareDocuments(a, b wire.Document) int {
+	return cmp.Or(
+		cmp.Compare(moment(b), moment(a)),
+		cmp.Compare(documentID(b), documentID(a)),
+		cmp.Compare(b.Model(), a.Model()),
+	)
+}
+
+// NewestDocuments returns the newest RecentConversations documents in order.
 func NewestDocuments(docs []wire.Document) []wire.Document {
 	docs = slices.Clone(docs)
 	slices.SortStableFunc(docs, CompareDocuments)
 	return docs[:min(len(docs), RecentConversations):len(docs)]
 }
 
-// CompareDocuments orders documents: newest first, ties by id descending.
-func CompareDocuments(a, b wire.Document) int {
-	return cmp.Or(cmp.Compare(b.Timestamp(), a.Timestamp()), strings.Compare(documentKey(b), documentKey(a)))
+// moment is the time of a document in microseconds.
+func moment(d wire.Document) int64 {
+	if d.Thread != nil && len(d.Thread.Messages) == 0 {
+		return math.MinInt64
+	}
+	return wire.Time(d.Timestamp()).UnixMicro()
 }
 
-func documentKey(d wire.Document) string {
+// documentID is the id of a decision, or that under which a thread is stored.
+func documentID(d wire.Document) string {
 	if d.Decision != nil {
 		return d.Decision.ID
 	}
-	return d.Thread.ModelID + "/" + d.Thread.Topic.Or("")
+	return mapping.ThreadID(*d.Thread)
 }

@@ -109,12 +109,14 @@ func (s *Store) SinceInception(ctx context.Context) (wire.SinceInceptionValues, 
 		if err != nil {
 			return wire.SinceInceptionValues{}, err
 		}
+		if !known {
+			continue
+		}
 		if row.NumInvocations.IsZero() {
-			row.NumInvocations = wire.Some(decisions[account.ModelID]) // no source gave a value
+			row.NumInvocations = wire.Some(decisions[account.ModelID])
+			out.Counted = append(out.Counted, account.ModelID)
 		}
-		if known {
-			out.SinceInceptionValues = append(out.SinceInceptionValues, row)
-		}
+		out.SinceInceptionValues = append(out.SinceInceptionValues, row)
 	}
 	return out, nil
 }

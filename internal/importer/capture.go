@@ -124,7 +124,9 @@ func (c *capture) readFile(f *snapshot.File) error {
 	case snapshot.Positions:
 		return read(c, f, kindPositions, &c.statements, c.readStatement)
 	case snapshot.SinceInception:
-		return read(c, f, kindAccounts, &c.accounts, c.readAccount)
+		return read(c, f, kindAccounts, &c.accounts, func(row snapshot.Row) (wire.SinceInception, error) {
+			return c.readAccount(f, row)
+		})
 	case snapshot.Analytics, snapshot.ModelAnalytics:
 		return read(c, f, kindAnalytics, &c.analytics, func(row snapshot.Row) (analyticsDoc, error) {
 			return c.readAnalytics(f, row)
@@ -202,10 +204,13 @@ func (c *capture) readStatement(row snapshot.Row) (statement, error) {
 	return statement{model: m.ModelID, open: m.Positions, extra: m.Extra}, nil
 }
 
-func (c *capture) readAccount(row snapshot.Row) (wire.SinceInception, error) {
+func (c *capture) readAccount(f *snapshot.File, row snapshot.Row) (wire.SinceInception, error) {
 	s, err := wire.Decode[wire.SinceInception](row.Raw)
 	if err == nil {
 		c.saw(s.ModelID, s.InceptionDate)
+	}
+	if slices.Contains(f.Counted, s.ModelID) {
+		s.NumInvocations = wire.Opt[int64]{} // it follows from the decisions, and goes on doing so
 	}
 	return s, err
 }

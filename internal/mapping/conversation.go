@@ -19,7 +19,7 @@ func Thread(t wire.Thread) (entities.Conversation, []entities.ConversationMessag
 		Kind:    entities.ConversationThread,
 		Topic:   column(x, "topic", t.Topic),
 	}
-	c.ID = threadID(t.ModelID, c.Topic)
+	c.ID = ThreadID(t)
 	c.Extra = x.json()
 
 	rows := make([]entities.ConversationMessage, len(t.Messages))
@@ -42,9 +42,10 @@ func Thread(t wire.Thread) (entities.Conversation, []entities.ConversationMessag
 	return c, rows
 }
 
-func threadID(model string, topic *string) string {
-	id := "thread/" + url.PathEscape(model)
-	if topic != nil {
+// ThreadID is the id under which a thread is stored: that of its model and topic.
+func ThreadID(t wire.Thread) string {
+	id := "thread/" + url.PathEscape(t.ModelID)
+	if topic := t.Topic.Ptr(); topic != nil {
 		id += "/" + url.PathEscape(*topic)
 	}
 	return id

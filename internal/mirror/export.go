@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"slices"
@@ -200,6 +201,13 @@ func (x *export) inception(ctx context.Context, r *rows) error {
 		return err
 	}
 	r.begin("sinceInceptionValues", '[')
+	if len(v.Counted) > 0 {
+		counted, err := wire.Marshal(v.Counted)
+		if err != nil {
+			return fmt.Errorf("error rendering the counted models: %w", err)
+		}
+		r.members = fmt.Sprintf(`,%q:%s`, snapshot.CountedMember, counted)
+	}
 	return putAll(r, v.SinceInceptionValues)
 }
 
@@ -218,17 +226,20 @@ func (x *export) analytics(ctx context.Context, r *rows) error {
 		return err
 	}
 	r.begin("analytics", '[')
-	return putEach(r, docs, func(doc entities.ModelAnalytics) (jsontext.Value, error) {
-		return jsontext.Value(doc.Payload), nil
-	})
+	for _, doc := range docs {
+		if err := r.put("", jsontext.Value(doc.Payload)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *export) trades(ctx context.Context, r *rows) error {
 	r.begin("trades", '[')
 	return x.ofEachModel(ctx, func(model string) error {
-		return pages(x, r, x.PageSize, mapping.TradePayload, func(last *entities.Trade) ([]entities.Trade, error) {
+		return putEach(r, pages(x, x.PageSize, mapping.TradePayload, func(last *entities.Trade) ([]entities.Trade, error) {
 			return x.tx.Trades.Before(ctx, model, last, x.PageSize)
-		})
+		}))
 	})
 }
 
@@ -239,9 +250,9 @@ func (x *export) totals(ctx context.Context, r *rows) error {
 		return err
 	}
 	err = x.ofEachModel(ctx, func(model string) error {
-		return pages(x, r, x.PageSize, mapping.EquityPayload, func(last *entities.AccountEquitySnapshot) ([]entities.AccountEquitySnapshot, error) {
-			return x.tx.Equity.Before(ctx, model, last, x.PageSize)
-		})
+		return putEach(r, pages(x, x.PageSize, mapping.EquityPayload, func(last *entities.AccountEquitySnapshot) ([]entities.AccountEquitySnapshot, error) {
+			return x.tx.Equity.After(ctx, model, last, x.PageSize)
+		}))
 	})
 	r.members = fmt.Sprintf(`,"lastHourlyMarkerRead":%d`, last)
 	return err
@@ -249,27 +260,51 @@ func (x *export) totals(ctx context.Context, r *rows) error {
 
 func (x *export) conversations(ctx context.Context, r *rows) error {
 	r.begin("conversations", '[')
-	err := pages(x, r, x.PageSize, mapping.DecisionPayload, func(last *entities.DecisionCycle) ([]entities.DecisionCycle, error) {
-		return x.tx.Decisions.Before(ctx, last, x.PageSize)
-	})
-	if err != nil {
-		return err
-	}
 	size := max(1, x.PageSize/threadWeight)
-	return pages(x, r, size, threadPayload, func(last *repository.Thread) ([]repository.Thread, error) {
-		if last == nil {
-			return x.tx.Conversations.ThreadsAfter(ctx, "", size)
+	return putEach(r, merge(
+		pages(x, x.PageSize, decisionDocument, func(last *entities.DecisionCycle) ([]entities.DecisionCycle, error) {
+			return x.tx.Decisions.Before(ctx, last, x.PageSize)
+		}),
+		pages(x, size, threadDocument, func(last *repository.Thread) ([]repository.Thread, error) {
+			return x.tx.Conversations.ThreadsBefore(ctx, last, size)
+		}), arena.CompareDocuments))
+}
+
+// merge hands out two ordered lists as one.
+func merge[T any](a, b iter.Seq2[T, error], compare func(a, b T) int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		nextB, stop := iter.Pull2(b)
+		defer stop()
+		y, err, more := nextB()
+		for x, errA := range a {
+			for errA == nil && more && (err != nil || compare(y, x) < 0) {
+				if !yield(y, err) {
+					return
+				}
+				y, err, more = nextB()
+			}
+			if !yield(x, errA) {
+				return
+			}
 		}
-		return x.tx.Conversations.ThreadsAfter(ctx, last.ID, size)
-	})
+		for more && yield(y, err) {
+			y, err, more = nextB()
+		}
+	}
 }
 
 // threadWeight is how many rows a thread counts for, which comes with all its
 // messages.
 const threadWeight = 10
 
-func threadPayload(t repository.Thread) (wire.Thread, error) {
-	return mapping.ThreadPayload(t.Conversation, t.Messages)
+func threadDocument(t repository.Thread) (wire.Document, error) {
+	thread, err := mapping.ThreadPayload(t.Conversation, t.Messages)
+	return wire.Document{Thread: &thread}, err
+}
+
+func decisionDocument(row entities.DecisionCycle) (wire.Document, error) {
+	decision, err := mapping.DecisionPayload(row)
+	return wire.Document{Decision: &decision}, err
 }
 
 func (x *export) ofEachModel(ctx context.Context, do func(model string) error) error {
@@ -285,26 +320,29 @@ func (x *export) ofEachModel(ctx context.Context, do func(model string) error) e
 	return nil
 }
 
-// pages writes rows page by page: next returns those after the last one, nil
-// before the first.
-func pages[R, P any](x *export, r *rows, size int, payload func(R) (P, error), next func(last *R) ([]R, error)) error {
-	var last *R
-	for {
-		page, err := next(last)
-		if err != nil {
-			return err
+// pages hands out the payloads of rows that are read page by page: next returns
+// the rows after the last one, nil before the first. An error is the last of it.
+func pages[R, P any](x *export, size int, payload func(R) (P, error), next func(last *R) ([]R, error)) iter.Seq2[P, error] {
+	return func(yield func(P, error) bool) {
+		for last, full := (*R)(nil), true; full; {
+			page, err := next(last)
+			if err != nil {
+				yield(*new(P), err)
+				return
+			}
+			for i := range page {
+				if p, err := payload(page[i]); !yield(p, err) || err != nil {
+					return
+				}
+			}
+			x.done += len(page)
+			if x.Progress != nil {
+				x.Progress(x.done, x.total)
+			}
+			if full = len(page) == size; full {
+				last = &page[len(page)-1]
+			}
 		}
-		if err := putEach(r, page, payload); err != nil {
-			return err
-		}
-		x.done += len(page)
-		if x.Progress != nil {
-			x.Progress(x.done, x.total)
-		}
-		if len(page) < size {
-			return nil
-		}
-		last = &page[len(page)-1]
 	}
 }
 
@@ -350,16 +388,20 @@ func (r *rows) end(serverTime int64) error {
 }
 
 func putAll[P any](r *rows, payloads []P) error {
-	return putEach(r, payloads, func(p P) (P, error) { return p, nil })
-}
-
-func putEach[R, P any](r *rows, page []R, payload func(R) (P, error)) error {
-	for _, row := range page {
-		p, err := payload(row)
-		if err != nil {
+	for _, p := range payloads {
+		if err := r.put("", p); err != nil {
 			return err
 		}
-		if err := r.put("", p); err != nil {
+	}
+	return nil
+}
+
+func putEach[P any](r *rows, payloads iter.Seq2[P, error]) error {
+	for p, err := range payloads {
+		if err == nil {
+			err = r.put("", p)
+		}
+		if err != nil {
 			return err
 		}
 	}

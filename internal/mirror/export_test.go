@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/importer"
+	"nof0/internal/parity"
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -70,37 +73,78 @@ func (b *bundle) playOdd(t *testing.T) {
 	b.relay(t)
 }
 
-// TestExportHoldsWhatThereIs holds an export to three things: imported into the
+// playTies brings facts of one moment, with ids that bytes and languages order
+// differently.
+func (b *bundle) playTies(t *testing.T) {
+	t.Helper()
+	ids := []string{"a", "B", "_", "-1", "1", "10", "9", "ä", "z", "Z.", "Zz", "a/b", "a b", "é", "~", "\U0001f642"}
+	for i, id := range ids {
+		model := fmt.Sprintf("M%c_%d", "aBcD-."[i%6], i%4)
+		b.take(t, batch(arena.IngestModels, fmt.Sprintf(`{"id":%q,"since_inception":{"model_id":%[1]q,"nav_since_inception":10000,"inception_date":1761000000.25}}`, model)))
+		for _, other := range ids {
+			b.take(t, batch(arena.IngestTrades, strings.Replace(trade(model+"_"+id+other, 300), `"model_id":"m"`, fmt.Sprintf(`"model_id":%q`, model), 1)))
+			// Less than a microsecond apart is the same moment.
+			b.take(t, batch(arena.IngestDecisions, fmt.Sprintf(`{"id":%q,"model_id":%q,"timestamp":1761000000.123456%d,"cot_trace":""}`, id+other, model, i%2)))
+		}
+		b.take(t, batch(arena.IngestConversations,
+			fmt.Sprintf(`{"model_id":%q,"topic":%q,"messages":[{"role":"user","content":"a","timestamp":1761000000.123456}]}`, model, id),
+			fmt.Sprintf(`{"model_id":%q,"topic":%q,"messages":[]}`, model, id+" empty"),
+			fmt.Sprintf(`{"model_id":%q,"messages":[{"role":"user","content":%q,"timestamp":1761000001.1234564},{"role":"user","content":%q,"timestamp":1761000001.1234561}]}`, model, id, id+"2")))
+		b.take(t, batch(arena.IngestEquity,
+			fmt.Sprintf(`{"model_id":%q,"timestamp":1761000000.25,"dollar_equity":10000,"since_inception_hourly_marker":0}`, model),
+			fmt.Sprintf(`{"model_id":%q,"timestamp":%d.25,"dollar_equity":10000,"since_inception_hourly_marker":1}`, model, 1761003600+i)))
+	}
+	b.relay(t)
+}
+
+// TestExportHoldsWhatThereIs holds an export to four things: imported into the
 // same database it changes nothing, into an empty one it gives the same answers,
-// and the JSON source serves it as the store does.
+// the JSON source serves it as the store does, and parity finds it equal.
 func TestExportHoldsWhatThereIs(t *testing.T) {
 	t.Parallel()
-	for name, captures := range map[string][]string{
-		"2025-10-26": {"nof1-2025-10-26"},
-		"2025-10-28": {"nof1-2025-10-28"},
-		"both":       {"nof1-2025-10-28", "nof1-2025-10-26"},
-		"played":     nil,
+	ordinary := func(t *testing.T) string { t.Helper(); return testdb.New(t, atlastest.Migrator{}) }
+	collated := func(t *testing.T) string { t.Helper(); return testdb.Collated(t, atlastest.Migrator{}, "en-US") }
+	for name, c := range map[string]struct {
+		database func(t *testing.T) string
+		captures []string
+		play     func(b *bundle, t *testing.T)
+	}{
+		"2025-10-26":     {database: ordinary, captures: []string{"nof1-2025-10-26"}},
+		"2025-10-28":     {database: ordinary, captures: []string{"nof1-2025-10-28"}},
+		"both":           {database: collated, captures: []string{"nof1-2025-10-28", "nof1-2025-10-26"}},
+		"played":         {database: ordinary, play: (*bundle).playOdd},
+		"played, by ICU": {database: collated, play: (*bundle).playOdd},
+		"ties":           {database: ordinary, play: (*bundle).playTies},
+		"ties, by ICU":   {database: collated, play: (*bundle).playTies},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
+			b := setupOn(t, c.database(t))
+			captures := c.captures
 			for _, name := range captures {
 				b.load(t, b.store, filepath.Join("..", "..", "..", "shared", "data", name))
 			}
-			if captures == nil {
-				b.playOdd(t)
+			if c.play != nil {
+				c.play(b, t)
 			}
 			store := arena.NewStore(b.store.Repositories, primary, time.Now)
 			want := everyAnswer(t, store)
 			b.export(t, b.dir)
 			require.Equal(t, want, everyAnswer(t, b.json), "served as JSON")
+			report, err := parity.Run(t.Context(), parity.Options{
+				JSON: b.json.(*snapshot.Source), Store: store, Repos: b.store.Repositories, Now: time.Now, //nolint:forcetypeassert // setup makes it
+			})
+			require.NoError(t, err)
+			for _, d := range report.Domains {
+				require.Equal(t, wire.VerdictEqual, d.Verdict, "%s: %+v", d.Domain, d.Findings[:min(len(d.Findings), 3)])
+			}
 
 			for _, kind := range b.load(t, b.store, b.dir).Kinds {
 				require.Zero(t, kind.Inserted+kind.Updated, "%s of the same database", kind.Kind)
 			}
 			require.Equal(t, want, everyAnswer(t, store))
 
-			other, err := repository.Open(t.Context(), repository.Options{DSN: testdb.New(t, atlastest.Migrator{}), MaxOpen: 5})
+			other, err := repository.Open(t.Context(), repository.Options{DSN: c.database(t), MaxOpen: 5})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, other.Close()) })
 			for _, kind := range b.load(t, other, b.dir).Kinds {

@@ -55,7 +55,7 @@ func files() []file {
 			// The number of invocations is counted from decisions.
 			arena.DomainAccounts, snapshot.SinceInception,
 			[]string{arena.EventModel, arena.EventDecision},
-			func(ctx context.Context, r *renderer) (any, error) { return r.SinceInception(ctx) },
+			func(ctx context.Context, r *renderer) (any, error) { return r.inceptions(ctx) },
 		},
 		{
 			arena.DomainAnalytics, snapshot.Analytics,
@@ -73,6 +73,19 @@ func files() []file {
 			func(ctx context.Context, r *renderer) (any, error) { return r.Conversations(ctx) },
 		},
 	}
+}
+
+// inceptionFile is since-inception-values.json: what the endpoint answers, and
+// which numbers of it no source gave.
+type inceptionFile struct {
+	SinceInceptionValues []wire.SinceInception `json:"sinceInceptionValues"`
+	Counted              []string              `json:"countedInvocations,omitempty"`
+	ServerTime           int64                 `json:"serverTime"`
+}
+
+func (r *renderer) inceptions(ctx context.Context) (inceptionFile, error) {
+	v, err := r.SinceInception(ctx)
+	return inceptionFile(v), err
 }
 
 // documents are the metrics of every model. Those of a benchmark are listed

@@ -39,7 +39,13 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{dir: t.TempDir(), dsn: testdb.New(t, atlastest.Migrator{})}
+	return setupOn(t, testdb.New(t, atlastest.Migrator{}))
+}
+
+// setupOn is setup on a database.
+func setupOn(t *testing.T, dsn string) *bundle {
+	t.Helper()
+	b := &bundle{dir: t.TempDir(), dsn: dsn}
 	var err error
 	b.store, err = repository.Open(t.Context(), repository.Options{DSN: b.dsn, MaxOpen: 10, MaxIdle: 10})
 	require.NoError(t, err)

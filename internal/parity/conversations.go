@@ -18,8 +18,7 @@ func keyOfDocument(d wire.Document) documentKey {
 	if d.Decision != nil {
 		return documentKey{model: d.Decision.ModelID, decision: d.Decision.ID}
 	}
-	c, _ := mapping.Thread(*d.Thread)
-	return documentKey{model: d.Thread.ModelID, thread: c.ID}
+	return documentKey{model: d.Thread.ModelID, thread: mapping.ThreadID(*d.Thread)}
 }
 
 func documentName(d wire.Document) row {
@@ -33,9 +32,6 @@ func documentRow(d wire.Document) (row, error) {
 	name := documentName(d)
 	return rowOf(name.model, name.id, d)
 }
-
-// documentPlace leaves ties open: of documents of one moment any may be first.
-func documentPlace(d wire.Document) place { return place{at: d.Timestamp()} }
 
 // conversations compares the newest documents, and every document of the file
 // by its identity.
@@ -57,23 +53,23 @@ func (r *reading) conversations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	newestFirst := func(before, after wire.Document) bool { return before.Timestamp() >= after.Timestamp() }
-	order(r, jsonFile, filed, wire.Document.Model, documentName, newestFirst)
-	order(r, storeAnswer, stored.Conversations, wire.Document.Model, documentName, newestFirst)
+	order(r, jsonFile, filed, wire.Document.Model, documentName, arena.CompareDocuments)
+	order(r, storeAnswer, stored.Conversations, wire.Document.Model, documentName, arena.CompareDocuments)
 	if err := r.messageOrder(); err != nil {
 		return err
 	}
 
 	answered := make(map[documentKey]wire.Document, len(stored.Conversations))
-	claimed, holds := &window{cap: arena.RecentConversations}, &window{cap: arena.RecentConversations}
+	claimed := newWindow(arena.RecentConversations, arena.CompareDocuments)
+	holds := newWindow(arena.RecentConversations, arena.CompareDocuments)
 	for _, d := range stored.Conversations {
 		answered[keyOfDocument(d)] = d
-		claimed.add(documentPlace(d))
+		claimed.add(d)
 	}
 	seen := make(map[documentKey]bool, len(given))
 	for _, d := range given {
 		seen[keyOfDocument(d)] = true
-		holds.add(documentPlace(d))
+		holds.add(d)
 	}
 	for _, d := range filed {
 		if k := keyOfDocument(d); !seen[k] {
@@ -96,7 +92,7 @@ func (r *reading) conversations(ctx context.Context) error {
 				r.onlyJSON(json, "the store does not have it")
 				continue
 			}
-			if claimed.claims(documentPlace(other)) {
+			if claimed.claims(other) {
 				r.onlyJSON(json, "the store has it and does not answer with it")
 				continue
 			}
@@ -121,7 +117,7 @@ func (r *reading) conversations(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.onlyStore(store, d.Timestamp() <= wire.Seconds(asOf) && holds.claims(documentPlace(d)))
+		r.onlyStore(store, d.Timestamp() <= wire.Seconds(asOf) && holds.claims(d))
 	}
 	return nil
 }
@@ -307,7 +303,7 @@ func (r *reading) messageOrder() error {
 		}
 		name := documentName(wire.Document{Thread: &t})
 		for j := 1; j < len(t.Messages); j++ {
-			if t.Messages[j].Timestamp < t.Messages[j-1].Timestamp {
+			if wire.CompareTimes(t.Messages[j].Timestamp, t.Messages[j-1].Timestamp) < 0 {
 				r.put(wire.ParityFinding{
 					Model: name.model, ID: name.id, Field: "/messages/" + strconv.Itoa(j), Kind: wire.FindingOrder,
 					JSON: text("behind a later one"), Store: text("before it"), Reason: "the " + jsonFile + " breaks the order of messages",

@@ -37,15 +37,15 @@ func (r *reading) trades(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order(r, jsonFile, filed, modelOfTrade, tradeName, newestTradeFirst)
-	order(r, storeAnswer, stored.Trades, modelOfTrade, tradeName, newestTradeFirst)
+	order(r, jsonFile, filed, modelOfTrade, tradeName, arena.CompareTrades)
+	order(r, storeAnswer, stored.Trades, modelOfTrade, tradeName, arena.CompareTrades)
 
 	given := answer.Trades
 	seen := make(map[tradeKey]bool, len(given))
-	holds := newWindows(arena.RecentTrades)
+	holds := newWindows(arena.RecentTrades, arena.CompareTrades)
 	for _, t := range given {
 		seen[keyOfTrade(t)] = true
-		holds.add(t.ModelID, tradePlace(t))
+		holds.add(t.ModelID, t)
 	}
 	for _, t := range filed {
 		if k := keyOfTrade(t); !seen[k] {
@@ -64,7 +64,7 @@ func (r *reading) trades(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.onlyStore(store, t.ExitTime <= wire.Seconds(asOf) && holds.claims(t.ModelID, tradePlace(t)))
+		r.onlyStore(store, t.ExitTime <= wire.Seconds(asOf) && holds.claims(t.ModelID, t))
 	}
 	return nil
 }
@@ -73,10 +73,10 @@ func (r *reading) trades(ctx context.Context) error {
 // answers with, or has behind the newest.
 func (r *reading) pairTrades(ctx context.Context, given, stored []wire.Trade) error {
 	answered := make(map[tradeKey]wire.Trade, len(stored))
-	claimed := newWindows(arena.RecentTrades)
+	claimed := newWindows(arena.RecentTrades, arena.CompareTrades)
 	for _, t := range stored {
 		answered[keyOfTrade(t)] = t
-		claimed.add(t.ModelID, tradePlace(t))
+		claimed.add(t.ModelID, t)
 	}
 	behind, err := r.tradesBehind(ctx, given, answered)
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *reading) pairTrades(ctx context.Context, given, stored []wire.Trade) er
 				r.onlyJSON(json, "the store does not have it")
 				continue
 			}
-			if claimed.claims(t.ModelID, tradePlace(other)) {
+			if claimed.claims(t.ModelID, other) {
 				r.onlyJSON(json, "the store has it and does not answer with it")
 				continue
 			}
@@ -137,11 +137,6 @@ func (r *reading) tradesBehind(ctx context.Context, given []wire.Trade, answered
 
 func modelOfTrade(t wire.Trade) string { return t.ModelID }
 func tradeName(t wire.Trade) row       { return row{model: t.ModelID, id: t.ID} }
-func tradePlace(t wire.Trade) place    { return place{t.ExitTime, t.ID} }
-
-func newestTradeFirst(before, after wire.Trade) bool {
-	return tradePlace(before).before(tradePlace(after))
-}
 
 // totalKey is the identity of an equity row.
 type totalKey struct {
@@ -190,10 +185,7 @@ func (r *reading) givenTotals(ctx context.Context, from int64) (*givenTotals, er
 	if err != nil {
 		return nil, err
 	}
-	order(r, jsonFile, filed, modelOfTotal, totalName, func(a, b wire.AccountTotal) bool {
-		return a.SinceInceptionHourlyMarker < b.SinceInceptionHourlyMarker ||
-			a.SinceInceptionHourlyMarker == b.SinceInceptionHourlyMarker && a.Timestamp <= b.Timestamp
-	})
+	order(r, jsonFile, filed, modelOfTotal, totalName, arena.CompareTotals)
 	g.take(filed, from)
 	f, err := fromJSON(r.json.File(snapshot.AccountTotals))
 	if err != nil {
@@ -218,9 +210,7 @@ func (r *reading) accountTotals(ctx context.Context, from int64) error {
 	if err != nil {
 		return err
 	}
-	order(r, storeAnswer, stored.AccountTotals, modelOfTotal, totalName, func(a, b wire.AccountTotal) bool {
-		return a.SinceInceptionHourlyMarker < b.SinceInceptionHourlyMarker
-	})
+	order(r, storeAnswer, stored.AccountTotals, modelOfTotal, totalName, arena.CompareTotals)
 	if err := r.pairTotals(ctx, given, stored.AccountTotals); err != nil {
 		return err
 	}

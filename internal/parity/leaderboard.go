@@ -1,7 +1,6 @@
 package parity
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -128,7 +127,7 @@ func (r *reading) jsonStanding(ctx context.Context) (standing, error) {
 		s.totals[a.ModelID] = append(s.totals[a.ModelID], a)
 	}
 	for _, hours := range s.totals {
-		slices.SortStableFunc(hours, func(a, b wire.AccountTotal) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
+		slices.SortStableFunc(hours, func(a, b wire.AccountTotal) int { return wire.CompareTimes(a.Timestamp, b.Timestamp) })
 	}
 	if !s.held.nav && !s.held.trades && !s.held.totals {
 		return s, missing
@@ -207,7 +206,7 @@ func (r *reading) answeredLeaderboard(ctx context.Context, json standing, comput
 	order(r, storeAnswer, answer.Leaderboard,
 		func(wire.LeaderboardRow) string { return "" },
 		func(l wire.LeaderboardRow) row { return row{model: l.ID, id: l.ID} },
-		standsBehind)
+		analytics.CompareRows)
 	answered := byModel(answer.Leaderboard)
 	for _, m := range competitors {
 		want := computed[m]
@@ -239,15 +238,6 @@ func (r *reading) answeredLeaderboard(ctx context.Context, json standing, comput
 		}
 	}
 	return nil
-}
-
-func standsBehind(before, after wire.LeaderboardRow) bool {
-	x, hasBefore := before.ReturnPct.Get()
-	y, hasAfter := after.ReturnPct.Get()
-	if !hasBefore || !hasAfter {
-		return hasBefore || !hasAfter && before.ID < after.ID
-	}
-	return x > y || x == y && before.ID < after.ID
 }
 
 // completeness tells of which models the JSON side has all that the store has:

@@ -181,12 +181,12 @@ func (r *reading) onlyStore(one row, claimed bool) {
 	})
 }
 
-// order checks that the rows of a list stand as their endpoint promises.
-// Follows tells whether one may stand right behind another of its model.
-func order[T any](r *reading, side string, rows []T, list func(T) string, of func(T) row, follows func(before, after T) bool) {
+// order checks that the rows of a list stand as their endpoint promises, which
+// compare says of two rows of one list.
+func order[T any](r *reading, side string, rows []T, list func(T) string, of func(T) row, compare func(a, b T) int) {
 	last := make(map[string]T)
 	for _, one := range rows {
-		if before, ok := last[list(one)]; ok && !follows(before, one) {
+		if before, ok := last[list(one)]; ok && compare(before, one) > 0 {
 			stands, belongs := text("behind "+of(before).id), text("before it")
 			f := wire.ParityFinding{
 				Model: of(one).model, ID: of(one).id, Kind: wire.FindingOrder, JSON: stands, Store: belongs,

@@ -1,48 +1,43 @@
 package parity
 
-import "strings"
-
-// place is where a row stands among those that are kept newest first: by time,
-// ties by id.
-type place struct {
-	at float64 // unix seconds
-	id string
+// window is what a list claims to hold that keeps the first rows of an order, the
+// newest, up to a cap: below the cap any, at the cap those before its last.
+type window[T any] struct {
+	n, cap  int
+	last    T
+	compare func(a, b T) int
 }
 
-func (p place) before(o place) bool {
-	return p.at > o.at || p.at == o.at && strings.Compare(p.id, o.id) > 0
+func newWindow[T any](limit int, compare func(a, b T) int) *window[T] {
+	return &window[T]{cap: limit, compare: compare}
 }
 
-// window is what a list claims to hold that keeps the newest rows up to a cap:
-// below the cap any, at the cap those that are newer than its oldest.
-type window struct {
-	n, cap int
-	oldest place
-}
-
-func (w *window) add(p place) {
-	if w.n++; w.n == 1 || w.oldest.before(p) {
-		w.oldest = p
+func (w *window[T]) add(row T) {
+	if w.n++; w.n == 1 || w.compare(w.last, row) < 0 {
+		w.last = row
 	}
 }
 
-func (w *window) claims(p place) bool { return w == nil || w.n < w.cap || p.before(w.oldest) }
+func (w *window[T]) claims(row T) bool {
+	return w == nil || w.n < w.cap || w.compare(row, w.last) < 0
+}
 
 // windows are those of several lists; one that has no row is below its cap.
-type windows struct {
-	cap  int
-	list map[string]*window
+type windows[T any] struct {
+	cap     int
+	compare func(a, b T) int
+	list    map[string]*window[T]
 }
 
-func newWindows(limit int) *windows {
-	return &windows{cap: limit, list: make(map[string]*window)}
+func newWindows[T any](limit int, compare func(a, b T) int) *windows[T] {
+	return &windows[T]{cap: limit, compare: compare, list: make(map[string]*window[T])}
 }
 
-func (w *windows) add(list string, p place) {
+func (w *windows[T]) add(list string, row T) {
 	if w.list[list] == nil {
-		w.list[list] = &window{cap: w.cap}
+		w.list[list] = newWindow(w.cap, w.compare)
 	}
-	w.list[list].add(p)
+	w.list[list].add(row)
 }
 
-func (w *windows) claims(list string, p place) bool { return w.list[list].claims(p) }
+func (w *windows[T]) claims(list string, row T) bool { return w.list[list].claims(row) }

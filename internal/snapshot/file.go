@@ -9,7 +9,13 @@ import (
 	"path/filepath"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/wire"
 )
+
+// CountedMember is the member of since-inception-values.json that lists the
+// models whose num_invocations no source gave.
+const CountedMember = "countedInvocations"
 
 // File is one file of a snapshot directory: an envelope and its rows, which
 // are still raw so that one bad row does not spoil the others.
@@ -22,6 +28,9 @@ type File struct {
 	ServerTime int64
 	// LastHourlyMarkerRead is the envelope's, -1 where it has none.
 	LastHourlyMarkerRead int64
+	// Counted lists the models whose num_invocations no source gave: the value
+	// in their row was counted from decisions when the file was written.
+	Counted []string
 	// Unknown names the members of the envelope that mean nothing here.
 	Unknown []string
 }
@@ -106,6 +115,8 @@ func (p *parser) parse(env envelope) error {
 			err = p.integer(name, &p.file.ServerTime)
 		case "lastHourlyMarkerRead":
 			err = p.integer(name, &p.file.LastHourlyMarkerRead)
+		case CountedMember:
+			err = p.value(name, &p.file.Counted)
 		default:
 			p.file.Unknown = append(p.file.Unknown, name)
 			err = p.syntax(p.dec.SkipValue())
@@ -208,6 +219,19 @@ func (p *parser) integer(name string, into *int64) error {
 		return p.fail(at, "member %q is no integer", name)
 	}
 	*into = n
+	return nil
+}
+
+// value reads a member that says how the rows came about.
+func (p *parser) value(name string, into any) error {
+	raw, err := p.dec.ReadValue()
+	if err != nil {
+		return p.syntax(err)
+	}
+	at := p.dec.InputOffset() - int64(len(raw))
+	if err := wire.Unmarshal(raw, into); err != nil {
+		return p.fail(at, "member %q cannot be read: %v", name, err)
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -35,20 +34,11 @@ func tradesForm() form[wire.Trade] {
 		kind:   Trades,
 		decode: func(row Row) (wire.Trade, error) { return wire.Decode[wire.Trade](row.Raw) },
 		id:     func(t *wire.Trade) string { return tradeID(t.ModelID, t.ID) },
-		order:  byExit,
+		order:  func(a, b *wire.Trade) int { return arena.CompareTrades(*a, *b) },
 	}
 }
 
 func tradeID(model, id string) string { return model + "\x00" + id }
-
-// byExit orders trades by model, then newest exit first, ties by id descending.
-func byExit(a, b *wire.Trade) int {
-	return cmp.Or(
-		cmp.Compare(a.ModelID, b.ModelID),
-		cmp.Compare(b.ExitTime, a.ExitTime),
-		cmp.Compare(b.ID, a.ID),
-	)
-}
 
 func totalsForm() form[wire.AccountTotal] {
 	return form[wire.AccountTotal]{
@@ -57,18 +47,8 @@ func totalsForm() form[wire.AccountTotal] {
 		id: func(a *wire.AccountTotal) string {
 			return fmt.Sprintf("%s\x00%d", a.ModelID, wire.Time(a.Timestamp).UnixMicro())
 		},
-		order: byHour,
+		order: func(a, b *wire.AccountTotal) int { return arena.CompareTotals(*a, *b) },
 	}
-}
-
-// byHour orders account-totals rows by hourly marker, then model, the newest
-// first.
-func byHour(a, b *wire.AccountTotal) int {
-	return cmp.Or(
-		cmp.Compare(a.SinceInceptionHourlyMarker, b.SinceInceptionHourlyMarker),
-		cmp.Compare(a.ModelID, b.ModelID),
-		cmp.Compare(b.Timestamp, a.Timestamp),
-	)
 }
 
 func inceptionForm() form[wire.SinceInception] {
@@ -101,8 +81,7 @@ func documentsForm() form[wire.Document] {
 
 func documentID(d *wire.Document) string {
 	if d.Thread != nil {
-		conversation, _ := mapping.Thread(wire.Thread{ModelID: d.Thread.ModelID, Topic: d.Thread.Topic})
-		return conversation.ID
+		return mapping.ThreadID(*d.Thread)
 	}
 	return "decision/" + tradeID(d.Decision.ModelID, d.Decision.ID)
 }

@@ -302,7 +302,7 @@ func (d *desk) closePosition(item wire.TradeItem, sizeStep float64, known bool) 
 // its model, of which there are as many as may be.
 func (d *desk) isPastCap(t *wire.Trade) bool {
 	kept := d.tradesOf(t.ModelID)
-	return len(kept) >= arena.RecentTrades && byExit(t, &kept[len(kept)-1].value) > 0
+	return len(kept) >= arena.RecentTrades && arena.CompareTrades(*t, kept[len(kept)-1].value) > 0
 }
 
 func (d *desk) addTrade(t wire.Trade) error {

@@ -23,6 +23,7 @@ type sheet[T any] struct {
 	form[T]
 	lines   []*line[T]
 	byID    map[string]*line[T]
+	counted []string // File.Counted
 	changed bool
 }
 
@@ -127,6 +128,7 @@ func (s *sheet[T]) fill(f *File) error {
 		s.lines = append(s.lines, l)
 	}
 	slices.SortFunc(s.lines, s.compare)
+	s.counted = f.Counted
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"nof0/internal/analytics"
 	"nof0/internal/arena"
 	"nof0/internal/wire"
 )
@@ -83,16 +84,14 @@ func (s *Source) hours() ([]wire.AccountTotal, error) {
 		return nil, err
 	}
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b wire.AccountTotal) int {
-		return cmp.Or(
-			cmp.Compare(a.SinceInceptionHourlyMarker, b.SinceInceptionHourlyMarker),
-			cmp.Compare(a.ModelID, b.ModelID),
-			cmp.Compare(b.Timestamp, a.Timestamp),
-		)
-	})
-	return slices.CompactFunc(rows, func(a, b wire.AccountTotal) bool {
-		return a.ModelID == b.ModelID && a.SinceInceptionHourlyMarker == b.SinceInceptionHourlyMarker
-	}), nil
+	slices.SortStableFunc(rows, arena.CompareTotals)
+	newest := rows[:0]
+	for i, r := range rows {
+		if i+1 == len(rows) || rows[i+1].ModelID != r.ModelID || rows[i+1].SinceInceptionHourlyMarker != r.SinceInceptionHourlyMarker {
+			newest = append(newest, r)
+		}
+	}
+	return newest, nil
 }
 
 // Trades implements arena.Source.
@@ -102,13 +101,7 @@ func (s *Source) Trades(context.Context) (wire.Trades, error) {
 		return wire.Trades{}, err
 	}
 	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b wire.Trade) int {
-		return cmp.Or(
-			cmp.Compare(a.ModelID, b.ModelID),
-			cmp.Compare(b.ExitTime, a.ExitTime),
-			cmp.Compare(b.ID, a.ID),
-		)
-	})
+	slices.SortFunc(rows, arena.CompareTrades)
 	out := wire.Trades{Trades: []wire.Trade{}, ServerTime: s.serverTime()}
 	taken := make(map[string]int)
 	for _, t := range rows {
@@ -138,17 +131,7 @@ func (s *Source) Leaderboard(context.Context) (wire.Leaderboard, error) {
 		return wire.Leaderboard{}, err
 	}
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r wire.LeaderboardRow) bool { return s.isBenchmark(r.ID) })
-	slices.SortFunc(rows, func(a, b wire.LeaderboardRow) int {
-		ra, hasA := a.ReturnPct.Get()
-		rb, hasB := b.ReturnPct.Get()
-		if hasA != hasB {
-			if hasA {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(rb, ra), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(rows, analytics.CompareRows)
 	return wire.Leaderboard{Leaderboard: orEmpty(rows), ServerTime: s.serverTime()}, nil
 }
 

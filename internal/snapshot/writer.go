@@ -187,7 +187,7 @@ func (d *desk) stage(e *Editing) error {
 		func() error { return stageSheet(d.Writer, e, d.prices) },
 		func() error { return stageSheet(d.Writer, e, d.trades) },
 		func() error { return stageSheet(d.Writer, e, d.totals, d.lastMarker()...) },
-		func() error { return stageSheet(d.Writer, e, d.inception) },
+		func() error { return stageSheet(d.Writer, e, d.inception, d.counted()...) },
 		func() error { return stageSheet(d.Writer, e, d.analytics) },
 		func() error { return stageSheet(d.Writer, e, d.documents) },
 		func() error { return d.positions.stage(d.Writer, e) },

@@ -1,10 +1,8 @@
 package snapshot
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"nof0/entities"
@@ -101,7 +99,7 @@ func (d *desk) addEquity(a wire.AccountTotal) error {
 // sameHour returns the rows of the same model and hourly marker.
 func (d *desk) sameHour(a *wire.AccountTotal) []*line[wire.AccountTotal] {
 	first := wire.AccountTotal{
-		ModelID: a.ModelID, SinceInceptionHourlyMarker: a.SinceInceptionHourlyMarker, Timestamp: wire.MaxSeconds,
+		ModelID: a.ModelID, SinceInceptionHourlyMarker: a.SinceInceptionHourlyMarker, Timestamp: -wire.MaxSeconds,
 	}
 	var same []*line[wire.AccountTotal]
 	for _, l := range d.totals.from(&first) {
@@ -133,6 +131,9 @@ func (d *desk) model(m wire.Model) (arena.JSONResult, error) {
 	}
 	if stored := d.inception.get(given.ModelID); stored != nil {
 		a, b := mapping.Account(*stored, d.o.PrimaryProvider), mapping.Account(*given, d.o.PrimaryProvider)
+		if slices.Contains(d.inception.counted, given.ModelID) {
+			a.Invocations = nil
+		}
 		if repository.SameRow(&a, &b) {
 			return outcome(repository.Unchanged), nil
 		}
@@ -142,7 +143,17 @@ func (d *desk) model(m wire.Model) (arena.JSONResult, error) {
 			return conflict("the account's inception is stored with other content; it never changes"), nil
 		}
 	}
+	d.inception.counted = slices.DeleteFunc(slices.Clone(d.inception.counted), func(m string) bool { return m == given.ModelID })
 	return outcome(repository.Updated), d.inception.put(*given)
+}
+
+// counted is the member of the inception file that lists counted invocations.
+func (d *desk) counted() [][]byte {
+	if d.inception == nil || len(d.inception.counted) == 0 {
+		return nil
+	}
+	list, _ := wire.Marshal(d.inception.counted) // strings always render
+	return [][]byte{fmt.Appendf(nil, "%q:%s", CountedMember, list)}
 }
 
 // openAnalytics loads the documents of analytics.json and, for models that it
@@ -273,10 +284,7 @@ func unite(stored, given []entities.ConversationMessage) (union []entities.Conve
 			union[i].Sequence, changed = m.Sequence, true
 		}
 	}
-	slices.SortStableFunc(union, func(a, b entities.ConversationMessage) int {
-		return cmp.Or(a.Time.Compare(b.Time), int(a.Sequence-b.Sequence),
-			strings.Compare(a.Role, b.Role), strings.Compare(a.ContentDigest, b.ContentDigest))
-	})
+	slices.SortFunc(union, repository.CompareMessages)
 	return union, changed || len(union) > len(stored)
 }
 

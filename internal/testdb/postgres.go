@@ -5,11 +5,13 @@ package testdb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,46 @@ func New(t testing.TB, m pgtestdb.Migrator) string {
 		}
 	})
 	return pooled(t, instance.URL())
+}
+
+// Collated is New of a database that sorts text by an ICU locale, as many
+// installations do. It is migrated anew for each test.
+func Collated(t testing.TB, m pgtestdb.Migrator, locale string) string {
+	t.Helper()
+	ctx := t.Context()
+	empty, err := url.Parse(Empty(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := pgx.Connect(ctx, os.Getenv("DATABASE_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(ctx)
+	name := strings.TrimPrefix(empty.Path, "/") + "_icu"
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+
+		" LOCALE_PROVIDER icu ICU_LOCALE '"+locale+"' TEMPLATE template0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(os.Getenv("DATABASE_URL"), name); err != nil {
+			t.Error(err)
+		}
+	})
+	direct, err := url.Parse(os.Getenv("DATABASE_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct.Path = "/" + name
+	db, err := sql.Open("pgx", direct.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := m.Migrate(ctx, db, pgtestdb.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	return pooled(t, direct.String())
 }
 
 // pooled is the same database through the pooler of NOF0_TEST_POOLER_URL, where

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -78,5 +77,5 @@ func (t *Thread) Derive() {
 
 // Sort puts the messages in order of time; those of the same time keep theirs.
 func (t *Thread) Sort() {
-	slices.SortStableFunc(t.Messages, func(a, b Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
+	slices.SortStableFunc(t.Messages, func(a, b Message) int { return CompareTimes(a.Timestamp, b.Timestamp) })
 }

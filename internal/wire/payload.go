@@ -28,7 +28,10 @@ type Trades struct {
 // SinceInceptionValues is the answer of /since-inception-values.
 type SinceInceptionValues struct {
 	SinceInceptionValues []SinceInception `json:"sinceInceptionValues"`
-	ServerTime           int64            `json:"serverTime"`
+	// Counted lists the models whose num_invocations no source gave: it was
+	// counted from decisions.
+	Counted    []string `json:"-"`
+	ServerTime int64    `json:"serverTime"`
 }
 
 // Leaderboard is the answer of /leaderboard, by return descending.

@@ -32,3 +32,7 @@ func Millis(t time.Time) int64 { return t.UnixMilli() }
 
 // MillisTime converts unix milliseconds to a UTC time.
 func MillisTime(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// CompareTimes orders unix seconds as the times that they are stored as: what
+// is less than a microsecond apart is the same moment.
+func CompareTimes(a, b float64) int { return Time(a).Compare(Time(b)) }
