@@ -28,31 +28,31 @@ build: ## build bin/nof0
 	$(GO) $(BUILD) -o $(BIN) ./cmd/nof0
 
 .PHONY: run
-run: build ## run the whole system on embedded defaults
+run: postgres build ## run the whole system on embedded defaults
 	$(BIN) dev
 
 .PHONY: test
-test: build servers compiler ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
+test: servers compiler build ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
 	$(DEV) -- $(GO) test -race $(TESTFLAGS) $(PACKAGES)
 
 # What reaches the database by the configured URL in production.
 POOLED := ./repository ./internal/arena ./internal/relay ./internal/app
 .PHONY: test-pooler
-test-pooler: build pooler ## run the tests of the storage through a PgBouncer that pools by transaction
+test-pooler: pooler build ## run the tests of the storage through a PgBouncer that pools by transaction
 	$(DEV) --pooler -- $(GO) test $(TESTFLAGS) $(POOLED)
 
 # Each takes less than ten minutes on two cores.
 FAULTS = $(DEV) -- env NOF0_TEST_FAULTS=full $(GO) test -v -count=1 -timeout 10m $(TESTFLAGS) ./internal/faults -run
 .PHONY: faults faults-cutover faults-schema
-faults: build servers ## kill servers and processes under a load of writes, in full, and print what was measured
+faults: servers build ## kill servers and processes under a load of writes, in full, and print what was measured
 	$(FAULTS) 'Crashes|SentByMany|Thousand|RedisComesBack'
-faults-cutover: build servers ## the same, of the JSON files that follow
+faults-cutover: servers build ## the same, of the JSON files that follow
 	$(FAULTS) 'FilesFollow|JSONWrites'
-faults-schema: build servers ## the same, of migrations and rolling deploys
+faults-schema: servers build ## the same, of migrations and rolling deploys
 	$(FAULTS) 'Migration|Deploy|PreviousBinary'
 
 .PHONY: bench
-bench: build servers ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first
+bench: servers build ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first
 	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fmt
@@ -80,33 +80,34 @@ ci: ## run what CI runs
 	.ci/run
 
 .PHONY: migration
-migration: build ## write schema.sql and the migration that the entities ask for: name=add_trade_venue
+migration: postgres build ## write schema.sql and the migration that the entities ask for: name=add_trade_venue
 	$(BIN) dev --ephemeral -- $(BIN) migrate diff $(name)
 
 .PHONY: schema-check
-schema-check: build servers ## lint the migrations, compare entities, files and history, and say what with
+schema-check: servers build ## lint the migrations, compare entities, files and history, and say what with
 	$(DEV) -- sh -c '$(BIN) migrate lint && $(BIN) migrate validate --files'
 
 .PHONY: atlas-cli
-atlas-cli: $(ATLAS) build servers ## check that the Atlas CLI and nof0 migrate see each other's work
+atlas-cli: servers $(ATLAS) build ## check that the Atlas CLI and nof0 migrate see each other's work
 	ATLAS_CLI='$(abspath $(ATLAS))' $(DEV) -- $(GO) test -count=1 -tags atlascli -run 'AtlasCLI' $(TESTFLAGS) ./atlas
 
 .PHONY: restore-drill
-restore-drill: build servers ## back a season up, lose it, restore it, compare every row
+restore-drill: servers build ## back a season up, lose it, restore it, compare every row
 	deploy/restore-drill.sh
 
 .PHONY: clean
 clean: ## remove what was built; the data in .nof0 stay
 	rm -rf bin
 
-# What the tests need and Debian can install.
-.PHONY: servers
+# What is missing of what a target needs is installed, or the command that does is
+# named, before anything is compiled.
+.PHONY: postgres servers pooler
+postgres:
+	@./.ci/install-servers postgres
 servers:
-	@./.ci/install-servers
-
-.PHONY: pooler
+	@./.ci/install-servers postgres redis compiler
 pooler:
-	@./.ci/install-servers pooler
+	@./.ci/install-servers postgres redis compiler pooler
 
 # The race detector is linked by a C compiler.
 .PHONY: compiler

@@ -52,6 +52,12 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 				Ephemeral:   ephemeral,
 				Logger:      logger,
 			}}
+			progress, finish := c.progressOf("downloading Postgres", "bytes")
+			d.options.Download = func(done, total int) {
+				if progress(done, total); done >= total {
+					finish()
+				}
+			}
 			if len(args) > 0 {
 				return d.command(cmd.Context(), args)
 			}

@@ -47,9 +47,11 @@ type Options struct {
 	Logger    *slog.Logger
 	// Notify receives lines for the user; nil means nobody wants them.
 	Notify func(line string)
+	// Download is told how many bytes of a Postgres that has to be downloaded have
+	// come, and of how many; nil means nobody wants to know.
+	Download func(done, total int)
 
-	// elsewhere replaces defaultElsewhere.
-	elsewhere string
+	elsewhere string // replaces defaultElsewhere
 }
 
 // Stack is a running pair of servers.
@@ -255,9 +257,15 @@ func findOrDownload(ctx context.Context, o Options, where place, dataDir string)
 	if err != nil {
 		return binaries{}, err
 	}
-	o.Logger.InfoContext(ctx, "no Postgres server found on this machine; downloading one, this once",
-		"version", string(downloadVersion), "dir", dir)
-	bin, err := download{dir: filepath.Join(dir, "server"), version: downloadVersion, account: where.account}.run(ctx)
+	d := download{
+		dir: filepath.Join(dir, "server"), version: downloadVersion,
+		account: where.account, progress: o.Download,
+	}
+	if !complete(filepath.Join(d.dir, "bin")) {
+		o.Logger.InfoContext(ctx, "no Postgres server found on this machine; downloading one, this once",
+			"version", string(downloadVersion), "dir", dir)
+	}
+	bin, err := d.run(ctx)
 	if err != nil {
 		return binaries{}, err
 	}

@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,13 @@ const downloadVersion = embeddedpostgres.V18
 type download struct {
 	dir        string // where they are to lie: dir/bin/postgres
 	version    embeddedpostgres.PostgresVersion
-	repository string // of the archives; "" means the library's own
+	repository string // of the archives; "" means mavenCentral
 	account    *account
+	progress   func(done, total int) // of the archive, in bytes; nil means nobody wants to know
 }
+
+// mavenCentral is where the archives are published.
+const mavenCentral = "https://repo1.maven.org/maven2"
 
 func (d download) run(ctx context.Context) (bin string, err error) {
 	bin = filepath.Join(d.dir, "bin")
@@ -37,12 +42,12 @@ func (d download) run(ctx context.Context) (bin string, err error) {
 		return "", fmt.Errorf("error making a directory for the download of Postgres: %w", err)
 	}
 	fetched := make(chan error, 1)
-	go func() { fetched <- d.fetch(staging) }()
+	go func() { fetched <- d.fetch(ctx, staging) }()
 	select {
 	case err = <-fetched:
 	case <-ctx.Done():
-		// The library's download knows no context. What it leaves is removed when
-		// it ends; nobody waits for either.
+		// Unpacking knows no context. What it leaves is removed when it ends; nobody
+		// waits for either.
 		go func() { _ = errors.Join(<-fetched, os.RemoveAll(staging)) }()
 		return "", fmt.Errorf("error downloading Postgres: %w", context.Cause(ctx))
 	}
@@ -59,7 +64,7 @@ func (d download) run(ctx context.Context) (bin string, err error) {
 // fetch leaves the server in staging/server. The library has no call that only
 // downloads: Start does it first, and then fails on a data directory that is
 // none, before a server runs. So success is judged by what it left.
-func (d download) fetch(staging string) error {
+func (d download) fetch(ctx context.Context, staging string) error {
 	data := filepath.Join(staging, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return fmt.Errorf("error preparing the download of Postgres: %w", err)
@@ -70,6 +75,16 @@ func (d download) fetch(staging string) error {
 	if err := os.WriteFile(filepath.Join(data, "PG_VERSION"), []byte(major+"\n"), 0o600); err != nil {
 		return fmt.Errorf("error preparing the download of Postgres: %w", err)
 	}
+	progress := d.progress
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	repository := cmp.Or(d.repository, mavenCentral)
+	through, err := forward(ctx, repository, progress)
+	if err != nil {
+		return err
+	}
+	defer through.close()
 	server := filepath.Join(staging, "server")
 	config := embeddedpostgres.DefaultConfig().
 		Version(d.version).
@@ -78,15 +93,16 @@ func (d download) fetch(staging string) error {
 		CachePath(filepath.Join(staging, "archive")).
 		RuntimePath(filepath.Join(staging, "runtime")).
 		BinariesPath(server).
-		DataPath(data)
-	if d.repository != "" {
-		config = config.BinaryRepositoryURL(d.repository)
-	}
-	err := embeddedpostgres.NewDatabase(config).Start()
+		DataPath(data).
+		BinaryRepositoryURL(through.url)
+	err = embeddedpostgres.NewDatabase(config).Start()
 	if !complete(filepath.Join(server, "bin")) {
-		return fmt.Errorf("no Postgres server was found on this machine, and PostgreSQL %s could not be downloaded: %w; "+
+		if reason := through.reason(); reason != nil {
+			err = reason
+		}
+		return fmt.Errorf("no Postgres server was found on this machine, and PostgreSQL %s could not be downloaded from %s: %w; "+
 			"install a server (Debian: apt-get install postgresql, macOS: brew install postgresql), "+
-			"name the directory of one in NOF0_POSTGRES_BIN, or set DATABASE_URL to a running one", d.version, err)
+			"name the directory of one in NOF0_POSTGRES_BIN, or set DATABASE_URL to a running one", d.version, repository, err)
 	}
 	if err := filepath.WalkDir(server, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {

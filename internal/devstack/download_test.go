@@ -22,7 +22,11 @@ func TestDownload(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := passableDir(t)
-	d := download{dir: filepath.Join(dir, "server"), version: downloadVersion, repository: repository, account: account}
+	var done, total int
+	d := download{
+		dir: filepath.Join(dir, "server"), version: downloadVersion, repository: repository, account: account,
+		progress: func(d, t int) { done, total = d, t },
+	}
 	bin, err := d.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +34,9 @@ func TestDownload(t *testing.T) {
 	b, err := search{account: account}.examine(t.Context(), bin)
 	if err != nil || b.major != 18 {
 		t.Errorf("got %v, %v", b, err)
+	}
+	if total == 0 || done != total {
+		t.Errorf("progress ended at %d of %d bytes", done, total)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("beside the server lie %v, %v", entries, err)
@@ -46,15 +53,37 @@ func TestDownload(t *testing.T) {
 
 func TestAFailedDownloadIsExplained(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	t.Cleanup(server.Close)
-	dir := t.TempDir()
-	_, err := download{dir: filepath.Join(dir, "server"), version: downloadVersion, repository: server.URL}.run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "apt-get install postgresql") {
-		t.Errorf("got %v", err)
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("left behind: %v, %v", entries, err)
+	absent := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(absent.Close)
+	garbled := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("<html>log in to this network first</html>"))
+	}))
+	t.Cleanup(garbled.Close)
+	for name, c := range map[string]struct{ repository, reason string }{
+		"unreachable": {"http://127.0.0.1:1", "connection refused"},
+		"unknown":     {"http://no-such-host.invalid", "no-such-host.invalid"},
+		"absent":      {absent.URL, "404 Not Found"},
+		"garbled":     {garbled.URL, "checksums do not match"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			_, err := download{dir: filepath.Join(dir, "server"), version: downloadVersion, repository: c.repository}.run(t.Context())
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range []string{c.reason, c.repository, "apt-get install postgresql", "DATABASE_URL"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q lacks %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than a line: %q", err)
+			}
+			if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+				t.Errorf("left behind: %v, %v", entries, err)
+			}
+		})
 	}
 }
 
