@@ -68,6 +68,21 @@ func TraderState(t wire.TraderState) entities.TraderState {
 	return row
 }
 
+// TraderStatePayload is the payload of a trader's table row.
+func TraderStatePayload(row entities.TraderState) (wire.TraderState, error) {
+	t := wire.TraderState{
+		TraderID:         row.TraderID,
+		ExchangeProvider: wire.FromPtr(row.ExchangeProvider),
+		MarketProvider:   wire.FromPtr(row.MarketProvider),
+		AllocationPct:    wire.FromPtr(row.AllocationPct),
+		Cooldown:         raw(row.Cooldown),
+		RiskGuards:       raw(row.RiskGuards),
+		LastDecisionAt:   optTime(row.LastDecisionAt),
+		PauseUntil:       optTime(row.PauseUntil),
+	}
+	return t, Overlay(row.Extra, &t)
+}
+
 // MarketAsset is the table row of a venue's metadata of a symbol.
 func MarketAsset(m wire.MarketAsset, primary string) entities.MarketAsset {
 	x := newExtra(m.Extra)
@@ -82,6 +97,19 @@ func MarketAsset(m wire.MarketAsset, primary string) entities.MarketAsset {
 	}
 	row.Extra = x.json()
 	return row
+}
+
+// MarketAssetPayload is the payload of a symbol's metadata at a venue.
+func MarketAssetPayload(row entities.MarketAsset) (wire.MarketAsset, error) {
+	m := wire.MarketAsset{
+		Symbol:        row.Symbol,
+		SizeDecimals:  wire.FromPtr(row.SizeDecimals),
+		MaxLeverage:   wire.FromPtr(row.MaxLeverage),
+		OnlyIsolated:  wire.FromPtr(row.OnlyIsolated),
+		MarginTableID: wire.FromPtr(row.MarginTableID),
+		IsDelisted:    wire.FromPtr(row.IsDelisted),
+	}
+	return m, Overlay(row.Extra, &m)
 }
 
 // MarketContext is the table row of the market around a price.
@@ -103,4 +131,20 @@ func MarketContext(m wire.MarketContext, provider, symbol string, at time.Time) 
 	}
 	row.Extra = x.json()
 	return row
+}
+
+// MarketContextPayload is the payload of the market around a price.
+func MarketContextPayload(row entities.MarketAssetCtx) (wire.MarketContext, error) {
+	m := wire.MarketContext{
+		Funding:       wire.FromPtr(row.Funding),
+		OpenInterest:  wire.FromPtr(row.OpenInterest),
+		OraclePrice:   wire.FromPtr(row.OraclePrice),
+		MarkPrice:     wire.FromPtr(row.MarkPrice),
+		MidPrice:      wire.FromPtr(row.MidPrice),
+		ImpactPrices:  raw(row.ImpactPrices),
+		PrevDayPrice:  wire.FromPtr(row.PrevDayPrice),
+		DayNotional:   wire.FromPtr(row.DayNotional),
+		DayBaseVolume: wire.FromPtr(row.DayBaseVolume),
+	}
+	return m, Overlay(row.Extra, &m)
 }

@@ -38,23 +38,7 @@ func positionDocument(row entities.Position, price *entities.PriceLatest) (jsont
 
 // traderFields are the members of a trader's state but its id.
 func traderFields(row entities.TraderState) (map[string]jsontext.Value, error) {
-	raw, err := render(row, func(row entities.TraderState) (wire.TraderState, error) {
-		t := wire.TraderState{
-			TraderID:         row.TraderID,
-			ExchangeProvider: wire.FromPtr(row.ExchangeProvider),
-			MarketProvider:   wire.FromPtr(row.MarketProvider),
-			AllocationPct:    wire.FromPtr(row.AllocationPct),
-			Cooldown:         jsontext.Value(row.Cooldown),
-			RiskGuards:       jsontext.Value(row.RiskGuards),
-		}
-		if row.LastDecisionAt != nil {
-			t.LastDecisionAt = wire.Some(wire.Seconds(*row.LastDecisionAt))
-		}
-		if row.PauseUntil != nil {
-			t.PauseUntil = wire.Some(wire.Seconds(*row.PauseUntil))
-		}
-		return t, mapping.Overlay(row.Extra, &t)
-	})
+	raw, err := render(row, mapping.TraderStatePayload)
 	if err != nil {
 		return nil, err
 	}
@@ -66,17 +50,12 @@ func traderFields(row entities.TraderState) (map[string]jsontext.Value, error) {
 	return fields, nil
 }
 
+// assetPayload is the metadata of a symbol with its venue, which it may leave
+// out where it comes from.
 func assetPayload(row entities.MarketAsset) (wire.MarketAsset, error) {
-	m := wire.MarketAsset{
-		Provider:      wire.Some(row.Provider),
-		Symbol:        row.Symbol,
-		SizeDecimals:  wire.FromPtr(row.SizeDecimals),
-		MaxLeverage:   wire.FromPtr(row.MaxLeverage),
-		OnlyIsolated:  wire.FromPtr(row.OnlyIsolated),
-		MarginTableID: wire.FromPtr(row.MarginTableID),
-		IsDelisted:    wire.FromPtr(row.IsDelisted),
-	}
-	return m, mapping.Overlay(row.Extra, &m)
+	m, err := mapping.MarketAssetPayload(row)
+	m.Provider = wire.Some(row.Provider)
+	return m, err
 }
 
 // marketDocument is a market context with what it is of and its time in unix
@@ -89,21 +68,8 @@ type marketDocument struct {
 }
 
 func contextPayload(row entities.MarketAssetCtx) (marketDocument, error) {
-	m := marketDocument{
-		Provider:  row.Provider,
-		Symbol:    row.Symbol,
-		Timestamp: wire.Millis(row.ObservedAt),
-		MarketContext: wire.MarketContext{
-			Funding:       wire.FromPtr(row.Funding),
-			OpenInterest:  wire.FromPtr(row.OpenInterest),
-			OraclePrice:   wire.FromPtr(row.OraclePrice),
-			MarkPrice:     wire.FromPtr(row.MarkPrice),
-			MidPrice:      wire.FromPtr(row.MidPrice),
-			ImpactPrices:  jsontext.Value(row.ImpactPrices),
-			PrevDayPrice:  wire.FromPtr(row.PrevDayPrice),
-			DayNotional:   wire.FromPtr(row.DayNotional),
-			DayBaseVolume: wire.FromPtr(row.DayBaseVolume),
-		},
-	}
-	return m, mapping.Overlay(row.Extra, &m.MarketContext)
+	market, err := mapping.MarketContextPayload(row)
+	return marketDocument{
+		Provider: row.Provider, Symbol: row.Symbol, Timestamp: wire.Millis(row.ObservedAt), MarketContext: market,
+	}, err
 }
