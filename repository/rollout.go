@@ -18,23 +18,14 @@ var ErrLocked = errors.New("lock is held by others")
 // Rollout keeps where each domain is read from and written to, and the lock
 // under which that may change.
 //
-// Who writes facts of a domain holds the lock shared until its transaction
-// ends, and reads the switches once it has it; who sets a switch holds it
+// Who writes facts of a domain holds LockRollout (see Locks) until its
+// transaction ends, and reads the switches once it has it; who sets a switch holds it
 // alone. So no write is under way while a switch moves, and every write knows
 // the switches that hold for it.
 type Rollout struct{ base }
 
-// rolloutLock is the key of the advisory lock.
+// rolloutLock is the key of the advisory lock. Those of Locks follow it.
 const rolloutLock = 0x6e6f6630_0004
-
-// LockShared holds the lock with others of its kind until the transaction ends.
-func (r Rollout) LockShared(ctx context.Context) error {
-	return r.run(ctx, "rollout", "LockShared", func(db *gorm.DB) error {
-		// It is in the way of every write: GORM would take as long as the database.
-		_, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, "SELECT pg_advisory_xact_lock_shared($1)", int64(rolloutLock))
-		return err
-	})
-}
 
 // LockExclusive holds the lock alone until the transaction ends. It waits for
 // it at most that long, since those who come later wait behind it; then the

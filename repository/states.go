@@ -2,6 +2,8 @@ package repository
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -9,34 +11,32 @@ import (
 	"nof0/entities"
 )
 
+// The Put methods store rows of current state that have no time of their own, in
+// their order: of two rows of one identity the later holds. They return what
+// became of each. The transaction must hold the locks of the identities (see
+// Locks), or another writer's row may be overwritten as if it were not there.
+
 // Traders keeps what traders remember between decisions.
 type Traders struct{ base }
 
-// Put stores the state of a trader.
-func (r Traders) Put(ctx context.Context, state entities.TraderState) (outcome Outcome, err error) {
-	err = r.run(ctx, "traders", "Put", func(db *gorm.DB) error {
-		outcome, err = putState(db, &state)
-		return err
-	})
-	return outcome, err
+// Put stores the states of traders.
+func (r Traders) Put(ctx context.Context, states []entities.TraderState) (outcomes []Outcome, err error) {
+	return putStates(ctx, r.base, "traders", "Put", states)
 }
 
 // Markets keeps the venues' metadata and context of symbols.
 type Markets struct{ base }
 
-// PutAsset stores the metadata of a symbol at a venue.
-func (r Markets) PutAsset(ctx context.Context, asset entities.MarketAsset) (outcome Outcome, err error) {
-	err = r.run(ctx, "markets", "PutAsset", func(db *gorm.DB) error {
-		outcome, err = putState(db, &asset)
-		return err
-	})
-	return outcome, err
+// PutAssets stores the metadata of symbols at venues.
+func (r Markets) PutAssets(ctx context.Context, assets []entities.MarketAsset) (outcomes []Outcome, err error) {
+	return putStates(ctx, r.base, "markets", "PutAssets", assets)
 }
 
-// RaiseContext stores the market context of a symbol at a venue unless the
-// stored one is as new or newer.
-func (r Markets) RaiseContext(ctx context.Context, market entities.MarketAssetCtx) (outcome Outcome, err error) {
-	err = r.run(ctx, "markets", "RaiseContext", func(db *gorm.DB) error {
+// RaiseContexts stores the market contexts of symbols at venues, each unless the
+// stored one is as new or newer. At most one of a provider and symbol may be
+// given.
+func (r Markets) RaiseContexts(ctx context.Context, markets []entities.MarketAssetCtx) error {
+	return r.run(ctx, "markets", "RaiseContexts", func(db *gorm.DB) error {
 		conflict, err := replaceAll[entities.MarketAssetCtx](db)
 		if err != nil {
 			return err
@@ -44,54 +44,47 @@ func (r Markets) RaiseContext(ctx context.Context, market entities.MarketAssetCt
 		conflict.Where = clause.Where{Exprs: []clause.Expression{
 			clause.Expr{SQL: "excluded.observed_at > market_asset_ctx.observed_at"},
 		}}
-		res := db.Clauses(conflict).Create(&market)
-		outcome = Updated
-		if res.RowsAffected == 0 {
-			outcome = Superseded
+		return upsert(db, conflict, markets)
+	})
+}
+
+// Put stores models.
+func (r Models) Put(ctx context.Context, models []entities.Model) (outcomes []Outcome, err error) {
+	return putStates(ctx, r.base, "models", "Put", models)
+}
+
+// Put stores symbols.
+func (r Symbols) Put(ctx context.Context, symbols []entities.Symbol) (outcomes []Outcome, err error) {
+	return putStates(ctx, r.base, "symbols", "Put", symbols)
+}
+
+func putStates[T any](ctx context.Context, r base, repository, method string, rows []T) (outcomes []Outcome, err error) {
+	err = r.run(ctx, repository, method, func(db *gorm.DB) error {
+		known, err := openFacts(db, rows)
+		if err != nil {
+			return err
 		}
-		return res.Error
-	})
-	return outcome, err
-}
-
-// Put stores a model.
-func (r Models) Put(ctx context.Context, model entities.Model) (outcome Outcome, err error) {
-	err = r.run(ctx, "models", "Put", func(db *gorm.DB) error {
-		outcome, err = putState(db, &model)
-		return err
-	})
-	return outcome, err
-}
-
-// Put stores a symbol.
-func (r Symbols) Put(ctx context.Context, symbol entities.Symbol) (outcome Outcome, err error) {
-	err = r.run(ctx, "symbols", "Put", func(db *gorm.DB) error {
-		outcome, err = putState(db, &symbol)
-		return err
-	})
-	return outcome, err
-}
-
-// putState upserts a row of current state that has no time of its own.
-func putState[T any](db *gorm.DB, row *T) (Outcome, error) {
-	table, err := tableOf[T](db)
-	if err != nil {
-		return "", err
-	}
-	conflict, err := replaceAll[T](db)
-	if err != nil {
-		return "", err
-	}
-	known, err := loadByKey(db.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), table, []T{*row}, []keyed{{at: 0}})
-	if err != nil {
-		return "", err
-	}
-	outcome := Inserted
-	if stored, ok := known[table.key(row)]; ok {
-		if sameRow(stored, row) {
-			return Unchanged, nil
+		outcomes = make([]Outcome, len(rows))
+		changed := make(map[string]T)
+		for i := range rows {
+			row, key := &rows[i], known.table.key(&rows[i])
+			stored, ok := known.known[key]
+			switch {
+			case !ok:
+				outcomes[i] = Inserted
+			case sameRow(stored, row):
+				outcomes[i] = Unchanged
+				continue
+			default:
+				outcomes[i] = Updated
+			}
+			known.known[key], changed[key] = row, *row
 		}
-		outcome = Updated
-	}
-	return outcome, db.Clauses(conflict).Create(row).Error
+		conflict, err := replaceAll[T](db)
+		if err != nil {
+			return err
+		}
+		return upsert(db, conflict, slices.Collect(maps.Values(changed)))
+	})
+	return outcomes, err
 }

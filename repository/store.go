@@ -65,6 +65,7 @@ type Repositories struct {
 	Outbox        Outbox
 	Idempotency   Idempotency
 	Rollout       Rollout
+	Locks         Locks
 	Parity        Parity
 	Mirror        Mirror
 }
@@ -194,6 +195,7 @@ func bind(b base) Repositories {
 		Outbox:        Outbox{b},
 		Idempotency:   Idempotency{b},
 		Rollout:       Rollout{b},
+		Locks:         Locks{b},
 		Parity:        Parity{b},
 		Mirror:        Mirror{b},
 	}

@@ -81,6 +81,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			Benchmarks:      cfg.Arena.Benchmarks,
 			AfterCommit:     a.relay.AfterCommit,
 			Guard:           a.guard,
+			Writers:         max(1, cfg.Postgres.MaxOpen/2),
 			JSON:            a.json.side(),
 			Logger:          logger,
 			Now:             time.Now,

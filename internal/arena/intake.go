@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,11 @@ import (
 // events in one transaction, and answers per item. It decides by what the
 // database holds, so that a repeated write is told apart from a new one
 // whatever has happened to Redis in between.
-type Intake struct{ o IntakeOptions }
+type Intake struct {
+	o IntakeOptions
+	// room has a place for each write that may be under way.
+	room chan struct{}
+}
 
 var _ Ingester = (*Intake)(nil)
 
@@ -35,13 +40,42 @@ type IntakeOptions struct {
 	Guard       Guard // nil remembers nothing
 	// JSON takes the writes of domains that are still in the JSON files; nil
 	// where there are none.
-	JSON   JSONSide
-	Logger *slog.Logger
-	Now    func() time.Time
+	JSON JSONSide
+	// Writers bounds the writes that hold a connection of the Store at once, so
+	// that reads never wait for them; 0 is 10. A write waits WriterWait for room,
+	// 0 is 5 s, and is then refused with ErrBusy.
+	Writers    int
+	WriterWait time.Duration
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 // NewIntake returns the intake of a database.
-func NewIntake(o IntakeOptions) *Intake { return &Intake{o} }
+func NewIntake(o IntakeOptions) *Intake {
+	o.Writers = cmp.Or(o.Writers, 10)
+	o.WriterWait = cmp.Or(o.WriterWait, 5*time.Second)
+	return &Intake{o: o, room: make(chan struct{}, o.Writers)}
+}
+
+// enter waits for room to write and returns what gives it back.
+func (g *Intake) enter(ctx context.Context) (leave func(), err error) {
+	leave = func() { <-g.room }
+	select {
+	case g.room <- struct{}{}:
+		return leave, nil
+	default:
+	}
+	timer := time.NewTimer(g.o.WriterWait)
+	defer timer.Stop()
+	select {
+	case g.room <- struct{}{}:
+		return leave, nil
+	case <-timer.C:
+		return nil, fmt.Errorf("%w: %d writes are under way, and none ended within %v", ErrBusy, g.o.Writers, g.o.WriterWait)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+	}
+}
 
 // Ingest implements Ingester.
 func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
@@ -53,15 +87,31 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 	for i, raw := range b.Items {
 		w.entries[i] = kind.decode(raw)
 	}
-	if reply := w.repeated(ctx); reply != nil {
-		return reply, nil
+	if err := g.write(ctx, w, kind); err != nil {
+		return nil, intakeError(err)
+	}
+	if len(w.events) > 0 && g.o.AfterCommit != nil {
+		g.o.AfterCommit(ctx, w.events)
+	}
+	return w.reply, nil
+}
+
+// write stores a batch and makes its reply.
+func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
+	leave, err := g.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if w.reply = w.repeated(ctx); w.reply != nil {
+		return nil
 	}
 	if kind.prepare != nil {
 		if err := kind.prepare(ctx, w); err != nil {
-			return nil, intakeError(err)
+			return err
 		}
 	}
-	err := g.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
+	err = g.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
 		return w.run(ctx, tx, kind)
 	})
 	if _, refused := errors.AsType[*atomicRefusalError](err); refused {
@@ -69,14 +119,10 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 		// is not.
 		err = g.o.Store.InTxRetrying(ctx, w.remember)
 	}
-	if err != nil {
-		return nil, intakeError(err)
+	if err == nil {
+		w.guard(ctx)
 	}
-	w.guard(ctx)
-	if len(w.events) > 0 && g.o.AfterCommit != nil {
-		g.o.AfterCommit(ctx, w.events)
-	}
-	return w.reply, nil
+	return err
 }
 
 // intakeError lets callers tell what to do without knowing the store.
@@ -93,6 +139,7 @@ type entry struct {
 	value   any
 	models  []string
 	symbols []string
+	locks   []repository.Lock // of what it is about, beside its models
 	outcome repository.Outcome
 	err     *ResultError
 }
@@ -147,6 +194,9 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	w.tx, w.events, w.reply = tx, nil, nil
 	w.now = w.intake.o.Now().UTC().Truncate(time.Microsecond)
 
+	if err := w.lock(ctx, kind); err != nil {
+		return err
+	}
 	if err := w.place(ctx, kind); err != nil {
 		return err
 	}
@@ -227,16 +277,10 @@ func (w *write) accepted() []*entry {
 	return in
 }
 
-// resolve finds the models and symbols that the items name, registers or
-// refuses the unknown ones, and makes this transaction the only writer of the
-// models.
+// resolve finds the models and symbols that the items name, and registers or
+// refuses the unknown ones.
 func (w *write) resolve(ctx context.Context) error {
 	models, symbols := w.names()
-	if w.batch.Register {
-		if err := w.register(ctx, models, symbols); err != nil {
-			return err
-		}
-	}
 	knownModels := make(map[string]bool, len(models))
 	if len(models) > 0 {
 		known, err := w.tx.Accounts.Lock(ctx, models)
@@ -248,16 +292,19 @@ func (w *write) resolve(ctx context.Context) error {
 		}
 	}
 	w.sizes = make(map[string]float64, len(symbols))
-	if len(symbols) > 0 {
-		found, err := w.tx.Symbols.Named(ctx, symbols)
-		if err != nil {
+	if err := w.findSymbols(ctx, symbols); err != nil {
+		return err
+	}
+	if w.batch.Register {
+		models = slices.DeleteFunc(models, func(m string) bool { return knownModels[m] })
+		if err := w.registerModels(ctx, models); err != nil {
 			return err
 		}
-		for _, s := range found {
-			w.sizes[s.Symbol] = 0
-			if s.SizeStep != nil {
-				w.sizes[s.Symbol] = *s.SizeStep
-			}
+		for _, m := range models {
+			knownModels[m] = true
+		}
+		if err := w.registerSymbols(ctx, symbols); err != nil {
+			return err
 		}
 	}
 	for _, e := range w.accepted() {
@@ -287,28 +334,63 @@ func (w *write) names() (models, symbols []string) {
 	return slices.Compact(models), slices.Compact(symbols)
 }
 
-func (w *write) register(ctx context.Context, models, symbols []string) error {
-	modelRows := make([]entities.Model, len(models))
+// registerModels makes models known, which are locked, each with an account.
+func (w *write) registerModels(ctx context.Context, models []string) error {
+	if len(models) == 0 {
+		return nil
+	}
+	rows := make([]entities.Model, len(models))
 	accounts := make([]entities.Account, len(models))
 	for i, id := range models {
 		kind := entities.ModelCompetitor
 		if slices.Contains(w.intake.o.Benchmarks, id) {
 			kind = entities.ModelBenchmark
 		}
-		modelRows[i] = entities.Model{ID: id, DisplayName: id, Kind: kind}
+		rows[i] = entities.Model{ID: id, DisplayName: id, Kind: kind}
 		accounts[i] = entities.Account{ModelID: id, Provider: w.intake.o.PrimaryProvider}
 	}
-	symbolRows := make([]entities.Symbol, len(symbols))
-	for i, symbol := range symbols {
-		symbolRows[i] = entities.Symbol{Symbol: symbol}
-	}
-	if _, err := w.tx.Models.Register(ctx, modelRows); err != nil {
+	if _, err := w.tx.Models.Register(ctx, rows); err != nil {
 		return err
 	}
-	if _, err := w.tx.Accounts.Register(ctx, accounts); err != nil {
+	_, err := w.tx.Accounts.Register(ctx, accounts)
+	return err
+}
+
+// registerSymbols makes those of the symbols known that are not. Their locks are
+// taken only then: writers of one symbol would otherwise wait for each other.
+func (w *write) registerSymbols(ctx context.Context, symbols []string) error {
+	var rows []entities.Symbol
+	var locks []repository.Lock
+	for _, symbol := range symbols {
+		if _, known := w.sizes[symbol]; !known {
+			rows = append(rows, entities.Symbol{Symbol: symbol})
+			locks = append(locks, repository.LockSymbol(symbol))
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := w.tx.Locks.Hold(ctx, locks); err != nil {
 		return err
 	}
-	_, err := w.tx.Symbols.Register(ctx, symbolRows)
+	if _, err := w.tx.Symbols.Register(ctx, rows); err != nil {
+		return err
+	}
+	return w.findSymbols(ctx, symbols)
+}
+
+// findSymbols notes the size steps of the known ones among symbols.
+func (w *write) findSymbols(ctx context.Context, symbols []string) error {
+	if len(symbols) == 0 {
+		return nil
+	}
+	found, err := w.tx.Symbols.Named(ctx, symbols)
+	for _, s := range found {
+		w.sizes[s.Symbol] = 0
+		if s.SizeStep != nil {
+			w.sizes[s.Symbol] = *s.SizeStep
+		}
+	}
 	return err
 }
 

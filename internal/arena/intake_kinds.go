@@ -1,7 +1,6 @@
 package arena
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -23,6 +22,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			domains: []Domain{DomainPrices},
 			decode: decoder(wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
 				e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
+				e.locks = []repository.Lock{repository.LockVenue(mapping.Tick(p.Price, g.o.PrimaryProvider).Provider, p.Price.Symbol)}
 			}),
 			prepare: preparePrices,
 			apply:   applyPrices,
@@ -77,31 +77,42 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyAnalytics,
 		},
 		IngestTraderState: {
-			decode: decoder(wire.Decode[wire.TraderState], func(t *wire.TraderState, e *entry) { e.id = t.TraderID }),
-			apply: applyEach(EventTraderState, func(ctx context.Context, w *write, t wire.TraderState) (repository.Outcome, error) {
-				return w.tx.Traders.Put(ctx, mapping.TraderState(t))
+			decode: decoder(wire.Decode[wire.TraderState], func(t *wire.TraderState, e *entry) {
+				e.id, e.locks = t.TraderID, []repository.Lock{repository.LockTrader(t.TraderID)}
+			}),
+			apply: applyStates(EventTraderState, mapping.TraderState, func(ctx context.Context, w *write, rows []entities.TraderState) ([]repository.Outcome, error) {
+				return w.tx.Traders.Put(ctx, rows)
 			}),
 		},
 		IngestMarketAssets: {
 			decode: decoder(wire.Decode[wire.MarketAsset], func(m *wire.MarketAsset, e *entry) {
 				e.id, e.symbols = m.Symbol, []string{m.Symbol}
+				e.locks = []repository.Lock{repository.LockVenue(g.asset(*m).Provider, m.Symbol)}
 			}),
-			apply: applyEach(EventMarketAssets, func(ctx context.Context, w *write, m wire.MarketAsset) (repository.Outcome, error) {
-				return w.tx.Markets.PutAsset(ctx, mapping.MarketAsset(m, g.o.PrimaryProvider))
+			apply: applyStates(EventMarketAssets, g.asset, func(ctx context.Context, w *write, rows []entities.MarketAsset) ([]repository.Outcome, error) {
+				return w.tx.Markets.PutAssets(ctx, rows)
 			}),
 		},
 		IngestModels: {
 			domains: []Domain{DomainAccounts}, always: true,
-			decode: decoder(wire.Decode[wire.Model], func(m *wire.Model, e *entry) { e.id = m.ID }),
-			apply:  applyModels,
+			decode: decoder(wire.Decode[wire.Model], func(m *wire.Model, e *entry) {
+				e.id, e.locks = m.ID, []repository.Lock{repository.LockModel(m.ID)}
+			}),
+			apply: applyModels,
 		},
 		IngestSymbols: {
-			decode: decoder(wire.Decode[wire.Symbol], func(s *wire.Symbol, e *entry) { e.id = s.Symbol }),
-			apply: applyEach(EventSymbol, func(ctx context.Context, w *write, s wire.Symbol) (repository.Outcome, error) {
-				return w.tx.Symbols.Put(ctx, mapping.Symbol(s))
+			decode: decoder(wire.Decode[wire.Symbol], func(s *wire.Symbol, e *entry) {
+				e.id, e.locks = s.Symbol, []repository.Lock{repository.LockSymbol(s.Symbol)}
+			}),
+			apply: applyStates(EventSymbol, mapping.Symbol, func(ctx context.Context, w *write, rows []entities.Symbol) ([]repository.Outcome, error) {
+				return w.tx.Symbols.Put(ctx, rows)
 			}),
 		},
 	}
+}
+
+func (g *Intake) asset(m wire.MarketAsset) entities.MarketAsset {
+	return mapping.MarketAsset(m, g.o.PrimaryProvider)
 }
 
 func decodeThread(raw jsontext.Value) (wire.Thread, error) {
@@ -156,6 +167,7 @@ func applyPrices(ctx context.Context, w *write, entries []*entry) error {
 	}
 	var told []wire.Price
 	newest := make(map[[2]string]entities.PriceLatest)
+	contexts := make(map[[2]string]entities.MarketAssetCtx)
 	for i, e := range entries {
 		e.settle(outcomes[i], "another price of this provider, symbol and time is stored")
 		item := valueOf[wire.PriceItem](e)
@@ -169,18 +181,14 @@ func applyPrices(ctx context.Context, w *write, entries []*entry) error {
 				Provider: tick.Provider, Symbol: tick.Symbol, ObservedAt: tick.ObservedAt, Price: tick.Price, Extra: tick.Extra,
 			}
 		}
-		if e.accepted() && item.Context != nil {
-			market := mapping.MarketContext(*item.Context, tick.Provider, tick.Symbol, tick.ObservedAt)
-			if _, err := w.tx.Markets.RaiseContext(ctx, market); err != nil {
-				return err
-			}
+		if e.accepted() && item.Context != nil && tick.ObservedAt.After(contexts[key].ObservedAt) {
+			contexts[key] = mapping.MarketContext(*item.Context, tick.Provider, tick.Symbol, tick.ObservedAt)
 		}
 	}
-	// In one order, so that two writers can't wait for each other's rows.
-	latest := slices.SortedFunc(maps.Values(newest), func(a, b entities.PriceLatest) int {
-		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Symbol, b.Symbol))
-	})
-	if err := w.tx.Prices.RaiseLatest(ctx, latest); err != nil || len(told) == 0 {
+	if err := w.tx.Markets.RaiseContexts(ctx, slices.Collect(maps.Values(contexts))); err != nil {
+		return err
+	}
+	if err := w.tx.Prices.RaiseLatest(ctx, slices.Collect(maps.Values(newest))); err != nil || len(told) == 0 {
 		return err
 	}
 	return w.tell(EventPrices, "", struct {
@@ -379,16 +387,22 @@ func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
 
 // applyModels stores models, each with its account.
 func applyModels(ctx context.Context, w *write, entries []*entry) error {
-	for _, e := range entries {
+	rows := make([]entities.Model, len(entries))
+	accounts := make([]entities.Account, len(entries))
+	for i, e := range entries {
 		m := valueOf[wire.Model](e)
-		outcome, err := w.tx.Models.Put(ctx, mapping.Model(m, w.intake.o.Benchmarks))
-		if err != nil {
-			return err
-		}
-		account := entities.Account{ModelID: m.ID, Provider: w.intake.o.PrimaryProvider}
-		if _, err := w.tx.Accounts.Register(ctx, []entities.Account{account}); err != nil {
-			return err
-		}
+		rows[i] = mapping.Model(m, w.intake.o.Benchmarks)
+		accounts[i] = entities.Account{ModelID: m.ID, Provider: w.intake.o.PrimaryProvider}
+	}
+	outcomes, err := w.tx.Models.Put(ctx, rows)
+	if err != nil {
+		return err
+	}
+	if _, err := w.tx.Accounts.Register(ctx, accounts); err != nil {
+		return err
+	}
+	for i, e := range entries {
+		m, outcome := valueOf[wire.Model](e), outcomes[i]
 		if inception := m.Inception(); inception != nil && !w.inJSON(DomainAccounts) {
 			stated, err := w.setInception(ctx, *inception)
 			if err != nil {
@@ -410,9 +424,6 @@ func applyModels(ctx context.Context, w *write, entries []*entry) error {
 }
 
 func (w *write) setInception(ctx context.Context, s wire.SinceInception) (repository.Outcome, error) {
-	if _, err := w.tx.Accounts.Lock(ctx, []string{s.ModelID}); err != nil {
-		return "", err
-	}
 	outcome, err := w.tx.Accounts.SetInception(ctx, mapping.Account(s, w.intake.o.PrimaryProvider), w.now)
 	if outcome == repository.Inserted {
 		outcome = repository.Updated // the account was there, or is new with its model
@@ -420,16 +431,22 @@ func (w *write) setInception(ctx context.Context, s wire.SinceInception) (reposi
 	return outcome, err
 }
 
-// applyEach stores items of current state one by one.
-func applyEach[T any](eventType string, put func(context.Context, *write, T) (repository.Outcome, error)) func(context.Context, *write, []*entry) error {
+// applyStates stores items of current state.
+func applyStates[T, R any](
+	eventType string, row func(T) R, put func(context.Context, *write, []R) ([]repository.Outcome, error),
+) func(context.Context, *write, []*entry) error {
 	return func(ctx context.Context, w *write, entries []*entry) error {
-		for _, e := range entries {
-			outcome, err := put(ctx, w, valueOf[T](e))
-			if err != nil {
-				return err
-			}
-			e.settle(outcome, "")
-			if outcome == repository.Unchanged {
+		rows := make([]R, len(entries))
+		for i, e := range entries {
+			rows[i] = row(valueOf[T](e))
+		}
+		outcomes, err := put(ctx, w, rows)
+		if err != nil {
+			return err
+		}
+		for i, e := range entries {
+			e.settle(outcomes[i], "")
+			if outcomes[i] == repository.Unchanged {
 				continue
 			}
 			if err := w.tell(eventType, "", e.value); err != nil {

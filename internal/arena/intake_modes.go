@@ -10,15 +10,28 @@ import (
 	"nof0/repository"
 )
 
-// place reads where the write goes, under the lock that keeps it so until the
-// transaction ends. What belongs to no domain goes to Postgres.
+// lock makes this transaction the only writer of what the items are about, and
+// keeps the switches of their domains as they are, until it ends.
+func (w *write) lock(ctx context.Context, kind kind) error {
+	var locks []repository.Lock
+	if len(kind.domains) > 0 {
+		locks = append(locks, repository.LockRollout)
+	}
+	for _, e := range w.accepted() {
+		locks = append(locks, e.locks...)
+		for _, model := range e.models {
+			locks = append(locks, repository.LockModel(model))
+		}
+	}
+	return w.tx.Locks.Hold(ctx, locks)
+}
+
+// place reads where the write goes, which lock keeps so. What belongs to no
+// domain goes to Postgres.
 func (w *write) place(ctx context.Context, kind kind) error {
 	w.json = nil
 	if len(kind.domains) == 0 {
 		return nil
-	}
-	if err := w.tx.Rollout.LockShared(ctx); err != nil {
-		return err
 	}
 	set, err := w.tx.Rollout.Switches(ctx)
 	if err != nil {

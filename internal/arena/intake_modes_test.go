@@ -306,7 +306,7 @@ func BenchmarkRolloutLock(b *testing.B) {
 					if !with {
 						return nil
 					}
-					if err := tx.Rollout.LockShared(ctx); err != nil {
+					if err := tx.Locks.Hold(ctx, []repository.Lock{repository.LockRollout}); err != nil {
 						return err
 					}
 					_, err := tx.Rollout.Switches(ctx)

@@ -31,6 +31,12 @@ type intakeBundle struct {
 	mu     sync.Mutex
 }
 
+// How long a test waits for what must come, and how often it looks.
+const (
+	waitLong = time.Minute
+	waitTick = 10 * time.Millisecond
+)
+
 func setupIntake(t testing.TB) *intakeBundle {
 	t.Helper()
 	dsn := testdb.New(t, atlastest.Migrator{})
@@ -48,7 +54,8 @@ func setupIntake(t testing.TB) *intakeBundle {
 			defer b.mu.Unlock()
 			b.told = append(b.told, events...)
 		},
-		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		WriterWait: waitLong,
+		Logger:     slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	b.send(t, arena.IngestModels, `{"id":"m"}`)
 	b.send(t, arena.IngestSymbols, `{"symbol":"SOL","size_step":0.01}`)

@@ -55,10 +55,7 @@ func run(ctx context.Context, dir string, o Options) (*Report, error) {
 	}
 	if err := o.Store.InTx(ctx, func(ctx context.Context, tx repository.Repositories) error {
 		// No domain moves while it is brought what its files may have to follow.
-		if err := tx.Rollout.LockShared(ctx); err != nil {
-			return err
-		}
-		return w.write(ctx, tx)
+		return w.write(ctx, tx, repository.LockRollout)
 	}); err != nil {
 		return nil, err
 	}
@@ -120,8 +117,13 @@ type writer struct {
 	done    int
 }
 
-func (w *writer) write(ctx context.Context, tx repository.Repositories) error {
+// write stores the capture, and holds the given locks beside those of what it
+// writes.
+func (w *writer) write(ctx context.Context, tx repository.Repositories, locks ...repository.Lock) error {
 	w.tx = tx
+	if err := w.lock(ctx, locks); err != nil {
+		return err
+	}
 	if err := w.register(ctx); err != nil {
 		return err
 	}
@@ -157,8 +159,32 @@ func (w *writer) announce(ctx context.Context) error {
 	}})
 }
 
-// register makes every model and symbol known and locks the accounts, so that
-// nobody else writes any of the models until the end.
+// lock makes this transaction the only writer of the models, venues and symbols
+// of the capture, and of the models that it may close positions of.
+func (w *writer) lock(ctx context.Context, locks []repository.Lock) error {
+	for id := range w.models {
+		locks = append(locks, repository.LockModel(id))
+	}
+	if w.closesUnlisted() {
+		known, err := w.tx.Models.All(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range known {
+			locks = append(locks, repository.LockModel(m.ID))
+		}
+	}
+	for _, p := range w.prices {
+		provider := mapping.Tick(p.value, w.options.PrimaryProvider).Provider
+		locks = append(locks, repository.LockVenue(provider, p.value.Symbol))
+	}
+	for symbol := range w.symbols {
+		locks = append(locks, repository.LockSymbol(symbol))
+	}
+	return w.tx.Locks.Hold(ctx, locks)
+}
+
+// register makes every model and symbol known and locks the accounts.
 func (w *writer) register(ctx context.Context) error {
 	var (
 		models   []entities.Model
@@ -259,7 +285,7 @@ func (w *writer) writePositions(ctx context.Context) error {
 // closeUnlisted closes what is open of models that the directory does not list,
 // where the directory tells how things are and not how they once were.
 func (w *writer) closeUnlisted(ctx context.Context, kind *KindReport) error {
-	if w.options.CapturedAt.IsZero() || len(w.statements) == 0 {
+	if !w.closesUnlisted() {
 		return nil
 	}
 	models, err := w.tx.Models.All(ctx)
@@ -287,6 +313,10 @@ func (w *writer) closeUnlisted(ctx context.Context, kind *KindReport) error {
 		kind.count(repository.Updated, int(closed))
 	}
 	return nil
+}
+
+func (w *writer) closesUnlisted() bool {
+	return !w.options.CapturedAt.IsZero() && len(w.statements) > 0
 }
 
 func (w *writer) writeAccounts(ctx context.Context) error {

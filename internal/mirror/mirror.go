@@ -274,7 +274,7 @@ func (m *Mirror) round(ctx context.Context) error {
 		if err != nil || !claimed {
 			return err
 		}
-		if err := tx.Rollout.LockShared(ctx); err != nil {
+		if err := tx.Locks.Hold(ctx, []repository.Lock{repository.LockRollout}); err != nil {
 			return err
 		}
 		followed, err := m.followed(ctx, tx)

@@ -184,9 +184,9 @@ func TestPrices(t *testing.T) {
 			return nil, err
 		}
 		funding := 0.25
-		_, err := tx.Markets.RaiseContext(ctx, entities.MarketAssetCtx{
+		err := tx.Markets.RaiseContexts(ctx, []entities.MarketAssetCtx{{
 			Provider: "other", Symbol: "BTC", ObservedAt: old, Funding: &funding, Extra: entities.JSON(`{"venue":"x"}`),
-		})
+		}})
 		return []entities.OutboxEvent{event("", arena.EventPrices, map[string]any{"prices": []wire.Price{
 			{Provider: wire.Some("other"), Symbol: "BTC", Price: 7}, {Symbol: "ETH", Price: 8},
 		}})}, err
@@ -207,11 +207,11 @@ func TestStates(t *testing.T) {
 	b.startProcess(t)
 	pause, leverage := begin, 40.0
 	b.write(t, "", func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error) {
-		_, err := tx.Traders.Put(ctx, entities.TraderState{TraderID: "t1", PauseUntil: &pause, Cooldown: entities.JSON(`{"BTC": 1}`), Extra: entities.JSON(`{"mood":"calm"}`)})
+		_, err := tx.Traders.Put(ctx, []entities.TraderState{{TraderID: "t1", PauseUntil: &pause, Cooldown: entities.JSON(`{"BTC": 1}`), Extra: entities.JSON(`{"mood":"calm"}`)}})
 		if err != nil {
 			return nil, err
 		}
-		_, err = tx.Markets.PutAsset(ctx, entities.MarketAsset{Provider: provider, Symbol: "BTC", MaxLeverage: &leverage})
+		_, err = tx.Markets.PutAssets(ctx, []entities.MarketAsset{{Provider: provider, Symbol: "BTC", MaxLeverage: &leverage}})
 		return []entities.OutboxEvent{
 			event("", arena.EventTraderState, map[string]any{"trader_id": "t1"}),
 			event("", arena.EventMarketAssets, map[string]any{"symbol": "BTC"}),

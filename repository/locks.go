@@ -1,0 +1,77 @@
+package repository
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+
+	"gorm.io/gorm"
+)
+
+// Locks keeps other writers from what a transaction decides on: from rows that it
+// has read, and from those that do not exist yet, which no row lock covers.
+type Locks struct{ base }
+
+// Lock is the key of an advisory lock. Locks are taken in the order of their
+// keys: the rollout, models, traders, venues, symbols.
+type Lock int64
+
+// LockRollout is held shared by whoever writes facts of a domain (see Rollout).
+const LockRollout Lock = rolloutLock
+
+// lockBuckets bounds the locks of one transaction, since the server's table of
+// locks has room for some thousand: identities of one hash share a lock.
+const lockBuckets = 256
+
+// The classes of identities, each a range of lockBuckets keys above rolloutLock.
+const (
+	lockModels Lock = rolloutLock + lockBuckets*(1+iota)
+	lockTraders
+	lockVenues
+	lockSymbols
+)
+
+// LockModel is held by the one writer of a model: its row, its account, and
+// everything that belongs to it.
+func LockModel(id string) Lock { return lockOf(lockModels, id) }
+
+// LockTrader is held by the one writer of a trader's state.
+func LockTrader(id string) Lock { return lockOf(lockTraders, id) }
+
+// LockVenue is held by the one writer of a symbol at a provider: its ticks, its
+// newest price, its market context and its metadata.
+func LockVenue(provider, symbol string) Lock { return lockOf(lockVenues, provider, symbol) }
+
+// LockSymbol is held by the one writer of a symbol.
+func LockSymbol(symbol string) Lock { return lockOf(lockSymbols, symbol) }
+
+func lockOf(class Lock, names ...string) Lock {
+	hash := fnv.New32a()
+	for _, name := range names {
+		_, _ = hash.Write([]byte(name + "\x00"))
+	}
+	return class + Lock(hash.Sum32()%lockBuckets)
+}
+
+// Hold waits for the locks and holds them until the transaction ends: LockRollout
+// with others, the rest alone. It takes them in one order, so that two
+// transactions that call it once cannot wait for each other; one that calls it
+// again may only ask for locks above those that it holds.
+func (r Locks) Hold(ctx context.Context, locks []Lock) error {
+	if len(locks) == 0 {
+		return nil
+	}
+	keys := make([]int64, len(locks))
+	for i, lock := range locks {
+		keys[i] = int64(lock)
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	return r.run(ctx, "locks", "Hold", func(db *gorm.DB) error {
+		// It is in the way of every write: GORM would take as long as the database.
+		_, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, `
+			SELECT CASE key WHEN $2 THEN pg_advisory_xact_lock_shared(key) ELSE pg_advisory_xact_lock(key) END
+			FROM unnest($1::bigint[]) AS key`, keys, int64(LockRollout))
+		return err
+	})
+}
