@@ -31,18 +31,35 @@ build: ## build bin/nof0
 run: postgres build ## run the whole system on embedded defaults
 	$(BIN) dev
 
+# No test is bounded by a clock: what hangs is seen by whoever waits for it.
+TEST := $(GO) test -timeout 60m
 .PHONY: test
-test: servers compiler build ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
-	$(DEV) -- $(GO) test -race $(TESTFLAGS) $(PACKAGES)
+test: servers build ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
+	$(DEV) -- $(TEST) -race $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test-long
+test-long: servers build ## run every test at the length that make test spares
+	$(DEV) -- env NOF0_TEST_LONG=1 $(TEST) -race $(TESTFLAGS) $(PACKAGES)
+
+# The packages that read captures, and in them the tests that do.
+CAPTURES = $(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/nof0.internal.captures/ {print $$1}'
+.PHONY: test-captures
+test-captures: servers build ## run the tests of captures on those in a directory: DATA=../shared/data
+	@test -d '$(DATA)' || { echo "make: no captures: give the directory that holds them, make test-captures DATA=DIR" >&2; exit 1; }
+	$(DEV) -- env NOF0_TEST_CAPTURES='$(abspath $(DATA))' $(TEST) -count=1 -tags captures -run Capture $(TESTFLAGS) $$($(CAPTURES))
+
+.PHONY: testdata
+testdata: ## make the captures that the project ships anew
+	$(GO) test -count=1 ./internal/captures -run Generated -update
 
 # What reaches the database by the configured URL in production.
 POOLED := ./repository ./internal/arena ./internal/relay ./internal/app
 .PHONY: test-pooler
 test-pooler: pooler build ## run the tests of the storage through a PgBouncer that pools by transaction
-	$(DEV) --pooler -- $(GO) test $(TESTFLAGS) $(POOLED)
+	$(DEV) --pooler -- $(TEST) $(TESTFLAGS) $(POOLED)
 
 # Each takes less than ten minutes on two cores.
-FAULTS = $(DEV) -- env NOF0_TEST_FAULTS=full $(GO) test -v -count=1 -timeout 10m $(TESTFLAGS) ./internal/faults -run
+FAULTS = $(DEV) -- env NOF0_TEST_FAULTS=full $(GO) test -v -count=1 -timeout 60m $(TESTFLAGS) ./internal/faults -run
 .PHONY: faults faults-cutover faults-schema
 faults: servers build ## kill servers and processes under a load of writes, in full, and print what was measured
 	$(FAULTS) 'Crashes|SentByMany|Thousand|RedisComesBack'
@@ -108,14 +125,6 @@ servers:
 	@./.ci/install-servers postgres redis compiler
 pooler:
 	@./.ci/install-servers postgres redis compiler pooler
-
-# The race detector is linked by a C compiler.
-.PHONY: compiler
-compiler:
-	@command -v "$${CC:-gcc}" >/dev/null || { \
-	  echo "make: the race detector needs a C compiler, and $${CC:-gcc} is not on PATH." >&2; \
-	  echo "      Install one (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install)." >&2; \
-	  exit 1; }
 
 # The newest CLI whose modules all build; its own module, in .ci/atlas, has 90 more.
 $(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum

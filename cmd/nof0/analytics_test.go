@@ -1,33 +1,27 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/captures"
 	"nof0/internal/recompute"
 	"nof0/internal/verify"
 )
 
-// captureCopy is a copy of a capture that a test may change.
-func captureCopy(t *testing.T, name string) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "..", "shared", "data", name))))
-	return dir
-}
-
 func TestVerifyCaptures(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"nof1-2025-10-26", "nof1-2025-10-28"} {
-		dir := captureCopy(t, name)
+	for _, capture := range captures.Both() {
+		dir := capture.Dir(t)
 		r := parsed[verify.Report](t, mustNof0(t, nil, "analytics", "verify", "--snapshot", dir, "--json"))
 		require.Empty(t, r.Faults)
-		require.Len(t, r.Models, 6)
+		require.Len(t, r.Models, len(captures.Complete)+1)
 		for _, m := range r.Models {
-			require.Equal(t, m.Model == "gemini-2.5-pro", m.TradesCapped, m.Model)
+			require.Equal(t, m.Model == captures.Capped, m.TradesCapped, m.Model)
 		}
 		compared := 0
 		for _, g := range r.Groups {
@@ -36,20 +30,32 @@ func TestVerifyCaptures(t *testing.T) {
 				require.Less(t, g.Worst, verify.Tolerance)
 			}
 		}
-		require.Equal(t, 5*46, compared, "every exact field of every model that is complete")
+		require.Equal(t, len(captures.Complete)*46, compared, "every exact field of every model that is complete")
 		out := mustNof0(t, nil, "analytics", "verify", "--snapshot", dir).out
-		require.Contains(t, out, "capped: gemini-2.5-pro has 100 trades here")
+		require.Contains(t, out, "capped: "+captures.Capped+" has 100 trades here")
 		require.Contains(t, out, "known difference: std_taker_fee")
 		require.Contains(t, out, "placeholders")
 		require.Contains(t, out, "not compared: those over decisions")
 	}
 }
 
-func TestVerifyFindsACent(t *testing.T) {
+func TestVerifyFindsACentInACapture(t *testing.T) {
 	t.Parallel()
-	dir := captureCopy(t, "nof1-2025-10-26")
+	dir := captures.Earlier.Copy(t)
 	file := filepath.Join(dir, "trades.json")
-	edit(t, file, `"realized_net_pnl": 264.176789`, `"realized_net_pnl": 264.186789`)
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var trades map[string]any
+	require.NoError(t, json.Unmarshal(raw, &trades))
+	for _, one := range trades["trades"].([]any) {
+		if trade := one.(map[string]any); trade["model_id"] == captures.Complete[0] {
+			trade["realized_net_pnl"] = trade["realized_net_pnl"].(float64) + 0.01
+			break
+		}
+	}
+	raw, err = json.Marshal(trades)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, raw, 0o600))
 	e := nof0(t, nil, "analytics", "verify", "--snapshot", dir)
 	require.Equal(t, 1, e.code)
 	require.Contains(t, e.out, "fee_pnl_moves_breakdown_table/overall_pnl_with_fees: computed ")

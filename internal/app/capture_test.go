@@ -10,20 +10,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/captures"
 	"nof0/internal/season"
 )
 
-// TestResponsesEqualTheSnapshot holds what the whole system is for: what goes
+// TestResponsesEqualTheCapture holds what the whole system is for: what goes
 // in comes out, no row more and no row less, rows matched by identity, numbers
 // as doubles, absent, null and zero apart; also when the directory is gone and
 // Redis is empty.
-func TestResponsesEqualTheSnapshot(t *testing.T) {
+func TestResponsesEqualTheCapture(t *testing.T) {
 	t.Parallel()
 	sources := map[string]func(t *testing.T) string{
 		"season": func(t *testing.T) string { return madeUp(t, season.Options{Seed: 7, Models: 7, Hours: 60}) },
 	}
-	for _, name := range captures {
-		sources[name] = func(t *testing.T) string { return capture(t, name) }
+	for _, c := range captures.Both() {
+		sources[c.Name] = func(t *testing.T) string { return c.Copy(t) }
 	}
 	for name, dir := range sources {
 		t.Run(name, func(t *testing.T) {

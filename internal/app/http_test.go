@@ -15,18 +15,19 @@ import (
 
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/season"
 )
 
 var endpoints = []string{
 	"crypto-prices", "account-totals", "trades", "since-inception-values", "leaderboard",
-	"analytics", "analytics/gpt-5", "positions", "conversations",
+	"analytics", "analytics/claude-sonnet-4-5", "positions", "conversations",
 }
 
-func TestUnchangedContentIsNotSentAgain(t *testing.T) {
+func TestUnchangedContentOfACaptureIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.load(t, capture(t, captures[0]))
+	b.load(t, captures.Earlier.Copy(t))
 	for _, endpoint := range endpoints {
 		first := get(t, b.url+"/api/"+endpoint+"?path="+endpoint)
 		require.Equal(t, http.StatusOK, first.StatusCode, "%s: %s", endpoint, first.body)
@@ -49,12 +50,13 @@ func withoutRedis(cfg config.Config) config.Config {
 	return cfg
 }
 
-func TestAccountTotalsFromAMarker(t *testing.T) {
+func TestAccountTotalsOfACaptureFromAMarker(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.load(t, capture(t, captures[0]))
+	b.load(t, captures.Earlier.Copy(t))
 	whole := rows(t, get(t, b.url+"/api/account-totals"))
-	for _, from := range []float64{0, 1, 23, 24, 25, 100, 190, 198} {
+	const last = captures.Hours - 1
+	for _, from := range []float64{0, 1, 23, 24, 25, last / 2, last - 8, last} {
 		res := get(t, b.url+"/api/account-totals?lastHourlyMarker="+number(from))
 		want := []any{}
 		for _, row := range whole {
@@ -62,11 +64,11 @@ func TestAccountTotalsFromAMarker(t *testing.T) {
 				want = append(want, row)
 			}
 		}
-		require.Len(t, want, int(199-from)*7)
+		require.Len(t, want, int(captures.Hours-from)*captures.Earlier.Rows["since-inception-values"])
 		require.Equal(t, want, rows(t, res), "from %v", from)
-		require.InDelta(t, 198, res.object(t)["lastHourlyMarkerRead"], 0)
+		require.InDelta(t, last, res.object(t)["lastHourlyMarkerRead"], 0)
 	}
-	require.Empty(t, rows(t, get(t, b.url+"/api/account-totals?lastHourlyMarker=199")))
+	require.Empty(t, rows(t, get(t, b.url+"/api/account-totals?lastHourlyMarker="+number(captures.Hours))))
 	require.Empty(t, rows(t, get(t, b.url+"/api/account-totals?lastHourlyMarker=9223372036854775807")))
 	for _, wrong := range []string{"-1", "x", "1.5", "9223372036854775808"} {
 		require.Equal(t, http.StatusBadRequest, get(t, b.url+"/api/account-totals?lastHourlyMarker="+wrong).StatusCode, wrong)
@@ -76,7 +78,7 @@ func TestAccountTotalsFromAMarker(t *testing.T) {
 func TestUnknownModelIsAProblem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.load(t, capture(t, captures[0]))
+	b.load(t, madeUp(t, season.Options{Seed: 4, Models: 3, Hours: 20}))
 	for range 2 { // the second time from the cache
 		res := get(t, b.url+"/api/analytics/nope")
 		require.Equal(t, http.StatusNotFound, res.StatusCode)
@@ -92,7 +94,7 @@ func TestEmptyArena(t *testing.T) {
 	b := setup(t)
 	for _, endpoint := range endpoints {
 		want := http.StatusOK
-		if endpoint == "analytics/gpt-5" {
+		if endpoint == "analytics/claude-sonnet-4-5" {
 			want = http.StatusNotFound
 		}
 		require.Equal(t, want, get(t, b.url+"/api/"+endpoint).StatusCode, endpoint)
@@ -137,7 +139,7 @@ func TestRedisMayFail(t *testing.T) {
 func TestDatabaseDownIsNoAbsence(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *config.Config) { c.Cache.LocalTTL = 0 })
-	b.load(t, capture(t, captures[0]))
+	b.load(t, madeUp(t, season.Options{Seed: 4, Models: 3, Hours: 20}))
 	known := get(t, b.url+"/api/trades")
 	lockOut(t, b.cfg.DatabaseURL)
 	b.redis.Kill()
@@ -172,15 +174,15 @@ func lockOut(t *testing.T, dsn string) {
 	require.NoError(t, err)
 }
 
-// TestReadSwitch holds that each domain is answered by the source that its switch
+// TestReadSwitchOfACapture holds that each domain is answered by the source that its switch
 // names, and that the JSON side serves its own directory.
-func TestReadSwitch(t *testing.T) {
+func TestReadSwitchOfACapture(t *testing.T) {
 	t.Parallel()
-	dir := capture(t, captures[0])
+	dir := captures.Earlier.Copy(t)
 	b := setup(t, func(c *config.Config) {
 		c.JSONDir = dir
 	})
-	b.load(t, capture(t, captures[1]))
+	b.load(t, captures.Later.Copy(t))
 	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
 	require.Eventually(t, func() bool {
 		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
@@ -193,7 +195,7 @@ func TestReadSwitch(t *testing.T) {
 	}
 	trades := get(t, b.url+"/api/trades")
 	require.Equal(t, "store", trades.Header.Get("X-Data-Source"))
-	require.Len(t, rows(t, trades), 253)
+	require.Len(t, rows(t, trades), captures.Later.Rows["trades"])
 }
 
 // TestManyAtOnce holds that a crowd on a cold cache gets one and the same

@@ -10,32 +10,33 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/captures"
 	"nof0/internal/importer"
 	"nof0/internal/season"
 )
 
 func TestCapturesUnite(t *testing.T) {
 	t.Parallel()
-	older, newer := captures[0], captures[1]
+	older, newer := captures.Earlier, captures.Later
 	var contents []map[string][]string
-	for _, order := range [][]string{{older, newer}, {newer, older}} {
+	for _, order := range [][]captures.Capture{{older, newer}, {newer, older}} {
 		b := setup(t)
-		for _, name := range order {
-			b.load(t, capture(t, name))
+		for _, c := range order {
+			b.load(t, c.Dir(t))
 		}
 		first := dump(t, b)
-		for _, name := range order {
-			for _, kind := range b.load(t, capture(t, name)).Kinds {
-				require.Zero(t, kind.Inserted+kind.Updated, "%s of %s again", kind.Kind, name)
+		for _, c := range order {
+			for _, kind := range b.load(t, c.Dir(t)).Kinds {
+				require.Zero(t, kind.Inserted+kind.Updated, "%s of %s again", kind.Kind, c.Name)
 			}
 		}
 		require.Equal(t, first, dump(t, b), "importing again changes nothing")
 		contents = append(contents, first)
 
-		require.Len(t, first["trades"], 269)
-		require.Len(t, rowsWith(first["trades"], `"model_id": "gemini-2.5-pro"`), 116)
-		require.Len(t, first["decision_cycles"], 100)
-		require.Len(t, first["account_equity_snapshots"], 1393)
+		require.Len(t, first["trades"], captures.Trades)
+		require.Len(t, rowsWith(first["trades"], `"model_id": "`+captures.Capped+`"`), captures.CappedTrades)
+		require.Len(t, first["decision_cycles"], newer.Decisions)
+		require.Len(t, first["account_equity_snapshots"], older.Rows["account-totals"])
 		requireCurrentState(t, b, newer)
 	}
 	for table, rows := range contents[0] {
@@ -49,24 +50,24 @@ func TestCapturesUnite(t *testing.T) {
 
 // requireCurrentState holds prices and analytics to the newer capture, and
 // positions to the statement of the older one, which is the newest there is.
-func requireCurrentState(t *testing.T, b *bundle, newer string) {
+func requireCurrentState(t *testing.T, b *bundle, newer captures.Capture) {
 	t.Helper()
-	files := readDir(t, capture(t, newer))
+	files := readDir(t, newer.Dir(t))
 	for _, name := range []string{"crypto-prices", "analytics", "since-inception-values"} {
 		want := rowsOf(t, name, files[name+".json"])
 		require.Equal(t, want, rowsOf(t, name, get(t, b.url+"/api/"+name).object(t)), name)
 	}
-	stated := readDir(t, capture(t, captures[0]))["positions.json"]
+	stated := readDir(t, captures.Earlier.Dir(t))["positions.json"]
 	require.Equal(t, rowsOf(t, "positions", stated), rowsOf(t, "positions", get(t, b.url+"/api/positions").object(t)))
 }
 
-func TestDamagedFileImportsNothing(t *testing.T) {
+func TestDamagedFileOfACaptureImportsNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.load(t, capture(t, captures[1]))
+	b.load(t, captures.Later.Copy(t))
 	before := dump(t, b)
 
-	dir := capture(t, captures[0])
+	dir := captures.Earlier.Copy(t)
 	file := filepath.Join(dir, "trades.json")
 	info, err := os.Stat(file)
 	require.NoError(t, err)
@@ -119,22 +120,23 @@ func TestBadRowsAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestUnknownFieldsComeOutAgain(t *testing.T) {
+func TestUnknownFieldsOfACaptureComeOutAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	dir := capture(t, captures[0])
-	for name, edit := range map[string][2]string{
-		"trades.json":                 {`"exit_sz": 1818,`, `"exit_sz": 1818, "venue": {"fee_tier": [1, null, 0.5]}, "tag": null,`},
-		"positions.json":              {`"confidence": 0.62,`, `"confidence": 0.62, "trailing_stop": 0,`},
-		"crypto-prices.json":          {`"price": 111317.5,`, `"price": 111317.5, "funding": -1e-7,`},
-		"conversations.json":          {`"role": "system",`, `"role": "system", "tokens": 12,`},
-		"analytics.json":              {`"id": "gpt-5",`, `"id": "gpt-5", "beta": false,`},
-		"since-inception-values.json": {`"num_invocations": 0,`, `"num_invocations": 0, "currency": "USD",`},
+	dir := captures.Earlier.Copy(t)
+	for name, edit := range map[string]struct{ before, more string }{
+		"trades.json":                 {`"exit_sz":`, `"routes": {"fee_tier": [1, null, 0.5]}, "label": null, `},
+		"positions.json":              {`"confidence":`, `"trailing_stop": 0, `},
+		"crypto-prices.json":          {`"price":`, `"basis": -1e-7, `},
+		"conversations.json":          {`"role":`, `"tokens": 12, `},
+		"analytics.json":              {`"model_id":`, `"beta": false, `},
+		"since-inception-values.json": {`"num_invocations":`, `"currency": "USD", `},
 	} {
 		raw, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
-		require.Contains(t, string(raw), edit[0], name)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(strings.Replace(string(raw), edit[0], edit[1], 1)), 0o600))
+		first, rest, found := strings.Cut(string(raw), edit.before)
+		require.True(t, found, name)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(first+edit.more+edit.before+rest), 0o600))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600))
 

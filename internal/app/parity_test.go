@@ -71,7 +71,7 @@ func withJSON(dir string) func(*config.Config) {
 // TestAChangeBehindTheCacheIsFound holds that a comparison asks no cache.
 func TestAChangeBehindTheCacheIsFound(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withJSON(capture(t, captures[0])))
+	b := setup(t, withJSON(madeUp(t, season.Options{Seed: 4, Models: 3, Hours: 20})))
 	b.load(t, b.cfg.JSONDir)
 	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
 	require.Eventually(t, func() bool {

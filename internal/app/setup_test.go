@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -23,9 +22,6 @@ import (
 	"nof0/internal/telemetry"
 	"nof0/internal/testdb"
 )
-
-// The captures of the public arena that lie beside the project.
-var captures = []string{"nof1-2025-10-26", "nof1-2025-10-28"}
 
 // bundle is one running system with servers of its own.
 type bundle struct {
@@ -85,15 +81,6 @@ func (b *bundle) set(t *testing.T, d arena.Domain, to arena.Modes) {
 	require.NoError(t, b.app.Store.Rollout.Set(t.Context(), entities.RolloutChange{
 		Domain: string(d), ReadTo: string(to.Read), WriteTo: string(to.Write),
 	}))
-}
-
-// capture returns a copy of a capture, so that a test may change or move it.
-func capture(t *testing.T, name string) string {
-	t.Helper()
-	from := filepath.Join("..", "..", "..", "shared", "data", name)
-	dir := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.CopyFS(dir, os.DirFS(from)), "the captures lie beside the project, in ../shared/data")
-	return dir
 }
 
 // madeUp writes a generated season.

@@ -2,8 +2,6 @@ package arena_test
 
 import (
 	"cmp"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +10,7 @@ import (
 
 	"nof0/atlas/atlastest"
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/importer"
 	"nof0/internal/season"
 	"nof0/internal/snapshot"
@@ -22,16 +21,14 @@ import (
 
 const benchmark = "buynhold_btc"
 
-// TestSources runs one suite against both sources of the same data.
-func TestSources(t *testing.T) {
+// TestSourcesOfACapture runs one suite against both sources of the same data.
+func TestSourcesOfACapture(t *testing.T) {
 	t.Parallel()
 	data := map[string]string{
-		"2025-10-26": filepath.Join("..", "..", "..", "shared", "data", "nof1-2025-10-26"),
-		"season":     writeSeason(t),
+		captures.Earlier.Name: captures.Earlier.Dir(t),
+		"season":              writeSeason(t, season.Options{Seed: 11, Models: 5, Hours: 60}),
 	}
 	for name, dir := range data {
-		_, err := os.Stat(dir)
-		require.NoError(t, err, "the captures lie beside the project, in ../shared/data")
 		sources := map[string]arena.Source{
 			"json": snapshot.NewSource(snapshot.SourceOptions{
 				Dir: dir, PrimaryProvider: "hyperliquid", Benchmarks: []string{benchmark}, Now: time.Now,
@@ -51,9 +48,9 @@ func TestSources(t *testing.T) {
 	}
 }
 
-func writeSeason(t *testing.T) string {
+func writeSeason(t testing.TB, o season.Options) string {
 	t.Helper()
-	s, err := season.Generate(t.Context(), season.Options{Seed: 11, Models: 5, Hours: 60})
+	s, err := season.Generate(t.Context(), o)
 	require.NoError(t, err)
 	dir := t.TempDir()
 	_, err = s.Write(t.Context(), dir)

@@ -18,6 +18,7 @@ import (
 	"nof0/config"
 	"nof0/internal/arena"
 	"nof0/internal/importer"
+	"nof0/internal/season"
 	"nof0/internal/snapshot"
 )
 
@@ -176,7 +177,7 @@ func TestTheShadowIsOfferedWhatItCompares(t *testing.T) {
 
 // BenchmarkFilesUnchanged measures an answer of files that are what they were.
 func BenchmarkFilesUnchanged(b *testing.B) {
-	dir := filepath.Join("..", "..", "..", "shared", "data", "nof1-2025-10-26")
+	dir := writeSeason(b, season.Options{Seed: 1, Models: season.DefaultModels, Hours: season.DefaultHours})
 	cfg := config.Default()
 	client, err := cachelayer.Open("", cfg.Redis, cachelayer.Options{})
 	require.NoError(b, err)

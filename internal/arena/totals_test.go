@@ -13,6 +13,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/season"
 	"nof0/internal/testdb"
 )
 
@@ -20,7 +21,7 @@ import (
 // segments is the one that is put together in memory.
 func TestLargeSeasonIsStreamed(t *testing.T) {
 	t.Parallel()
-	store := storeOf(t, writeSeason(t))
+	store := storeOf(t, writeSeason(t, season.Options{Seed: 11, Models: 5, Hours: 60}))
 	whole, parts := serviceOf(t, store, 0), serviceOf(t, store, 1)
 	for _, from := range []int64{0, 1, 24, 30, 59, 60} {
 		req := arena.Request{View: arena.ViewAccountTotals, FromMarker: from}

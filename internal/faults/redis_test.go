@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/season"
+	"nof0/internal/testsize"
 )
 
 // TestRedisComesBack kills Redis under load and starts it again. Every trade
@@ -52,7 +53,7 @@ func TestRedisComesBack(t *testing.T) {
 		require.Equal(t, int64(len(book.Open(model))), held, "positions of %s", model)
 	}
 	s.figuref("%d events acknowledged with Redis down, relayed %.1f s after its return, in order per model", waiting, took.Seconds())
-	if full() {
+	if testsize.Full() {
 		require.Less(t, took, 5*time.Second)
 	}
 }

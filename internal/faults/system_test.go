@@ -21,16 +21,14 @@ import (
 	"nof0/internal/devstack"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
+	"nof0/internal/testsize"
 )
 
 const token = "faults"
 
-// full says that the tests run at the size that the documents speak of.
-func full() bool { return os.Getenv("NOF0_TEST_FAULTS") == "full" }
-
 // sized is the size of something in full and in the short form.
 func sized(inFull, short int) int {
-	if full() {
+	if testsize.Full() {
 		return inFull
 	}
 	return short

@@ -16,13 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/entities"
+	"nof0/internal/captures"
 	"nof0/internal/wire"
 )
 
-const (
-	capturesDir = "../../../shared/data"
-	primary     = "hyperliquid"
-)
+const primary = "hyperliquid"
 
 // object is a payload row as another decoder reads it.
 type object = map[string]any
@@ -191,17 +189,28 @@ func throughThread(t testing.TB, raw jsontext.Value) ([]byte, error) {
 
 // kinds are the row types by the file that holds them.
 var kinds = map[string]struct {
-	rows    int // in both captures
+	rows    func(captures.Capture) int
 	through through
 }{
-	"crypto-prices":          {12, throughPrice},
-	"account-totals":         {1393, throughEquity},
-	"trades":                 {483, throughTrade},
-	"since-inception-values": {14, throughAccount},
-	"analytics":              {18, throughAnalytics},
-	"positions":              {8, throughPosition},
-	"decisions":              {100, throughDecision},
-	"threads":                {6, throughThread},
+	"crypto-prices":          {rowsOf("crypto-prices"), throughPrice},
+	"account-totals":         {rowsOf("account-totals"), throughEquity},
+	"trades":                 {rowsOf("trades"), throughTrade},
+	"since-inception-values": {rowsOf("since-inception-values"), throughAccount},
+	"analytics":              {rowsOf("analytics", "analytics-MODEL"), throughAnalytics},
+	"positions":              {func(c captures.Capture) int { return c.OpenPositions }, throughPosition},
+	"decisions":              {func(c captures.Capture) int { return c.Decisions }, throughDecision},
+	"threads":                {func(c captures.Capture) int { return c.Threads }, throughThread},
+}
+
+// rowsOf counts the rows of files in a capture.
+func rowsOf(files ...string) func(captures.Capture) int {
+	return func(c captures.Capture) int {
+		n := 0
+		for _, file := range files {
+			n += c.Rows[file]
+		}
+		return n
+	}
 }
 
 // captureRows reads the rows of both captures by kind, with another decoder
@@ -209,10 +218,9 @@ var kinds = map[string]struct {
 func captureRows(t testing.TB) map[string][]jsontext.Value {
 	t.Helper()
 	rows := make(map[string][]jsontext.Value)
-	for _, dir := range []string{"nof1-2025-10-26", "nof1-2025-10-28"} {
-		paths, err := filepath.Glob(filepath.Join(capturesDir, dir, "*.json"))
+	for _, c := range captures.Both() {
+		paths, err := filepath.Glob(filepath.Join(c.Dir(t), "*.json"))
 		require.NoError(t, err)
-		require.NotEmpty(t, paths, "the captures must be there: %s", filepath.Join(capturesDir, dir))
 		for _, path := range paths {
 			body, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -267,7 +275,7 @@ func TestEveryCapturedRowSurvivesTheTables(t *testing.T) {
 	for kind, k := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, k.rows, len(rows[kind])) //nolint:testifylint // Len would print them all
+			require.Equal(t, k.rows(captures.Earlier)+k.rows(captures.Later), len(rows[kind])) //nolint:testifylint // Len would print them all
 			for _, raw := range rows[kind] {
 				got, err := k.through(t, raw)
 				require.NoError(t, err, "%.200s", raw)
@@ -351,7 +359,7 @@ func checkMutations(t testing.TB, kind string, rng *rand.Rand, raw jsontext.Valu
 	return true
 }
 
-func TestMutatedRowsSurviveTheTables(t *testing.T) {
+func TestMutatedCaptureRowsSurviveTheTables(t *testing.T) {
 	t.Parallel()
 	rows := captureRows(t)
 	for kind := range kinds {
@@ -369,7 +377,7 @@ func TestMutatedRowsSurviveTheTables(t *testing.T) {
 	}
 }
 
-func FuzzMutatedRowsSurviveTheTables(f *testing.F) {
+func FuzzMutatedCaptureRowsSurviveTheTables(f *testing.F) {
 	rows := captureRows(f)
 	names := slices.Sorted(maps.Keys(kinds))
 	for i := range names {

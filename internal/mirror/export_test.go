@@ -15,6 +15,7 @@ import (
 	"nof0/atlas/atlastest"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/importer"
 	"nof0/internal/parity"
 	"nof0/internal/snapshot"
@@ -97,21 +98,21 @@ func (b *bundle) playTies(t *testing.T) {
 	b.relay(t)
 }
 
-// TestExportHoldsWhatThereIs holds an export to four things: imported into the
+// TestExportHoldsWhatACaptureHolds holds an export to four things: imported into the
 // same database it changes nothing, into an empty one it gives the same answers,
 // the JSON source serves it as the store does, and parity finds it equal.
-func TestExportHoldsWhatThereIs(t *testing.T) {
+func TestExportHoldsWhatACaptureHolds(t *testing.T) {
 	t.Parallel()
 	ordinary := func(t *testing.T) string { t.Helper(); return testdb.New(t, atlastest.Migrator{}) }
 	collated := func(t *testing.T) string { t.Helper(); return testdb.Collated(t, atlastest.Migrator{}, "en-US") }
 	for name, c := range map[string]struct {
 		database func(t *testing.T) string
-		captures []string
+		captures []captures.Capture
 		play     func(b *bundle, t *testing.T)
 	}{
-		"2025-10-26":     {database: ordinary, captures: []string{"nof1-2025-10-26"}},
-		"2025-10-28":     {database: ordinary, captures: []string{"nof1-2025-10-28"}},
-		"both":           {database: collated, captures: []string{"nof1-2025-10-28", "nof1-2025-10-26"}},
+		"earlier":        {database: ordinary, captures: []captures.Capture{captures.Earlier}},
+		"later":          {database: ordinary, captures: []captures.Capture{captures.Later}},
+		"both":           {database: collated, captures: []captures.Capture{captures.Later, captures.Earlier}},
 		"played":         {database: ordinary, play: (*bundle).playOdd},
 		"played, by ICU": {database: collated, play: (*bundle).playOdd},
 		"ties":           {database: ordinary, play: (*bundle).playTies},
@@ -120,9 +121,8 @@ func TestExportHoldsWhatThereIs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setupOn(t, c.database(t))
-			captures := c.captures
-			for _, name := range captures {
-				b.load(t, b.store, filepath.Join("..", "..", "..", "shared", "data", name))
+			for _, capture := range c.captures {
+				b.load(t, b.store, capture.Dir(t))
 			}
 			if c.play != nil {
 				c.play(b, t)
@@ -176,7 +176,7 @@ func everyAnswer(t *testing.T, s arena.Source) map[string][]string {
 		v.ServerTime = 0
 		all[fmt.Sprint("account totals from ", from)] = []string{rendered(t, v)}
 	}
-	for _, model := range []string{"m", "gpt-5", benchmark} {
+	for _, model := range []string{"m", captures.Complete[0], benchmark} {
 		v, err := s.AnalyticsOf(t.Context(), model)
 		if err != nil {
 			require.ErrorIs(t, err, arena.ErrUnknownModel)

@@ -15,6 +15,7 @@ import (
 	"nof0/atlas/atlastest"
 	"nof0/internal/arena"
 	"nof0/internal/importer"
+	"nof0/internal/season"
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
@@ -324,8 +325,12 @@ func BenchmarkRender(bench *testing.B) {
 	store, err := repository.Open(bench.Context(), repository.Options{DSN: testdb.New(bench, atlastest.Migrator{}), MaxOpen: 2})
 	require.NoError(bench, err)
 	bench.Cleanup(func() { require.NoError(bench, store.Close()) })
-	_, err = importer.Import(bench.Context(), filepath.Join("..", "..", "..", "shared", "data", "nof1-2025-10-26"),
-		importer.Options{Store: store, PrimaryProvider: primary, Benchmarks: []string{benchmark}})
+	made, err := season.Generate(bench.Context(), season.Options{Seed: 1, Models: season.DefaultModels, Hours: season.DefaultHours})
+	require.NoError(bench, err)
+	dir := bench.TempDir()
+	_, err = made.Write(bench.Context(), dir)
+	require.NoError(bench, err)
+	_, err = importer.Import(bench.Context(), dir, importer.Options{Store: store, PrimaryProvider: primary, Benchmarks: []string{benchmark}})
 	require.NoError(bench, err)
 	m, err := New(Options{Dir: bench.TempDir(), Store: store, PrimaryProvider: primary})
 	require.NoError(bench, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
@@ -359,13 +360,13 @@ func rounds(changes map[string]change) [][]string {
 // newest hundred and adds an older one, so that they are a hundred still.
 func TestAHoleAtTheCapIsFound(t *testing.T) {
 	t.Parallel()
-	const model = "gemini-2.5-pro"
-	b := setup(t, capture(t, later), capture(t, earlier))
+	const model = captures.Capped
+	b := setup(t, captures.Later.Copy(t), captures.Earlier.Copy(t))
 	requireEqual(t, b)
 	var older string
 	require.NoError(t, b.db.QueryRowContext(t.Context(),
 		`SELECT id FROM trades WHERE model_id = $1 ORDER BY exit_time DESC, id DESC OFFSET 100 LIMIT 1`, model).Scan(&older))
-	raw, err := os.ReadFile(filepath.Join(capture(t, earlier), "trades.json"))
+	raw, err := os.ReadFile(filepath.Join(captures.Earlier.Copy(t), "trades.json"))
 	require.NoError(t, err)
 	var past map[string]any
 	require.NoError(t, json.Unmarshal(raw, &past))
@@ -400,7 +401,7 @@ func TestAHoleAtTheCapIsFound(t *testing.T) {
 // than the cap of the JSON file, or newer than it.
 func TestWhatTheFileClaimsNotToHoldIsCounted(t *testing.T) {
 	t.Parallel()
-	b := setup(t, capture(t, earlier))
+	b := setup(t, captures.Earlier.Copy(t))
 	for _, add := range []string{
 		`INSERT INTO trades SELECT (jsonb_populate_record(t, '{"id": "newer", "exit_time": "2026-01-01"}')).* FROM trades t ORDER BY id LIMIT 1`,
 		`INSERT INTO account_equity_snapshots SELECT (jsonb_populate_record(e, '{"observed_at": "2026-01-01", "since_inception_hourly_marker": 1800}')).*

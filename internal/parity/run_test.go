@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/parity"
 	"nof0/internal/season"
 	"nof0/internal/wire"
@@ -24,23 +25,23 @@ func requireEqual(t *testing.T, b *bundle) *parity.Report {
 
 func TestCapturesAreEqual(t *testing.T) {
 	t.Parallel()
-	t.Run(earlier, func(t *testing.T) {
+	t.Run(captures.Earlier.Name, func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, capture(t, earlier))
+		b := setup(t, captures.Earlier.Copy(t))
 		captured, err := b.json.CapturedAt()
 		require.NoError(t, err)
 		require.Equal(t, b.captured, captured)
 		report := requireEqual(t, b)
-		require.GreaterOrEqual(t, domain(t, report, arena.DomainAccounts).Counts.Compared, 199*7)
-		t.Logf("199 hours × 7 models were compared in %s", report.Took)
+		require.GreaterOrEqual(t, domain(t, report, arena.DomainAccounts).Counts.Compared, captures.Earlier.Rows["account-totals"])
+		t.Logf("%d hours were compared in %s", captures.Hours, report.Took)
 		for _, d := range report.Domains {
 			require.Empty(t, d.NotHeld, d.Domain)
 		}
 		require.NotEmpty(t, domain(t, report, arena.DomainAnalytics).Information, "leaderboard.json is frozen")
 	})
-	t.Run(later, func(t *testing.T) {
+	t.Run(captures.Later.Name, func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, capture(t, later))
+		b := setup(t, captures.Later.Copy(t))
 		captured, err := b.json.CapturedAt()
 		require.NoError(t, err)
 		require.Equal(t, b.captured, captured)

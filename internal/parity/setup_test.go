@@ -2,8 +2,6 @@ package parity_test
 
 import (
 	"database/sql"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -23,12 +21,6 @@ import (
 const (
 	provider  = "hyperliquid"
 	benchmark = "buynhold_btc"
-)
-
-// The captures of the public arena that lie beside the project.
-const (
-	earlier = "nof1-2025-10-26"
-	later   = "nof1-2025-10-28" // holds no account totals and no positions
 )
 
 // bundle is a JSON directory and a database.
@@ -66,21 +58,6 @@ func setup(t *testing.T, dirs ...string) *bundle {
 		Dir: b.dir, PrimaryProvider: provider, Benchmarks: []string{benchmark}, Now: time.Now,
 	})
 	return b
-}
-
-// capture returns a copy of a capture that a test may change.
-func capture(t *testing.T, name string) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "..", "shared", "data", name))),
-		"the captures lie beside the project, in ../shared/data")
-	require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Chmod(path, 0o755)
-	}))
-	return dir
 }
 
 func madeUp(t *testing.T, o season.Options) string {

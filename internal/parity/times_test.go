@@ -2,24 +2,41 @@ package parity_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/parity"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 )
 
+// priceTime is the time of the prices of a capture in unix seconds.
+func priceTime(t *testing.T, c captures.Capture) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(c.Dir(t), "crypto-prices.json"))
+	require.NoError(t, err)
+	var file struct {
+		Prices map[string]struct {
+			Timestamp float64 `json:"timestamp"`
+		} `json:"prices"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &file))
+	return strconv.FormatFloat(file.Prices["BTC"].Timestamp/1000, 'f', -1, 64)
+}
+
 // TestAnOlderCaptureCannotBeCompared holds an earlier capture against a
 // database that knows a later one too.
 func TestAnOlderCaptureCannotBeCompared(t *testing.T) {
 	t.Parallel()
-	b := setup(t, capture(t, earlier), capture(t, later))
+	b := setup(t, captures.Earlier.Copy(t), captures.Later.Copy(t))
 	report := b.run(t)
 	require.Equal(t, wire.VerdictNotCompared, report.Verdict)
 	for d, want := range map[arena.Domain]string{
@@ -32,20 +49,21 @@ func TestAnOlderCaptureCannotBeCompared(t *testing.T) {
 	}
 	prices := domain(t, report, arena.DomainPrices)
 	require.Len(t, prices.Findings, prices.Counts.Compared)
-	require.Equal(t, "1761452335.744", string(prices.Findings[0].JSON))
-	require.Equal(t, "1761634261.291", string(prices.Findings[0].Store))
+	before, after := priceTime(t, captures.Earlier), priceTime(t, captures.Later)
+	require.Equal(t, before, string(prices.Findings[0].JSON))
+	require.Equal(t, after, string(prices.Findings[0].Store))
 	require.Equal(t, prices.Counts.Compared, prices.Counts.Equal, "with what the feed was then")
 	require.Positive(t, domain(t, report, arena.DomainTrades).Counts.OnlyStore, "the store's newer trades are counted")
 	require.Positive(t, domain(t, report, arena.DomainConversations).Counts.OnlyStore)
 
 	// What can be compared is, and a difference outweighs the rest.
-	b.exec(t, `UPDATE trades SET exit_price = 12345.5 WHERE model_id || ' ' || id = (SELECT max(model_id || ' ' || id) FROM trades WHERE exit_time < '2025-10-25')`)
+	b.exec(t, `UPDATE trades SET exit_price = 12345.5 WHERE model_id || ' ' || id = (SELECT max(model_id || ' ' || id) FROM trades WHERE exit_time < to_timestamp(`+before+`))`)
 	report = b.run(t)
 	require.Equal(t, wire.VerdictDifferent, report.Verdict)
 	require.Equal(t, wire.VerdictDifferent, domain(t, report, arena.DomainTrades).Verdict)
 	require.Equal(t, wire.VerdictNotCompared, domain(t, report, arena.DomainPrices).Verdict)
 
-	b.exec(t, `UPDATE price_ticks SET price = 1.5 WHERE symbol = 'BTC' AND observed_at < '2025-10-27'`)
+	b.exec(t, `UPDATE price_ticks SET price = 1.5 WHERE symbol = 'BTC' AND observed_at < to_timestamp(`+after+`)`)
 	found := findings(b.run(t, arena.DomainPrices))
 	require.Equal(t, wire.FindingValue, found[0].Kind)
 	require.Equal(t, "/price", found[0].Field)
@@ -254,7 +272,7 @@ func TestThreads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			require.NoError(t, os.Link(filepath.Join(capture(t, earlier), "conversations.json"), filepath.Join(dir, "conversations.json")))
+			require.NoError(t, os.Link(filepath.Join(captures.Earlier.Copy(t), "conversations.json"), filepath.Join(dir, "conversations.json")))
 			b := setup(t, dir)
 			requireEqual(t, b)
 			c.change(t, b)

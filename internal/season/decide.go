@@ -122,7 +122,7 @@ func (t *trader) seek(now time.Time) (coinSignal, bool) {
 	if !ok {
 		return coinSignal{}, false
 	}
-	t.nextEntry = now.Add(entryPause + time.Duration(t.r.Int64N(int64(t.traits.patience))))
+	t.nextEntry = now.Add(t.options.EntryPause + time.Duration(t.r.Int64N(int64(t.traits.patience))))
 	t.schedule(t.fillTime(now), func(at time.Time) error { return t.enter(coin, o, at) })
 	word, why := analytics.SignalLong, pick(t.r, longReasons())
 	if o.short {

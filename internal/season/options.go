@@ -11,6 +11,10 @@ const (
 	DefaultModels        = 7
 	DefaultHours         = 200
 	DefaultDecisionEvery = 20 * time.Minute
+	// DefaultEntryPause keeps a season of DefaultHours within the cap of
+	// trades.json: a position is closed by two trades at most, so that 200 hours
+	// have no more than 2 · (200 / 4.25 + 1) = 96 trades.
+	DefaultEntryPause = 4*time.Hour + 15*time.Minute
 
 	MinModels        = 2
 	MaxModels        = 200
@@ -19,10 +23,12 @@ const (
 	MaxDecisions     = 300_000 // about 1.5 GB of memory
 	MinDecisionEvery = 2 * time.Minute
 	MaxDecisionEvery = 4 * time.Hour
+	MinEntryPause    = time.Minute
+	MaxEntryPause    = 7 * 24 * time.Hour
 )
 
 // Options say which season to make up. Models and Hours have to be given; a
-// zero Start or DecisionEvery takes its default.
+// zero Start, DecisionEvery or EntryPause takes its default.
 type Options struct {
 	Seed uint64
 	// Models counts the accounts, the benchmark included: 7 are six competitors
@@ -30,8 +36,8 @@ type Options struct {
 	Models int
 	// Hours is the length of the season and the number of equity rows of each
 	// account. 1 to 8784 are accepted, at most 100,000 model hours and 300,000
-	// decisions. At up to DefaultHours no model makes more than 100 trades, so
-	// that trades.json then holds all of them.
+	// decisions. At up to DefaultHours, and with the default EntryPause, no model
+	// makes more than 100 trades, so that trades.json then holds all of them.
 	Hours int
 	// Start is the inception of the season. Default 2025-10-17T22:00:00.847073Z,
 	// accepted from the year 2000 to the year 2200, to the microsecond.
@@ -39,6 +45,9 @@ type Options struct {
 	// DecisionEvery is the mean gap between decisions of a model. Default 20
 	// minutes, accepted 2 minutes to 4 hours.
 	DecisionEvery time.Duration
+	// EntryPause is the least time between two entries of a model. Default 4 hours
+	// 15 minutes, accepted a minute to a week.
+	EntryPause time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -47,6 +56,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DecisionEvery == 0 {
 		o.DecisionEvery = DefaultDecisionEvery
+	}
+	if o.EntryPause == 0 {
+		o.EntryPause = DefaultEntryPause
 	}
 	o.Start = o.Start.UTC().Truncate(time.Microsecond)
 	return o
@@ -72,6 +84,9 @@ func (o Options) validate() error {
 	if o.DecisionEvery < MinDecisionEvery || o.DecisionEvery > MaxDecisionEvery {
 		refuse("the gap between decisions is %s; %s to %s are accepted",
 			o.DecisionEvery, MinDecisionEvery, MaxDecisionEvery)
+	}
+	if o.EntryPause < MinEntryPause || o.EntryPause > MaxEntryPause {
+		refuse("the pause between entries is %s; %s to %s are accepted", o.EntryPause, MinEntryPause, MaxEntryPause)
 	}
 	if len(faults) > 0 {
 		return errors.Join(faults...)

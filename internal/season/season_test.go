@@ -498,6 +498,7 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 		"make 301140 decisions; at most 300000 are accepted":         func(o *Options) { o.Hours, o.DecisionEvery = 1434, MinDecisionEvery },
 		"a time from the year 2000 to the year 2200 is accepted":     func(o *Options) { o.Start = time.Unix(0, 0) },
 		"the gap between decisions is 1m0s; 2m0s to 4h0m0s are acce": func(o *Options) { o.DecisionEvery = time.Minute },
+		"the pause between entries is 59s; 1m0s to 168h0m0s are acc": func(o *Options) { o.EntryPause = 59 * time.Second },
 	} {
 		o := Options{Models: DefaultModels, Hours: DefaultHours}
 		change(&o)
@@ -516,6 +517,7 @@ func TestExtremesOfTheOptions(t *testing.T) {
 		{Hours: 1, Models: MaxModels, DecisionEvery: MinDecisionEvery},
 		{Hours: 30, Models: 3, DecisionEvery: MinDecisionEvery, Start: time.Date(2200, 12, 31, 0, 0, 0, 999_999_999, time.UTC)},
 		{Hours: 500, Models: 2, DecisionEvery: MaxDecisionEvery},
+		{Hours: 60, Models: 3, DecisionEvery: MinDecisionEvery, EntryPause: MinEntryPause},
 	} {
 		s := generate(t, o)
 		f := s.Facts()

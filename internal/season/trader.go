@@ -15,11 +15,6 @@ import (
 const (
 	navMicros = 10_000_000_000 // NAV at inception: 10,000 USD
 
-	// entryPause is the least time between two entries of a model. A position
-	// is closed by two trades at most, so that 200 hours have no more than
-	// 2 · (200 / 4.25 + 1) = 96 trades.
-	entryPause = 4*time.Hour + 15*time.Minute
-
 	// settling is the longest that fills go on after the decision for them. No
 	// decision falls into the last of it, so that a season ends settled, and
 	// none into that of the decision before.

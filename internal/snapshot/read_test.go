@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-const capturesDir = "../../../shared/data"
+	"nof0/internal/captures"
+)
 
 // directory writes files into a new directory.
 func directory(t testing.TB, files map[string]string) string {
@@ -45,21 +45,15 @@ func fileErrors(err error) []*FileError {
 
 func TestReadsBothCapturesWhole(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]map[Kind]int{
-		"nof1-2025-10-26": {
-			CryptoPrices: 6, AccountTotals: 1393, Trades: 230, SinceInception: 7, Leaderboard: 6, Analytics: 6, ModelAnalytics: 6,
-			Positions: 6, Conversations: 6,
-		},
-		"nof1-2025-10-28": {CryptoPrices: 6, Trades: 253, SinceInception: 7, Leaderboard: 6, Analytics: 6, Conversations: 100},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, capture := range captures.Both() {
+		t.Run(capture.Name, func(t *testing.T) {
 			t.Parallel()
-			c, err := Read(filepath.Join(capturesDir, name))
+			c, err := Read(capture.Dir(t))
 			require.NoError(t, err)
 			require.Empty(t, c.Ignored)
-			got := make(map[Kind]int)
+			got := make(map[string]int)
 			for _, f := range c.Files {
-				got[f.Kind] += len(f.Rows)
+				got[string(f.Kind)] += len(f.Rows)
 				require.Empty(t, f.Unknown, f.Name)
 				body, err := os.ReadFile(filepath.Join(c.Dir, f.Name))
 				require.NoError(t, err)
@@ -70,9 +64,9 @@ func TestReadsBothCapturesWhole(t *testing.T) {
 					require.Equal(t, f.Kind == CryptoPrices, row.Key != "")
 				}
 			}
-			require.Equal(t, want, got)
-			require.Len(t, c.Each(ModelAnalytics), want[ModelAnalytics])
-			if want[Positions] == 0 {
+			require.Equal(t, capture.Rows, got)
+			require.Len(t, c.Each(ModelAnalytics), got[string(ModelAnalytics)])
+			if got[string(Positions)] == 0 {
 				require.Nil(t, c.File(Positions))
 			}
 			require.Equal(t, "trades.json", c.File(Trades).Name)
@@ -80,13 +74,14 @@ func TestReadsBothCapturesWhole(t *testing.T) {
 	}
 }
 
-func TestEveryCutOfARealFileIsRefused(t *testing.T) {
+func TestEveryCutOfACapturedFileIsRefused(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, path := range []string{
-		"nof1-2025-10-26/trades.json", "nof1-2025-10-28/conversations.json", "nof1-2025-10-26/positions.json", "nof1-2025-10-28/crypto-prices.json",
+		filepath.Join(captures.Earlier.Dir(t), "trades.json"), filepath.Join(captures.Later.Dir(t), "conversations.json"),
+		filepath.Join(captures.Earlier.Dir(t), "positions.json"), filepath.Join(captures.Later.Dir(t), "crypto-prices.json"),
 	} {
-		body, err := os.ReadFile(filepath.Join(capturesDir, path))
+		body, err := os.ReadFile(path)
 		require.NoError(t, err)
 		name := filepath.Base(path)
 		end := bytes.LastIndexByte(body, '}') // what follows is white space

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/wire"
 )
 
@@ -320,10 +321,10 @@ func TestConversationsAreTheNewestHundred(t *testing.T) {
 
 func TestBothCapturesAnswerEveryView(t *testing.T) {
 	t.Parallel()
-	for _, capture := range []string{"nof1-2025-10-26", "nof1-2025-10-28"} {
-		for view, ask := range views(newSource(filepath.Join(capturesDir, capture))) {
+	for _, capture := range captures.Both() {
+		for view, ask := range views(newSource(capture.Dir(t))) {
 			payload, err := ask()
-			missing := capture == "nof1-2025-10-28" && (view == "totals" || view == "positions")
+			missing := capture.Name == captures.Later.Name && (view == "totals" || view == "positions")
 			switch {
 			case missing:
 				require.ErrorIs(t, err, arena.ErrUnavailable, view)

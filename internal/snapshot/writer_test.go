@@ -1,11 +1,11 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/captures"
+	"nof0/internal/season"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -231,21 +233,15 @@ func TestRowsOfAnotherProviderAreRefused(t *testing.T) {
 		item(t, wire.Decode[wire.PositionItem], `{"model_id":"m","provider":"binance","position":{"symbol":"SOL","entry_price":1,"quantity":1}}`)))
 }
 
-// TestWritingToACapture changes one row of the real files: the others stay as
-// they are, with the members that nobody knows.
+// TestWritingToACapture adds a row to captured files: the others stay as they
+// are, with the members that nobody knows.
 func TestWritingToACapture(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "copy")
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "..", "shared", "data", "nof1-2025-10-26"))))
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	for _, e := range entries {
-		require.NoError(t, os.Chmod(filepath.Join(dir, e.Name()), 0o600))
-	}
+	dir := captures.Earlier.Copy(t)
 	path := filepath.Join(dir, "trades.json")
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(raw), `"exit_sz": 1818,`, `"exit_sz": 1818, "venue": {"tier": [1, null]},`, 1)), 0o600))
+	require.NoError(t, os.WriteFile(path, bytes.Replace(raw, []byte(`"side":`), []byte(`"route": {"tier": [1, null]}, "side":`), 1), 0o600))
 	w, s := newWriter(t, dir), newSource(dir)
 	before, err := s.Trades(t.Context())
 	require.NoError(t, err)
@@ -265,7 +261,7 @@ func TestWritingToACapture(t *testing.T) {
 	}
 	body, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Contains(t, string(body), `"venue":{"tier":[1,null]}`)
+	require.True(t, bytes.Contains(body, []byte(`"route":{"tier":[1,null]}`)))
 }
 
 func TestADamagedFileStaysAsItIs(t *testing.T) {
@@ -347,8 +343,11 @@ func BenchmarkApply(b *testing.B) {
 		"fill":   {arena.IngestTrades, func(n int) any { return fillItem(b, "gpt-5", fmt.Sprint("gpt-5_", n), 1, 2_000_000_000+n) }},
 	} {
 		b.Run(name, func(b *testing.B) {
-			dir := filepath.Join(b.TempDir(), "copy")
-			require.NoError(b, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "..", "shared", "data", "nof1-2025-10-26"))))
+			dir := b.TempDir()
+			made, err := season.Generate(b.Context(), season.Options{Seed: 1, Models: season.DefaultModels, Hours: season.DefaultHours})
+			require.NoError(b, err)
+			_, err = made.Write(b.Context(), dir)
+			require.NoError(b, err)
 			w := newWriter(b, dir)
 			outcomes(b, w, bench.kind, arena.Domains(), bench.item(0)) // the files are parsed
 			n := 0

@@ -9,11 +9,11 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/captures"
 )
 
-const capturesDir = "../../../shared/data"
-
-// captured is one row of a real capture.
+// captured is one row of a capture.
 type captured struct {
 	file string
 	raw  jsontext.Value
@@ -25,10 +25,9 @@ type captured struct {
 func captureRows(t *testing.T) map[string][]captured {
 	t.Helper()
 	rows := make(map[string][]captured)
-	for _, dir := range []string{"nof1-2025-10-26", "nof1-2025-10-28"} {
-		paths, err := filepath.Glob(filepath.Join(capturesDir, dir, "*.json"))
+	for _, c := range captures.Both() {
+		paths, err := filepath.Glob(filepath.Join(c.Dir(t), "*.json"))
 		require.NoError(t, err)
-		require.NotEmpty(t, paths, "the captures must be there: %s", filepath.Join(capturesDir, dir))
 		for _, path := range paths {
 			body, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -93,27 +92,31 @@ func TestEveryCapturedRowComesBackTheSame(t *testing.T) {
 	t.Parallel()
 	rows := captureRows(t)
 	// How many rows there are keeps a decoder from passing on none.
-	for kind, c := range map[string]struct {
-		rows  int
-		again func(jsontext.Value) ([]byte, error)
-	}{
-		"crypto-prices":          {12, again[Price]},
-		"account-totals":         {1393, again[AccountTotal]},
-		"trades":                 {483, again[Trade]},
-		"since-inception-values": {14, again[SinceInception]},
-		"leaderboard":            {12, again[LeaderboardRow]},
-		"analytics":              {18, again[AnalyticsDoc]},
-		"positions":              {6, againModelPositions},
-		"conversations":          {106, againDocument},
+	for kind, again := range map[string]func(jsontext.Value) ([]byte, error){
+		"crypto-prices":          again[Price],
+		"account-totals":         again[AccountTotal],
+		"trades":                 again[Trade],
+		"since-inception-values": again[SinceInception],
+		"leaderboard":            again[LeaderboardRow],
+		"analytics":              again[AnalyticsDoc],
+		"positions":              againModelPositions,
+		"conversations":          againDocument,
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, c.rows, len(rows[kind])) //nolint:testifylint // Len would print them all
+			want := 0
+			for _, c := range captures.Both() {
+				want += c.Rows[kind]
+				if kind == "analytics" {
+					want += c.Rows["analytics-MODEL"]
+				}
+			}
+			require.Equal(t, want, len(rows[kind])) //nolint:testifylint // Len would print them all
 			for _, row := range rows[kind] {
-				got, err := c.again(row.raw)
+				got, err := again(row.raw)
 				require.NoError(t, err, "%s: %.200s", row.file, row.raw)
 				require.Equal(t, value(t, row.raw), value(t, got), row.file)
-				third, err := c.again(got)
+				third, err := again(got)
 				require.NoError(t, err)
 				require.Equal(t, string(got), string(third), "rendering is a fixed point")
 			}
