@@ -113,8 +113,12 @@ restore-drill: servers build ## back a season up, lose it, restore it, compare e
 	deploy/restore-drill.sh
 
 .PHONY: clean
-clean: ## remove what was built; the data in .nof0 stay
+clean: ## remove what was built; the data of make run stay
 	rm -rf bin
+
+.PHONY: clean-data
+clean-data: build ## remove the data of make run, wherever they lie
+	$(BIN) dev --clean-data
 
 # What is missing of what a target needs is installed, or the command that does is
 # named, before anything is compiled.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,12 +17,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"nof0/config"
+	"nof0/internal/app"
 	"nof0/internal/devstack"
 )
 
 func (c *cli) devCommand() *cobra.Command {
 	var redis string
-	var ephemeral, pooler bool
+	var ephemeral, pooler, clean bool
 	cmd := &cobra.Command{
 		Use:   "dev [-- CMD ARGS…]",
 		Short: "Run the whole system on private servers, or CMD beside them",
@@ -58,6 +60,12 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 					finish()
 				}
 			}
+			switch {
+			case clean && len(args) > 0:
+				return usageError(cmd, "--clean-data runs nothing, and was given %q", args)
+			case clean:
+				return d.cleanData(cmd.Context())
+			}
 			if len(args) > 0 {
 				return d.command(cmd.Context(), args)
 			}
@@ -66,6 +74,7 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 	}
 	cmd.Flags().StringVar(&redis, "redis", string(devstack.RedisInProcess), "private Redis: inprocess, or server for the redis-server on PATH")
 	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "keep nothing: data in a temporary directory, without durability")
+	cmd.Flags().BoolVar(&clean, "clean-data", false, "remove the data of earlier runs, and end")
 	cmd.Flags().BoolVar(&pooler, "pooler", false, "start a private PgBouncer too, which pools by transaction; CMD gets NOF0_TEST_POOLER_URL")
 	return cmd
 }
@@ -115,11 +124,20 @@ func (d *dev) run(ctx context.Context, stack *devstack.Stack, args []string) (st
 
 // serve runs the whole system.
 func (d *dev) serve(ctx context.Context) (err error) {
+	// A port in use is found before anything is started.
+	listener, err := app.Listen(ctx, d.cfg)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // where it does not come to serving
 	d.options.Notify = func(line string) {
 		// The database that is used is named once it is chosen.
 		if !strings.HasPrefix(line, "database ") {
 			fmt.Fprintln(d.out, line)
 		}
+	}
+	if !d.options.Ephemeral {
+		fmt.Fprintln(d.out, "data", d.dataDir())
 	}
 	stack, err := devstack.Start(ctx, d.options)
 	if err != nil {
@@ -159,7 +177,27 @@ func (d *dev) serve(ctx context.Context) (err error) {
 		d.cfg.AdminToken = rand.Text()
 		fmt.Fprintln(d.out, "admin token", d.cfg.AdminToken)
 	}
-	return d.cli.serve(ctx, d.cfg, d.logger)
+	return d.cli.serve(ctx, d.cfg, d.logger, listener, nil)
+}
+
+// cleanData removes the data of earlier runs.
+func (d *dev) cleanData(ctx context.Context) error {
+	removed, err := devstack.RemoveData(ctx, d.options, "season", "json", ".season-*")
+	for _, path := range removed {
+		fmt.Fprintln(d.out, "removed", path)
+	}
+	if err == nil && len(removed) == 0 {
+		fmt.Fprintln(d.out, "no data in", d.dataDir())
+	}
+	return err
+}
+
+// dataDir is where the data lie, as people find it.
+func (d *dev) dataDir() string {
+	if abs, err := filepath.Abs(d.cfg.DataDir); err == nil {
+		return abs
+	}
+	return d.cfg.DataDir
 }
 
 // stop stops the servers also when the run was interrupted.

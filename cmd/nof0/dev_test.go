@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -83,7 +84,7 @@ func TestDev(t *testing.T) {
 	shown := everything(t, first.ready(t))
 	e := first.stop(t)
 	require.Zero(t, e.code, e.err)
-	require.Regexp(t, `^redis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nadmin token \S+\nready http://\S+\n$`, e.out)
+	require.Regexp(t, `^data /\S+\nredis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nadmin token \S+\nready http://\S+\n$`, e.out)
 	require.NotEqual(t, "0", inserted(t, e))
 
 	second := start(t, environ, "dev")
@@ -98,6 +99,36 @@ func TestDev(t *testing.T) {
 	e = third.stop(t)
 	require.Zero(t, e.code, e.err)
 	require.Contains(t, e.err, "snapshot directory "+snapshot+" is gone; serving what was imported from it\n")
+}
+
+func TestDevSaysThatThePortIsTakenBeforeItDoesAnything(t *testing.T) {
+	t.Parallel()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	data := dataDir(t)
+	e := nof0(t, []string{"NOF0_DATA_DIR=" + data, "NOF0_HTTP_ADDR=" + taken.Addr().String()}, "dev")
+	require.Equal(t, ended{code: 1, err: "nof0: error listening on " + taken.Addr().String() + ": listen tcp " +
+		taken.Addr().String() + ": bind: address already in use; set NOF0_HTTP_ADDR to another address\n"}, e)
+	require.NoDirExists(t, data)
+}
+
+func TestDevDataAreRemoved(t *testing.T) {
+	t.Parallel()
+	environ := devEnvironment(t)
+	data := strings.TrimPrefix(environ[0], "NOF0_DATA_DIR=")
+	require.Equal(t, ended{out: "no data in " + data + "\n"}, nof0(t, environ, "dev", "--clean-data"))
+	require.Equal(t, 2, nof0(t, environ, "dev", "--clean-data", "--", "true").code)
+
+	running := start(t, environ, "dev")
+	running.ready(t)
+	e := nof0(t, environ, "dev", "--clean-data")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.err, "uses the data directory "+data)
+	require.Zero(t, running.stop(t).code)
+	e = mustNof0(t, environ, "dev", "--clean-data")
+	require.Contains(t, e.out, "removed "+filepath.Join(data, "postgres")+"\n")
+	require.NoDirExists(t, data)
 }
 
 func TestDevWithoutTheSnapshot(t *testing.T) {

@@ -157,7 +157,10 @@ func (d *dev) copyToJSON(from source) error {
 // moveToStore moves every domain that nobody has moved to the store, where it is
 // equal to the JSON files.
 func (d *dev) moveToStore(ctx context.Context) error {
-	stay, err := app.MoveToStore(ctx, d.cfg, d.logger, "nof0 dev")
+	moved, stay, err := app.MoveToStore(ctx, d.cfg, d.logger, "nof0 dev")
+	if len(moved) > 0 {
+		fmt.Fprintf(d.err, "served from Postgres, where it equals the files: %s\n", strings.Join(moved, ", "))
+	}
 	for _, one := range stay {
 		fmt.Fprintln(d.err, one)
 	}

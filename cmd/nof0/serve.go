@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 
@@ -43,21 +44,31 @@ migrations it does not know takes away what it uses.`,
 			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return err
 			}
-			return c.serve(cmd.Context(), cfg, logger)
+			listener, err := app.Listen(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			return c.serve(cmd.Context(), cfg, logger, listener, nil)
 		},
 	}
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "apply pending migrations first")
 	return cmd
 }
 
-// serve runs the app until ctx ends.
-func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger) (err error) {
+// serve runs the app on the listener until ctx ends, and closes it. Ready, where
+// given, is told the address after everybody else.
+func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger, listener net.Listener, ready func(url string)) (err error) {
 	a, err := app.New(ctx, cfg, logger, build())
 	if err != nil {
-		return err
+		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	return a.Serve(ctx, func(url string) { fmt.Fprintln(c.out, "ready", url) })
+	return a.Serve(ctx, listener, func(url string) {
+		fmt.Fprintln(c.out, "ready", url)
+		if ready != nil {
+			ready(url)
+		}
+	})
 }
 
 // checkSchema refuses a database that this binary can't work on.

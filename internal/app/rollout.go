@@ -127,21 +127,22 @@ func OpenRollout(ctx context.Context, cfg config.Config, logger *slog.Logger) (_
 }
 
 // MoveToStore moves every domain that nobody has moved yet to the store, its
-// reads and its writes, where both sides are equal. It tells which stay, and why.
-func MoveToStore(ctx context.Context, cfg config.Config, logger *slog.Logger, by string) (stay []string, err error) {
+// reads and its writes, where both sides are equal. It tells which moved, and which
+// stay, and why.
+func MoveToStore(ctx context.Context, cfg config.Config, logger *slog.Logger, by string) (moved, stay []string, err error) {
 	store, err := OpenStore(ctx, cfg, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	files, err := openJSON(cfg, store, nil, logger)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	moves := newRollout(cfg, store, files, logger, nil)
+	moves := newRollout(cfg, store, files, slog.New(slog.DiscardHandler), nil) // what moved is returned
 	state, err := moves.List(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var domains []arena.Domain
 	for _, d := range state.Domains {
@@ -150,14 +151,14 @@ func MoveToStore(ctx context.Context, cfg config.Config, logger *slog.Logger, by
 		}
 	}
 	if len(domains) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	runner, err := parity.NewRunner(ParityOptions(cfg, store))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := runner.Run(ctx, domains...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, d := range domains {
 		_, err := moves.Set(ctx, arena.Flip{
@@ -166,10 +167,12 @@ func MoveToStore(ctx context.Context, cfg config.Config, logger *slog.Logger, by
 		if refused, ok := errors.AsType[*arena.RefusedError](err); ok {
 			stay = append(stay, fmt.Sprintf("%s stays with the JSON files: %s", d, refused.Reason))
 		} else if err != nil {
-			return stay, err
+			return moved, stay, err
+		} else {
+			moved = append(moved, string(d))
 		}
 	}
-	return stay, nil
+	return moved, stay, nil
 }
 
 func newRollout(cfg config.Config, store *repository.Store, files jsonStore, logger *slog.Logger, changed func(context.Context)) *rollout.Rollout {

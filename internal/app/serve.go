@@ -7,16 +7,23 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+
+	"nof0/config"
 )
 
-// Serve listens and answers until ctx ends, then lets requests finish within
-// http.shutdown_timeout. Ready, where given, is told the address once requests
-// are taken.
-func (a *App) Serve(ctx context.Context, ready func(url string)) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.HTTP.Addr)
+// Listen takes the address that a configuration names.
+func Listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.HTTP.Addr)
 	if err != nil {
-		return fmt.Errorf("error listening on %s: %w; set NOF0_HTTP_ADDR to another address", a.cfg.HTTP.Addr, err)
+		return nil, fmt.Errorf("error listening on %s: %w; set NOF0_HTTP_ADDR to another address", cfg.HTTP.Addr, err)
 	}
+	return listener, nil
+}
+
+// Serve answers on the listener until ctx ends, then lets requests finish within
+// http.shutdown_timeout. Ready, where given, is told the address once requests
+// are taken. It closes the listener.
+func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url string)) error {
 	server := &http.Server{
 		Handler:           a.handler,
 		ReadTimeout:       a.cfg.HTTP.ReadTimeout,

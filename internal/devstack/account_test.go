@@ -2,6 +2,7 @@ package devstack
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -33,6 +34,25 @@ func TestAnUnreachableHomeIsReplaced(t *testing.T) {
 	second := mustStart(t, o)
 	if got := queryInt(t, second.DatabaseURL, "SELECT answer FROM kept"); got != 42 {
 		t.Errorf("got %d", got)
+	}
+
+	var busy *BusyError
+	if removed, err := RemoveData(t.Context(), o); !errors.As(err, &busy) || len(removed) > 0 {
+		t.Errorf("removed while it is used: %v, %v", removed, err)
+	}
+	mustClose(t, second)
+	strangers := filepath.Join(o.DataDir, "a file of somebody else")
+	if err := os.WriteFile(strangers, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := RemoveData(t.Context(), o); err != nil || len(removed) != 1 || filepath.Dir(removed[0]) != o.elsewhere {
+		t.Errorf("removed %v, %v", removed, err)
+	}
+	if entries, err := os.ReadDir(o.DataDir); err != nil || len(entries) != 1 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+	if _, err := os.Stat(o.elsewhere); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what replaced the home is still there: %v", err)
 	}
 }
 

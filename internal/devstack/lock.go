@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// lockFile is the name of the lock in the data directory.
+const lockFile = "lock"
+
 // BusyError says that another process uses the data directory.
 type BusyError struct {
 	Dir string
@@ -24,10 +27,10 @@ func (e *BusyError) Error() string {
 }
 
 // lockDir takes the data directory for this process. The lock belongs to the
-// open file, so that it is free again however the process ends; the file stays,
-// because removing it would let two processes lock two files of one name.
+// open file, so that it is free again however the process ends. The file stays until
+// RemoveData.
 func lockDir(dir string) (*os.File, error) {
-	path := filepath.Join(dir, "lock")
+	path := filepath.Join(dir, lockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("error opening the lock of the data directory: %w", err)
@@ -40,6 +43,10 @@ func lockDir(dir string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("error locking %s: %w", path, err)
 	}
+	if !isFile(f, path) {
+		f.Close()
+		return lockDir(dir) // it was removed between opening and locking it
+	}
 	err = f.Truncate(0)
 	if err == nil {
 		_, err = fmt.Fprintln(f, os.Getpid())
@@ -49,4 +56,14 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("error writing %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// isFile reports whether path still names the open file.
+func isFile(f *os.File, path string) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(opened, there)
 }

@@ -28,9 +28,7 @@ func (p place) lasting(ctx context.Context, name string) (dir string, moved bool
 	}
 	parent := p.dataDir
 	if !ok {
-		// One directory per data directory, or two projects would share a database.
-		sum := sha256.Sum256([]byte(p.dataDir))
-		parent = filepath.Join(p.elsewhere, hex.EncodeToString(sum[:6]))
+		parent = p.replacement()
 		if err := makePassable(parent); err != nil {
 			return "", false, fmt.Errorf("user %s cannot enter %s, and another place cannot be made: %w; "+
 				"set NOF0_DATA_DIR to a directory that this user can enter", p.account.name, p.dataDir, err)
@@ -49,6 +47,13 @@ func (p place) lasting(ctx context.Context, name string) (dir string, moved bool
 		return "", false, err
 	}
 	return dir, moved, nil
+}
+
+// replacement is where things of the data directory lie that the account cannot
+// reach in it: one directory per data directory, or two clones would share a database.
+func (p place) replacement() string {
+	sum := sha256.Sum256([]byte(p.dataDir))
+	return filepath.Join(p.elsewhere, hex.EncodeToString(sum[:6]))
 }
 
 // passing returns a new directory that its user removes.
