@@ -15,6 +15,7 @@ import (
 
 	"nof0/atlas"
 	"nof0/atlas/atlastest"
+	"nof0/atlas/rows"
 	"nof0/entities"
 	"nof0/internal/testdb"
 )
@@ -54,10 +55,10 @@ func TestEachShippedMigrationGoesUpDownUpWithRows(t *testing.T) {
 	require.NotEmpty(t, status.Pending)
 
 	fill := func() {
-		require.NoError(t, atlastest.Fill(t.Context(), db, atlastest.FillOptions{Rows: 50, Few: 10}))
+		require.NoError(t, rows.Fill(t.Context(), db, rows.FillOptions{Rows: 50, Few: 10}))
 	}
 	digests := func() map[string]string {
-		found, err := atlastest.Digests(t.Context(), db)
+		found, err := rows.Digests(t.Context(), db)
 		require.NoError(t, err)
 		return found
 	}

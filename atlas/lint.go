@@ -26,14 +26,16 @@ const (
 	RuleConcurrentIndex Rule = "concurrent_index" // builds an index while nobody can write
 	RuleRewrite         Rule = "rewrite"          // writes a whole table anew while nobody can read it
 	RuleLockTimeout     Rule = "lock_timeout"     // waits for a lock without end, and everybody behind it too
+	RuleDangling        Rule = "dangling"         // leaves a function that names a column that it drops
+	RuleUnusable        Rule = "unusable"         // leaves a table of which no row can be written
 	RuleHistory         Rule = "history"          // edits, removes or overtakes what others may have applied
-	RuleRollback        Rule = "rollback"         // has no way back
+	RuleRollback        Rule = "rollback"         // has no way back, or one that ends elsewhere
 	RuleNolint          Rule = "nolint"           // allows what the file does not do
 )
 
 // allowableRules are the rules that a file may leave out with a reason.
 func allowableRules() []Rule {
-	return []Rule{RuleDestructive, RuleDataDepend, RuleIncompatible, RuleConcurrentIndex, RuleRewrite, RuleLockTimeout}
+	return []Rule{RuleDestructive, RuleDataDepend, RuleIncompatible, RuleConcurrentIndex, RuleRewrite, RuleLockTimeout, RuleDangling}
 }
 
 // advice says what to do instead.
@@ -51,6 +53,8 @@ func (r Rule) advice() string {
 		return "add a column of the new form beside it, and fill that in batches"
 	case RuleLockTimeout:
 		return "leave the timeout in force, or give it a finite one"
+	case RuleDangling, RuleUnusable:
+		return "drop or replace the trigger and its function in the same file, and bring them back in its rollback"
 	case RuleHistory:
 		return "restore it, and write a new migration instead"
 	case RuleRollback:
@@ -147,26 +151,18 @@ func Lint(ctx context.Context, params LintParams) (LintReport, error) {
 				return err
 			}
 			report.Findings = append(report.Findings, found...)
-			report.Findings = append(report.Findings, undone(params.Rollbacks, file)...)
+			way, again, err := l.wayBack(ctx, params.Rollbacks, file)
+			if err != nil {
+				return err
+			}
+			report.Findings = append(report.Findings, way...)
+			if !again {
+				return nil // what the files after it do can't be told
+			}
 		}
 		return nil
 	})
 	return report, err
-}
-
-// undone finds a migration whose way back is not written.
-func undone(rollbacks fs.FS, file migrate.File) []Finding {
-	finding := Finding{Rule: RuleRollback, File: file.Name(), Next: RuleRollback.advice()}
-	content, err := fs.ReadFile(rollbacks, file.Name())
-	switch {
-	case err != nil:
-		finding.Text = "there is no rollback"
-	case strings.Contains(string(content), byHand):
-		finding.Text = "its rollback still asks for a statement by hand"
-	default:
-		return nil
-	}
-	return []Finding{finding}
 }
 
 // linter is the state of one run over all files.
@@ -174,6 +170,7 @@ type linter struct {
 	session *session
 	db      *sql.DB // the same database past the session
 	driver  migrate.Driver
+	start   state // as the newest file found it
 }
 
 // linted is one file under the eyes of the linter.
@@ -210,16 +207,17 @@ func (l *linter) lint(ctx context.Context, file migrate.File) ([]Finding, error)
 		return nil, err
 	}
 	f.now = f.before
-	if f.schema, _, err = inspect(ctx, l.db); err != nil {
+	if l.start, err = l.state(ctx); err != nil {
 		return nil, err
 	}
-	if f.views, err = definitions(ctx, l.db); err != nil {
-		return nil, err
-	}
+	f.schema, f.views = l.start.schema, l.start.definitions
 	if err := l.run(ctx, file, f.watch); err != nil {
 		return nil, err
 	}
 	if err := f.dropped(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.exercise(ctx); err != nil {
 		return nil, err
 	}
 	if err := f.analyze(ctx); err != nil {

@@ -1,7 +1,9 @@
 package atlas
 
 import (
+	"fmt"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,13 +17,19 @@ CREATE INDEX "things_name" ON "things" ("name");
 CREATE VIEW "v_things" AS SELECT "id" FROM "things";
 `
 
-func lint(t *testing.T, name, content string) []Finding {
+const undoBase = `DROP VIEW v_things; DROP TABLE ticks; DROP TABLE parts; DROP TABLE things;`
+
+// lint lints a file after those that it finds, with what undoes it.
+func lint(t *testing.T, name, content, undo string) []Finding {
 	t.Helper()
-	files := map[string]string{"20260101000000_initial.sql": base, name: content}
-	rollbacks := migrations(t, files)
-	report, err := Lint(t.Context(), LintParams{Scratch: newScratch(t), Migrations: migrations(t, files), Rollbacks: rollbacks})
+	const initial = "20260101000000_initial.sql"
+	report, err := Lint(t.Context(), LintParams{
+		Scratch:    newScratch(t),
+		Migrations: migrations(t, map[string]string{initial: base, name: content}),
+		Rollbacks:  fstest.MapFS{initial: {Data: []byte(undoBase)}, name: {Data: []byte(undo)}},
+	})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"20260101000000_initial.sql", name}, report.Files)
+	assert.Equal(t, []string{initial, name}, report.Files)
 	return report.Findings
 }
 
@@ -148,10 +156,113 @@ ALTER TABLE news ALTER COLUMN thing TYPE numeric;`,
 				test.file = "change"
 			}
 			var got []found
-			for _, f := range lint(t, "20260102000000_"+test.file+".sql", test.content) {
-				got = append(got, found{f.Rule, f.Line, f.Text})
+			for _, f := range lint(t, "20260102000000_"+test.file+".sql", test.content, "-- "+byHand) {
+				if f.Rule != RuleRollback { // see TestLintRunsTheWayBack
+					got = append(got, found{f.Rule, f.Line, f.Text})
+				}
 			}
 			assert.ElementsMatch(t, test.want, got)
+		})
+	}
+}
+
+// What a file leaves that no row can be written to is found, and named where a
+// function says why.
+func TestLintWritesRows(t *testing.T) {
+	t.Parallel()
+	const (
+		keep = `CREATE FUNCTION keep_label() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  %s
+  RETURN COALESCE(NEW, OLD);
+END $$;
+CREATE TRIGGER keep_label BEFORE %s ON things FOR EACH ROW EXECUTE FUNCTION keep_label();
+`
+		both = "name := COALESCE(NEW.name, NEW.size::text);"
+	)
+	for name, c := range map[string]struct {
+		before, change, undo string
+		want                 []string
+	}{
+		"a contraction that forgets its trigger": {
+			before: fmt.Sprintf(keep, "NEW."+both, "INSERT OR UPDATE"),
+			change: "ALTER TABLE things DROP COLUMN size;",
+			undo:   "ALTER TABLE things ADD COLUMN size integer NULL;",
+			want: []string{
+				`dangling: it drops column "size" of "things", and function keep_label() still names it`,
+				`unusable: after it, an INSERT of things fails: ERROR: record "new" has no field "size" (SQLSTATE 42703)`,
+			},
+		},
+		"one that drops it": {
+			before: fmt.Sprintf(keep, "NEW."+both, "INSERT OR UPDATE"),
+			change: "DROP TRIGGER keep_label ON things; DROP FUNCTION keep_label(); ALTER TABLE things DROP COLUMN size;",
+			undo:   "ALTER TABLE things ADD COLUMN size integer NULL;" + fmt.Sprintf(keep, "NEW."+both, "INSERT OR UPDATE"),
+		},
+		"one whose way back forgets it": {
+			before: fmt.Sprintf(keep, "NEW."+both, "INSERT OR UPDATE"),
+			change: "DROP TRIGGER keep_label ON things; DROP FUNCTION keep_label(); ALTER TABLE things DROP COLUMN size;",
+			undo:   "ALTER TABLE things ADD COLUMN size integer NULL;",
+			want: []string{
+				"rollback: after its rollback the schema is not what it was: function keep_label() is missing",
+				"rollback: after its rollback the schema is not what it was: trigger keep_label on things is missing",
+				"rollback: it does not run again after its rollback",
+			},
+		},
+		"a trigger that fails only for an update": {
+			change: fmt.Sprintf(keep, "PERFORM OLD.nothing;", "UPDATE"),
+			undo:   "DROP TRIGGER keep_label ON things; DROP FUNCTION keep_label();",
+			want:   []string{`unusable: after it, an UPDATE of things fails: ERROR: record "old" has no field "nothing" (SQLSTATE 42703)`},
+		},
+		"a trigger that fails only for a delete": {
+			change: fmt.Sprintf(keep, "INSERT INTO nowhere VALUES (1);", "DELETE"),
+			undo:   "DROP TRIGGER keep_label ON things; DROP FUNCTION keep_label();",
+			want:   []string{`unusable: after it, a DELETE of things fails: ERROR: relation "nowhere" does not exist (SQLSTATE 42P01)`},
+		},
+		"a function that names what goes and is not called": {
+			before: "CREATE FUNCTION largest() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT max(size) FROM things); END $$;",
+			change: "ALTER TABLE things DROP COLUMN size;",
+			undo:   "ALTER TABLE things ADD COLUMN size integer NULL;",
+			want:   []string{`dangling: it drops column "size" of "things", and function largest() still names it`},
+		},
+		"a way back that does not work": {
+			change: "ALTER TABLE parts ADD COLUMN note text NULL;",
+			undo:   "ALTER TABLE parts DROP COLUMN notes;",
+			want:   []string{`rollback: its rollback fails`},
+		},
+		"a way back that leaves something": {
+			change: "ALTER TABLE parts ADD COLUMN note text NULL; ALTER TABLE parts ADD COLUMN more text NULL;",
+			undo:   "ALTER TABLE parts DROP COLUMN note;",
+			want: []string{
+				`rollback: after its rollback the schema is not what it was: ALTER TABLE "parts" DROP COLUMN "more";`,
+				`rollback: it does not run again after its rollback`,
+			},
+		},
+		"rows of its own": {
+			change: "INSERT INTO things (id) VALUES (1), (2), (3);",
+			undo:   "TRUNCATE things;",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const initial, expand, change = "20260101000000_initial.sql", "20260102000000_expand.sql", "20260103000000_contract_size.sql"
+			report, err := Lint(t.Context(), LintParams{
+				Scratch:    newScratch(t),
+				Migrations: migrations(t, map[string]string{initial: base, expand: c.before, change: c.change}),
+				Rollbacks: fstest.MapFS{
+					initial: {Data: []byte(undoBase)}, change: {Data: []byte(c.undo)},
+					expand: {Data: []byte("DROP TRIGGER IF EXISTS keep_label ON things; DROP FUNCTION IF EXISTS keep_label, largest;")},
+				},
+			})
+			require.NoError(t, err)
+			var got []string
+			for _, f := range report.Refused() {
+				require.Equal(t, change, f.File)
+				got = append(got, string(f.Rule)+": "+f.Text)
+			}
+			require.Len(t, got, len(c.want), "%q", got)
+			for i := range c.want {
+				assert.Contains(t, got[i], c.want[i])
+			}
 		})
 	}
 }

@@ -32,10 +32,12 @@ what could hurt a database with rows in it or the binaries that run on it:
   concurrent_index  builds an index while nobody can write
   rewrite           writes a whole table anew while nobody can read it
   lock_timeout      waits for a lock without end, and everybody behind it too
+  dangling          leaves a function that names a column that it drops
+  unusable          leaves a table of which no row can be inserted, updated or deleted
   history           edits, removes or overtakes a migration that others may have applied
-  rollback          has no way back
+  rollback          has no way back, or one that does not lead back
 
-A file takes one of the first six on itself by a comment that gives the reason:
+A file takes one of the first seven on itself by a comment that gives the reason:
 
   -- nof0:nolint destructive: nothing has read the column since version 12
 

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas"
-	"nof0/atlas/atlastest"
+	"nof0/atlas/rows"
 	"nof0/internal/devstack"
 )
 
@@ -36,9 +36,9 @@ func TestMigrationsUnderLoad(t *testing.T) {
 
 	files, names := withNext(t)
 	migrator := atlas.New(db, atlas.Options{Migrations: files})
-	rows := sized(1_000_000, 2_000)
-	fill := atlastest.FillOptions{Rows: rows, Few: 100}
-	next := int64(rows)
+	many := sized(1_000_000, 2_000)
+	fill := rows.FillOptions{Rows: many, Few: 100}
+	next := int64(many)
 	for i, name := range names {
 		version := name[:len("20060102150405")]
 		if i == 0 { // there is nothing to read or write before
@@ -56,9 +56,9 @@ func TestMigrationsUnderLoad(t *testing.T) {
 			longest := time.Duration(l.longest.Load())
 			require.Less(t, longest, 5*time.Second, "the lock timeout")
 			s.figuref("%s on %d rows per large table: %s; %d statements of others, 0 failed, longest wait %s",
-				name, rows, report.Files[0].Took.Round(time.Millisecond), l.done.Load(), longest.Round(time.Millisecond))
+				name, many, report.Files[0].Took.Round(time.Millisecond), l.done.Load(), longest.Round(time.Millisecond))
 		}
-		require.NoError(t, atlastest.Fill(t.Context(), db, fill))
+		require.NoError(t, rows.Fill(t.Context(), db, fill))
 	}
 }
 
@@ -90,9 +90,9 @@ type load struct {
 }
 
 // startLoad begins; rows are numbered on from next.
-func startLoad(t *testing.T, db *sql.DB, o atlastest.FillOptions, next *int64) *load {
+func startLoad(t *testing.T, db *sql.DB, o rows.FillOptions, next *int64) *load {
 	t.Helper()
-	inserts, err := atlastest.Inserts(t.Context(), db, o)
+	inserts, err := rows.Inserts(t.Context(), db, o)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	l := &load{t: t, cancel: cancel}

@@ -1,6 +1,9 @@
-package atlastest
+// Package rows makes rows of every table, whatever its columns are at the time:
+// for tests, and for the linter of migrations.
+package rows
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -38,19 +41,19 @@ func Fill(ctx context.Context, db *sql.DB, o FillOptions) error {
 	if err != nil {
 		return err
 	}
-	// Those that others refer to come first.
-	order := slices.SortedFunc(maps.Keys(tables), func(a, b string) int {
-		if c := tables[a].references - tables[b].references; c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
-	})
-	for _, name := range order {
-		if err := tables[name].fill(ctx, db, o); err != nil {
-			return fmt.Errorf("error filling %s: %w", name, err)
+	for _, table := range inOrder(tables) {
+		if err := table.fill(ctx, db, o); err != nil {
+			return fmt.Errorf("error filling %s: %w", table.name, err)
 		}
 	}
 	return nil
+}
+
+// inOrder are the tables, those first that others refer to.
+func inOrder(tables map[string]*filled) []*filled {
+	return slices.SortedFunc(maps.Values(tables), func(a, b *filled) int {
+		return cmp.Or(a.references-b.references, strings.Compare(a.name, b.name))
+	})
 }
 
 type filled struct {
@@ -70,7 +73,14 @@ type filledColumn struct {
 	values     []string // those that a check allows
 }
 
-func readTables(ctx context.Context, db *sql.DB) (_ map[string]*filled, err error) {
+// querier is a database or a transaction of it.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func readTables(ctx context.Context, db querier) (_ map[string]*filled, err error) {
 	rows, err := db.QueryContext(ctx, `
 SELECT c.relname, c.relkind = 'p', a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull,
   coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false),
@@ -82,7 +92,7 @@ FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND c.relname <> 'atlas_schema_revisions' AND a.attgenerated = ''
 ORDER BY c.relname, a.attnum`)
 	if err != nil {
@@ -114,13 +124,22 @@ ORDER BY c.relname, a.attnum`)
 	return tables, rows.Err()
 }
 
+// partition makes the partition of a partitioned table in which its rows lie.
+func (f *filled) partition(ctx context.Context, db querier) error {
+	if !f.partitioned {
+		return nil
+	}
+	_, err := db.ExecContext(ctx, fmt.Sprintf(
+		`CREATE TABLE IF NOT EXISTS "%[1]s_2026_01" PARTITION OF "%[1]s" FOR VALUES FROM ('2026-01-01 00:00+00') TO ('2026-02-01 00:00+00')`, f.name))
+	if err != nil {
+		return fmt.Errorf("error making a partition: %w", err)
+	}
+	return nil
+}
+
 func (f *filled) fill(ctx context.Context, db *sql.DB, o FillOptions) error {
-	if f.partitioned {
-		_, err := db.ExecContext(ctx, fmt.Sprintf(
-			`CREATE TABLE IF NOT EXISTS "%[1]s_2026_01" PARTITION OF "%[1]s" FOR VALUES FROM ('2026-01-01 00:00+00') TO ('2026-02-01 00:00+00')`, f.name))
-		if err != nil {
-			return fmt.Errorf("error making a partition: %w", err)
-		}
+	if err := f.partition(ctx, db); err != nil {
+		return err
 	}
 	rows := o.Few
 	if slices.Contains(Facts(), f.name) {
@@ -204,6 +223,10 @@ func (c filledColumn) value(few int) (string, error) {
 		value = "i % 3 = 0"
 	case "jsonb":
 		value = "jsonb_build_object('of', i)"
+	case "uuid":
+		value = "md5(i::text)::uuid"
+	case "date":
+		value = "date '2026-01-01' + i::integer"
 	case "bytea":
 		value = "int8send(i)"
 	default:

@@ -1,0 +1,153 @@
+package atlas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/schema"
+
+	"nof0/atlas/rows"
+)
+
+// exercise looks for what the file leaves broken: a function that names a
+// column that is gone, and tables into which no row goes for whatever reason.
+func (f *linted) exercise(ctx context.Context) error {
+	functions, err := functionBodies(ctx, f.db)
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(f.before.columns), func(a, b columnKey) int {
+		return strings.Compare(f.before.columns[a], f.before.columns[b])
+	}) {
+		table, column := f.before.relations[key.table], f.before.columns[key]
+		if _, still := f.now.relations[key.table]; !still || table.parent != 0 || f.now.columns[key] != "" {
+			continue
+		}
+		for _, function := range functions {
+			if function.names(table.name, column) {
+				f.findf(RuleDangling, 0, "it drops column %q of %q, and %s still names it", column, table.name, function.name)
+			}
+		}
+	}
+	refused, err := rows.Exercise(ctx, f.db)
+	for _, one := range refused {
+		f.findf(RuleUnusable, 0, "after it, %s", one)
+	}
+	return err
+}
+
+// function is one that a migration has made.
+type function struct {
+	name, body string
+	tables     []string // those of whose triggers it is
+}
+
+// names reports whether the function may use a column: that of a table of its
+// triggers, or of one that it names itself.
+func (f function) names(table, column string) bool {
+	word := func(name string) bool {
+		return regexp.MustCompile(`(^|\W)` + regexp.QuoteMeta(name) + `($|\W)`).MatchString(f.body)
+	}
+	return word(column) && (slices.Contains(f.tables, table) || word(table))
+}
+
+func functionBodies(ctx context.Context, db schema.ExecQuerier) (found []function, err error) {
+	var name, body, tables string
+	err = eachRow(ctx, db, `
+SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_functiondef(p.oid), coalesce((
+  SELECT string_agg(DISTINCT c.relname, ' ') FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgfoid = p.oid), '')
+FROM pg_proc p
+WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind IN ('f', 'p')
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+ORDER BY 1`, []any{&name, &body, &tables}, func() {
+		found = append(found, function{name: name, body: body, tables: strings.Fields(tables)})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("error reading functions: %w", err)
+	}
+	return found, nil
+}
+
+// wayBack undoes a file that has just run, looks at what that leads to, and
+// runs the file again. Again says that this could be done.
+func (l *linter) wayBack(ctx context.Context, rollbacks fs.FS, file migrate.File) (found []Finding, again bool, err error) {
+	findf := func(format string, args ...any) {
+		found = append(found, Finding{Rule: RuleRollback, File: file.Name(), Next: RuleRollback.advice(), Text: fmt.Sprintf(format, args...)})
+	}
+	content, err := fs.ReadFile(rollbacks, file.Name())
+	switch {
+	case err != nil:
+		findf("there is no rollback")
+		return found, true, nil //nolint:nilerr // that is the finding
+	case strings.Contains(string(content), byHand):
+		findf("its rollback still asks for a statement by hand")
+		return found, true, nil
+	}
+	undo := migrate.NewLocalFile(file.Name(), content)
+	var failed *StatementError
+	switch err := l.skip(ctx, undo); {
+	case errors.As(err, &failed):
+		findf("its rollback fails: %v", failed)
+		inTx, err := transactional(undo)
+		return found, inTx, err
+	case err != nil:
+		return nil, false, err
+	}
+	after, err := l.state(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	differences, err := l.start.differences(ctx, l.driver, after)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, difference := range differences {
+		findf("after its rollback the schema is not what it was: %s", difference)
+	}
+	refused, err := rows.Exercise(ctx, l.db)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, one := range refused {
+		findf("after its rollback, %s", one)
+	}
+	switch err := l.skip(ctx, file); {
+	case errors.As(err, &failed):
+		findf("it does not run again after its rollback: %v", failed)
+		return found, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	return found, true, nil
+}
+
+// state is what a database has been brought to.
+type state struct {
+	schema      *schema.Schema
+	definitions map[string]string
+}
+
+func (l *linter) state(ctx context.Context) (s state, err error) {
+	if s.schema, _, err = inspect(ctx, l.db); err != nil {
+		return s, err
+	}
+	s.definitions, err = definitions(ctx, l.db)
+	return s, err
+}
+
+// differences are what leads from one state to another, for people to read.
+func (s state) differences(ctx context.Context, driver migrate.Driver, to state) ([]string, error) {
+	found, err := driver.SchemaDiff(to.schema, s.schema)
+	if err != nil {
+		return nil, fmt.Errorf("error comparing two schemas: %w", err)
+	}
+	statements, err := statementsOf(ctx, found)
+	return slices.Concat(statements, definitionDifferences(to.definitions, s.definitions)), err
+}
