@@ -25,6 +25,7 @@ type Config struct {
 	Redis     Redis     `koanf:"redis"`
 	Cache     Cache     `koanf:"cache"`
 	Arena     Arena     `koanf:"arena"`
+	Bounds    Bounds    `koanf:"bounds"`
 	Rollout   Rollout   `koanf:"rollout"`
 	Log       Log       `koanf:"log"`
 	Retention Retention `koanf:"retention"`
@@ -105,6 +106,23 @@ type Arena struct {
 	Benchmarks []string `koanf:"benchmarks"`
 }
 
+// Bounds are what nothing real lies beyond: rows that do are refused, whichever
+// way they come in.
+type Bounds struct {
+	// An amount is 0, or from MinAmount to MaxAmount without its sign; one that
+	// others cancel to, such as a PnL, may be as small as MinDifference.
+	MinAmount     float64 `koanf:"min_amount"`
+	MinDifference float64 `koanf:"min_difference"`
+	MaxAmount     float64 `koanf:"max_amount"`
+	// A time is from the start of EarliestYear to Ahead from now.
+	EarliestYear int           `koanf:"earliest_year"`
+	Ahead        time.Duration `koanf:"ahead"`
+	// MaxMarker is the last hour since inception, and MarkerTolerance how far a
+	// marker may be from the time since an inception that is known.
+	MaxMarker       int64         `koanf:"max_marker"`
+	MarkerTolerance time.Duration `koanf:"marker_tolerance"`
+}
+
 // Rollout configures the way of the domains from the JSON store to Postgres.
 // Where each domain is now stands in the database.
 type Rollout struct {
@@ -181,6 +199,15 @@ func Default() Config {
 		Arena: Arena{
 			PrimaryProvider: "hyperliquid",
 			Benchmarks:      []string{"buynhold_btc"},
+		},
+		Bounds: Bounds{
+			MinAmount:       1e-12,
+			MinDifference:   1e-24,
+			MaxAmount:       1e15,
+			EarliestYear:    2000,
+			Ahead:           24 * time.Hour,
+			MaxMarker:       100_000,
+			MarkerTolerance: 24 * time.Hour,
 		},
 		Rollout:   Rollout{ParityInterval: 15 * time.Minute, ParityLimit: time.Hour, ShadowSample: 0.1},
 		Log:       Log{Level: "info", Format: "text"},

@@ -42,6 +42,7 @@ func (l *loader) validate() {
 		l.check("cache.local_ttl", fmt.Errorf("must be at most %s: for that long an answer may be stale", maxLocalTTL))
 	}
 	l.check("arena.primary_provider", checkPresent(c.Arena.PrimaryProvider))
+	l.checkBounds()
 	if s := c.Rollout.ShadowSample; !(s >= 0 && s <= 1) { // nor is it no number
 		l.check("rollout.shadow_sample", fmt.Errorf("must be from 0 to 1, not %v", s))
 	}
@@ -74,6 +75,27 @@ func (l *loader) checkNumbers() {
 			l.check(k.path, errors.New("must not be negative"))
 		case v.Int() == 0 && !zeroAllowed[k.path]:
 			l.check(k.path, errors.New("must be above zero"))
+		}
+	}
+}
+
+// maxMaxAmount keeps what is computed of a few amounts a finite double.
+const maxMaxAmount = 1e60
+
+func (l *loader) checkBounds() {
+	b := l.config.Bounds
+	for _, one := range []struct {
+		path               string
+		value, least, most float64
+	}{
+		{"bounds.min_difference", b.MinDifference, 1 / maxMaxAmount, b.MinAmount},
+		{"bounds.min_amount", b.MinAmount, 1 / maxMaxAmount, 1},
+		{"bounds.max_amount", b.MaxAmount, 1, maxMaxAmount},
+		{"bounds.earliest_year", float64(b.EarliestYear), 1970, 2100},
+		{"bounds.max_marker", float64(b.MaxMarker), 1, 1_000_000},
+	} {
+		if !(one.value >= one.least && one.value <= one.most) { // nor is it no number
+			l.check(one.path, fmt.Errorf("must be from %v to %v, not %v", one.least, one.most, one.value))
 		}
 	}
 }

@@ -24,13 +24,21 @@ func (r Accounts) All(ctx context.Context) (accounts []entities.Account, err err
 }
 
 // Register adds the accounts that are not known yet and leaves the others
-// alone. It returns how many it added.
-func (r Accounts) Register(ctx context.Context, accounts []entities.Account) (added int64, err error) {
+// alone. It returns those that it added.
+func (r Accounts) Register(ctx context.Context, accounts []entities.Account) (added []entities.Account, err error) {
 	err = r.run(ctx, "accounts", "Register", func(db *gorm.DB) error {
 		added, err = registerAll(db, accounts)
 		return err
 	})
 	return added, err
+}
+
+// Withdraw takes back accounts that this transaction has registered and that
+// nothing refers to.
+func (r Accounts) Withdraw(ctx context.Context, accounts []entities.Account) error {
+	return r.run(ctx, "accounts", "Withdraw", func(db *gorm.DB) error {
+		return withdraw(db, accounts)
+	})
 }
 
 // Lock makes this transaction the only writer of the given models until it

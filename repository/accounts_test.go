@@ -162,7 +162,7 @@ func TestRegister(t *testing.T) {
 		models := []entities.Model{{ID: "z", DisplayName: "Z", Kind: entities.ModelBenchmark}, {ID: "y", DisplayName: ""}}
 		added, err := s.Models.Register(t.Context(), models)
 		require.NoError(t, err)
-		assert.Equal(t, int64(2), added)
+		assert.Len(t, added, 2)
 		stored, err := s.Models.All(t.Context())
 		require.NoError(t, err)
 
@@ -171,7 +171,7 @@ func TestRegister(t *testing.T) {
 		again[0].DisplayName = "changed"
 		added, err = s.Models.Register(t.Context(), again)
 		require.NoError(t, err)
-		assert.Equal(t, int64(1), added)
+		assert.Len(t, added, 1)
 		after, err := s.Models.All(t.Context())
 		require.NoError(t, err)
 		require.Len(t, after, len(stored)+1)
@@ -186,17 +186,17 @@ func TestRegister(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, exists)
 
-		added, err = s.Symbols.Register(t.Context(), []entities.Symbol{{Symbol: "ETH"}, {Symbol: "BTC", TickSize: new(0.0)}})
+		symbolsAdded, err := s.Symbols.Register(t.Context(), []entities.Symbol{{Symbol: "ETH"}, {Symbol: "BTC", TickSize: new(0.0)}})
 		require.NoError(t, err)
-		assert.Equal(t, int64(2), added)
+		assert.Len(t, symbolsAdded, 2)
 		symbols, err := s.Symbols.All(t.Context())
 		require.NoError(t, err)
 		require.Len(t, symbols, 2)
 		assert.Equal(t, new(0.0), symbols[0].TickSize)
 		assert.Equal(t, "USD", symbols[1].QuoteCurrency)
-		added, err = s.Symbols.Register(t.Context(), nil)
+		symbolsAdded, err = s.Symbols.Register(t.Context(), nil)
 		require.NoError(t, err)
-		assert.Zero(t, added)
+		assert.Empty(t, symbolsAdded)
 	})
 }
 

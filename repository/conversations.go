@@ -107,7 +107,7 @@ func (r Conversations) Append(ctx context.Context, c entities.Conversation, mess
 			return err
 		}
 		switch {
-		case created > 0:
+		case len(created) > 0:
 			outcome = Inserted
 			return nil
 		case changed:

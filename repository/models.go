@@ -28,11 +28,19 @@ func (r Models) Exists(ctx context.Context, id string) (exists bool, err error) 
 }
 
 // Register adds the models that are not known yet and leaves the others alone.
-// It returns how many it added.
-func (r Models) Register(ctx context.Context, models []entities.Model) (added int64, err error) {
+// It returns those that it added.
+func (r Models) Register(ctx context.Context, models []entities.Model) (added []entities.Model, err error) {
 	err = r.run(ctx, "models", "Register", func(db *gorm.DB) error {
 		added, err = registerAll(db, models)
 		return err
 	})
 	return added, err
+}
+
+// Withdraw takes back models that this transaction has registered and that
+// nothing refers to.
+func (r Models) Withdraw(ctx context.Context, models []entities.Model) error {
+	return r.run(ctx, "models", "Withdraw", func(db *gorm.DB) error {
+		return withdraw(db, models)
+	})
 }

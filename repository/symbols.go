@@ -29,11 +29,19 @@ func (r Symbols) Named(ctx context.Context, names []string) (symbols []entities.
 }
 
 // Register adds the symbols that are not known yet and leaves the others
-// alone. It returns how many it added.
-func (r Symbols) Register(ctx context.Context, symbols []entities.Symbol) (added int64, err error) {
+// alone. It returns those that it added.
+func (r Symbols) Register(ctx context.Context, symbols []entities.Symbol) (added []entities.Symbol, err error) {
 	err = r.run(ctx, "symbols", "Register", func(db *gorm.DB) error {
 		added, err = registerAll(db, symbols)
 		return err
 	})
 	return added, err
+}
+
+// Withdraw takes back symbols that this transaction has registered and that
+// nothing refers to.
+func (r Symbols) Withdraw(ctx context.Context, symbols []entities.Symbol) error {
+	return r.run(ctx, "symbols", "Withdraw", func(db *gorm.DB) error {
+		return withdraw(db, symbols)
+	})
 }

@@ -11,20 +11,35 @@ import (
 // row that is handed in was read from a table and carries them.
 func bookkeeping() []string { return []string{"created_at", "updated_at"} }
 
-// registerAll inserts the rows whose identity is not there yet.
-func registerAll[T any](db *gorm.DB, rows []T) (added int64, err error) {
+// registerAll inserts the rows whose identity is not there yet and returns
+// those.
+func registerAll[T any](db *gorm.DB, rows []T) (added []T, err error) {
 	table, err := tableOf[T](db)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for at := range slices.Chunk(table.sorted(rows), table.batch) {
 		inserted, err := insertMissing(db, table, pick(rows, at))
 		if err != nil {
-			return added, err
+			return nil, err
 		}
-		added += int64(len(inserted))
+		for _, k := range at {
+			if inserted[k.key] {
+				added = append(added, rows[k.at])
+				delete(inserted, k.key) // one may be given twice
+			}
+		}
 	}
 	return added, nil
+}
+
+// withdraw deletes rows by their identities. It is for what the transaction
+// itself has registered and does not need after all.
+func withdraw[T any](db *gorm.DB, rows []T) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return db.Delete(&rows).Error
 }
 
 // upsert inserts rows, or does with those whose identity is stored what

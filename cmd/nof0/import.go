@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"nof0/config"
 	"nof0/internal/app"
 	"nof0/internal/importer"
+	"nof0/internal/wire"
 )
 
 // Exit statuses of import.
@@ -65,6 +67,8 @@ func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string) (rep
 		Store:           store,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Benchmarks:      cfg.Arena.Benchmarks,
+		Bounds:          wire.Bounds(cfg.Bounds),
+		Now:             time.Now,
 		Progress:        progress,
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"nof0/internal/relay"
 	"nof0/internal/rollout"
 	"nof0/internal/telemetry"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -79,6 +80,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			Store:           a.Store,
 			PrimaryProvider: cfg.Arena.PrimaryProvider,
 			Benchmarks:      cfg.Arena.Benchmarks,
+			Bounds:          wire.Bounds(cfg.Bounds),
 			AfterCommit:     a.relay.AfterCommit,
 			Guard:           a.guard,
 			Writers:         max(1, cfg.Postgres.MaxOpen/2),

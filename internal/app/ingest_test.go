@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -54,7 +55,7 @@ func TestNextReadSeesTheWrite(t *testing.T) {
 			`"entry_price":200,"exit_price":201,"realized_net_pnl":1},` +
 			`"equity":{"model_id":"m","timestamp":20000,"dollar_equity":10001,"since_inception_hourly_marker":5}}`},
 		{"decisions", `{"id":"m_5.5","model_id":"m","timestamp":5.5}`},
-		{"analytics", `{"model_id":"m","win_rate":50,"updated_at":4102444800}`}, // newer than what is computed meanwhile
+		{"analytics", `{"model_id":"m","win_rate":50,"updated_at":` + fmt.Sprint(time.Now().Add(time.Hour).Unix()) + `}`}, // newer than what is computed meanwhile
 	} {
 		post(t, b.url, write[0], write[1])
 	}

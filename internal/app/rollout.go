@@ -16,6 +16,7 @@ import (
 	"nof0/internal/parity"
 	"nof0/internal/rollout"
 	"nof0/internal/snapshot"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -212,6 +213,8 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 	report, err := importer.ImportInto(ctx, tx, t.cfg.JSONDir, importer.Options{
 		PrimaryProvider: t.cfg.Arena.PrimaryProvider,
 		Benchmarks:      t.cfg.Arena.Benchmarks,
+		Bounds:          wire.Bounds(t.cfg.Bounds),
+		Now:             time.Now,
 		Domains:         []arena.Domain{d},
 		CapturedAt:      now,
 	})

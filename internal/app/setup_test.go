@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,6 +22,7 @@ import (
 	"nof0/internal/season"
 	"nof0/internal/telemetry"
 	"nof0/internal/testdb"
+	"nof0/internal/wire/wiretest"
 )
 
 // bundle is one running system with servers of its own.
@@ -35,6 +37,7 @@ type bundle struct {
 func setup(t *testing.T, change ...func(*config.Config)) *bundle {
 	t.Helper()
 	cfg := config.Default()
+	cfg.Bounds.EarliestYear = 1970 // many tests count from there
 	cfg.DatabaseURL = testdb.New(t, atlastest.Migrator{})
 	redis := testdb.NewRedis(t)
 	cfg.RedisURL = redis.URL()
@@ -69,6 +72,7 @@ func (b *bundle) load(t *testing.T, dir string) *importer.Report {
 
 func (b *bundle) importDir(ctx context.Context, dir string) (*importer.Report, error) {
 	return importer.Import(ctx, dir, importer.Options{
+		Bounds: wiretest.Bounds(), Now: time.Now,
 		Store:           b.app.Store,
 		PrimaryProvider: b.cfg.Arena.PrimaryProvider,
 		Benchmarks:      b.cfg.Arena.Benchmarks,

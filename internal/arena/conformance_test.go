@@ -16,6 +16,7 @@ import (
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -64,6 +65,7 @@ func storeOf(t *testing.T, dir string) *arena.Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	_, err = importer.Import(t.Context(), dir, importer.Options{
+		Bounds: wiretest.Bounds(), Now: time.Now,
 		Store: store, PrimaryProvider: "hyperliquid", Benchmarks: []string{benchmark},
 	})
 	require.NoError(t, err)

@@ -34,6 +34,7 @@ type IntakeOptions struct {
 	Store           *repository.Store
 	PrimaryProvider string
 	Benchmarks      []string
+	Bounds          wire.Bounds // of what is taken in
 	// AfterCommit, where given, is told the events of a committed write before
 	// it is acknowledged: the next read of this process then sees it.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
@@ -139,7 +140,8 @@ type entry struct {
 	value   any
 	models  []string
 	symbols []string
-	locks   []repository.Lock // of what it is about, beside its models
+	locks   []repository.Lock  // of what it is about, beside its models
+	equity  *wire.AccountTotal // the account-totals row that it brings; nil without one
 	outcome repository.Outcome
 	err     *ResultError
 }
@@ -148,6 +150,19 @@ func (e *entry) accepted() bool { return e.err == nil }
 
 func (e *entry) refuse(status int, detail string, faults wire.Faults) {
 	e.err = &ResultError{Status: status, Detail: detail, Errors: faults}
+}
+
+// invalid refuses an item for the faults of its content.
+func (e *entry) invalid(err error) {
+	var faults wire.Faults
+	if !errors.As(err, &faults) {
+		faults = wire.Faults{{Reason: err.Error()}}
+	}
+	e.refuse(http.StatusUnprocessableEntity, "the item is invalid: "+faults.Error(), faults)
+}
+
+func (e *entry) unknownSymbol(symbol string) {
+	e.refuse(http.StatusUnprocessableEntity, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/symbols", repository.ErrUnknownSymbol, symbol), nil)
 }
 
 // settle takes over what the store made of an item.
@@ -175,7 +190,8 @@ type write struct {
 
 	tx     repository.Repositories
 	now    time.Time
-	json   []Domain           // those whose writes go to the JSON files
+	json   []Domain // those whose writes go to the JSON files
+	added  registered
 	sizes  map[string]float64 // size step by symbol
 	events []entities.OutboxEvent
 	reply  *Reply
@@ -191,7 +207,7 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 		w.decoded = w.entries
 	}
 	w.entries = slices.Clone(w.decoded)
-	w.tx, w.events, w.reply = tx, nil, nil
+	w.tx, w.events, w.reply, w.added = tx, nil, nil, registered{}
 	w.now = w.intake.o.Now().UTC().Truncate(time.Microsecond)
 
 	if err := w.lock(ctx, kind); err != nil {
@@ -212,6 +228,9 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	if w.batch.Atomic && w.spoil() {
 		w.events = nil
 		return errors.Join(w.answer(), &atomicRefusalError{})
+	}
+	if err := w.withdraw(ctx); err != nil {
+		return err
 	}
 	if err := w.tx.Outbox.Append(ctx, w.events); err != nil {
 		return err
@@ -281,14 +300,14 @@ func (w *write) accepted() []*entry {
 // refuses the unknown ones.
 func (w *write) resolve(ctx context.Context) error {
 	models, symbols := w.names()
-	knownModels := make(map[string]bool, len(models))
+	accounts := make(map[string]entities.Account, len(models))
 	if len(models) > 0 {
 		known, err := w.tx.Accounts.Lock(ctx, models)
 		if err != nil {
 			return err
 		}
 		for _, account := range known {
-			knownModels[account.ModelID] = true
+			accounts[account.ModelID] = account
 		}
 	}
 	w.sizes = make(map[string]float64, len(symbols))
@@ -296,12 +315,12 @@ func (w *write) resolve(ctx context.Context) error {
 		return err
 	}
 	if w.batch.Register {
-		models = slices.DeleteFunc(models, func(m string) bool { return knownModels[m] })
+		models = slices.DeleteFunc(models, func(m string) bool { _, known := accounts[m]; return known })
 		if err := w.registerModels(ctx, models); err != nil {
 			return err
 		}
 		for _, m := range models {
-			knownModels[m] = true
+			accounts[m] = entities.Account{ModelID: m}
 		}
 		if err := w.registerSymbols(ctx, symbols); err != nil {
 			return err
@@ -309,13 +328,18 @@ func (w *write) resolve(ctx context.Context) error {
 	}
 	for _, e := range w.accepted() {
 		for _, model := range e.models {
-			if !knownModels[model] {
+			account, ok := accounts[model]
+			if !ok {
 				e.refuse(http.StatusUnprocessableEntity, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/models", repository.ErrUnknownModel, model), nil)
+			} else if e.equity != nil && account.InceptionAt != nil {
+				if err := w.intake.o.Bounds.CheckMarkers(*e.equity, *account.InceptionAt); err != nil {
+					e.invalid(err)
+				}
 			}
 		}
 		for _, symbol := range e.symbols {
 			if _, ok := w.sizes[symbol]; !ok {
-				e.refuse(http.StatusUnprocessableEntity, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/symbols", repository.ErrUnknownSymbol, symbol), nil)
+				e.unknownSymbol(symbol)
 			}
 		}
 	}
@@ -349,10 +373,11 @@ func (w *write) registerModels(ctx context.Context, models []string) error {
 		rows[i] = entities.Model{ID: id, DisplayName: id, Kind: kind}
 		accounts[i] = entities.Account{ModelID: id, Provider: w.intake.o.PrimaryProvider}
 	}
-	if _, err := w.tx.Models.Register(ctx, rows); err != nil {
+	var err error
+	if w.added.models, err = w.tx.Models.Register(ctx, rows); err != nil {
 		return err
 	}
-	_, err := w.tx.Accounts.Register(ctx, accounts)
+	w.added.accounts, err = w.tx.Accounts.Register(ctx, accounts)
 	return err
 }
 
@@ -373,7 +398,8 @@ func (w *write) registerSymbols(ctx context.Context, symbols []string) error {
 	if err := w.tx.Locks.Hold(ctx, locks); err != nil {
 		return err
 	}
-	if _, err := w.tx.Symbols.Register(ctx, rows); err != nil {
+	var err error
+	if w.added.symbols, err = w.tx.Symbols.Register(ctx, rows); err != nil {
 		return err
 	}
 	return w.findSymbols(ctx, symbols)
@@ -392,6 +418,38 @@ func (w *write) findSymbols(ctx context.Context, symbols []string) error {
 		}
 	}
 	return err
+}
+
+// registered is what a write has made known.
+type registered struct {
+	models   []entities.Model
+	accounts []entities.Account
+	symbols  []entities.Symbol
+}
+
+// withdraw takes back what was registered for refused items alone.
+func (w *write) withdraw(ctx context.Context) error {
+	models, symbols := w.names()
+	var unused registered
+	w.added.models, unused.models = split(w.added.models, func(m entities.Model) bool { return slices.Contains(models, m.ID) })
+	w.added.accounts, unused.accounts = split(w.added.accounts, func(a entities.Account) bool { return slices.Contains(models, a.ModelID) })
+	w.added.symbols, unused.symbols = split(w.added.symbols, func(s entities.Symbol) bool { return slices.Contains(symbols, s.Symbol) })
+	return errors.Join(
+		w.tx.Models.Withdraw(ctx, unused.models),
+		w.tx.Accounts.Withdraw(ctx, unused.accounts),
+		w.tx.Symbols.Withdraw(ctx, unused.symbols),
+	)
+}
+
+func split[T any](rows []T, used func(T) bool) (yes, no []T) {
+	for _, row := range rows {
+		if used(row) {
+			yes = append(yes, row)
+		} else {
+			no = append(no, row)
+		}
+	}
+	return yes, no
 }
 
 // tell adds an event to the write.
@@ -466,22 +524,21 @@ type kind struct {
 }
 
 // decoder makes the decode of a kind from that of its wire type; describe
-// names the item and what it refers to.
-func decoder[T any](decode func(jsontext.Value) (T, error), describe func(*T, *entry)) func(jsontext.Value) entry {
+// names the item and what it refers to. An item beyond the bounds is refused.
+func decoder[T any](g *Intake, decode func(jsontext.Value) (T, error), describe func(*T, *entry)) func(jsontext.Value) entry {
 	return func(raw jsontext.Value) entry {
 		var e entry
 		v, err := decode(raw)
+		if err == nil {
+			err = g.o.Bounds.Check(&v, g.o.Now())
+		}
 		if err == nil {
 			e.value = v
 			describe(&v, &e)
 			return e
 		}
 		e.id = nameOf(raw)
-		var faults wire.Faults
-		if !errors.As(err, &faults) {
-			faults = wire.Faults{{Reason: err.Error()}}
-		}
-		e.refuse(http.StatusUnprocessableEntity, "the item is invalid: "+faults.Error(), faults)
+		e.invalid(err)
 		return e
 	}
 }

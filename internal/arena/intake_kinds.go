@@ -2,8 +2,8 @@ package arena
 
 import (
 	"context"
+	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -20,7 +20,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 	return map[IngestKind]kind{
 		IngestPrices: {
 			domains: []Domain{DomainPrices},
-			decode: decoder(wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
+			decode: decoder(g, wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
 				e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
 				e.locks = []repository.Lock{repository.LockVenue(mapping.Tick(p.Price, g.o.PrimaryProvider).Provider, p.Price.Symbol)}
 			}),
@@ -29,7 +29,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 		},
 		IngestPositions: {
 			domains: []Domain{DomainPositions},
-			decode: decoder(wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
+			decode: decoder(g, wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
 				e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
 				e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
 			}),
@@ -37,26 +37,27 @@ func (g *Intake) kinds() map[IngestKind]kind {
 		},
 		IngestTrades: {
 			domains: []Domain{DomainTrades, DomainPositions, DomainAccounts},
-			decode: decoder(wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
+			decode: decoder(g, wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
 				e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
+				e.equity = t.Equity
 			}),
 			apply: applyTrades,
 		},
 		IngestEquity: {
 			domains: []Domain{DomainAccounts},
-			decode: decoder(wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
+			decode: decoder(g, wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
 				row := mapping.Equity(*a)
 				payload, err := mapping.EquityPayload(row)
 				if err == nil {
 					e.id = payload.ID.Or("")
 				}
-				e.models = []string{a.ModelID}
+				e.models, e.equity = []string{a.ModelID}, a
 			}),
 			apply: applyEquity,
 		},
 		IngestConversations: {
 			domains: []Domain{DomainConversations},
-			decode: decoder(decodeThread, func(t *wire.Thread, e *entry) {
+			decode: decoder(g, decodeThread, func(t *wire.Thread, e *entry) {
 				c, _ := mapping.Thread(*t)
 				e.id, e.models = c.ID, []string{t.ModelID}
 			}),
@@ -64,20 +65,20 @@ func (g *Intake) kinds() map[IngestKind]kind {
 		},
 		IngestDecisions: {
 			domains: []Domain{DomainConversations},
-			decode: decoder(wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
+			decode: decoder(g, wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
 				e.id, e.models = d.ID, []string{d.ModelID}
 			}),
 			apply: applyDecisions,
 		},
 		IngestAnalytics: {
 			domains: []Domain{DomainAnalytics},
-			decode: decoder(decodeAnalytics, func(a *AnalyticsItem, e *entry) {
+			decode: decoder(g, decodeAnalytics, func(a *AnalyticsItem, e *entry) {
 				e.id, e.models = a.Doc.ModelID, []string{a.Doc.ModelID}
 			}),
 			apply: applyAnalytics,
 		},
 		IngestTraderState: {
-			decode: decoder(wire.Decode[wire.TraderState], func(t *wire.TraderState, e *entry) {
+			decode: decoder(g, wire.Decode[wire.TraderState], func(t *wire.TraderState, e *entry) {
 				e.id, e.locks = t.TraderID, []repository.Lock{repository.LockTrader(t.TraderID)}
 			}),
 			apply: applyStates(EventTraderState, mapping.TraderState, func(ctx context.Context, w *write, rows []entities.TraderState) ([]repository.Outcome, error) {
@@ -85,7 +86,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			}),
 		},
 		IngestMarketAssets: {
-			decode: decoder(wire.Decode[wire.MarketAsset], func(m *wire.MarketAsset, e *entry) {
+			decode: decoder(g, wire.Decode[wire.MarketAsset], func(m *wire.MarketAsset, e *entry) {
 				e.id, e.symbols = m.Symbol, []string{m.Symbol}
 				e.locks = []repository.Lock{repository.LockVenue(g.asset(*m).Provider, m.Symbol)}
 			}),
@@ -95,13 +96,13 @@ func (g *Intake) kinds() map[IngestKind]kind {
 		},
 		IngestModels: {
 			domains: []Domain{DomainAccounts}, always: true,
-			decode: decoder(wire.Decode[wire.Model], func(m *wire.Model, e *entry) {
+			decode: decoder(g, wire.Decode[wire.Model], func(m *wire.Model, e *entry) {
 				e.id, e.locks = m.ID, []repository.Lock{repository.LockModel(m.ID)}
 			}),
 			apply: applyModels,
 		},
 		IngestSymbols: {
-			decode: decoder(wire.Decode[wire.Symbol], func(s *wire.Symbol, e *entry) {
+			decode: decoder(g, wire.Decode[wire.Symbol], func(s *wire.Symbol, e *entry) {
 				e.id, e.locks = s.Symbol, []repository.Lock{repository.LockSymbol(s.Symbol)}
 			}),
 			apply: applyStates(EventSymbol, mapping.Symbol, func(ctx context.Context, w *write, rows []entities.Symbol) ([]repository.Outcome, error) {
@@ -129,30 +130,48 @@ type AnalyticsItem struct {
 	Payload jsontext.Value
 }
 
+// Parts lets wire.Bounds see the document.
+func (a *AnalyticsItem) Parts() map[string]any { return map[string]any{"": &a.Doc} }
+
 func decodeAnalytics(raw jsontext.Value) (AnalyticsItem, error) {
 	doc, err := wire.Decode[wire.AnalyticsDoc](raw)
 	return AnalyticsItem{Doc: doc, Payload: raw}, err
 }
 
-// maxAhead is how far a tick may lie in the future: further, a clock is wrong,
-// and its month would get a partition.
-const maxAhead = 24 * time.Hour
+// maxMonths is how many months the ticks of one request may be of: each gets a
+// partition.
+const maxMonths = 24
 
-// preparePrices makes the partitions of the ticks. They are made outside of
-// the transaction, which would hold the lock of the whole table.
+// preparePrices makes the partitions of the ticks that will be taken. They are
+// made outside of the transaction, which would hold the lock of the whole table.
 func preparePrices(ctx context.Context, w *write) error {
-	var times []time.Time
-	latest := w.intake.o.Now().Add(maxAhead)
+	known := make(map[string]bool)
+	if _, names := w.names(); !w.batch.Register && len(names) > 0 {
+		symbols, err := w.intake.o.Store.Symbols.Named(ctx, names)
+		if err != nil {
+			return err
+		}
+		for _, s := range symbols {
+			known[s.Symbol] = true
+		}
+	}
+	months := make(map[time.Time]bool)
 	for _, e := range w.accepted() {
-		at := wire.MillisTime(valueOf[wire.PriceItem](e).Price.Timestamp)
-		if at.After(latest) {
-			fault := wire.Fault{Path: "/timestamp", Reason: "lies more than a day in the future"}
-			e.refuse(http.StatusUnprocessableEntity, "the item is invalid: "+fault.Path+" "+fault.Reason, wire.Faults{fault})
+		price := valueOf[wire.PriceItem](e).Price
+		if !w.batch.Register && !known[price.Symbol] {
+			e.unknownSymbol(price.Symbol)
 			continue
 		}
-		times = append(times, at)
+		at := wire.MillisTime(price.Timestamp)
+		month := time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+		if !months[month] && len(months) == maxMonths {
+			e.invalid(wire.Faults{{Path: "/timestamp", Reason: fmt.Sprintf(
+				"is of one more month than the %d of which a request may bring ticks; send it in another one", maxMonths)}})
+			continue
+		}
+		months[month] = true
 	}
-	return w.intake.o.Store.Prices.EnsurePartitions(ctx, times)
+	return w.intake.o.Store.Prices.EnsurePartitions(ctx, slices.Collect(maps.Keys(months)))
 }
 
 func applyPrices(ctx context.Context, w *write, entries []*entry) error {

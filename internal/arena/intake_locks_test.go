@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -151,7 +152,8 @@ func TestWritersLeaveRoomForReads(t *testing.T) {
 	b := setupIntake(t)
 	const clients, writersAtOnce = 40, 6 // fewer than a pooler of tests has connections
 	intake := arena.NewIntake(arena.IntakeOptions{
-		Store: b.store, PrimaryProvider: "hyperliquid", Writers: writersAtOnce, WriterWait: time.Second,
+		Bounds: wiretest.Bounds(),
+		Store:  b.store, PrimaryProvider: "hyperliquid", Writers: writersAtOnce, WriterWait: time.Second,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	blocker, err := pgx.ConnectConfig(t.Context(), b.db.Config())

@@ -15,6 +15,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -75,7 +76,8 @@ func setupModes(t *testing.T) *modesBundle {
 	t.Helper()
 	b := &modesBundle{intakeBundle: setupIntake(t), paper: &paper{outcome: repository.Inserted}}
 	b.intake = arena.NewIntake(arena.IntakeOptions{
-		Store: b.store, PrimaryProvider: "hyperliquid", JSON: b.paper,
+		Bounds: wiretest.Bounds(),
+		Store:  b.store, PrimaryProvider: "hyperliquid", JSON: b.paper,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	return b
@@ -267,7 +269,8 @@ func TestWithoutFiles(t *testing.T) {
 	t.Parallel()
 	b := setupModes(t)
 	without := arena.NewIntake(arena.IntakeOptions{
-		Store: b.store, PrimaryProvider: "hyperliquid", Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Bounds: wiretest.Bounds(),
+		Store:  b.store, PrimaryProvider: "hyperliquid", Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	w := batch(arena.IngestPrices, samples()[arena.IngestPrices].item)
 	_, err := without.Ingest(t.Context(), w)

@@ -20,6 +20,7 @@ import (
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/testdb"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -48,7 +49,8 @@ func setupIntake(t testing.TB) *intakeBundle {
 	t.Cleanup(func() { require.NoError(t, db.Close(context.Background())) })
 	b := &intakeBundle{store: store, db: db}
 	b.intake = arena.NewIntake(arena.IntakeOptions{
-		Store: store, PrimaryProvider: "hyperliquid", Benchmarks: []string{"buynhold_btc"},
+		Bounds: wiretest.Bounds(),
+		Store:  store, PrimaryProvider: "hyperliquid", Benchmarks: []string{"buynhold_btc"},
 		AfterCommit: func(_ context.Context, events []entities.OutboxEvent) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -364,7 +366,8 @@ func TestGuardDecidesNothing(t *testing.T) {
 	b := setupIntake(t)
 	guard := &rememberingGuard{known: map[cachelayer.TradeRef]string{}}
 	b.intake = arena.NewIntake(arena.IntakeOptions{
-		Store: b.store, PrimaryProvider: "hyperliquid", Guard: guard,
+		Bounds: wiretest.Bounds(),
+		Store:  b.store, PrimaryProvider: "hyperliquid", Guard: guard,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	items := []string{trade("m_1", 7, "-1", 200), trade("m_2", 8, "-1", 300), trade("m_3", 9, "-1", 400)}
@@ -397,7 +400,8 @@ func TestGuardOnlySavesWork(t *testing.T) {
 	b := setupIntake(t)
 	guard := &rememberingGuard{known: map[cachelayer.TradeRef]string{}}
 	guarded := arena.NewIntake(arena.IntakeOptions{
-		Store: b.store, PrimaryProvider: "hyperliquid", Guard: guard,
+		Bounds: wiretest.Bounds(),
+		Store:  b.store, PrimaryProvider: "hyperliquid", Guard: guard,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	b.intake = guarded

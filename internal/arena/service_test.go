@@ -20,6 +20,7 @@ import (
 	"nof0/internal/importer"
 	"nof0/internal/season"
 	"nof0/internal/snapshot"
+	"nof0/internal/wire/wiretest"
 )
 
 // moving are modes that move while they are asked for.
@@ -63,7 +64,8 @@ func setupService(t *testing.T) *serviceBundle {
 	b := &serviceBundle{intakeBundle: setupIntake(t), dir: t.TempDir(), switches: &moving{}, shadow: &offers{}}
 	b.switches.to(arena.ReadJSON)
 	tellingTrades(t, b.dir, "store", 40)
-	_, err := importer.Import(t.Context(), b.dir, importer.Options{Store: b.store, PrimaryProvider: "hyperliquid"})
+	_, err := importer.Import(t.Context(), b.dir, importer.Options{
+		Bounds: wiretest.Bounds(), Now: time.Now, Store: b.store, PrimaryProvider: "hyperliquid"})
 	require.NoError(t, err)
 	tellingTrades(t, b.dir, "json", 40)
 

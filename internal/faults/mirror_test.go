@@ -25,6 +25,7 @@ import (
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -61,7 +62,8 @@ func startMirrored(t *testing.T) *mirrored {
 	m.store = arena.NewStore(store.Repositories, primary, time.Now)
 	m.files = snapshot.NewSource(snapshot.SourceOptions{Dir: m.dir, PrimaryProvider: primary, Now: time.Now})
 	m.intake = arena.NewIntake(arena.IntakeOptions{
-		Store: store, PrimaryProvider: primary, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Bounds: wiretest.Bounds(),
+		Store:  store, PrimaryProvider: primary, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	return m
 }

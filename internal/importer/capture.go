@@ -2,6 +2,8 @@ package importer
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -76,12 +78,17 @@ type capture struct {
 	capturedAt time.Time
 	report     *Report
 	byKind     map[string]*KindReport
+	bounds     wire.Bounds
+	now        time.Time
 }
 
 // readCapture reads the rows of every file. A row that is refused stands in
-// the report and nowhere else.
-func readCapture(dir *snapshot.Capture) (*capture, error) {
+// the report and nowhere else. Inceptions are those that are known beforehand,
+// by model.
+func readCapture(dir *snapshot.Capture, o Options, inceptions map[string]time.Time) (*capture, error) {
 	c := &capture{
+		bounds:  o.Bounds,
+		now:     o.Now(),
 		models:  make(map[string]bool),
 		symbols: make(map[string]bool),
 		report:  &Report{Dir: dir.Dir, Derived: []string{}, Ignored: []string{}},
@@ -92,9 +99,7 @@ func readCapture(dir *snapshot.Capture) (*capture, error) {
 		c.byKind[kind] = &KindReport{Kind: kind, Rows: []RejectedRow{}}
 	}
 	for _, f := range dir.Files {
-		if f.ServerTime > 0 {
-			c.sawMillis(f.ServerTime)
-		}
+		c.readServerTime(f)
 		for _, member := range f.Unknown {
 			c.report.Ignored = append(c.report.Ignored, f.Name+": member "+member)
 		}
@@ -102,6 +107,7 @@ func readCapture(dir *snapshot.Capture) (*capture, error) {
 			return nil, err
 		}
 	}
+	c.checkMarkers(inceptions)
 	if dir.File(snapshot.Positions) == nil {
 		c.statements = statementsFromEquity(c.equity)
 	}
@@ -111,6 +117,40 @@ func readCapture(dir *snapshot.Capture) (*capture, error) {
 	}
 	c.report.CapturedAt = c.capturedAt
 	return c, nil
+}
+
+// readServerTime takes note of the time of a file, unless it can't be.
+func (c *capture) readServerTime(f *snapshot.File) {
+	if f.ServerTime <= 0 {
+		return
+	}
+	if err := c.bounds.CheckMillis(f.ServerTime, c.now); err != nil {
+		c.report.Ignored = append(c.report.Ignored, fmt.Sprintf("%s: member serverTime: %v", f.Name, err))
+		f.ServerTime = 0
+		return
+	}
+	c.sawMillis(f.ServerTime)
+}
+
+// checkMarkers refuses the equity rows whose markers do not fit the inception of
+// their account: the one that the directory tells, or else the one that is known.
+func (c *capture) checkMarkers(inceptions map[string]time.Time) {
+	inceptions = maps.Clone(inceptions)
+	for _, a := range c.accounts {
+		inceptions[a.value.ModelID] = wire.Time(a.value.InceptionDate)
+	}
+	c.equity = slices.DeleteFunc(c.equity, func(e item[wire.AccountTotal]) bool {
+		var faults wire.Faults
+		inception, known := inceptions[e.value.ModelID]
+		if !known || !errors.As(c.bounds.CheckMarkers(e.value, inception), &faults) {
+			return false
+		}
+		c.byKind[kindEquity].reject(e.origin, faults)
+		return true
+	})
+	for _, e := range c.equity {
+		c.saw(e.value.ModelID, e.value.Timestamp)
+	}
 }
 
 func (c *capture) readFile(f *snapshot.File) error {
@@ -136,7 +176,7 @@ func (c *capture) readFile(f *snapshot.File) error {
 	case snapshot.Leaderboard:
 		c.report.Derived = append(c.report.Derived, f.Name)
 		for _, row := range f.Rows {
-			if l, err := wire.Decode[wire.LeaderboardRow](row.Raw); err == nil {
+			if l, err := decode(c, row.Raw, wire.Decode[wire.LeaderboardRow]); err == nil {
 				c.models[l.ID] = true
 			}
 		}
@@ -162,8 +202,17 @@ func read[T any](c *capture, f *snapshot.File, kind string, into *[]item[T], dec
 	return nil
 }
 
+// decode reads a row and holds it to the bounds.
+func decode[T any](c *capture, raw jsontext.Value, read func(jsontext.Value) (T, error)) (T, error) {
+	v, err := read(raw)
+	if err == nil {
+		err = c.bounds.Check(&v, c.now)
+	}
+	return v, err
+}
+
 func (c *capture) readPrice(row snapshot.Row) (wire.Price, error) {
-	p, err := wire.Decode[wire.Price](row.Raw)
+	p, err := decode(c, row.Raw, wire.Decode[wire.Price])
 	if err != nil {
 		return p, err
 	}
@@ -176,15 +225,11 @@ func (c *capture) readPrice(row snapshot.Row) (wire.Price, error) {
 }
 
 func (c *capture) readEquity(row snapshot.Row) (wire.AccountTotal, error) {
-	a, err := wire.Decode[wire.AccountTotal](row.Raw)
-	if err == nil {
-		c.saw(a.ModelID, a.Timestamp)
-	}
-	return a, err
+	return decode(c, row.Raw, wire.Decode[wire.AccountTotal])
 }
 
 func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
-	t, err := wire.Decode[wire.Trade](row.Raw)
+	t, err := decode(c, row.Raw, wire.Decode[wire.Trade])
 	if err == nil {
 		c.saw(t.ModelID, t.ExitTime)
 		c.symbols[t.Symbol] = true
@@ -193,7 +238,7 @@ func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
 }
 
 func (c *capture) readStatement(row snapshot.Row) (statement, error) {
-	m, err := wire.DecodeModelPositions(row.Raw)
+	m, err := decode(c, row.Raw, wire.DecodeModelPositions)
 	if err != nil {
 		return statement{}, err
 	}
@@ -205,7 +250,7 @@ func (c *capture) readStatement(row snapshot.Row) (statement, error) {
 }
 
 func (c *capture) readAccount(f *snapshot.File, row snapshot.Row) (wire.SinceInception, error) {
-	s, err := wire.Decode[wire.SinceInception](row.Raw)
+	s, err := decode(c, row.Raw, wire.Decode[wire.SinceInception])
 	if err == nil {
 		c.saw(s.ModelID, s.InceptionDate)
 	}
@@ -216,7 +261,7 @@ func (c *capture) readAccount(f *snapshot.File, row snapshot.Row) (wire.SinceInc
 }
 
 func (c *capture) readAnalytics(f *snapshot.File, row snapshot.Row) (analyticsDoc, error) {
-	doc, err := wire.Decode[wire.AnalyticsDoc](row.Raw)
+	doc, err := decode(c, row.Raw, wire.Decode[wire.AnalyticsDoc])
 	if err != nil {
 		return analyticsDoc{}, err
 	}
@@ -245,7 +290,7 @@ func (c *capture) readConversations(f *snapshot.File) error {
 }
 
 func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
-	doc, err := snapshot.DecodeDocument(row.Raw)
+	doc, err := decode(c, row.Raw, snapshot.DecodeDocument)
 	if err != nil {
 		return wire.Thread{}, err
 	}
@@ -254,7 +299,7 @@ func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
 }
 
 func (c *capture) readDecision(row snapshot.Row) (wire.Decision, error) {
-	d, err := wire.Decode[wire.Decision](row.Raw)
+	d, err := decode(c, row.Raw, wire.Decode[wire.Decision])
 	if err == nil {
 		c.saw(d.ModelID, max(d.Timestamp, d.InsertedAt.Or(0)))
 	}

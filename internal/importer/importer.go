@@ -24,6 +24,8 @@ type Options struct {
 	Store           *repository.Store
 	PrimaryProvider string
 	Benchmarks      []string
+	Bounds          wire.Bounds      // of what is taken in
+	Now             func() time.Time // the clock for the bounds
 	// Domains are what is imported; nil is all of the directory.
 	Domains []arena.Domain
 	// CapturedAt is the time of the directory's current state; zero is the
@@ -45,7 +47,7 @@ func Import(ctx context.Context, dir string, o Options) (*Report, error) {
 }
 
 func run(ctx context.Context, dir string, o Options) (*Report, error) {
-	w, err := open(dir, o)
+	w, err := open(ctx, dir, o, o.Store.Accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func run(ctx context.Context, dir string, o Options) (*Report, error) {
 // alone: Options.Store is not used. On an error the transaction can only be
 // rolled back.
 func ImportInto(ctx context.Context, tx repository.Repositories, dir string, o Options) (*Report, error) {
-	w, err := open(dir, o)
+	w, err := open(ctx, dir, o, tx.Accounts)
 	if err == nil {
 		err = tx.Prices.EnsurePartitions(ctx, w.ticks())
 	}
@@ -81,12 +83,22 @@ func ImportInto(ctx context.Context, tx repository.Repositories, dir string, o O
 }
 
 // open reads what is to be imported of a directory.
-func open(dir string, o Options) (*writer, error) {
+func open(ctx context.Context, dir string, o Options, accounts repository.Accounts) (*writer, error) {
 	files, err := snapshot.Read(dir, filesOf(o.Domains)...)
 	if err != nil {
 		return nil, err
 	}
-	c, err := readCapture(files)
+	known, err := accounts.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inceptions := make(map[string]time.Time)
+	for _, account := range known {
+		if account.InceptionAt != nil {
+			inceptions[account.ModelID] = *account.InceptionAt
+		}
+	}
+	c, err := readCapture(files, o, inceptions)
 	if err != nil {
 		return nil, err
 	}

@@ -21,12 +21,14 @@ import (
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
 func (b *bundle) load(t *testing.T, store *repository.Store, dir string) *importer.Report {
 	t.Helper()
 	report, err := importer.Import(t.Context(), dir, importer.Options{
+		Bounds: wiretest.Bounds(), Now: time.Now,
 		Store: store, PrimaryProvider: primary, Benchmarks: []string{benchmark},
 	})
 	require.NoError(t, err)

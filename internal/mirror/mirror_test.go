@@ -19,6 +19,7 @@ import (
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -330,7 +331,7 @@ func BenchmarkRender(bench *testing.B) {
 	dir := bench.TempDir()
 	_, err = made.Write(bench.Context(), dir)
 	require.NoError(bench, err)
-	_, err = importer.Import(bench.Context(), dir, importer.Options{Store: store, PrimaryProvider: primary, Benchmarks: []string{benchmark}})
+	_, err = importer.Import(bench.Context(), dir, importer.Options{Bounds: wiretest.Bounds(), Now: time.Now, Store: store, PrimaryProvider: primary, Benchmarks: []string{benchmark}})
 	require.NoError(bench, err)
 	m, err := New(Options{Dir: bench.TempDir(), Store: store, PrimaryProvider: primary})
 	require.NoError(bench, err)

@@ -18,6 +18,7 @@ import (
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -54,7 +55,8 @@ func setupOn(t *testing.T, dsn string) *bundle {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.db.Close(context.Background())) })
 	b.intake = arena.NewIntake(arena.IntakeOptions{
-		Store: b.store, PrimaryProvider: primary, Benchmarks: []string{benchmark},
+		Bounds: wiretest.Bounds(),
+		Store:  b.store, PrimaryProvider: primary, Benchmarks: []string{benchmark},
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	b.json = snapshot.NewSource(snapshot.SourceOptions{

@@ -15,6 +15,7 @@ import (
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -48,6 +49,7 @@ func setup(t *testing.T, dirs ...string) *bundle {
 	t.Cleanup(func() { require.NoError(t, b.db.Close()) })
 	for _, dir := range dirs {
 		report, err := importer.Import(t.Context(), dir, importer.Options{
+			Bounds: wiretest.Bounds(), Now: time.Now,
 			Store: b.store, PrimaryProvider: provider, Benchmarks: []string{benchmark},
 		})
 		require.NoError(t, err)

@@ -22,6 +22,7 @@ import (
 	"nof0/internal/season"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -43,7 +44,8 @@ func setup(t testing.TB) *bundle {
 	b := &bundle{}
 	dsn := testdb.New(t, atlastest.Migrator{})
 	b.store = openStore(t, dsn)
-	b.intake = arena.NewIntake(arena.IntakeOptions{Store: b.store, PrimaryProvider: provider, Now: time.Now})
+	b.intake = arena.NewIntake(arena.IntakeOptions{
+		Bounds: wiretest.Bounds(), Store: b.store, PrimaryProvider: provider, Now: time.Now})
 	b.source = arena.NewStore(b.store.Repositories, provider, time.Now)
 	var err error
 	b.job, err = recompute.New(recompute.Options{

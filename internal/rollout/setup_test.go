@@ -18,6 +18,7 @@ import (
 	"nof0/internal/rollout"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -77,6 +78,7 @@ type files struct{ dir string }
 
 func (f files) Import(ctx context.Context, tx repository.Repositories, d arena.Domain) (refused []string, err error) {
 	report, err := importer.ImportInto(ctx, tx, f.dir, importer.Options{
+		Bounds: wiretest.Bounds(), Now: time.Now,
 		PrimaryProvider: provider, Domains: []arena.Domain{d}, CapturedAt: time.Now(),
 	})
 	if err != nil {

@@ -22,6 +22,14 @@ func IsThread(raw jsontext.Value) bool {
 		probe.Messages != nil
 }
 
+// Parts lets Bounds see the document.
+func (d *Document) Parts() map[string]any {
+	if d.Thread != nil {
+		return map[string]any{"": d.Thread}
+	}
+	return map[string]any{"": d.Decision}
+}
+
 // Model is the model that the document is of.
 func (d Document) Model() string {
 	if d.Thread != nil {

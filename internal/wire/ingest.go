@@ -15,6 +15,9 @@ type PositionItem struct {
 	open Position
 }
 
+// Parts lets Bounds see the rows that the item is made of.
+func (p *PositionItem) Parts() map[string]any { return map[string]any{"/position": &p.open} }
+
 // Open is the position of a decoded item.
 func (p *PositionItem) Open() Position { return p.open }
 
@@ -37,6 +40,13 @@ type TradeItem struct {
 	Closed    bool
 	// Equity is the account-totals row that comes along, nil without one.
 	Equity *AccountTotal
+
+	at string // where the trade stands in the item
+}
+
+// Parts lets Bounds see the rows that the item is made of.
+func (t *TradeItem) Parts() map[string]any {
+	return map[string]any{t.at: &t.Trade, "/remaining": t.Remaining, "/equity": t.Equity}
 }
 
 // tradeEnvelope is the long form of a TradeItem, its parts still raw.
@@ -62,6 +72,7 @@ func DecodeTradeItem(raw jsontext.Value) (TradeItem, error) {
 	if len(faults) > 0 {
 		return item, faults
 	}
+	item.at = "/trade"
 	var wrong Faults
 	item.Trade, wrong = decode[Trade](envelope.Trade)
 	faults.putUnder("/trade", wrong)
@@ -119,12 +130,12 @@ func (t *TradeItem) check(f *Faults) {
 // MarketContext is the market around a price. Prices are USD, funding a
 // fraction per hour, volumes those of the last 24 hours.
 type MarketContext struct {
-	Funding       Opt[float64]   `json:"funding,omitzero"`
+	Funding       Opt[float64]   `json:"funding,omitzero" bound:"difference"`
 	OpenInterest  Opt[float64]   `json:"open_interest,omitzero"`
 	OraclePrice   Opt[float64]   `json:"oracle_price,omitzero"`
 	MarkPrice     Opt[float64]   `json:"mark_price,omitzero"`
 	MidPrice      Opt[float64]   `json:"mid_price,omitzero"`
-	ImpactPrices  jsontext.Value `json:"impact_prices,omitzero"`
+	ImpactPrices  jsontext.Value `json:"impact_prices,omitzero" bound:"amounts"`
 	PrevDayPrice  Opt[float64]   `json:"prev_day_price,omitzero"`
 	DayNotional   Opt[float64]   `json:"day_notional,omitzero"`
 	DayBaseVolume Opt[float64]   `json:"day_base_volume,omitzero"`
@@ -140,6 +151,11 @@ func (*MarketContext) check(*Faults) {}
 type PriceItem struct {
 	Price   Price
 	Context *MarketContext
+}
+
+// Parts lets Bounds see the rows that the item is made of.
+func (p *PriceItem) Parts() map[string]any {
+	return map[string]any{"": &p.Price, "/context": p.Context}
 }
 
 // DecodePriceItem reads a price item.
@@ -188,6 +204,9 @@ type Model struct {
 
 	inception *SinceInception
 }
+
+// Parts lets Bounds see the rows that the item is made of.
+func (m *Model) Parts() map[string]any { return map[string]any{"/since_inception": m.inception} }
 
 // Inception is the inception that a decoded model carries, nil where it has
 // none.
@@ -240,8 +259,8 @@ type TraderState struct {
 	AllocationPct    Opt[float64]   `json:"allocation_pct,omitzero"`
 	Cooldown         jsontext.Value `json:"cooldown,omitzero"`
 	RiskGuards       jsontext.Value `json:"risk_guards,omitzero"`
-	LastDecisionAt   Opt[float64]   `json:"last_decision_at,omitzero"`
-	PauseUntil       Opt[float64]   `json:"pause_until,omitzero"`
+	LastDecisionAt   Opt[float64]   `json:"last_decision_at,omitzero" bound:"time"`
+	PauseUntil       Opt[float64]   `json:"pause_until,omitzero" bound:"free"`
 	Extra            jsontext.Value `json:",embed"`
 }
 
@@ -259,7 +278,7 @@ func (t *TraderState) check(f *Faults) {
 type MarketAsset struct {
 	Provider      Opt[string]    `json:"provider,omitzero"`
 	Symbol        string         `json:"symbol"`
-	SizeDecimals  Opt[int64]     `json:"size_decimals,omitzero"`
+	SizeDecimals  Opt[int64]     `json:"size_decimals,omitzero" bound:"amount"`
 	MaxLeverage   Opt[float64]   `json:"max_leverage,omitzero"`
 	OnlyIsolated  Opt[bool]      `json:"only_isolated,omitzero"`
 	MarginTableID Opt[int64]     `json:"margin_table_id,omitzero"`

@@ -7,23 +7,23 @@ type Price struct {
 	Provider  Opt[string]    `json:"provider,omitzero"`
 	Symbol    string         `json:"symbol"`
 	Price     float64        `json:"price"`
-	Timestamp int64          `json:"timestamp"`
+	Timestamp int64          `json:"timestamp" bound:"millis"`
 	Extra     jsontext.Value `json:",embed"`
 }
 
 // AccountTotal is the equity of a model at one moment. ID is MODEL_MARKER.
 type AccountTotal struct {
 	ID                         Opt[string]    `json:"id,omitzero"`
-	Timestamp                  float64        `json:"timestamp"`
-	RealizedPnl                Opt[float64]   `json:"realized_pnl,omitzero"`
+	Timestamp                  float64        `json:"timestamp" bound:"time"`
+	RealizedPnl                Opt[float64]   `json:"realized_pnl,omitzero" bound:"difference"`
 	Positions                  jsontext.Value `json:"positions,omitzero"`
-	SinceInceptionMinuteMarker Opt[int64]     `json:"since_inception_minute_marker,omitzero"`
-	SharpeRatio                Opt[float64]   `json:"sharpe_ratio,omitzero"`
-	CumPnlPct                  Opt[float64]   `json:"cum_pnl_pct,omitzero"`
-	TotalUnrealizedPnl         Opt[float64]   `json:"total_unrealized_pnl,omitzero"`
+	SinceInceptionMinuteMarker Opt[int64]     `json:"since_inception_minute_marker,omitzero" bound:"minutes"`
+	SharpeRatio                Opt[float64]   `json:"sharpe_ratio,omitzero" bound:"difference"`
+	CumPnlPct                  Opt[float64]   `json:"cum_pnl_pct,omitzero" bound:"difference"`
+	TotalUnrealizedPnl         Opt[float64]   `json:"total_unrealized_pnl,omitzero" bound:"difference"`
 	ModelID                    string         `json:"model_id"`
-	SinceInceptionHourlyMarker int64          `json:"since_inception_hourly_marker"`
-	DollarEquity               float64        `json:"dollar_equity"`
+	SinceInceptionHourlyMarker int64          `json:"since_inception_hourly_marker" bound:"hours"`
+	DollarEquity               float64        `json:"dollar_equity" bound:"difference"`
 	RunID                      Opt[string]    `json:"run_id,omitzero"`
 	Extra                      jsontext.Value `json:",embed"`
 }
@@ -35,23 +35,23 @@ type Position struct {
 	RiskUsd          Opt[float64]   `json:"risk_usd,omitzero"`
 	Confidence       Opt[float64]   `json:"confidence,omitzero"`
 	IndexCol         jsontext.Value `json:"index_col,omitzero"`
-	ExitPlan         jsontext.Value `json:"exit_plan,omitzero"`
-	EntryTime        Opt[float64]   `json:"entry_time,omitzero"`
+	ExitPlan         jsontext.Value `json:"exit_plan,omitzero" bound:"amounts"`
+	EntryTime        Opt[float64]   `json:"entry_time,omitzero" bound:"time"`
 	Symbol           string         `json:"symbol"`
 	EntryPrice       float64        `json:"entry_price"`
 	TpOid            Opt[int64]     `json:"tp_oid,omitzero"`
-	Margin           Opt[float64]   `json:"margin,omitzero"`
+	Margin           Opt[float64]   `json:"margin,omitzero" bound:"difference"`
 	WaitForFill      Opt[bool]      `json:"wait_for_fill,omitzero"`
 	SlOid            Opt[int64]     `json:"sl_oid,omitzero"`
 	Oid              Opt[int64]     `json:"oid,omitzero"`
 	CurrentPrice     Opt[float64]   `json:"current_price,omitzero"`
-	ClosedPnl        Opt[float64]   `json:"closed_pnl,omitzero"`
+	ClosedPnl        Opt[float64]   `json:"closed_pnl,omitzero" bound:"difference"`
 	LiquidationPrice Opt[float64]   `json:"liquidation_price,omitzero"`
 	Commission       Opt[float64]   `json:"commission,omitzero"`
 	Leverage         Opt[float64]   `json:"leverage,omitzero"`
-	Slippage         Opt[float64]   `json:"slippage,omitzero"`
-	Quantity         float64        `json:"quantity"`
-	UnrealizedPnl    Opt[float64]   `json:"unrealized_pnl,omitzero"`
+	Slippage         Opt[float64]   `json:"slippage,omitzero" bound:"difference"`
+	Quantity         float64        `json:"quantity" bound:"difference"`
+	UnrealizedPnl    Opt[float64]   `json:"unrealized_pnl,omitzero" bound:"difference"`
 	Extra            jsontext.Value `json:",embed"`
 }
 
@@ -74,7 +74,7 @@ type Trade struct {
 	Quantity               float64        `json:"quantity"`
 	Leverage               Opt[float64]   `json:"leverage,omitzero"`
 	Confidence             Opt[float64]   `json:"confidence,omitzero"`
-	EntryTime              float64        `json:"entry_time"`
+	EntryTime              float64        `json:"entry_time" bound:"time"`
 	EntryHumanTime         Opt[string]    `json:"entry_human_time,omitzero"`
 	EntryPrice             float64        `json:"entry_price"`
 	EntrySz                Opt[float64]   `json:"entry_sz,omitzero"`
@@ -83,8 +83,8 @@ type Trade struct {
 	EntryCrossed           Opt[bool]      `json:"entry_crossed,omitzero"`
 	EntryLiquidation       jsontext.Value `json:"entry_liquidation,omitzero"`
 	EntryCommissionDollars Opt[float64]   `json:"entry_commission_dollars,omitzero"`
-	EntryClosedPnl         Opt[float64]   `json:"entry_closed_pnl,omitzero"`
-	ExitTime               float64        `json:"exit_time"`
+	EntryClosedPnl         Opt[float64]   `json:"entry_closed_pnl,omitzero" bound:"difference"`
+	ExitTime               float64        `json:"exit_time" bound:"time"`
 	ExitHumanTime          Opt[string]    `json:"exit_human_time,omitzero"`
 	ExitPrice              float64        `json:"exit_price"`
 	ExitSz                 Opt[float64]   `json:"exit_sz,omitzero"`
@@ -93,10 +93,10 @@ type Trade struct {
 	ExitCrossed            Opt[bool]      `json:"exit_crossed,omitzero"`
 	ExitLiquidation        jsontext.Value `json:"exit_liquidation,omitzero"`
 	ExitCommissionDollars  Opt[float64]   `json:"exit_commission_dollars,omitzero"`
-	ExitClosedPnl          Opt[float64]   `json:"exit_closed_pnl,omitzero"`
-	ExitPlan               jsontext.Value `json:"exit_plan,omitzero"`
-	RealizedGrossPnl       Opt[float64]   `json:"realized_gross_pnl,omitzero"`
-	RealizedNetPnl         float64        `json:"realized_net_pnl"`
+	ExitClosedPnl          Opt[float64]   `json:"exit_closed_pnl,omitzero" bound:"difference"`
+	ExitPlan               jsontext.Value `json:"exit_plan,omitzero" bound:"amounts"`
+	RealizedGrossPnl       Opt[float64]   `json:"realized_gross_pnl,omitzero" bound:"difference"`
+	RealizedNetPnl         float64        `json:"realized_net_pnl" bound:"difference"`
 	TotalCommissionDollars Opt[float64]   `json:"total_commission_dollars,omitzero"`
 	Extra                  jsontext.Value `json:",embed"`
 }
@@ -106,8 +106,8 @@ type SinceInception struct {
 	ID                Opt[string]    `json:"id,omitzero"`
 	ModelID           string         `json:"model_id"`
 	NavSinceInception float64        `json:"nav_since_inception"`
-	InceptionDate     float64        `json:"inception_date"`
-	NumInvocations    Opt[int64]     `json:"num_invocations,omitzero"`
+	InceptionDate     float64        `json:"inception_date" bound:"time"`
+	NumInvocations    Opt[int64]     `json:"num_invocations,omitzero" bound:"amount"`
 	Extra             jsontext.Value `json:",embed"`
 }
 
@@ -115,14 +115,14 @@ type SinceInception struct {
 // absent before its first equity snapshot.
 type LeaderboardRow struct {
 	ID          string         `json:"id"`
-	Equity      Opt[float64]   `json:"equity,omitzero"`
-	ReturnPct   Opt[float64]   `json:"return_pct,omitzero"`
-	NumTrades   int64          `json:"num_trades"`
-	NumWins     int64          `json:"num_wins"`
-	NumLosses   int64          `json:"num_losses"`
-	WinDollars  float64        `json:"win_dollars"`
-	LoseDollars float64        `json:"lose_dollars"`
-	Sharpe      float64        `json:"sharpe"`
+	Equity      Opt[float64]   `json:"equity,omitzero" bound:"difference"`
+	ReturnPct   Opt[float64]   `json:"return_pct,omitzero" bound:"difference"`
+	NumTrades   int64          `json:"num_trades" bound:"amount"`
+	NumWins     int64          `json:"num_wins" bound:"amount"`
+	NumLosses   int64          `json:"num_losses" bound:"amount"`
+	WinDollars  float64        `json:"win_dollars" bound:"difference"`
+	LoseDollars float64        `json:"lose_dollars" bound:"difference"`
+	Sharpe      float64        `json:"sharpe" bound:"difference"`
 	Extra       jsontext.Value `json:",embed"`
 }
 
@@ -131,8 +131,8 @@ type LeaderboardRow struct {
 type AnalyticsDoc struct {
 	ID        Opt[string]    `json:"id,omitzero"`
 	ModelID   string         `json:"model_id"`
-	UpdatedAt Opt[float64]   `json:"updated_at,omitzero"`
-	Extra     jsontext.Value `json:",embed"`
+	UpdatedAt Opt[float64]   `json:"updated_at,omitzero" bound:"time"`
+	Extra     jsontext.Value `json:",embed" bound:"amounts"`
 }
 
 // Decision is one decision document: what the model was asked, how it
@@ -140,15 +140,15 @@ type AnalyticsDoc struct {
 type Decision struct {
 	ID              string         `json:"id"`
 	ModelID         string         `json:"model_id"`
-	Timestamp       float64        `json:"timestamp"`
-	InsertedAt      Opt[float64]   `json:"inserted_at,omitzero"`
+	Timestamp       float64        `json:"timestamp" bound:"time"`
+	InsertedAt      Opt[float64]   `json:"inserted_at,omitzero" bound:"time"`
 	CycleID         Opt[int64]     `json:"cycle_id,omitzero"`
 	RunID           Opt[string]    `json:"run_id,omitzero"`
 	Skill           Opt[string]    `json:"skill,omitzero"`
 	UserPrompt      Opt[string]    `json:"user_prompt,omitzero"`
 	CotTrace        jsontext.Value `json:"cot_trace,omitzero"`
 	CotTraceSummary Opt[string]    `json:"cot_trace_summary,omitzero"`
-	LlmResponse     jsontext.Value `json:"llm_response,omitzero"`
+	LlmResponse     jsontext.Value `json:"llm_response,omitzero" bound:"amounts"`
 	Extra           jsontext.Value `json:",embed"`
 }
 
@@ -159,7 +159,7 @@ type Thread struct {
 	ModelID         string         `json:"model_id"`
 	Topic           Opt[string]    `json:"topic,omitzero"`
 	Messages        []Message      `json:"messages"`
-	Timestamp       Opt[float64]   `json:"timestamp,omitzero"`
+	Timestamp       Opt[float64]   `json:"timestamp,omitzero" bound:"free"`
 	UserPrompt      Opt[string]    `json:"user_prompt,omitzero"`
 	CotTraceSummary Opt[string]    `json:"cot_trace_summary,omitzero"`
 	Extra           jsontext.Value `json:",embed"`
@@ -169,7 +169,7 @@ type Thread struct {
 type Message struct {
 	Role      string         `json:"role"`
 	Content   string         `json:"content"`
-	Timestamp float64        `json:"timestamp"`
+	Timestamp float64        `json:"timestamp" bound:"time"`
 	Metadata  jsontext.Value `json:"metadata,omitzero"`
 	Extra     jsontext.Value `json:",embed"`
 }

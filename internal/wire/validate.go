@@ -111,6 +111,20 @@ func (a *AccountTotal) check(f *Faults) {
 	f.putUnder("/positions", faults)
 }
 
+// Parts lets Bounds see the positions of the row.
+func (a *AccountTotal) Parts() map[string]any {
+	open, _ := a.openPositions() // it was checked
+	return positionParts("/positions", open)
+}
+
+func positionParts(path string, open map[string]Position) map[string]any {
+	parts := make(map[string]any, len(open))
+	for symbol, p := range open {
+		parts[path+string(jsontext.Pointer("").AppendToken(symbol))] = &p
+	}
+	return parts
+}
+
 // OpenPositions reads the positions that the row carries, by symbol.
 func (a *AccountTotal) OpenPositions() (map[string]Position, error) {
 	open, faults := a.openPositions()
@@ -235,6 +249,9 @@ func (m *modelPositionsRow) check(f *Faults) {
 	m.open, faults = decodePositions(m.Positions)
 	f.putUnder("/positions", faults)
 }
+
+// Parts lets Bounds see the positions of the row.
+func (m *ModelPositions) Parts() map[string]any { return positionParts("/positions", m.Positions) }
 
 // DecodeModelPositions reads one row of Positions from outside.
 func DecodeModelPositions(raw jsontext.Value) (ModelPositions, error) {
