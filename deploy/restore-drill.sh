@@ -89,8 +89,8 @@ pg initdb --pgdata="$work/db/live" --username=nof0 --pwfile="$work/password" --a
 start "$work/db/live" "-c wal_level=replica -c archive_mode=on -c archive_command='test ! -f $work/archive/%f && cp %p $work/archive/%f'"
 sql postgres 'CREATE DATABASE nof0'
 
-"$nof0" season generate "$work/season" --seed 1 --hours "$hours" >/dev/null
-"$nof0" season generate "$work/later" --seed 1 --hours "$((hours + hours / 2))" >/dev/null
+"$nof0" season generate "$work/season" --seed 1 --start 2025-10-17T22:00:00Z --hours "$hours" >/dev/null
+"$nof0" season generate "$work/later" --seed 1 --start 2025-10-17T22:00:00Z --hours "$((hours + hours / 2))" >/dev/null
 DATABASE_URL=$(url nof0) "$nof0" migrate apply >/dev/null 2>&1
 DATABASE_URL=$(url nof0) "$nof0" import "$work/season" >/dev/null 2>&1
 checksums nof0 >"$work/at-dump"

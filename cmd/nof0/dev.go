@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,20 +23,27 @@ import (
 )
 
 func (c *cli) devCommand() *cobra.Command {
-	var redis string
-	var ephemeral, pooler, clean bool
+	var redis, play string
+	var ephemeral, pooler, clean, empty bool
 	cmd := &cobra.Command{
 		Use:   "dev [-- CMD ARGS…]",
 		Short: "Run the whole system on private servers, or CMD beside them",
 		Long: `Start a private Postgres and Redis, apply the migrations, import a snapshot, move
 every domain to the store where that answers as the snapshot does, and serve until
-interrupted. NOF0_SNAPSHOT_DIR names the snapshot; without one a season
+interrupted. NOF0_SNAPSHOT_DIR names the snapshot; without one a season that ends now
 is generated. Each snapshot has a database of its own, and data survive a restart.
+
+A generated season goes on while it is served: prices move, models trade, and what
+happened while nothing ran is made up for at the start. --play=60 plays it so much
+faster (at most 23 hours ahead of the clock), --play=off leaves it as it is. A
+snapshot of yours is never played into. --empty serves an arena with nothing in it.
 
 With a command, the same servers are started, the command runs with DATABASE_URL
 and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 		Example: example(
 			"nof0 dev",
+			"nof0 dev --play=60",
+			"nof0 dev --empty",
 			"NOF0_SNAPSHOT_DIR=captures/2025-10-26 nof0 dev",
 			"nof0 dev --redis=server --ephemeral -- go test ./...",
 		),
@@ -44,7 +52,7 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 			if err != nil {
 				return err
 			}
-			d := &dev{cli: c, cfg: cfg, logger: logger, options: devstack.Options{
+			d := &dev{cli: c, cfg: cfg, logger: logger, empty: empty, options: devstack.Options{
 				DataDir:     cfg.DataDir,
 				PostgresBin: cfg.Postgres.Bin,
 				DatabaseURL: cfg.DatabaseURL,
@@ -65,6 +73,11 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 				return usageError(cmd, "--clean-data runs nothing, and was given %q", args)
 			case clean:
 				return d.cleanData(cmd.Context())
+			case empty && (cfg.SnapshotDir != "" || cfg.JSONDir != ""):
+				return usageError(cmd, "--empty shows nothing, and NOF0_SNAPSHOT_DIR or NOF0_JSON_DIR names something: give one of them")
+			}
+			if d.speed, err = d.playSpeed(cmd, play, len(args) > 0); err != nil {
+				return err
 			}
 			if len(args) > 0 {
 				return d.command(cmd.Context(), args)
@@ -74,6 +87,8 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 	}
 	cmd.Flags().StringVar(&redis, "redis", string(devstack.RedisInProcess), "private Redis: inprocess, or server for the redis-server on PATH")
 	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "keep nothing: data in a temporary directory, without durability")
+	cmd.Flags().StringVar(&play, "play", "1", "how many times faster than real time the generated season goes on, or off")
+	cmd.Flags().BoolVar(&empty, "empty", false, "serve an arena with nothing in it, from a database of its own")
 	cmd.Flags().BoolVar(&clean, "clean-data", false, "remove the data of earlier runs, and end")
 	cmd.Flags().BoolVar(&pooler, "pooler", false, "start a private PgBouncer too, which pools by transaction; CMD gets NOF0_TEST_POOLER_URL")
 	return cmd
@@ -85,6 +100,8 @@ type dev struct {
 	cfg     config.Config
 	logger  *slog.Logger
 	options devstack.Options
+	empty   bool
+	speed   float64 // at which the season goes on; 0 is not at all
 }
 
 // command runs CMD beside the servers.
@@ -146,7 +163,7 @@ func (d *dev) serve(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.stop(ctx, stack)) }()
 	d.cfg.DatabaseURL, d.cfg.RedisURL = stack.DatabaseURL, stack.RedisURL
 
-	from, err := d.snapshot(ctx)
+	from, err := d.source()
 	if err != nil {
 		return err
 	}
@@ -177,7 +194,17 @@ func (d *dev) serve(ctx context.Context) (err error) {
 		d.cfg.AdminToken = rand.Text()
 		fmt.Fprintln(d.out, "admin token", d.cfg.AdminToken)
 	}
-	return d.cli.serve(ctx, d.cfg, d.logger, listener, nil)
+	// The season ends before the servers do.
+	playing, stopPlaying := context.WithCancel(ctx)
+	var player sync.WaitGroup
+	defer player.Wait()
+	defer stopPlaying()
+	return d.cli.serve(ctx, d.cfg, d.logger, listener, func(url string) {
+		d.greet(url)
+		if d.speed > 0 {
+			player.Go(func() { d.play(playing, url) })
+		}
+	})
 }
 
 // cleanData removes the data of earlier runs.

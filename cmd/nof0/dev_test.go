@@ -9,10 +9,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas"
+	"nof0/internal/season"
 )
 
 // dataDir is a data directory that the account of the database can enter; those
@@ -84,7 +86,7 @@ func TestDev(t *testing.T) {
 	shown := everything(t, first.ready(t))
 	e := first.stop(t)
 	require.Zero(t, e.code, e.err)
-	require.Regexp(t, `^data /\S+\nredis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nadmin token \S+\nready http://\S+\n$`, e.out)
+	require.Regexp(t, `^data /\S+\nredis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nadmin token \S+\nready (http://\S+)\nopen http://\S+/ in a browser: .*\ntry http://\S+/api/equity\S+: .*\n$`, e.out)
 	require.NotEqual(t, "0", inserted(t, e))
 
 	second := start(t, environ, "dev")
@@ -99,6 +101,112 @@ func TestDev(t *testing.T) {
 	e = third.stop(t)
 	require.Zero(t, e.code, e.err)
 	require.Contains(t, e.err, "snapshot directory "+snapshot+" is gone; serving what was imported from it\n")
+}
+
+// A generated season ends now and goes on: while it is served, and after a stop for
+// what happened meanwhile, without a contradiction.
+func TestDevPlaysTheSeasonOn(t *testing.T) {
+	t.Parallel()
+	environ := devEnvironment(t)
+	began := time.Now()
+	// A day passes in a quarter of an hour: minutes of prices within seconds.
+	first := start(t, environ, "dev", "--play=6000")
+	url := first.ready(t)
+	reached := func(more time.Duration) time.Time {
+		for {
+			_, prices := get(t, url+"/api/crypto-prices")
+			newest := prices["prices"].(map[string]any)["BTC"].(map[string]any)["timestamp"].(float64) //nolint:forcetypeassert // it is one
+			if at := time.UnixMilli(int64(newest)); at.After(began.Add(more)) {
+				return at
+			}
+			require.NoError(t, t.Context().Err())
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	reached(3 * time.Hour)
+	_, trades := get(t, url+"/api/trades")
+	newestTrade := 0.0
+	for _, trade := range trades["trades"].([]any) { //nolint:forcetypeassert // it is one
+		newestTrade = max(newestTrade, trade.(map[string]any)["exit_time"].(float64)) //nolint:forcetypeassert // it is one
+	}
+	require.Greater(t, newestTrade, float64(began.Unix()), "nobody traded since the start")
+	e := first.stop(t)
+	require.Zero(t, e.code, e.err)
+	require.Equal(t, []string{"generating a season of 200 hours and 7 models that ends now"}, said(e, "generating"))
+	require.Len(t, said(e, "the season "), 1)
+	require.Empty(t, said(e, "refused"))
+
+	second := start(t, environ, "dev", "--play=6000")
+	url = second.ready(t)
+	reached(6 * time.Hour)
+	e = second.stop(t)
+	require.Zero(t, e.code, e.err)
+	require.Empty(t, said(e, "generating"))
+	require.Len(t, said(e, "the season "), 1)
+	require.Empty(t, said(e, "refused"))
+
+	// Whatever else plays the same season finds it as it is.
+	third := start(t, environ, "dev", "--play=off")
+	url = third.ready(t)
+	token := regexp.MustCompile(`(?m)^ingest token (\S+)$`)
+	out, _ := third.out.read()
+	played := parsed[season.Played](t, mustNof0(t, nil, "season", "play", "--url", url, "--token", token.FindStringSubmatch(out)[1], "--speed", "0", "--json"))
+	require.Zero(t, played.Rejected)
+	e = nof0(t, nil, "season", "play", "--url", url, "--token", "x", "--seed", "99")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.err, "or play into an empty arena, such as that of `nof0 dev --empty`")
+	require.Empty(t, said(third.stop(t), "the season "))
+}
+
+// said returns the lines of the errors that begin with a text; all of them are long.
+func said(e ended, with string) (lines []string) {
+	for line := range strings.Lines(e.err) {
+		if strings.HasPrefix(line, with) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+func TestDevDoesNotPlayIntoOtherData(t *testing.T) {
+	t.Parallel()
+	snapshot := "NOF0_SNAPSHOT_DIR=" + t.TempDir()
+	for line, want := range map[string]string{
+		"dev --play=60":             "--play=60: NOF0_SNAPSHOT_DIR names a snapshot, which what is made up would contradict; see `nof0 dev --help`\n",
+		"dev --play=1 -- true":      "CMD runs beside the servers alone",
+		"dev --empty":               "--empty shows nothing, and NOF0_SNAPSHOT_DIR",
+		"dev --play=fast":           "NOF0_SNAPSHOT_DIR",
+		"dev --clean-data -- serve": "--clean-data runs nothing",
+	} {
+		e := nof0(t, []string{snapshot}, strings.Fields(line)...)
+		require.Equal(t, 2, e.code, line)
+		require.Contains(t, e.err, want, line)
+	}
+	for _, play := range []string{"fast", "0", "-1", "NaN", "+Inf", ""} {
+		e := nof0(t, nil, "dev", "--play="+play)
+		require.Equal(t, ended{code: 2, err: "nof0: --play: \"" + play + "\" is neither a number above 0 nor off; see `nof0 dev --help`\n"}, e)
+	}
+	require.Equal(t, 2, nof0(t, nil, "dev", "--empty", "--play=1").code)
+}
+
+func TestDevEmpty(t *testing.T) {
+	t.Parallel()
+	running := start(t, devEnvironment(t), "dev", "--empty")
+	url := running.ready(t)
+	_, accounts := get(t, url+"/api/since-inception-values")
+	require.Empty(t, accounts["sinceInceptionValues"])
+	out, _ := running.out.read()
+	token := regexp.MustCompile(`(?m)^ingest token (\S+)$`).FindStringSubmatch(out)[1]
+	play := func() season.Played {
+		return parsed[season.Played](t, mustNof0(t, nil, "season", "play", "--url", url, "--token", token, "--speed", "0", "--models", "3", "--hours", "5", "--json"))
+	}
+	played := play()
+	require.Equal(t, played.Items, played.Acknowledged)
+	require.Zero(t, play().Rejected, "it goes on")
+	e := nof0(t, nil, "season", "play", "--url", url, "--token", token, "--speed", "0", "--models", "4")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.err, "has 3 models, and --models asks for 4")
+	require.Zero(t, running.stop(t).code)
 }
 
 func TestDevSaysThatThePortIsTakenBeforeItDoesAnything(t *testing.T) {

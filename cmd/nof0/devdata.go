@@ -19,40 +19,54 @@ import (
 	"nof0/internal/season"
 )
 
-// source is the snapshot that dev shows, and the database that holds it. Each
-// snapshot has its own, so that a generated season never mixes with a capture.
+// source is what dev shows, and the database that holds it. Each snapshot has its
+// own, so that a generated season never mixes with a capture.
 type source struct {
-	dir      string
-	database string
+	dir       string // the snapshot; "" for an empty arena
+	database  string
+	generated bool // dir is made where the database holds nothing yet
 }
 
 // seasonSeed makes the season that is shown where no snapshot is given.
 const seasonSeed = 1
 
-// snapshot finds the snapshot to show and generates one where none is given.
-func (d *dev) snapshot(ctx context.Context) (source, error) {
-	if d.cfg.SnapshotDir != "" {
-		abs, err := filepath.Abs(d.cfg.SnapshotDir)
-		if err != nil {
-			return source{}, fmt.Errorf("error finding the snapshot directory: %w", err)
-		}
-		return source{dir: abs, database: databaseOf(abs)}, nil
+// source finds what to show.
+func (d *dev) source() (source, error) {
+	switch {
+	case d.empty:
+		return source{database: "nof0_empty"}, nil
+	case d.cfg.SnapshotDir == "":
+		return source{dir: filepath.Join(d.cfg.DataDir, "season"), database: "nof0_season", generated: true}, nil
 	}
-	dir := filepath.Join(d.cfg.DataDir, "season")
-	if !isDir(dir) {
-		fmt.Fprintf(d.err, "generating a season of %d hours and %d models\n", season.DefaultHours, season.DefaultModels)
-		s, err := season.Generate(ctx, season.Options{Seed: seasonSeed, Models: season.DefaultModels, Hours: season.DefaultHours})
-		if err != nil {
-			return source{}, err
-		}
-		if err := writeWhole(dir, func(tmp string) error {
-			_, err := s.Write(ctx, tmp)
-			return err
-		}); err != nil {
-			return source{}, err
+	abs, err := filepath.Abs(d.cfg.SnapshotDir)
+	if err != nil {
+		return source{}, fmt.Errorf("error finding the snapshot directory: %w", err)
+	}
+	return source{dir: abs, database: databaseOf(abs)}, nil
+}
+
+// generate makes a season that ends now, and what was made of an earlier one anew.
+func (d *dev) generate(ctx context.Context, from source) error {
+	o := season.Options{Seed: seasonSeed, Models: season.DefaultModels, Hours: season.DefaultHours}
+	o.Start = startOf(o)
+	fmt.Fprintf(d.err, "generating a season of %d hours and %d models that ends now\n", o.Hours, o.Models)
+	s, err := season.Generate(ctx, o)
+	if err != nil {
+		return err
+	}
+	stale := []string{from.dir}
+	if d.cfg.JSONDir == "" { // then it is our copy
+		stale = append(stale, d.jsonDir(from))
+	}
+	for _, dir := range stale {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("error removing an earlier season: %w", err)
 		}
 	}
-	return source{dir: dir, database: "nof0_season"}, nil
+	return writeWhole(from.dir, func(tmp string) error {
+		_, err := s.Write(ctx, tmp)
+		return err
+	})
 }
 
 // writeWhole makes a directory that is there only when it is whole.
@@ -109,8 +123,23 @@ func ensureDatabase(ctx context.Context, serverURL, name string) (_ string, err 
 }
 
 // load imports the snapshot. One that is gone since it was imported is served
-// from the database.
+// from the database, and so is a season, which goes on there.
 func (d *dev) load(ctx context.Context, from source) error {
+	if from.dir == "" {
+		return nil
+	}
+	if from.generated {
+		known, err := d.hasModels(ctx)
+		if err != nil {
+			return err
+		}
+		if known {
+			return d.copyToJSON(from)
+		}
+		if err := d.generate(ctx, from); err != nil {
+			return err
+		}
+	}
 	if err := d.copyToJSON(from); err != nil {
 		return err
 	}
@@ -141,7 +170,7 @@ func (d *dev) load(ctx context.Context, from source) error {
 // copyToJSON makes the snapshot the JSON store, once: from then on it has a life
 // of its own.
 func (d *dev) copyToJSON(from source) error {
-	dir := cmp.Or(d.cfg.JSONDir, filepath.Join(d.cfg.DataDir, "json", from.database))
+	dir := d.jsonDir(from)
 	if !isDir(dir) {
 		if !isDir(from.dir) {
 			return nil
@@ -152,6 +181,11 @@ func (d *dev) copyToJSON(from source) error {
 	}
 	d.cfg.JSONDir = dir
 	return nil
+}
+
+// jsonDir is where the JSON store lies.
+func (d *dev) jsonDir(from source) string {
+	return cmp.Or(d.cfg.JSONDir, filepath.Join(d.cfg.DataDir, "json", from.database))
 }
 
 // moveToStore moves every domain that nobody has moved to the store, where it is

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -25,8 +26,15 @@ func (c *cli) seasonPlayCommand() *cobra.Command {
 		Use:   "play",
 		Short: "Play a season against the ingest API of a running system",
 		Long: `Play a season against the ingest API of a running system: prices by the minute,
-positions, trades, decisions and equity, in the order in which they happened. The
-same seed makes the same season and the same idempotency keys, so that a run that
+positions, trades, decisions and equity, in the order in which they happened.
+
+An empty arena gets a season that ends now. Where there is one of this seed, such as
+that of nof0 dev, it goes on: at once up to now, then at --speed until interrupted (at
+a speed of 0 it ends there), never more than 23 hours ahead of the clock. A system
+that holds anything else is left alone.
+
+With --start, the season that begins then is played whole, whatever is there. The same
+seed and start make the same facts and the same idempotency keys, so that a run that
 was broken off can be started again: within a day what was answered is not done
 twice. A --run of its own makes other keys.
 
@@ -35,6 +43,7 @@ passed. Exit status: 0 all taken, 1 something was rejected or not sent.`,
 		Example: example(
 			"nof0 season play --url http://127.0.0.1:8888 --speed 60 --seed 7",
 			"NOF0_INGEST_TOKEN=… nof0 season play --speed 0 --models 7 --hours 24 --workers 8 --json",
+			"nof0 season play --speed 600 --start 2025-10-17T22:00:00Z",
 			"nof0 season play --speed 0 --models 20 --fills 100000",
 		),
 		Args: noArguments,
@@ -44,16 +53,14 @@ passed. Exit status: 0 all taken, 1 something was rejected or not sent.`,
 				return err
 			}
 			f.play.Token = cmp.Or(f.play.Token, cfg.IngestToken)
-			return c.play(cmd.Context(), f)
+			return c.play(cmd, f)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.play.URL, "url", "http://127.0.0.1:8888", "where the API is")
 	flags.StringVar(&f.play.Token, "token", "", "bearer token (default $NOF0_INGEST_TOKEN)")
 	flags.Float64Var(&f.play.Speed, "speed", 1, "times faster than it happened: 1 is real time, 0 as fast as it goes")
-	flags.Uint64Var(&f.season.Seed, "seed", seasonSeed, "seed of everything that is drawn by chance")
-	flags.IntVar(&f.season.Models, "models", season.DefaultModels, "accounts, the benchmark included")
-	flags.IntVar(&f.season.Hours, "hours", season.DefaultHours, "length in hours")
+	seasonFlags(flags, &f.season)
 	flags.IntVar(&f.fills, "fills", 0, "play so many dense fills of --models models instead of a season")
 	flags.BoolVar(&f.plan.Analytics, "analytics", false, "send the metrics of each competitor at the end")
 	flags.IntVar(&f.play.Workers, "workers", season.DefaultPlayWorkers, "models that are played side by side")
@@ -63,18 +70,44 @@ passed. Exit status: 0 all taken, 1 something was rejected or not sent.`,
 	return cmd
 }
 
-func (c *cli) play(ctx context.Context, f playFlags) error {
-	plan, err := f.makePlan(ctx)
-	if err != nil {
-		return err
+func (c *cli) play(cmd *cobra.Command, f playFlags) error {
+	ctx := cmd.Context()
+	var there season.Standing
+	goesOn := false
+	if f.fills == 0 && f.season.Start.IsZero() {
+		var err error
+		there, goesOn, err = season.Find(ctx, f.play.URL, f.season.Seed)
+		switch {
+		case errors.Is(err, season.ErrOtherData):
+			return fmt.Errorf("%w: name the --seed of what is there, or play into an empty arena, such as that of `nof0 dev --empty`", err)
+		case err != nil:
+			return err
+		case goesOn && cmd.Flags().Changed("models") && f.season.Models != there.Options.Models:
+			return fmt.Errorf("the season at %s has %d models, and --models asks for %d: leave it out, or play into an empty arena, such as that of `nof0 dev --empty`",
+				f.play.URL, there.Options.Models, f.season.Models)
+		}
 	}
 	f.play.Seed = f.season.Seed
 	progress, finish := c.progress("playing")
-	f.play.Progress = func(settled int) { progress(settled, max(plan.Len(), settled)) }
-	played, err := season.Play(ctx, plan.Events(), f.play)
+	var played season.Played
+	var err error
+	if goesOn {
+		fmt.Fprintf(c.err, "going on with the season that began at %s, from %s\n", moment(there.Options.Start), moment(there.Since))
+		played, err = season.Continue(ctx, there, f.play)
+	} else {
+		var plan *season.Plan
+		if plan, err = f.makePlan(ctx); err != nil {
+			return err
+		}
+		f.play.Progress = func(settled int) { progress(settled, max(plan.Len(), settled)) }
+		played, err = season.Play(ctx, plan.Events(), f.play)
+	}
 	finish()
 	if printed := c.printPlayed(played); printed != nil {
 		return printed
+	}
+	if goesOn && ctx.Err() != nil {
+		err = nil // it has no other end
 	}
 	if err == nil && played.Rejected > 0 {
 		return &exitError{code: 1}
@@ -86,6 +119,7 @@ func (f *playFlags) makePlan(ctx context.Context) (*season.Plan, error) {
 	if f.fills > 0 {
 		return season.Fills(season.FillsOptions{Seed: f.season.Seed, Models: f.season.Models, Count: f.fills}), nil
 	}
+	f.season.Start = startOf(f.season)
 	s, err := season.Generate(ctx, f.season)
 	if err != nil {
 		return nil, err

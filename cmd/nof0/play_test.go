@@ -45,7 +45,7 @@ func newTaker(t *testing.T, refused string) string {
 func TestSeasonPlay(t *testing.T) {
 	t.Parallel()
 	args := func(url string, more ...string) []string {
-		return append([]string{"season", "play", "--url", url, "--speed", "0", "--models", "2", "--hours", "1"}, more...)
+		return append([]string{"season", "play", "--url", url, "--speed", "0", "--models", "2", "--hours", "1", "--start", "2025-10-17T22:00:00Z"}, more...)
 	}
 	token := []string{"NOF0_INGEST_TOKEN=let me in"}
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"nof0/internal/season"
 )
@@ -20,12 +22,14 @@ func (c *cli) seasonGenerateCommand() *cobra.Command {
 	var o season.Options
 	cmd := &cobra.Command{
 		Use:   "generate DIR",
-		Short: "Write a season as a snapshot directory; the same seed gives the same bytes",
+		Short: "Write a season as a snapshot directory; the same seed and start give the same bytes",
 		Example: example(
 			"nof0 season generate /tmp/season --seed 7 --models 7 --hours 200",
+			"nof0 season generate /tmp/season --start 2025-10-17T22:00:00Z",
 		),
 		Args: oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Start = startOf(o)
 			s, err := season.Generate(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -41,8 +45,22 @@ func (c *cli) seasonGenerateCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().Uint64Var(&o.Seed, "seed", seasonSeed, "seed of everything that is drawn by chance")
-	cmd.Flags().IntVar(&o.Models, "models", season.DefaultModels, "accounts, the benchmark included")
-	cmd.Flags().IntVar(&o.Hours, "hours", season.DefaultHours, "length in hours")
+	seasonFlags(cmd.Flags(), &o)
 	return cmd
+}
+
+// seasonFlags are those that say which season is meant.
+func seasonFlags(flags *pflag.FlagSet, o *season.Options) {
+	flags.Uint64Var(&o.Seed, "seed", seasonSeed, "seed of everything that is drawn by chance")
+	flags.IntVar(&o.Models, "models", season.DefaultModels, "accounts, the benchmark included")
+	flags.IntVar(&o.Hours, "hours", season.DefaultHours, "length in hours")
+	flags.TimeVar(&o.Start, "start", time.Time{}, []string{time.RFC3339Nano}, "when it begins, as 2025-10-17T22:00:00Z (default: so that it ends now)")
+}
+
+// startOf is when a season begins: where nothing else is said, it ends now.
+func startOf(o season.Options) time.Time {
+	if o.Start.IsZero() {
+		return time.Now().Add(-time.Duration(o.Hours) * time.Hour)
+	}
+	return o.Start
 }

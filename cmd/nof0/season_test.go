@@ -12,7 +12,7 @@ func TestSeasonGenerateGivesTheSameBytes(t *testing.T) {
 	t.Parallel()
 	generate := func(seed float64) map[string]string {
 		dir := filepath.Join(t.TempDir(), "season")
-		e := mustNof0(t, nil, "season", "generate", dir, "--seed", strconv.FormatFloat(seed, 'f', 0, 64), "--models", "3", "--hours", "5", "--json")
+		e := mustNof0(t, nil, "season", "generate", dir, "--seed", strconv.FormatFloat(seed, 'f', 0, 64), "--models", "3", "--hours", "5", "--start", "2025-10-17T22:00:00.847073Z", "--json")
 		files := readDir(t, dir)
 		size := 0
 		for _, content := range files {

@@ -52,6 +52,9 @@ func (t *trader) record(now time.Time, prompt string, trace jsontext.Value, summ
 	// The id is made a moment after the timestamp.
 	named := now.Add(time.Duration(between(t.r, 180, 2000)) * time.Microsecond)
 	inserted := now.Add(time.Duration(between(t.r, int64(1_900_000), int64(3_400_000))) * time.Microsecond)
+	if t.forgotten(now) {
+		return
+	}
 	t.decisions = append(t.decisions, wire.Decision{
 		ID:              t.id + "_" + pythonFloat(wire.Seconds(named)),
 		ModelID:         t.id,

@@ -34,7 +34,10 @@ func (p *position) signal(word string, quantity float64, justification string) c
 // failed answer leaves everything as it is.
 func (t *trader) decide(now time.Time) error {
 	t.cycle++
-	prompt := t.prompt(now)
+	prompt := ""
+	if !t.forgotten(now) {
+		prompt = t.prompt(now)
+	}
 	if chance(t.r, t.traits.failsPercent) {
 		return t.fail(now, prompt)
 	}

@@ -48,6 +48,10 @@ type Options struct {
 	// EntryPause is the least time between two entries of a model. Default 4 hours
 	// 15 minutes, accepted a minute to a week.
 	EntryPause time.Duration
+	// Since, where given, leaves out of the plan what happened before it, who takes
+	// part included. Decisions before it are not kept, so that the season is of no
+	// use for anything else.
+	Since time.Time
 }
 
 func (o Options) withDefaults() Options {

@@ -22,8 +22,15 @@ type PlanOptions struct {
 // store is what the season is; beside the hourly equity it holds the snapshots
 // that came along with trades.
 func (s *Season) Plan(o PlanOptions) *Plan {
-	setUp, happenings := s.setUp(), s.happenings(o)
-	length := len(setUp) + s.Minutes()*len(s.market.coins)
+	setUp, happenings, first := s.setUp(), s.happenings(o), 0
+	if since := s.options.Since; !since.IsZero() {
+		setUp = nil
+		happenings = slices.DeleteFunc(happenings, func(h happening) bool { return h.at.Before(since) })
+		for first < s.Minutes() && s.minute(first).Before(since) {
+			first++
+		}
+	}
+	length := len(setUp) + (s.Minutes()-first)*len(s.market.coins)
 	for i := range happenings {
 		length += happenings[i].items
 	}
@@ -38,7 +45,7 @@ func (s *Season) Plan(o PlanOptions) *Plan {
 				}
 			}
 			// The price of a minute comes before what is done at it.
-			minute := 0
+			minute := first
 			for i := range happenings {
 				for ; minute < s.Minutes() && !s.minute(minute).After(happenings[i].at); minute++ {
 					if !put(newEvents(KindPrices, "", s.minute(minute), s.Prices(minute))) {

@@ -60,6 +60,9 @@ type PlayOptions struct {
 	// answered, and its results in their order. It is called by one goroutine
 	// at a time.
 	Settled func(events []Event, results []ItemResult)
+
+	from time.Time     // what happened before it is sent at once; zero is the first event
+	lead time.Duration // how far ahead of the clock events may be; 0 is as far as they like
 }
 
 // Clock tells the time and waits.
@@ -200,7 +203,10 @@ func (p *player) play(ctx context.Context, events iter.Seq2[Event, error]) error
 
 // handOut gives each event to its worker as it is due.
 func (p *player) handOut(ctx context.Context, events iter.Seq2[Event, error]) error {
-	pace := pace{clock: p.options.Clock, speed: p.options.Speed}
+	pace := pace{clock: p.options.Clock, speed: p.options.Speed, lead: p.options.lead}
+	if from := p.options.from; !from.IsZero() {
+		pace.origin, pace.began = from, pace.now()
+	}
 	position, wasCommon := 0, true
 	for e, err := range events {
 		if err != nil {
@@ -270,20 +276,29 @@ func put(ctx context.Context, queue chan<- task, t task) error {
 type pace struct {
 	clock  Clock
 	speed  float64
-	origin time.Time // of the events
-	began  time.Time // by the clock
+	lead   time.Duration // 0 is none that counts
+	origin time.Time     // of the events
+	began  time.Time     // by the clock
 }
+
+// now is the time on the wall: a clock that stands still while a machine sleeps would
+// leave the season behind.
+func (p *pace) now() time.Time { return p.clock.Now().Round(0) }
 
 // until returns how long it is until an event is due.
 func (p *pace) until(e Event) time.Duration {
 	if p.speed == 0 || e.isCommon() {
 		return 0
 	}
+	now := p.now()
 	if p.began.IsZero() {
-		p.origin, p.began = e.At, p.clock.Now()
+		p.origin, p.began = e.At, now
 	}
 	due := p.began.Add(time.Duration(float64(e.At.Sub(p.origin)) / p.speed))
-	return due.Sub(p.clock.Now())
+	if earliest := e.At.Add(-p.lead); p.lead > 0 && due.Before(earliest) {
+		due = earliest
+	}
+	return due.Sub(now)
 }
 
 // work sends the events of one queue until it is closed.

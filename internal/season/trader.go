@@ -16,8 +16,9 @@ const (
 	navMicros = 10_000_000_000 // NAV at inception: 10,000 USD
 
 	// settling is the longest that fills go on after the decision for them. No
-	// decision falls into the last of it, so that a season ends settled, and
-	// none into that of the decision before.
+	// decision falls into the last of it of any hour, so that a season ends settled
+	// whatever its length and goes on as a longer one of the same seed and start;
+	// and none into that of the decision before.
 	settling = 80 * time.Second
 )
 
@@ -54,24 +55,41 @@ type fill struct {
 }
 
 func newTrader(o Options, m *market, id string) *trader {
-	r := stream(o.Seed, "model "+id)
+	r, habits, wait := beginnings(o.Seed, id)
 	t := &trader{
-		id: id, r: r, market: m, options: o,
-		traits:    drawTraits(r, id),
-		inception: o.Start.Add(time.Duration(between(r, int64(20e6), int64(1200e6))) * time.Microsecond),
+		id: id, r: r, market: m, options: o, traits: habits,
+		inception: o.Start.Add(wait),
 		open:      make([]*position, len(m.coins)),
 	}
 	t.returns.Add(usd(navMicros))
 	return t
 }
 
+// beginnings draws the habits of a model and how long after the start of the season
+// its inception is, and returns what the rest of its life is drawn from.
+func beginnings(seed uint64, id string) (r *rand.Rand, habits traits, wait time.Duration) {
+	r = stream(seed, "model "+id)
+	habits = drawTraits(r, id)
+	return r, habits, time.Duration(between(r, int64(20e6), int64(1200e6))) * time.Microsecond
+}
+
+// forgotten reports whether a moment is so long before Since that a decision of it
+// is not told.
+func (t *trader) forgotten(now time.Time) bool {
+	return now.Add(time.Minute).Before(t.options.Since)
+}
+
 // run lives the season of a competitor.
 func (t *trader) run() error {
 	next := t.inception.Add(t.gap() / 4)
-	lastDecision := t.marker(t.options.Hours - 1).Add(-settling - 10*time.Second)
 	for hour := range t.options.Hours {
 		marker := t.marker(hour)
-		for ; !next.After(marker) && !next.After(lastDecision); next = next.Add(t.gap()) {
+		const quiet = settling + 10*time.Second
+		for ; !next.After(marker); next = next.Add(t.gap()) {
+			if next.After(marker.Add(-quiet)) {
+				next = next.Add(quiet)
+				break
+			}
 			if err := t.settle(next); err != nil {
 				return err
 			}
