@@ -355,10 +355,10 @@ func rounds(changes map[string]change) [][]string {
 	return all
 }
 
-// TestAHoleAtTheCapIsFound holds a capture against a database that knows more of
+// TestAHoleAtTheCapOfACaptureIsFound holds a capture against a database that knows more of
 // the past, which is equal; then it removes a trade from the middle of a model's
 // newest hundred and adds an older one, so that they are a hundred still.
-func TestAHoleAtTheCapIsFound(t *testing.T) {
+func TestAHoleAtTheCapOfACaptureIsFound(t *testing.T) {
 	t.Parallel()
 	const model = captures.Capped
 	b := setup(t, captures.Later.Copy(t), captures.Earlier.Copy(t))
@@ -397,9 +397,9 @@ func TestAHoleAtTheCapIsFound(t *testing.T) {
 	require.Equal(t, report.Domains[0].Counts.Compared, report.Domains[0].Counts.Equal, "the older one is looked up")
 }
 
-// TestWhatTheFileClaimsNotToHoldIsCounted adds rows to the store that are older
+// TestWhatACaptureClaimsNotToHoldIsCounted adds rows to the store that are older
 // than the cap of the JSON file, or newer than it.
-func TestWhatTheFileClaimsNotToHoldIsCounted(t *testing.T) {
+func TestWhatACaptureClaimsNotToHoldIsCounted(t *testing.T) {
 	t.Parallel()
 	b := setup(t, captures.Earlier.Copy(t))
 	for _, add := range []string{

@@ -231,8 +231,8 @@ func TestAnswersThatLackAFactAreFound(t *testing.T) {
 	}
 }
 
-// TestThreads changes the messages of a thread of a real capture.
-func TestThreads(t *testing.T) {
+// TestThreadsOfACapture changes the messages of a thread of a real capture.
+func TestThreadsOfACapture(t *testing.T) {
 	t.Parallel()
 	const someMessage = `(SELECT m.conversation_id || m.time || m.role || m.content_digest FROM conversation_messages m
 		JOIN conversations c ON c.id = m.conversation_id AND c.kind = 'thread' ORDER BY m.conversation_id, m.time OFFSET 1 LIMIT 1)`
