@@ -3,6 +3,8 @@ package handlers
 import (
 	"strconv"
 	"strings"
+
+	"github.com/gin-gonic/gin"
 )
 
 // coding is a content coding by its registered name.
@@ -75,4 +77,14 @@ func parseElement(element string) (name string, q float64, ok bool) {
 	}
 	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	return name, q, err == nil && q >= 0 && q <= 1
+}
+
+// vary says of every response that it depends on what the client accepts, also
+// of a problem: a cache in between would give it to clients that accept another
+// coding.
+func vary() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Writer.Header().Add("Vary", "Accept-Encoding")
+		c.Next()
+	}
 }

@@ -51,6 +51,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 		secure(),
 		recovery(log),
 		cors(opts.Config.AllowedOrigins),
+		vary(),
 		timeout(opts.Config.RequestTimeout),
 	)
 	engine.NoRoute(unknownRoute)

@@ -42,7 +42,6 @@ func newSender(opts Options) (*sender, error) {
 // send answers a GET or HEAD.
 func (s *sender) send(c *gin.Context, a *arena.Answer, contentType string) {
 	h := c.Writer.Header()
-	h.Add("Vary", "Accept-Encoding")
 	// Before the preconditions: these count only where the answer would be 200.
 	coding, ok := choose(c.Request.Header.Values("Accept-Encoding"), a)
 	if !ok {

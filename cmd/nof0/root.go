@@ -76,14 +76,45 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 
 // adviceOn says what to do about an error that cannot know it where it arises.
 func adviceOn(err error) string {
-	_, refused := errors.AsType[*pgconn.ConnectError](err)
+	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
+	answer, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
-	case refused, errors.Is(err, repository.ErrUnavailable):
+	case answered:
+		return adviceOnState(answer.Code)
+	case !unreachable && errors.Is(err, repository.ErrUnavailable) && errors.Is(err, context.DeadlineExceeded):
+		return adviceOnState("57014")
+	case unreachable, errors.Is(err, repository.ErrUnavailable):
 		return "Is Postgres running there? DATABASE_URL says where it is looked for, to migrate NOF0_MIGRATE_DATABASE_URL where it is set."
 	case errors.Is(err, cachelayer.ErrUnavailable):
 		return "Is Redis running there? REDIS_URL says where it is looked for."
 	case errors.Is(err, atlas.ErrNoScratch):
 		return "Its user must be allowed to create databases; for migrate validate, --scratch names another server."
+	default:
+		return ""
+	}
+}
+
+// adviceOnState says what to do about an SQLSTATE by which Postgres answered: it
+// is running.
+func adviceOnState(code string) string {
+	switch code {
+	case "28000", "28P01": // invalid authorization, invalid password
+		return "Postgres is running there and refuses the user or the password: DATABASE_URL holds them, to migrate NOF0_MIGRATE_DATABASE_URL where it is set."
+	case "3D000": // invalid catalog name
+		return "Postgres is running there and has no such database: create it, or correct the end of DATABASE_URL."
+	case "42501": // insufficient privilege
+		return "The user of DATABASE_URL may not do this: grant it, or use a user who may."
+	case "25006": // read-only SQL transaction
+		return "Postgres takes no writes there: it is a standby, or set to read only. DATABASE_URL has to name the primary."
+	case "53300": // too many connections
+		return "Postgres has no connection left: lower postgres.max_open, or raise its max_connections."
+	case "53100", "53200": // disk full, out of memory
+		return "Postgres is out of disk or memory; its log says of which."
+	case "57014": // query canceled
+		return "The statement did not end in time: it waits for a lock, needs longer, or Postgres hangs. " +
+			"postgres.statement_timeout (NOF0_POSTGRES_STATEMENT_TIMEOUT) is how long it may take."
+	case "57P01", "57P02", "57P03": // shutdown, crash, cannot connect now
+		return "Postgres is stopping or starting; try again in a moment."
 	default:
 		return ""
 	}

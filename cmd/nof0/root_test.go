@@ -2,10 +2,13 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 )
@@ -121,5 +124,54 @@ func TestVersion(t *testing.T) {
 	require.Len(t, b, 4)
 	for member, value := range b {
 		require.NotEmpty(t, value, member)
+	}
+}
+
+// TestAServerThatAnswersIsNotAskedFor holds the advice on an error to what the
+// server said: one that answers is running.
+func TestAServerThatAnswersIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	database := migratedDatabase(t)
+	dsn, err := url.Parse(strings.TrimPrefix(database, "DATABASE_URL="))
+	require.NoError(t, err)
+	with := func(change func(u *url.URL)) string {
+		u := *dsn
+		change(&u)
+		return "DATABASE_URL=" + u.String()
+	}
+	locker, err := pgx.Connect(t.Context(), dsn.String())
+	require.NoError(t, err)
+	t.Cleanup(func() { locker.Close(context.Background()) }) // the subtests run once this has ended
+	_, err = locker.Exec(t.Context(), "BEGIN; LOCK TABLE trades, price_ticks, parity_runs, rollout_switches IN ACCESS EXCLUSIVE MODE")
+	require.NoError(t, err)
+	hasty := []string{database, "NOF0_POSTGRES_STATEMENT_TIMEOUT=300ms"}
+	readOnly := with(func(u *url.URL) {
+		q := u.Query()
+		q.Set("default_transaction_read_only", "on")
+		u.RawQuery = q.Encode()
+	})
+	season := t.TempDir()
+	mustNof0(t, nil, "season", "generate", season, "--models", "2", "--hours", "3")
+	for name, c := range map[string]struct {
+		environ []string
+		args    []string
+		says    string
+	}{
+		"import into a locked table":      {hasty, []string{"import", season}, "did not end in time"},
+		"parity with a locked table":      {hasty, []string{"parity", "--snapshot", season}, "did not end in time"},
+		"switches in a locked table":      {hasty, []string{"rollout"}, "did not end in time"},
+		"a wrong password":                {[]string{with(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "wrong") })}, []string{"export", t.TempDir()}, "refuses the user or the password"},
+		"no such user":                    {[]string{with(func(u *url.URL) { u.User = url.UserPassword("nobody", "wrong") })}, []string{"rollout"}, "refuses the user or the password"},
+		"no such database":                {[]string{with(func(u *url.URL) { u.Path = "/gone" })}, []string{"import", season}, "has no such database"},
+		"no such database to migrate":     {[]string{with(func(u *url.URL) { u.Path = "/gone" })}, []string{"migrate", "status"}, "has no such database"},
+		"a database that takes no writes": {[]string{readOnly}, []string{"import", season}, "takes no writes there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := nof0(t, c.environ, c.args...)
+			require.NotZero(t, e.code)
+			require.Contains(t, e.err, c.says)
+			require.NotContains(t, e.err, "Is Postgres running there?")
+		})
 	}
 }

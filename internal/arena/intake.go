@@ -314,17 +314,22 @@ func (w *write) resolve(ctx context.Context) error {
 	if err := w.findSymbols(ctx, symbols); err != nil {
 		return err
 	}
-	if w.batch.Register {
-		models = slices.DeleteFunc(models, func(m string) bool { _, known := accounts[m]; return known })
-		if err := w.registerModels(ctx, models); err != nil {
+	models = slices.DeleteFunc(models, func(m string) bool { _, known := accounts[m]; return known })
+	symbols = slices.DeleteFunc(symbols, func(s string) bool { _, known := w.sizes[s]; return known })
+	if !w.batch.Register {
+		var err error
+		if models, symbols, err = w.filed(ctx, models, symbols); err != nil {
 			return err
 		}
-		for _, m := range models {
-			accounts[m] = entities.Account{ModelID: m}
-		}
-		if err := w.registerSymbols(ctx, symbols); err != nil {
-			return err
-		}
+	}
+	if err := w.registerModels(ctx, models); err != nil {
+		return err
+	}
+	for _, m := range models {
+		accounts[m] = entities.Account{ModelID: m}
+	}
+	if err := w.registerSymbols(ctx, symbols); err != nil {
+		return err
 	}
 	for _, e := range w.accepted() {
 		for _, model := range e.models {
@@ -356,6 +361,20 @@ func (w *write) names() (models, symbols []string) {
 	slices.Sort(models)
 	slices.Sort(symbols)
 	return slices.Compact(models), slices.Compact(symbols)
+}
+
+// filed returns which models and symbols, of those that Postgres does not know,
+// the JSON files mention, where they are the truth of the write: before the first
+// import, Postgres knows none of them.
+func (w *write) filed(ctx context.Context, models, symbols []string) (filedModels, filedSymbols []string, err error) {
+	if len(w.json) == 0 || len(models)+len(symbols) == 0 {
+		return nil, nil, nil
+	}
+	filedModels, filedSymbols, err = w.intake.o.JSON.Known(ctx, models, symbols)
+	if err != nil {
+		err = fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
+	}
+	return filedModels, filedSymbols, err
 }
 
 // registerModels makes models known, which are locked, each with an account.

@@ -154,6 +154,17 @@ func preparePrices(ctx context.Context, w *write) error {
 		for _, s := range symbols {
 			known[s.Symbol] = true
 		}
+		// Whether the files count is known in the transaction.
+		names = slices.DeleteFunc(names, func(name string) bool { return known[name] })
+		if files := w.intake.o.JSON; files != nil && len(names) > 0 {
+			_, filed, err := files.Known(ctx, nil, names)
+			if err != nil {
+				return fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
+			}
+			for _, name := range filed {
+				known[name] = true
+			}
+		}
 	}
 	months := make(map[time.Time]bool)
 	for _, e := range w.accepted() {

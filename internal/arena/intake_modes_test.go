@@ -34,6 +34,10 @@ type applied struct {
 	atomic  bool
 }
 
+func (*paper) Known(context.Context, []string, []string) (models, symbols []string, err error) {
+	return nil, nil, nil
+}
+
 func (p *paper) Apply(ctx context.Context, kind arena.IngestKind, items []any, domains []arena.Domain) ([]arena.JSONResult, error) {
 	return p.apply(ctx, kind, items, domains, false)
 }

@@ -3,6 +3,10 @@ package arena_test
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +18,7 @@ import (
 	"nof0/internal/season"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
+	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
 
@@ -306,4 +311,64 @@ func TestBothSidesTakeASeason(t *testing.T) {
 		}
 	}
 	b.requireSameAnswers(t)
+}
+
+// TestTheFirstDayOfACutover writes to files of which Postgres knows nothing yet:
+// what they mention is known, everything else is not.
+func TestTheFirstDayOfACutover(t *testing.T) {
+	t.Parallel()
+	b := setupBothSides(t)
+	_, err := b.db.Exec(t.Context(), "DELETE FROM accounts; DELETE FROM models; DELETE FROM symbols")
+	require.NoError(t, err)
+	for name, body := range map[string]string{
+		"crypto-prices":          `{"prices":{"SOL":{"symbol":"SOL","price":190,"timestamp":1761000000000}}}`,
+		"since-inception-values": `{"sinceInceptionValues":[{"model_id":"incepted","nav_since_inception":10000,"inception_date":1761000000},{"model_id":"` + benchmark + `","nav_since_inception":10000,"inception_date":1761000000}]}`,
+		"positions":              `{"accountTotals":[{"model_id":"holder","positions":{"DOGE":{"symbol":"DOGE","entry_oid":7,"entry_price":1,"quantity":10}}}]}`,
+		"leaderboard":            `{"leaderboard":[{"id":"leader","num_trades":0,"num_wins":0,"num_losses":0,"win_dollars":0,"lose_dollars":0,"sharpe":0}]}`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(b.dir, name+".json"), []byte(body), 0o600))
+	}
+	intake := arena.NewIntake(arena.IntakeOptions{
+		Store: b.store, PrimaryProvider: "hyperliquid", Benchmarks: []string{benchmark}, JSON: b.writer,
+		Bounds: wiretest.Bounds(),
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	var last []byte
+	status := func(kind arena.IngestKind, item string) int {
+		reply, err := intake.Ingest(t.Context(), arena.Batch{Kind: kind, Items: []jsontext.Value{jsontext.Value(item)}, Single: true})
+		require.NoError(t, err)
+		last = reply.Body
+		return reply.Status
+	}
+	fill := func(id, model, symbol string) string {
+		return fmt.Sprintf(`{"id":%q,"model_id":%q,"symbol":%q,"side":"long","quantity":10,"entry_time":1761000000,"exit_time":1761000100,`+
+			`"entry_oid":7,"entry_price":1,"exit_price":2,"realized_net_pnl":10}`, id, model, symbol)
+	}
+	for _, refused := range []string{fill("x_1", "nobody", "SOL"), fill("x_2", "holder", "XRP"), fill("x_3", "", "SOL")} {
+		require.Equal(t, http.StatusUnprocessableEntity, status(arena.IngestTrades, refused), refused)
+	}
+	require.Zero(t, b.count(t, "SELECT count(*) FROM models WHERE id <> 'holder'"), "nobody else is registered")
+	for _, taken := range []struct {
+		kind arena.IngestKind
+		item string
+	}{
+		{arena.IngestTrades, fill("holder_1", "holder", "DOGE")},
+		{arena.IngestTrades, fill("leader_1", "leader", "SOL")},
+		{arena.IngestPrices, `{"symbol":"SOL","price":191,"timestamp":1761000001000}`},
+		{arena.IngestEquity, `{"model_id":"` + benchmark + `","timestamp":1761000100,"dollar_equity":9000,"since_inception_hourly_marker":0}`},
+		{arena.IngestDecisions, `{"id":"incepted_1","model_id":"incepted","timestamp":1761000100,"cot_trace":""}`},
+		{arena.IngestConversations, `{"model_id":"leader","messages":[{"role":"user","content":"a","timestamp":1761000100}]}`},
+		{arena.IngestAnalytics, `{"id":"incepted","model_id":"incepted"}`},
+		{arena.IngestPositions, `{"model_id":"leader","position":{"symbol":"DOGE","entry_oid":8,"entry_price":1,"quantity":1}}`},
+	} {
+		require.Equal(t, http.StatusOK, status(taken.kind, taken.item), "%s: %s", taken.item, last)
+	}
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM models WHERE kind = 'benchmark'"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM trades"), "they are in the files")
+	trades, err := b.files.Trades(t.Context())
+	require.NoError(t, err)
+	require.Len(t, trades.Trades, 2)
+	positions, err := b.files.Positions(t.Context(), 0)
+	require.NoError(t, err)
+	require.Empty(t, positions.AccountTotals[0].Positions, "the fill closed it")
 }

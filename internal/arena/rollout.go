@@ -66,6 +66,8 @@ type Shadow interface {
 
 // JSONSide takes the writes of domains that are in WriteJSON.
 type JSONSide interface {
+	// Known returns those of the given models and symbols that any file mentions.
+	Known(ctx context.Context, models, symbols []string) (knownModels, knownSymbols []string, err error)
 	// Apply brings items of one kind, as their decoder left them, to the files
 	// of the given domains. When it returns, the files have been replaced
 	// durably. The caller holds the rollout lock (shared). Results are in the

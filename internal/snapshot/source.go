@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
@@ -247,35 +248,62 @@ func (s *Source) Conversations(context.Context) (wire.Conversations, error) {
 	return wire.Conversations{Conversations: arena.NewestDocuments(orEmpty(docs)), ServerTime: s.serverTime()}, nil
 }
 
-// competitors lists every model that any file of the directory mentions, by
-// id, without the benchmarks.
+// competitors lists the models of the directory, by id, without the benchmarks.
 func (s *Source) competitors() ([]string, error) {
-	models := make(map[string]bool)
-	for _, list := range []func() ([]string, error){
-		idsOf(s, Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) string { return r.ModelID }),
-		idsOf(s, AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) string { return r.ModelID }),
-		idsOf(s, Trades, wire.Decode[wire.Trade], func(r wire.Trade) string { return r.ModelID }),
-		idsOf(s, SinceInception, wire.Decode[wire.SinceInception], func(r wire.SinceInception) string { return r.ModelID }),
-		idsOf(s, Leaderboard, wire.Decode[wire.LeaderboardRow], func(r wire.LeaderboardRow) string { return r.ID }),
+	models, err := s.models()
+	return slices.DeleteFunc(models, s.isBenchmark), err
+}
+
+// models lists every model that any file of the directory mentions, by id.
+func (s *Source) models() ([]string, error) {
+	return union(
+		namesIn(s, Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) []string { return []string{r.ModelID} }),
+		namesIn(s, AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) []string { return []string{r.ModelID} }),
+		namesIn(s, Trades, wire.Decode[wire.Trade], func(r wire.Trade) []string { return []string{r.ModelID} }),
+		namesIn(s, SinceInception, wire.Decode[wire.SinceInception], func(r wire.SinceInception) []string { return []string{r.ModelID} }),
+		namesIn(s, Leaderboard, wire.Decode[wire.LeaderboardRow], func(r wire.LeaderboardRow) []string { return []string{r.ID} }),
 		s.analyticsIDs,
-		idsOf(s, Conversations, DecodeDocument, wire.Document.Model),
-	} {
-		ids, err := list()
+		namesIn(s, Conversations, DecodeDocument, func(d wire.Document) []string { return []string{d.Model()} }),
+	)
+}
+
+// symbols lists every symbol that any file of the directory mentions.
+func (s *Source) symbols() ([]string, error) {
+	return union(
+		func() ([]string, error) {
+			prices, err := readRows(s, FileName(CryptoPrices, ""), decodePrice)
+			if err != nil && !isMissing(err) {
+				return nil, err
+			}
+			var names []string
+			for _, p := range prices {
+				names = append(names, p.Symbol)
+			}
+			return names, nil
+		},
+		namesIn(s, Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) []string {
+			return slices.Collect(maps.Keys(r.Positions))
+		}),
+		namesIn(s, Trades, wire.Decode[wire.Trade], func(r wire.Trade) []string { return []string{r.Symbol} }),
+		namesIn(s, AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) []string {
+			open, _ := r.OpenPositions() // the row was refused where they cannot be read
+			return slices.Collect(maps.Keys(open))
+		}),
+	)
+}
+
+// union is what any of the lists has, in order.
+func union(lists ...func() ([]string, error)) ([]string, error) {
+	var all []string
+	for _, list := range lists {
+		names, err := list()
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
-			models[id] = !s.isBenchmark(id)
-		}
+		all = append(all, names...)
 	}
-	var competitors []string
-	for id, competes := range models {
-		if competes {
-			competitors = append(competitors, id)
-		}
-	}
-	slices.Sort(competitors)
-	return competitors, nil
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 func (s *Source) analyticsIDs() ([]string, error) {
@@ -290,17 +318,19 @@ func (s *Source) analyticsIDs() ([]string, error) {
 	return ids, nil
 }
 
-func idsOf[T any](s *Source, kind Kind, decode func(jsontext.Value) (T, error), id func(T) string) func() ([]string, error) {
+// namesIn lists the names that the rows of a file have, none where there is no
+// such file.
+func namesIn[T any](s *Source, kind Kind, decode func(jsontext.Value) (T, error), names func(T) []string) func() ([]string, error) {
 	return func() ([]string, error) {
 		rows, err := read(s, kind, decode)
 		if err != nil && !isMissing(err) {
 			return nil, err
 		}
-		ids := make([]string, len(rows))
-		for i, r := range rows {
-			ids[i] = id(r)
+		var all []string
+		for _, r := range rows {
+			all = append(all, names(r)...)
 		}
-		return ids, nil
+		return all, nil
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 // Any number of Writers, in any number of processes, may share a directory.
 type Writer struct {
 	o    WriterOptions
+	rows *Source       // of the same directory
 	turn chan struct{} // holds one token: the writes of this process wait here
 	held map[string]*held
 }
@@ -37,9 +38,27 @@ type WriterOptions struct {
 // NewWriter returns the writer of a directory, which has to exist once
 // something is written.
 func NewWriter(o WriterOptions) *Writer {
-	w := &Writer{o: o, turn: make(chan struct{}, 1), held: make(map[string]*held)}
+	w := &Writer{
+		o: o, turn: make(chan struct{}, 1), held: make(map[string]*held),
+		rows: NewSource(SourceOptions{Dir: o.Dir, PrimaryProvider: o.PrimaryProvider, Now: o.Now}),
+	}
 	w.turn <- struct{}{}
 	return w
+}
+
+// Known implements arena.JSONSide.
+func (w *Writer) Known(_ context.Context, models, symbols []string) (knownModels, knownSymbols []string, err error) {
+	filed, err := w.rows.models()
+	if err != nil {
+		return nil, nil, err
+	}
+	priced, err := w.rows.symbols()
+	if err != nil {
+		return nil, nil, err
+	}
+	knownModels = slices.DeleteFunc(slices.Clone(models), func(m string) bool { return !slices.Contains(filed, m) })
+	knownSymbols = slices.DeleteFunc(slices.Clone(symbols), func(s string) bool { return !slices.Contains(priced, s) })
+	return knownModels, knownSymbols, nil
 }
 
 // Apply implements arena.JSONSide. Items of trades are wire.TradeItem or
