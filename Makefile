@@ -3,7 +3,7 @@
 GO      ?= go
 BIN     := bin/nof0
 DEV     := $(BIN) dev --redis=server --ephemeral
-PACKAGES ?= ./...
+PACKAGES ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
 ATLAS := bin/tools/atlas-v0.13.1/atlas
@@ -31,22 +31,28 @@ build: ## build bin/nof0
 run: postgres build ## run the whole system on embedded defaults
 	$(BIN) dev
 
+# Tests make databases by the hundred. Where memory has room for them, one costs
+# the processor a tenth; else they lie where temporary files do.
+TMP    := $(or $(TMPDIR),/tmp)
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk '$$1 == "tmpfs" && $$4 > 3000000 {print $$6}')
+BESIDE := TMPDIR=$(or $(MEMORY),$(TMP)) $(DEV)
 # No test is bounded by a clock: what hangs is seen by whoever waits for it.
-TEST := $(GO) test -timeout 60m
+TEST := env TMPDIR=$(TMP) $(GO) test -timeout 60m
+# The packages whose tests import one of ours.
+importers = $$($(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/nof0.internal.$(1)/ {print $$1}')
 .PHONY: test
 test: servers build ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
-	$(DEV) -- $(TEST) -race $(TESTFLAGS) $(PACKAGES)
+	$(BESIDE) -- $(TEST) -race $(TESTFLAGS) $(or $(PACKAGES),$$($(GO) list ./... | grep -v internal/faults))
 
+# Faults are made in programs that are built for it, which takes minutes.
 .PHONY: test-long
-test-long: servers build ## run every test at the length that make test spares
-	$(DEV) -- env NOF0_TEST_LONG=1 $(TEST) -race $(TESTFLAGS) $(PACKAGES)
+test-long: servers build ## run what make test spares: the short form of the faults, the long one of other tests
+	$(BESIDE) -- env NOF0_TEST_LONG=1 $(TEST) -race $(TESTFLAGS) $(or $(PACKAGES),$(call importers,testsize))
 
-# The packages that read captures, and in them the tests that do.
-CAPTURES = $(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/nof0.internal.captures/ {print $$1}'
 .PHONY: test-captures
 test-captures: servers build ## run the tests of captures on those in a directory: DATA=../shared/data
 	@test -d '$(DATA)' || { echo "make: no captures: give the directory that holds them, make test-captures DATA=DIR" >&2; exit 1; }
-	$(DEV) -- env NOF0_TEST_CAPTURES='$(abspath $(DATA))' $(TEST) -count=1 -tags captures -run Capture $(TESTFLAGS) $$($(CAPTURES))
+	$(BESIDE) -- env NOF0_TEST_CAPTURES='$(abspath $(DATA))' $(TEST) -count=1 -tags captures -run Capture $(TESTFLAGS) $(call importers,captures)
 
 .PHONY: testdata
 testdata: ## make the captures that the project ships anew
@@ -56,7 +62,7 @@ testdata: ## make the captures that the project ships anew
 POOLED := ./repository ./internal/arena ./internal/relay ./internal/app
 .PHONY: test-pooler
 test-pooler: pooler build ## run the tests of the storage through a PgBouncer that pools by transaction
-	$(DEV) --pooler -- $(TEST) $(TESTFLAGS) $(POOLED)
+	$(BESIDE) --pooler -- $(TEST) $(TESTFLAGS) $(POOLED)
 
 # Each takes less than ten minutes on two cores.
 FAULTS = $(DEV) -- env NOF0_TEST_FAULTS=full $(GO) test -v -count=1 -timeout 60m $(TESTFLAGS) ./internal/faults -run
@@ -70,7 +76,7 @@ faults-schema: servers build ## the same, of migrations and rolling deploys
 
 .PHONY: bench
 bench: servers build ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first
-	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(PACKAGES)
+	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(or $(PACKAGES),./...)
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code

@@ -140,7 +140,7 @@ func (c postgresConfig) arguments(port int) []string {
 			"fsync=off",
 			"full_page_writes=off",
 			"synchronous_commit=off",
-			"max_wal_size=4GB",
+			"max_wal_size=1GB", // the data may lie in memory
 		)
 	}
 	args := []string{"-D", c.dataDir()}

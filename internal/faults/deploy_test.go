@@ -56,8 +56,7 @@ func buildNext(t *testing.T, more ...map[string]string) string {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600))
 	bin := filepath.Join(dir, "nof0")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", bin, "nof0/cmd/nof0").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	require.NoError(t, goBuild("", "-overlay", filepath.Join(dir, "overlay.json"), "-o", bin, "nof0/cmd/nof0"))
 	return bin
 }
 
@@ -295,13 +294,8 @@ func buildCommit(t *testing.T, commit string) string {
 	require.NoError(t, exec.CommandContext(t.Context(), "git", "-C", filepath.Join("..", ".."), "archive", "--output", archive, commit).Run())
 	require.NoError(t, exec.CommandContext(t.Context(), "tar", "-xf", archive, "-C", dir).Run())
 	bin := filepath.Join(dir, "previous")
-	build := func() ([]byte, error) {
-		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "./cmd/nof0")
-		cmd.Dir = dir
-		return cmd.CombinedOutput()
-	}
-	first, err := build()
-	if err == nil {
+	first := goBuild(dir, "-o", bin, "./cmd/nof0")
+	if first == nil {
 		return bin
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
@@ -309,7 +303,7 @@ func buildCommit(t *testing.T, commit string) string {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 	}
-	second, err := build()
-	require.NoError(t, err, "the program of %s cannot be built, neither with its own modules:\n%s\nnor with those of today:\n%s", commit, first, second)
+	require.NoError(t, goBuild(dir, "-o", bin, "./cmd/nof0"),
+		"the program of %s cannot be built, neither with its own modules:\n%s\nnor with those of today", commit, first)
 	return bin
 }

@@ -32,7 +32,7 @@ func (s *system) post(path, body string) (int, string) {
 	return res.StatusCode, string(answer)
 }
 
-const oneTrade = `{"id":"m_1","model_id":"m","symbol":"SOL","side":"long","quantity":1,"entry_time":100,"exit_time":200,` +
+const oneTrade = `{"id":"m_1","model_id":"m","symbol":"SOL","side":"long","quantity":1,"entry_time":1761000100,"exit_time":1761000200,` +
 	`"entry_price":190.5,"exit_price":200,"realized_net_pnl":9.25}`
 
 // TestOneTradeSentByMany sends one trade by many clients at once, also after

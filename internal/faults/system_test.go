@@ -53,7 +53,9 @@ type system struct {
 // startSystem starts a durable Postgres, a Redis, and the API.
 func startSystem(t *testing.T) *system {
 	t.Helper()
-	s := &system{t: t, redis: testdb.NewRedis(t), bin: buildProgram(t)}
+	bin, err := program()
+	require.NoError(t, err)
+	s := &system{t: t, redis: testdb.NewRedis(t), bin: bin}
 	stack, err := devstack.Start(t.Context(), devstack.Options{
 		DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler),
 	})
@@ -81,14 +83,24 @@ func startSystem(t *testing.T) *system {
 	return s
 }
 
-// buildProgram builds the program once per test binary, with the race detector
-// where the tests have it.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "nof0")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "nof0/cmd/nof0").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return bin
+// program is built once for all tests of this package, into builds.
+var (
+	builds  string
+	program = sync.OnceValues(func() (string, error) {
+		bin := filepath.Join(builds, "nof0")
+		return bin, goBuild("", "-o", bin, "nof0/cmd/nof0")
+	})
+)
+
+// goBuild builds in a directory as `make build` does, so that what it has
+// compiled is found in the cache.
+func goBuild(dir string, args ...string) error {
+	cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", "nomsgpack", "-ldflags", "-s -w"}, args...)...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 func freeAddr(t *testing.T) string {
