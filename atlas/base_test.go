@@ -1,10 +1,13 @@
 package atlas
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,8 +55,16 @@ func (p project) lint(ref string) (LintReport, error) {
 	if err != nil {
 		return LintReport{}, err
 	}
-	files := os.DirFS(p.migrations())
-	return Lint(p.t.Context(), LintParams{Scratch: newScratch(p.t), Migrations: files, Rollbacks: files, Bases: bases})
+	files, rollbacks := os.DirFS(p.migrations()), fstest.MapFS{}
+	names, err := fs.Glob(files, "*.sql")
+	require.NoError(p.t, err)
+	for _, name := range names {
+		content, err := fs.ReadFile(files, name)
+		require.NoError(p.t, err)
+		undo := regexp.MustCompile(`(?i)CREATE (TABLE \w+).*`).ReplaceAll(content, []byte("DROP $1;"))
+		rollbacks[name] = &fstest.MapFile{Data: undo}
+	}
+	return Lint(p.t.Context(), LintParams{Scratch: newScratch(p.t), Migrations: files, Rollbacks: rollbacks, Bases: bases})
 }
 
 const (

@@ -9,7 +9,7 @@ import (
 )
 
 // catalog is what the database itself knows of its tables, by identities that
-// outlive a rename. Only schema public is in it.
+// outlive a rename. Only the first schema of the search path is in it.
 type catalog struct {
 	relations   map[uint32]relation
 	columns     map[columnKey]string // the name
@@ -87,19 +87,19 @@ func readCatalog(ctx context.Context, db schema.ExecQuerier) (catalog, error) {
 	}{
 		{
 			`SELECT c.oid, c.relname, c.relkind::text, coalesce(pg_relation_filenode(c.oid), 0), coalesce((SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid), 0)
-FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')`,
+FROM pg_class c WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')`,
 			[]any{&oid, &r.name, &r.kind, &r.file, &r.parent},
 			func() { c.relations[oid] = r },
 		},
 		{
 			`SELECT a.attrelid, a.attnum, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped`,
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped`,
 			[]any{&key.table, &key.number, &col},
 			func() { c.columns[key] = col },
 		},
 		{
 			`SELECT i.indexrelid, i.indrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-WHERE c.relnamespace = 'public'::regnamespace`,
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace`,
 			[]any{&oid, &i.table},
 			func() { c.indexes[oid] = i },
 		},
@@ -107,7 +107,7 @@ WHERE c.relnamespace = 'public'::regnamespace`,
 			`SELECT k.oid, k.conname, k.conrelid, k.convalidated,
   coalesce(substring(pg_get_constraintdef(k.oid) FROM '^CHECK \(\("?(\w+)"? IS NOT NULL\)\)'), '')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = 'public'::regnamespace AND k.contype IN ('c', 'f')`,
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND k.contype IN ('c', 'f')`,
 			[]any{&oid, &con.name, &con.table, &con.valid, &con.notNull},
 			func() { c.constraints[oid] = con },
 		},

@@ -3,6 +3,7 @@ package atlas
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +34,9 @@ type DiffParams struct {
 // difference. New indexes on existing tables come in a second file, which builds
 // them concurrently and outside a transaction.
 //
-// Partitions, views and functions appear on neither side.
+// Partitions, views and functions appear on neither side, but for the triggers
+// that use a column that goes: they go before it and come back after it. What
+// looks like a rename is a *RenameError.
 func Diff(ctx context.Context, params DiffParams) ([]string, error) {
 	if !migrationName.MatchString(params.Name) {
 		return nil, &NameError{Name: params.Name}
@@ -42,8 +45,20 @@ func Diff(ctx context.Context, params DiffParams) ([]string, error) {
 	if err := Validate(files); err != nil {
 		return nil, err
 	}
-	found, err := between(ctx, params.Scratch, replay(files, ""), realize(params.Schema))
+	var functions []function
+	replayed := func(ctx context.Context, db *sql.DB) error {
+		if err := replay(files, "")(ctx, db); err != nil {
+			return err
+		}
+		var err error
+		functions, err = readFunctions(ctx, db)
+		return err
+	}
+	found, err := between(ctx, params.Scratch, replayed, realize(params.Schema))
 	if err != nil {
+		return nil, err
+	}
+	if err := refuseRenames(found); err != nil {
 		return nil, err
 	}
 	dir, err := migrate.NewLocalDir(params.Migrations)
@@ -65,6 +80,7 @@ func Diff(ctx context.Context, params DiffParams) ([]string, error) {
 		if err != nil {
 			return err
 		}
+		dropUsers(planned, changes, functions)
 		planned.Name, planned.Directives = name, directives
 		planned.Version = version.Add(time.Duration(len(plans)) * time.Second).Format(versionLayout)
 		plans = append(plans, planned)

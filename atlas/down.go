@@ -31,6 +31,24 @@ func (m *Migrator) DownTo(ctx context.Context, version string) (Report, error) {
 	return m.down(ctx, newerThan(version))
 }
 
+// DownAsPlanned undoes what PlanDown planned. Where another process has migrated
+// since, it undoes nothing and returns a *ChangedError; the others are those of
+// Down.
+func (m *Migrator) DownAsPlanned(ctx context.Context, planned []Planned) (Report, error) {
+	return m.down(ctx, func(applied []*migrate.Revision) ([]*migrate.Revision, error) {
+		undo := applied[max(0, len(applied)-len(planned)):]
+		for i, revision := range slices.Backward(undo) {
+			if name := revision.Version + "_" + revision.Description + ".sql"; name != planned[len(undo)-1-i].File {
+				return nil, &ChangedError{Newest: name}
+			}
+		}
+		if len(undo) < len(planned) {
+			return nil, &ChangedError{Newest: "none"}
+		}
+		return undo, nil
+	})
+}
+
 // selection picks what is undone from what is applied, oldest first.
 type selection func(applied []*migrate.Revision) ([]*migrate.Revision, error)
 

@@ -89,6 +89,66 @@ func TestDrift(t *testing.T) {
 	assert.Equal(t, "view v_by_hand is in no migration", drift.Differences[5])
 }
 
+// What changes what a statement does is found, also where the tables look the
+// same; what belongs to the installation is not.
+func TestDriftOfWhatIsNoColumn(t *testing.T) {
+	t.Parallel()
+	scratch := newScratch(t)
+	files := migrations(t, map[string]string{"20260101000000_one.sql": `
+CREATE TABLE seasons (id bigserial PRIMARY KEY, name text NOT NULL, CONSTRAINT named CHECK (name <> ''));
+CREATE TABLE games (id bigint PRIMARY KEY, season_id bigint REFERENCES seasons (id), score bigint DEFAULT 0);
+CREATE INDEX games_season ON games (season_id);
+CREATE UNIQUE INDEX games_score ON games (score) WHERE score > 0;
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER nothing BEFORE INSERT ON games FOR EACH ROW EXECUTE FUNCTION nothing();
+`})
+	for name, changes := range map[string][][2]string{
+		"of what is there": {
+			{"ALTER TABLE games DISABLE TRIGGER ALL", "disabled trigger nothing on games is in no migration"},
+			{"SELECT", "disabled trigger of the foreign key games_season_id_fkey on games is in no migration"},
+			{"ALTER TABLE seasons ENABLE ROW LEVEL SECURITY", "row-level security of seasons is in no migration"},
+			{"CREATE POLICY mine ON games USING (score > 1)", "policy mine on games is in no migration"},
+			{"CREATE RULE quiet AS ON DELETE TO seasons DO INSTEAD NOTHING", "rule quiet on seasons is in no migration"},
+			{"ALTER INDEX games_season RENAME TO by_season", "index games_season is named by_season"},
+			{"ALTER INDEX games_score RENAME TO by_score", "index games_score is named by_score"},
+			{"ALTER INDEX seasons_pkey RENAME TO seasons_key", "index seasons_pkey is named seasons_key"},
+			{"ALTER TABLE seasons RENAME CONSTRAINT named TO has_name", "constraint named is named has_name"},
+			{"ALTER TABLE games SET UNLOGGED", "unlogged table games is in no migration"},
+			{"ALTER SEQUENCE seasons_id_seq INCREMENT 2", "sequence seasons_id_seq is\nbigint 1 2"},
+			{"ALTER TABLE games ADD CONSTRAINT later CHECK (score < 9) NOT VALID", "constraint later of games, which is not validated, is in no migration"},
+			{"ALTER TABLE games ALTER COLUMN score SET DEFAULT 1", "SET DEFAULT 0"},
+		},
+		"of what is gone": {
+			{"ALTER TABLE games ENABLE REPLICA TRIGGER nothing", "for replicas enabled trigger nothing on games is in no migration"},
+			{"ALTER TABLE games DROP CONSTRAINT games_season_id_fkey", `CONSTRAINT "games_season_id_fkey" FOREIGN KEY`},
+			{"ALTER TABLE seasons DROP CONSTRAINT named", `ADD CONSTRAINT "named"`},
+			{"DROP INDEX games_season", `CREATE INDEX "games_season"`},
+		},
+		"of the installation": {{"ALTER TABLE games SET (fillfactor = 70); GRANT SELECT ON games TO PUBLIC; ANALYZE games", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := emptyDB(t)
+			_, err := New(db, Options{Migrations: files}).Apply(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, Drift(t.Context(), db, scratch, files))
+			for _, change := range changes {
+				execute(t, db, change[0])
+			}
+			err = Drift(t.Context(), db, scratch, files)
+			if changes[0][1] == "" {
+				require.NoError(t, err)
+				return
+			}
+			var drift *DriftError
+			require.ErrorAs(t, err, &drift)
+			for _, change := range changes {
+				assert.Contains(t, strings.Join(drift.Differences, "\n"), change[1])
+			}
+		})
+	}
+}
+
 func TestDriftOfADatabaseThatIsBehindOrAhead(t *testing.T) {
 	t.Parallel()
 	db := emptyDB(t)

@@ -18,6 +18,7 @@ type Planned struct {
 	StatementTimeout time.Duration `json:"statement_timeout_ns"` // 0 is without limit
 	Done             int           `json:"done"`                 // statements that ran in an attempt before
 	Statements       []string      `json:"statements"`           // those that would run
+	Loses            []string      `json:"loses,omitempty"`      // what PlanDown's take away for good, with its rows
 }
 
 // Plan returns what ApplyTo would run. It changes nothing and takes no lock.
@@ -81,6 +82,13 @@ func (m *Migrator) PlanDown(ctx context.Context, version string) ([]Planned, err
 		p, err := m.planned(file, 0)
 		if err != nil {
 			return nil, err
+		}
+		for _, statement := range p.Statements {
+			lost, err := losses(ctx, m.db, statement)
+			if err != nil {
+				return nil, err
+			}
+			p.Loses = append(p.Loses, lost...)
 		}
 		planned = append(planned, p)
 	}

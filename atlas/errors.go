@@ -161,3 +161,18 @@ type DriftError struct {
 func (e *DriftError) Error() string {
 	return fmt.Sprintf("%s and %s differ: %s\n%s", e.Have, e.Want, e.Next, strings.Join(e.Differences, "\n"))
 }
+
+// NoSchemaError says that no schema of the search path exists, so that there is
+// no place for tables.
+type NoSchemaError struct{ SearchPath string }
+
+func (e *NoSchemaError) Error() string {
+	return fmt.Sprintf("no schema of the search path (%s) exists in this database: CREATE SCHEMA it, or set search_path to one that does", e.SearchPath)
+}
+
+// ChangedError says that the database was migrated since what was planned.
+type ChangedError struct{ Newest string }
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("the database was migrated meanwhile: its newest migration is now %s; nothing was undone", e.Newest)
+}

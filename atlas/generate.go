@@ -20,7 +20,13 @@ type GenerateParams struct {
 // Generate writes the migration that the entities ask for, with its rollback,
 // and rewrites schema.sql from them. It returns the names of the new migration
 // files: none when the migrations already build what the entities describe.
+//
+// A table in the sources of package entities beside Root that is not among
+// Models is an *UnlistedError.
 func Generate(ctx context.Context, params GenerateParams) ([]string, error) {
+	if err := Unlisted(os.DirFS(filepath.Join(params.Root, "..", "entities")), params.Models); err != nil {
+		return nil, err
+	}
 	printed, err := Schema(params.Models)
 	if err != nil {
 		return nil, err

@@ -291,7 +291,7 @@ DECLARE parent text;
 BEGIN
   FOR parent IN
     SELECT c.relname FROM pg_class c JOIN pg_partitioned_table p ON p.partrelid = c.oid
-    WHERE c.relnamespace = 'public'::regnamespace AND p.partstrat <> 'h'
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND p.partstrat <> 'h'
       AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
   LOOP
     EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', parent || '_default', parent);

@@ -19,7 +19,7 @@ import (
 // exercise looks for what the file leaves broken: a function that names a
 // column that is gone, and tables into which no row goes for whatever reason.
 func (f *linted) exercise(ctx context.Context) error {
-	functions, err := functionBodies(ctx, f.db)
+	functions, err := readFunctions(ctx, f.db)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (f *linted) exercise(ctx context.Context) error {
 		}
 		for _, function := range functions {
 			if function.names(table.name, column) {
-				f.findf(RuleDangling, 0, "it drops column %q of %q, and %s still names it", column, table.name, function.name)
+				f.findf(RuleDangling, 0, "it drops column %q of %q, and %s still names it", column, table.name, strings.Replace(function.name, "FUNCTION", "function", 1))
 			}
 		}
 	}
@@ -43,11 +43,13 @@ func (f *linted) exercise(ctx context.Context) error {
 	return err
 }
 
-// function is one that a migration has made.
+// function is one that a migration has made, with the triggers that call it.
 type function struct {
 	name, body string
-	tables     []string // those of whose triggers it is
+	triggers   []trigger
 }
+
+type trigger struct{ name, table, body string }
 
 // names reports whether the function may use a column: that of a table of its
 // triggers, or of one that it names itself.
@@ -55,20 +57,36 @@ func (f function) names(table, column string) bool {
 	word := func(name string) bool {
 		return regexp.MustCompile(`(^|\W)` + regexp.QuoteMeta(name) + `($|\W)`).MatchString(f.body)
 	}
-	return word(column) && (slices.Contains(f.tables, table) || word(table))
+	return word(column) && (word(table) || slices.ContainsFunc(f.triggers, func(t trigger) bool { return t.table == table }))
 }
 
-func functionBodies(ctx context.Context, db schema.ExecQuerier) (found []function, err error) {
-	var name, body, tables string
+// readFunctions reads the functions of the migrations, as statements without the
+// name of the schema that make them.
+func readFunctions(ctx context.Context, db schema.ExecQuerier) (found []function, err error) {
+	var f function
+	var home, of string
+	var t trigger
 	err = eachRow(ctx, db, `
-SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_functiondef(p.oid), coalesce((
-  SELECT string_agg(DISTINCT c.relname, ' ') FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgfoid = p.oid), '')
+SELECT 'FUNCTION ' || quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_functiondef(p.oid), quote_ident(current_schema()) || '.'
 FROM pg_proc p
-WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind IN ('f', 'p')
+WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.prokind = 'f'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-ORDER BY 1`, []any{&name, &body, &tables}, func() {
-		found = append(found, function{name: name, body: body, tables: strings.Fields(tables)})
+ORDER BY 1`, []any{&f.name, &f.body, &home}, func() {
+		f.body = strings.TrimSpace(strings.Replace(f.body, "FUNCTION "+home, "FUNCTION ", 1))
+		found = append(found, f)
 	})
+	if err == nil {
+		err = eachRow(ctx, db, `
+SELECT 'FUNCTION ' || quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')', t.tgname, c.relname, pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND NOT t.tgisinternal AND t.tgparentid = 0
+ORDER BY 2, 3`, []any{&of, &t.name, &t.table, &t.body}, func() {
+			if i := slices.IndexFunc(found, func(f function) bool { return f.name == of }); i >= 0 {
+				t.body = strings.Replace(strings.Replace(t.body, " ON "+home, " ON ", 1), "FUNCTION "+home, "FUNCTION ", 1)
+				found[i].triggers = append(found[i].triggers, t)
+			}
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("error reading functions: %w", err)
 	}

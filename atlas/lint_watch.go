@@ -37,7 +37,7 @@ func (f *linted) watch(ctx context.Context, db schema.ExecQuerier, statement *mi
 	if err != nil {
 		return fmt.Errorf("error opening the migration driver: %w", err)
 	}
-	next, err := driver.InspectSchema(ctx, historySchema, &schema.InspectOptions{Exclude: []string{historyTable}})
+	next, err := driver.InspectSchema(ctx, "", &schema.InspectOptions{Exclude: []string{historyTable}})
 	if err != nil {
 		return fmt.Errorf("error reading the schema of the scratch database: %w", err)
 	}

@@ -249,7 +249,7 @@ func refuseForeign(ctx context.Context, history revisions) error {
 	}
 	var table string
 	err = queryRow(ctx, history.db, `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname <> 'atlas_schema_revisions'
+WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.relname <> 'atlas_schema_revisions'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY c.relname LIMIT 1`, &table)
 	switch {

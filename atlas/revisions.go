@@ -12,13 +12,10 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-const (
-	historySchema = "public"
-	historyTable  = "atlas_schema_revisions"
-)
+const historyTable = "atlas_schema_revisions"
 
 // createHistory is, column for column, what the Atlas command line tool creates.
-const createHistory = `CREATE TABLE IF NOT EXISTS "public"."atlas_schema_revisions" (
+const createHistory = `CREATE TABLE IF NOT EXISTS "atlas_schema_revisions" (
   "version" character varying NOT NULL,
   "description" character varying NOT NULL,
   "type" bigint NOT NULL DEFAULT 2,
@@ -39,17 +36,18 @@ const historyIdentifier = ".atlas_cloud_identifier"
 
 const selectRevisions = `SELECT version, description, type, applied, total, executed_at, execution_time,
   coalesce(error, ''), coalesce(error_stmt, ''), hash, coalesce(partial_hashes, 'null'), operator_version
-FROM public.atlas_schema_revisions WHERE version <> '` + historyIdentifier + `'`
+FROM atlas_schema_revisions WHERE version <> '` + historyIdentifier + `'`
 
 // revisions is the migration history in the table that the Atlas command line
-// tool reads and writes too. It works inside the transaction it is bound to.
+// tool reads and writes too, in the schema that comes first in the search path,
+// where the tables are. It works inside the transaction it is bound to.
 type revisions struct{ db schema.ExecQuerier }
 
 var _ migrate.RevisionReadWriter = revisions{}
 
 // Ident implements migrate.RevisionReadWriter.
 func (revisions) Ident() *migrate.TableIdent {
-	return &migrate.TableIdent{Schema: historySchema, Name: historyTable}
+	return &migrate.TableIdent{Name: historyTable}
 }
 
 // create creates the table where it is missing.
@@ -63,7 +61,7 @@ func (r revisions) create(ctx context.Context) error {
 // exists reports whether the table has been created.
 func (r revisions) exists(ctx context.Context) (bool, error) {
 	var exists bool
-	err := queryRow(ctx, r.db, `SELECT to_regclass('public.atlas_schema_revisions') IS NOT NULL`, &exists)
+	err := queryRow(ctx, r.db, `SELECT to_regclass(quote_ident(current_schema()) || '.atlas_schema_revisions') IS NOT NULL`, &exists)
 	if err != nil {
 		return false, fmt.Errorf("error looking for the migration history: %w", err)
 	}
@@ -128,7 +126,7 @@ func (r revisions) WriteRevision(ctx context.Context, revision *migrate.Revision
 	if err != nil {
 		return fmt.Errorf("error encoding the statement hashes of migration %s: %w", revision.Version, err)
 	}
-	_, err = r.db.ExecContext(ctx, `INSERT INTO public.atlas_schema_revisions
+	_, err = r.db.ExecContext(ctx, `INSERT INTO atlas_schema_revisions
   (version, description, type, applied, total, executed_at, execution_time, error, error_stmt, hash, partial_hashes, operator_version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (version) DO UPDATE SET
@@ -146,7 +144,7 @@ ON CONFLICT (version) DO UPDATE SET
 
 // DeleteRevision implements migrate.RevisionReadWriter.
 func (r revisions) DeleteRevision(ctx context.Context, version string) error {
-	if _, err := r.db.ExecContext(ctx, `DELETE FROM public.atlas_schema_revisions WHERE version = $1`, version); err != nil {
+	if _, err := r.db.ExecContext(ctx, `DELETE FROM atlas_schema_revisions WHERE version = $1`, version); err != nil {
 		return fmt.Errorf("error forgetting migration %s: %w", version, err)
 	}
 	return nil

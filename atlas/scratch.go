@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -22,7 +23,10 @@ const dropTimeout = 30 * time.Second
 
 // Scratch makes databases to try things in. Each use gets a fresh one, since
 // functions and views without tables survive Atlas' own cleaning of a schema.
-type Scratch struct{ config *pgx.ConnConfig }
+type Scratch struct {
+	config *pgx.ConnConfig
+	schema string // in which the tables are made; empty is public
+}
 
 // NewScratch returns a Scratch on the server behind dsn, whose user must be
 // allowed to create databases. The database that dsn names is left alone.
@@ -32,6 +36,12 @@ func NewScratch(dsn string) (Scratch, error) {
 		return Scratch{}, fmt.Errorf("error reading the DSN of the server for scratch databases: %w", err)
 	}
 	return Scratch{config: config}, nil
+}
+
+// in returns a Scratch that makes the tables in a schema.
+func (s Scratch) in(schema string) Scratch {
+	s.schema = schema
+	return s
 }
 
 // Use runs do with an empty database and drops the database afterwards.
@@ -54,6 +64,9 @@ func (s Scratch) create(ctx context.Context) (*sql.DB, func(context.Context) err
 	}
 	config := s.config.Copy()
 	config.Database = name
+	home := pgx.Identifier{cmp.Or(s.schema, "public")}.Sanitize()
+	// Whatever path the server, the role or the DSN has for other databases.
+	config.RuntimeParams["search_path"] = home
 	db := stdlib.OpenDB(*config)
 	drop := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
@@ -63,6 +76,9 @@ func (s Scratch) create(ctx context.Context) (*sql.DB, func(context.Context) err
 			err = errors.Join(err, fmt.Errorf("error dropping scratch database %s, drop it by hand: %w", name, dropErr))
 		}
 		return errors.Join(err, admin.Close())
+	}
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+home); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrNoScratch, err), drop(ctx))
 	}
 	return db, drop, nil
 }

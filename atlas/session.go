@@ -12,6 +12,7 @@ import (
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/schema"
+	"github.com/jackc/pgx/v5"
 )
 
 // lockName is what the Atlas command line tool locks while it applies.
@@ -43,9 +44,13 @@ func openSession(ctx context.Context, db *sql.DB) (_ *session, err error) {
 			s.close()
 		}
 	}()
+	home, err := currentSchema(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
 	for _, set := range []string{
-		// Names in migration files carry no schema.
-		"SET search_path = public",
+		// Names in migration files carry no schema, and mean no other one's.
+		"SET search_path = " + pgx.Identifier{home}.Sanitize(),
 		"SET idle_in_transaction_session_timeout = 0",
 		"SET client_min_messages = warning",
 	} {
@@ -57,6 +62,21 @@ func openSession(ctx context.Context, db *sql.DB) (_ *session, err error) {
 		return nil, fmt.Errorf("error opening the migration driver: %w", err)
 	}
 	return s, nil
+}
+
+// currentSchema is where the tables are: the first schema of the search path
+// that exists. The path is the database's own (ALTER DATABASE, ALTER ROLE, or
+// the DSN).
+func currentSchema(ctx context.Context, db schema.ExecQuerier) (string, error) {
+	var home sql.NullString
+	var path string
+	if err := queryRow(ctx, db, `SELECT current_schema(), current_setting('search_path')`, &home, &path); err != nil {
+		return "", fmt.Errorf("error reading the search path: %w", err)
+	}
+	if !home.Valid {
+		return "", &NoSchemaError{SearchPath: path}
+	}
+	return home.String, nil
 }
 
 // limit bounds the statements that follow. A statement that waits for a lock

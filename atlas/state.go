@@ -88,7 +88,7 @@ func inspect(ctx context.Context, db *sql.DB) (*schema.Schema, migrate.Driver, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("error opening the migration driver: %w", err)
 	}
-	state, err := driver.InspectSchema(ctx, historySchema, &schema.InspectOptions{Exclude: []string{historyTable}})
+	state, err := driver.InspectSchema(ctx, "", &schema.InspectOptions{Exclude: []string{historyTable}})
 	if err != nil {
 		return nil, nil, fmt.Errorf("error reading the schema of the database: %w", err)
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"nof0/atlas"
 	"nof0/config"
@@ -69,36 +73,62 @@ on where it stopped.`,
 
 func (c *cli) migrateDownCommand() *cobra.Command {
 	var to string
-	var dryRun bool
+	var dryRun, yes bool
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Undo the newest migration, or those after a version",
 		Long: `Undo the newest migration with the file of its name in rollback/, or with --to
 every migration that is newer than that version. What a migration added is lost with
-all that was written to it since.`,
+all that was written to it since: it says which tables and columns that are and how
+many rows they have, and asks. In a script, --yes is the answer.`,
 		Example: example(
 			"DATABASE_URL=postgres://… nof0 migrate down --dry-run",
-			"nof0 migrate down --to 20261123140000",
+			"nof0 migrate down --to 20261123140000 --yes",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.migrate(cmd.Context(), func(ctx context.Context, m *atlas.Migrator) error {
-				if dryRun {
-					planned, err := m.PlanDown(ctx, to)
+				planned, err := m.PlanDown(ctx, to)
+				if err != nil || dryRun {
 					return c.printPlan(planned, err)
 				}
-				undo := m.Down
-				if to != "" {
-					undo = func(ctx context.Context) (atlas.Report, error) { return m.DownTo(ctx, to) }
+				if len(planned) > 0 && !yes {
+					if err := c.askToUndo(planned); err != nil {
+						return err
+					}
 				}
-				report, err := undo(ctx)
+				report, err := m.DownAsPlanned(ctx, planned)
 				return c.printReport(report, "undone", err)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().StringVar(&to, "to", "", "the version to go back to; 0 is the empty database (default: the one before)")
 	dryRunFlag(cmd, &dryRun)
 	return cmd
+}
+
+// askToUndo says what is lost, and asks. The answer is no where nobody can give
+// one.
+func (c *cli) askToUndo(planned []atlas.Planned) error {
+	for _, p := range planned {
+		fmt.Fprintf(c.err, "undo %s\n", p.File)
+		for _, loss := range p.Loses {
+			fmt.Fprintf(c.err, "  loses %s\n", loss)
+		}
+	}
+	if f, ok := c.in.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		return errors.New("nothing was undone, since nobody can be asked here: add --yes")
+	}
+	fmt.Fprint(c.err, "Undo this? [y/N] ")
+	answer, err := bufio.NewReader(c.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("error reading the answer: %w", err)
+	}
+	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
+		return errors.New("nothing was undone")
+	}
+	return nil
 }
 
 func dryRunFlag(cmd *cobra.Command, dryRun *bool) {
@@ -154,6 +184,9 @@ func (c *cli) printPlan(planned []atlas.Planned, err error) error {
 			how += fmt.Sprintf(", the first %d of them ran before", p.Done)
 		}
 		fmt.Fprintf(c.out, "-- %s: %s; lock_timeout %s, statement_timeout %s\n", p.File, how, limit(p.LockTimeout), limit(p.StatementTimeout))
+		for _, loss := range p.Loses {
+			fmt.Fprintf(c.out, "-- loses %s\n", loss)
+		}
 		for _, statement := range p.Statements {
 			fmt.Fprintln(c.out, statement)
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas"
+	"nof0/internal/testdb"
 )
 
 func TestMigrateApplyAndStatus(t *testing.T) {
@@ -58,15 +61,118 @@ func TestMigrateDryRunToAndDown(t *testing.T) {
 	require.Contains(t, mustNof0(t, environ, "migrate", "apply", "--to", first).out, "the schema is at "+first+"\n")
 	require.Contains(t, mustNof0(t, environ, "migrate", "down", "--dry-run").out, `DROP TABLE "models"`)
 	require.Contains(t, mustNof0(t, environ, "migrate", "apply").out, files[1])
-	down := parsed[atlas.Report](t, mustNof0(t, environ, "migrate", "down", "--to", first, "--json"))
+	down := parsed[atlas.Report](t, mustNof0(t, environ, "migrate", "down", "--to", first, "--yes", "--json"))
 	require.Equal(t, first, down.To)
 	require.Len(t, down.Files, len(files)-1)
-	require.Contains(t, mustNof0(t, environ, "migrate", "down", "--to", "0").out, "the schema is empty\n")
+	require.Contains(t, mustNof0(t, environ, "migrate", "down", "--to", "0", "--yes").out, "the schema is empty\n")
 	require.Equal(t, "nothing to do: the schema is empty\n", mustNof0(t, environ, "migrate", "down").out)
 
 	e := nof0(t, environ, "migrate", "apply", "--to", "29990101000000")
 	require.Equal(t, 1, e.code)
 	require.Contains(t, e.err, `no migration has the version "29990101000000"`)
+}
+
+func TestMigrateDownSaysWhatItLosesAndAsks(t *testing.T) {
+	t.Parallel()
+	variable := migratedDatabase(t)
+	db := connect(t, variable)
+	_, err := db.Exec(t.Context(), `INSERT INTO json_mirror (domain, sequence, mirrored_at) SELECT 'd' || i, i, now() FROM generate_series(1, 3) i;
+		INSERT INTO symbols (symbol) VALUES ('BTC'), ('ETH')`)
+	require.NoError(t, err)
+	status := func() atlas.Status {
+		return parsed[atlas.Status](t, mustNof0(t, []string{variable}, "migrate", "status", "--json"))
+	}
+	before := status()
+
+	refused := nof0(t, []string{variable}, "migrate", "down", "--to", "0")
+	require.Equal(t, 1, refused.code)
+	require.Contains(t, refused.err, "  loses table json_mirror: 3 rows\n")
+	require.Contains(t, refused.err, "  loses table symbols: 2 rows\n")
+	require.Contains(t, refused.err, "add --yes")
+	require.Equal(t, before, status())
+	require.Contains(t, mustNof0(t, []string{variable}, "migrate", "down", "--to", "0", "--dry-run").out, "-- loses table symbols: 2 rows\n")
+
+	mustNof0(t, []string{variable}, "migrate", "down", "--to", "0", "--yes")
+	require.Empty(t, status().Applied)
+}
+
+// Tables lie in the first schema of the search path, whoever has set it, and
+// those of others in the same database stay out of it.
+func TestASchemaOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]struct {
+		schema, parameter string
+		path              func(database string) string
+	}{
+		"by the database": {schema: "arena", path: func(database string) string {
+			return fmt.Sprintf(`ALTER DATABASE %q SET search_path = arena, public`, database)
+		}},
+		"by the role": {schema: "arena", path: func(database string) string {
+			return fmt.Sprintf(`ALTER ROLE CURRENT_USER IN DATABASE %q SET search_path = "$user", arena, public`, database)
+		}},
+		"by the DSN":            {schema: "Arena One", parameter: "&search_path=%22Arena%20One%22"},
+		"by options of the DSN": {schema: "arena", parameter: "&options=-csearch_path%3Darena"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			variable := emptyDatabase(t)
+			db := connect(t, variable)
+			others := `CREATE TABLE trades (of text); CREATE VIEW v_leaderboard AS SELECT 1 AS one; CREATE TABLE atlas_schema_revisions (version text);
+				INSERT INTO trades VALUES ('others'); INSERT INTO atlas_schema_revisions VALUES ('1')`
+			_, err := db.Exec(t.Context(), others+fmt.Sprintf(`; CREATE SCHEMA %q`, set.schema))
+			require.NoError(t, err)
+			if set.path != nil {
+				var database string
+				require.NoError(t, db.QueryRow(t.Context(), `SELECT current_database()`).Scan(&database))
+				_, err = db.Exec(t.Context(), set.path(database))
+				require.NoError(t, err)
+			}
+			environ := []string{variable + set.parameter, "NOF0_INGEST_TOKEN=" + strings.Repeat("t", 32), "NOF0_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=" + testdb.NewRedis(t).URL()}
+			count := func(query string, args ...any) (n int) {
+				require.NoError(t, db.QueryRow(t.Context(), query, args...).Scan(&n))
+				return n
+			}
+
+			require.Contains(t, mustNof0(t, environ, "migrate", "apply").out, "initial.sql")
+			require.Empty(t, parsed[atlas.Status](t, mustNof0(t, environ, "migrate", "status", "--json")).Pending)
+			validate := []string{"migrate", "validate", "--dir", t.TempDir(), "--scratch", os.Getenv("DATABASE_URL")}
+			require.Contains(t, mustNof0(t, environ, validate...).out, "database")
+			dir := filepath.Join(t.TempDir(), "season")
+			mustNof0(t, nil, "season", "generate", dir, "--models", "2", "--hours", "3")
+			mustNof0(t, environ, "import", dir)
+			mustNof0(t, environ, "retention", "run")
+
+			server := start(t, environ, "serve")
+			url := server.ready(t)
+			_, values := get(t, url+"/api/since-inception-values")
+			require.Len(t, values["sinceInceptionValues"], 2)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/ingest/prices?register=true",
+				strings.NewReader(`{"symbol":"XYZ","price":1.5,"timestamp":1760000000000}`))
+			require.NoError(t, err)
+			request.Header.Set("Authorization", "Bearer "+strings.Repeat("t", 32))
+			request.Header.Set("Content-Type", "application/json")
+			answer, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			require.NoError(t, answer.Body.Close())
+			require.Equal(t, http.StatusOK, answer.StatusCode)
+			_, prices := get(t, url+"/api/crypto-prices")
+			require.Contains(t, prices["prices"], "XYZ")
+			server.stop(t)
+			require.Contains(t, mustNof0(t, environ, validate...).out, "database", "also with partitions and rows")
+
+			mustNof0(t, environ, "migrate", "down", "--to", "0", "--yes")
+			require.Zero(t, count(`SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+				WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v') AND c.relname <> 'atlas_schema_revisions'`, set.schema))
+			require.Equal(t, 3, count(`SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')`))
+			require.Equal(t, 1, count(`SELECT count(*) FROM public.trades WHERE of = 'others'`))
+		})
+	}
+	t.Run("a search path that leads nowhere", func(t *testing.T) {
+		t.Parallel()
+		e := nof0(t, []string{emptyDatabase(t) + "&search_path=nowhere"}, "migrate", "apply")
+		require.Equal(t, 1, e.code)
+		require.Contains(t, e.err, "no schema of the search path (nowhere) exists in this database")
+	})
 }
 
 func TestMigrateValidate(t *testing.T) {
