@@ -127,7 +127,7 @@ func TestASchemaOfItsOwn(t *testing.T) {
 				_, err = db.Exec(t.Context(), set.path(database))
 				require.NoError(t, err)
 			}
-			environ := []string{variable + set.parameter, "NOF0_INGEST_TOKEN=" + strings.Repeat("t", 32), "NOF0_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=" + testdb.NewRedis(t).URL()}
+			environ := []string{variable + set.parameter, "NOF0_INGEST_TOKEN=" + strings.Repeat("t", 32), "NOF0_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=" + testdb.NewRedis(t).URL(), "NOF0_RETENTION_ARCHIVE_DIR=" + t.TempDir()}
 			count := func(query string, args ...any) (n int) {
 				require.NoError(t, db.QueryRow(t.Context(), query, args...).Scan(&n))
 				return n
