@@ -49,6 +49,7 @@ type (
 		Parameters  []apiParameter         `json:"parameters"`
 		Body        apiBody                `json:"requestBody"`
 		Responses   map[string]apiResponse `json:"responses"`
+		Security    []map[string][]string  `json:"security"`
 	}
 	apiParameter struct {
 		Ref         string    `json:"$ref"`

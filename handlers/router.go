@@ -14,6 +14,8 @@ const (
 	pathMetrics = "/metrics"
 	pathOpenAPI = "/openapi.json"
 	pathDocs    = "/docs"
+	pathHome    = "/"
+	pathStyle   = "/home.css"
 )
 
 // New returns the handler of the whole HTTP surface. The error names every
@@ -39,6 +41,10 @@ func newEngine(opts Options) (*gin.Engine, error) {
 		return nil, err
 	}
 
+	front, err := newHome(opts.Answers, sender)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := bareEngine(opts.Config.TrustedProxies)
 	if err != nil {
 		return nil, err
@@ -77,6 +83,8 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))
 	register(engine, pathOpenAPI, pages.openAPI)
 	register(engine, pathDocs, pages.docs)
+	register(engine, pathHome, front.serve)
+	register(engine, pathStyle, front.css)
 	return engine, nil
 }
 

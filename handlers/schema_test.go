@@ -18,7 +18,7 @@ func (s schemas) check(schema map[string]any, value any, at string) []string {
 	}
 	for keyword, want := range schema {
 		switch keyword {
-		case "description", "format", "minLength", "maxLength":
+		case "contentSchema", "description", "format", "minLength", "maxLength":
 		case "$ref":
 			name := refName(want.(string))
 			target, ok := s[name].(map[string]any)

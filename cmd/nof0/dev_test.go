@@ -124,12 +124,20 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 		}
 	}
 	reached(3 * time.Hour)
-	_, trades := get(t, url+"/api/trades")
-	newestTrade := 0.0
-	for _, trade := range trades["trades"].([]any) { //nolint:forcetypeassert // it is one
-		newestTrade = max(newestTrade, trade.(map[string]any)["exit_time"].(float64)) //nolint:forcetypeassert // it is one
+	traded := func() float64 {
+		_, trades := get(t, url+"/api/trades")
+		newest := 0.0
+		for _, trade := range trades["trades"].([]any) { //nolint:forcetypeassert // it is one
+			newest = max(newest, trade.(map[string]any)["exit_time"].(float64)) //nolint:forcetypeassert // it is one
+		}
+		return newest
 	}
-	require.Greater(t, newestTrade, float64(began.Unix()), "nobody traded since the start")
+	for traded() <= float64(began.Unix()) {
+		require.NoError(t, t.Context().Err())
+		time.Sleep(20 * time.Millisecond)
+	}
+	source, _ := get(t, url+"/") // the links
+	require.Empty(t, source)
 	e := first.stop(t)
 	require.Zero(t, e.code, e.err)
 	require.Equal(t, []string{"generating a season of 200 hours and 7 models that ends now"}, said(e, "generating"))
@@ -142,7 +150,11 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 	e = second.stop(t)
 	require.Zero(t, e.code, e.err)
 	require.Empty(t, said(e, "generating"))
-	require.Len(t, said(e, "the season "), 1)
+	goesOn := said(e, "the season ")
+	require.Len(t, goesOn, 1)
+	from, err := time.Parse(time.RFC3339, regexp.MustCompile(`goes on from (\S+)`).FindStringSubmatch(goesOn[0])[1])
+	require.NoError(t, err)
+	require.True(t, from.After(began.Add(time.Hour)), "it begins anew, at %s", from)
 	require.Empty(t, said(e, "refused"))
 
 	// Whatever else plays the same season finds it as it is.

@@ -61,7 +61,8 @@ func (s *Standing) measure(ctx context.Context, url string) error {
 	var curves wire.EquityCurves
 	var trades wire.Trades
 	var prices wire.CryptoPrices
-	for path, into := range map[string]any{"/api/equity?points=2": &curves, "/api/trades": &trades, "/api/crypto-prices": &prices} {
+	// Of four points two are the first and the last, of fewer the extremes.
+	for path, into := range map[string]any{"/api/equity?points=4": &curves, "/api/trades": &trades, "/api/crypto-prices": &prices} {
 		if err := ask(ctx, url, path, into); err != nil {
 			return err
 		}

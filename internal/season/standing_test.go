@@ -35,6 +35,10 @@ func standingAPI(t *testing.T, accounts []wire.SinceInception, newest, prices ti
 	}
 	answers["/api/crypto-prices"] = all
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if points := r.URL.Query().Get("points"); points != "" && points < "4" {
+			http.Error(w, "that few are the extremes alone", http.StatusBadRequest)
+			return
+		}
 		raw, err := wire.Marshal(answers[r.URL.Path])
 		if assert.NoError(t, err) {
 			_, _ = w.Write(raw)
