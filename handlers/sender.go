@@ -48,7 +48,7 @@ func (s *sender) send(c *gin.Context, a *arena.Answer, contentType string) {
 		fail(c, errNotAcceptable)
 		return
 	}
-	describe(h, a)
+	describe(h, a, s.now())
 	if notModified(c.Request.Header, a) {
 		c.Writer.WriteHeader(http.StatusNotModified)
 		return

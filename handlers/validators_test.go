@@ -1,8 +1,11 @@
 package handlers
 
 import (
+	"net/http"
 	"testing"
 	"time"
+
+	"nof0/internal/arena"
 )
 
 func TestConditionalRequests(t *testing.T) {
@@ -25,7 +28,9 @@ func TestConditionalRequests(t *testing.T) {
 		"unclosed":                   {[]string{"If-None-Match", `"abc`}, 200},
 		"empty":                      {[]string{"If-None-Match", ``}, 200},
 		"empty tag":                  {[]string{"If-None-Match", `""`}, 200},
-		"since then":                 {[]string{"If-Modified-Since", modified}, 304},
+		"since then":                 {[]string{"If-Modified-Since", modified}, 200}, // the same second
+		"since a second later":       {[]string{"If-Modified-Since", "Sun, 26 Oct 2025 04:18:56 GMT"}, 200},
+		"since two seconds later":    {[]string{"If-Modified-Since", "Sun, 26 Oct 2025 04:18:57 GMT"}, 304},
 		"since later":                {[]string{"If-Modified-Since", "Mon, 27 Oct 2025 00:00:00 GMT"}, 304},
 		"since before":               {[]string{"If-Modified-Since", "Sun, 26 Oct 2025 04:18:54 GMT"}, 200},
 		"since never":                {[]string{"If-Modified-Since", "yesterday"}, 200},
@@ -86,4 +91,31 @@ func FuzzTagListed(f *testing.F) {
 			t.Errorf("the first tag is not found before %q", list)
 		}
 	})
+}
+
+// TestTimesTellContentsApart renders two contents at all distances, sends the
+// first at all times until a second after the second was rendered, as another
+// process may, and asks with its Last-Modified whether the second is new.
+func TestTimesTellContentsApart(t *testing.T) {
+	t.Parallel()
+	at := func(ms int) time.Time { return testTime.Truncate(time.Second).Add(time.Duration(ms) * time.Millisecond) }
+	unchanged := 0
+	for first := 0; first < 1000; first += 50 {
+		for second := first; second < first+2500; second += 50 {
+			for sent := first; sent < second+int(lateness.Milliseconds()); sent += 50 {
+				h := http.Header{}
+				describe(h, &arena.Answer{Modified: at(first)}, at(sent))
+				since := http.Header{"If-Modified-Since": h["Last-Modified"]}
+				if notModified(since, &arena.Answer{Modified: at(second)}) {
+					t.Fatalf("content of %d ms sent at %d ms as of %s passes for that of %d ms", first, sent, h.Get("Last-Modified"), second)
+				}
+				if notModified(since, &arena.Answer{Modified: at(first)}) {
+					unchanged++
+				}
+			}
+		}
+	}
+	if unchanged == 0 {
+		t.Error("nothing is ever unchanged")
+	}
 }
