@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"nof0/config"
 )
@@ -12,13 +11,14 @@ import (
 // Cache answers reads from this process' memory, from Redis, or by a load. It is
 // safe for concurrent use. One process needs one.
 type Cache struct {
-	cfg     config.Cache
-	opts    Options
-	remote  *remote // nil where there is no Redis
-	local   *local
-	flights *flights
-	schemas schemas
-	metrics *metrics
+	cfg      config.Cache
+	opts     Options
+	remote   *remote // nil where there is no Redis
+	local    *local
+	versions *versions
+	flights  *flights
+	schemas  schemas
+	metrics  *metrics
 }
 
 // New makes a cache on client, which the caller closes after it.
@@ -30,6 +30,7 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 		return nil, fmt.Errorf("%w: cache.load_timeout must be positive", ErrBadConfig)
 	}
 	c := &Cache{cfg: cfg, opts: opts.withDefaults()}
+	c.schemas.program = c.opts.Program
 	c.flights = newFlights(func(name string, err *PanicError) {
 		c.opts.Logger.Error("load panicked", slog.String("key", name),
 			slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)))
@@ -40,8 +41,13 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 	if err := errors.Join(localErr, metricsErr); err != nil {
 		return nil, err
 	}
+	life := cfg.LocalTTL
+	if cfg.LocalBytes <= 0 {
+		life = 0 // nothing is to be answered from memory
+	}
+	c.versions = newVersions(client.rdb, life, c.opts.Now, c.newToken)
 	if client.rdb != nil {
-		c.remote = newRemote(client.rdb, max(minGenerationTTL, 2*cfg.LoadTimeout))
+		c.remote = newRemote(client.rdb)
 	}
 	return c, nil
 }
@@ -50,10 +56,8 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 // themselves, within config.Cache.LoadTimeout.
 func (c *Cache) Close() { c.local.close() }
 
-// newID makes an id of fillIDLen characters that never repeats.
-func (c *Cache) newID() string {
-	return fmt.Sprintf("%016x%016x", c.opts.Rand.Uint64(), c.opts.Rand.Uint64())
-}
+// newToken makes a token that never repeats.
+func (c *Cache) newToken() string { return fmt.Sprintf("%0*x", tokenLen, c.opts.Rand.Uint64()) }
 
 // redisFailed counts and logs a use of Redis that failed, which costs the caller
 // a delay and nothing else.
@@ -62,10 +66,4 @@ func (c *Cache) redisFailed(key Key, err error) {
 	// Debug, since it is one line per read while Redis is away; the breaker
 	// says that it opens and closes.
 	c.opts.Logger.Debug("redis failed", slog.String("key", key.Name), slog.Any("error", err))
-}
-
-// localUntil is until when a value of the given life, seen at seen, may be
-// answered from memory.
-func (c *Cache) localUntil(seen time.Time, life time.Duration) time.Time {
-	return seen.Add(min(c.local.ttl, life))
 }

@@ -116,7 +116,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 		require.Equal(t, "one", got.Text)
 	}
 	require.Equal(t, 1, pg.loads())
-	one, other := cache.newID(), cache.newID()
+	one, other := cache.newToken(), cache.newToken()
 	require.NotEqual(t, one, other)
-	require.Len(t, one, fillIDLen)
+	require.Len(t, one, tokenLen)
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/catalogue"
 )
 
 // startCluster starts a cluster of masters that share the slots.
@@ -58,7 +60,9 @@ func TestCluster(t *testing.T) {
 		if i%2 == 0 {
 			name = "nof0:positions:{m" + strconv.Itoa(i) + "}"
 		}
-		keys = append(keys, Key{Name: name, Family: "test", TTL: time.Minute})
+		key := keyOf(name, time.Minute)
+		key.Versions = []catalogue.Version{catalogue.Version(strconv.Itoa(i % 7)), testVersion}
+		keys = append(keys, key)
 	}
 	pg := newSource("old")
 	for _, key := range keys {
@@ -76,7 +80,7 @@ func TestCluster(t *testing.T) {
 	require.Equal(t, len(keys), count(two.cache.metrics.hits, levelRedis))
 
 	pg.write("new")
-	require.NoError(t, two.cache.Invalidate(ctx, keys...))
+	two.invalidate(t)
 	one.clock.Advance(time.Second)
 	for _, p := range []*process{two, one} {
 		for _, key := range keys {

@@ -9,66 +9,25 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Invalidate makes every Fetch that begins after it returned see what was
-// committed before it was called. It deletes the values in Redis together with
-// their generations, so that no load that began earlier, in any process, can put
-// its value back; and in this process it clears the memory and lets the loads
-// under way end for those who wait for them already. Another process may answer
-// from its memory for config.Cache.LocalTTL more.
-//
-// The error is ErrUnavailable: Redis may still have some of the values, and the
-// caller has to try again. This process' memory is cleared all the same.
-func (c *Cache) Invalidate(ctx context.Context, keys ...Key) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	var err error
-	if c.remote != nil {
-		names := make([]string, len(keys))
-		for i, key := range keys {
-			names[i] = key.Name
-		}
-		err = c.remote.invalidate(ctx, names)
-	}
-	// After Redis, not before: a lookup in between would bring the old value
-	// from there.
-	for _, key := range keys {
-		c.flights.forget(key.Name, func() { c.local.drop(key.Name) })
-		if err != nil {
-			c.metrics.failures.WithLabelValues(key.Family).Inc()
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("error invalidating %d keys: %w", len(keys), unavailable(err))
-	}
-	return nil
-}
-
 // dropBatch is how many keys one step of Drop looks at and deletes.
 const dropBatch = 512
 
 // Drop removes every key of nof0 from Redis, projections, guards and locks among
 // them, in steps of a few hundred keys and on every master of a cluster, and
 // returns how many it removed. It never flushes: other keys of the same Redis
-// stay. Loads that began before it, in any process, do not fill Redis any more;
-// in this process none of them is joined or kept.
+// stay. The versions go too, so that nothing of a load that began before it, in
+// any process, is read by one that begins later.
 //
 // The error is ErrUnavailable or the context's; the count is then what had been
 // removed. This process' memory is cleared in any case.
 func (c *Cache) Drop(ctx context.Context) (int64, error) {
-	defer c.flights.forgetAll(c.local.dropAll)
+	defer func() { c.versions.distrust(); c.local.dropAll() }()
 	if c.remote == nil {
 		return 0, nil
 	}
-	var total int64
-	// Generations first: while one is left, the load that holds it may store a
-	// value behind the scan.
-	for _, pattern := range []string{generationPattern, prefix + "*"} {
-		removed, err := c.remote.drop(ctx, pattern)
-		total += removed
-		if err != nil {
-			return total, fmt.Errorf("error dropping %s: %w", pattern, dropError(ctx, err))
-		}
+	total, err := c.remote.drop(ctx, prefix+"*")
+	if err != nil {
+		return total, fmt.Errorf("error dropping %s*: %w", prefix, dropError(ctx, err))
 	}
 	return total, nil
 }

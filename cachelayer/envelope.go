@@ -13,18 +13,12 @@ import (
 
 // A stored value is one JSON object with its members in this order:
 //
-//	{"v":"SCHEMA","id":"FILLID","at":1761436800000,"ms":12,"absent":false,"data":…}
+//	{"v":"SCHEMA","of":"TOKENS","at":1761436800000,"ms":12,"absent":false,"data":…}
 //
-// v is the schema of the data, id the random name of the fill that stored it,
+// v is the schema of the data, of the tokens of the versions that it was made of,
 // at when it was loaded in Unix ms, ms what the load took, absent whether it
-// says that there is no such thing, with null as data. v and id have a fixed
-// width, so that the first headLen bytes tell whether a value is one that this
-// process has decoded before.
-const (
-	fillIDLen  = 32
-	headLen    = len(`{"v":"`) + schemaLen + len(`","id":"`) + fillIDLen
-	maxMetaLen = 256
-)
+// says that there is no such thing, with null as data.
+const maxMetaLen = 1024
 
 // errForeign reports a value that this schema did not write: it is a miss, and
 // is overwritten by the load that follows.
@@ -33,14 +27,13 @@ var errForeign = errors.New("foreign value")
 // envelope is a stored value whose data is not decoded yet.
 type envelope struct {
 	meta meta
-	head string
 	data []byte
 	size int // of the whole, in bytes
 }
 
 type meta struct {
 	Schema   string `json:"v"`
-	FillID   string `json:"id"`
+	Versions string `json:"of"`
 	LoadedAt int64  `json:"at"` // Unix ms
 	Cost     int64  `json:"ms"` // ms
 	Absent   bool   `json:"absent"`
@@ -81,17 +74,16 @@ func seal(m meta, data any) ([]byte, error) {
 // error is errForeign.
 func (e *envelope) open(raw []byte) error {
 	start, data, ok := bytes.Cut(raw, []byte(`,"data":`))
-	if !ok || len(start) > maxMetaLen || len(start) < headLen || len(data) < 2 || data[len(data)-1] != '}' {
+	if !ok || len(start) > maxMetaLen || len(data) < 2 || data[len(data)-1] != '}' {
 		return errForeign
 	}
 	closed := append(bytes.Clone(start), '}')
 	if err := json.Unmarshal(closed, &e.meta, json.RejectUnknownMembers(true)); err != nil {
 		return fmt.Errorf("%w: %w", errForeign, err)
 	}
-	if len(e.meta.Schema) != schemaLen || len(e.meta.FillID) != fillIDLen {
+	if len(e.meta.Schema) != schemaLen {
 		return errForeign
 	}
-	e.head = string(start[:headLen])
 	e.data = data[:len(data)-1]
 	e.size = len(raw)
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"nof0/cachelayer"
 	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 type prices map[string]float64
@@ -29,6 +30,13 @@ func Example() {
 	defer cache.Close()
 	keys := cachelayer.NewKeys(cfg.Cache)
 
+	view := catalogue.ViewOf(catalogue.ViewCryptoPrices)
+	key, err := keys.View(&view, "", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
 	// A read: the load runs on a miss only.
 	btc := 110_000.5
 	load := func(context.Context) (prices, error) {
@@ -36,21 +44,21 @@ func Example() {
 		return prices{"BTC": btc}, nil
 	}
 	for range 2 {
-		got, err := cachelayer.Fetch(ctx, cache, keys.CryptoPrices(), load)
+		got, err := cachelayer.Fetch(ctx, cache, key, load)
 		fmt.Println(got["BTC"], err)
 	}
 
-	// A write: after the commit, invalidate.
+	// A write: after the commit, invalidate what it changed.
 	btc = 111_000.25
-	if err := cache.Invalidate(ctx, keys.CryptoPrices()); err != nil {
+	if err := cache.Invalidate(ctx, catalogue.LatestPrices.Whole()); err != nil {
 		fmt.Println(err)
 		return
 	}
-	got, err := cachelayer.Fetch(ctx, cache, keys.CryptoPrices(), load)
+	got, err := cachelayer.Fetch(ctx, cache, key, load)
 	fmt.Println(got["BTC"], err)
 
 	// What is not there is remembered as well.
-	key, err := keys.LastDecision("nobody")
+	key, err = keys.LastDecision("nobody")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -36,30 +36,26 @@ var ErrAbsent = errors.New("absent")
 // is ErrAbsent; an error that is ErrAbsent; a *PanicError if load panicked. No
 // state of Redis makes an error.
 //
-// After Invalidate has returned in this process, no Fetch that begins later
-// returns what was loaded before. After it has returned in another process, this
-// one may answer from its memory for config.Cache.LocalTTL.
+// After Invalidate of one of the key's versions has returned in this process, no
+// Fetch that begins later returns what was loaded before. After it has returned in
+// another process, this one may answer from its memory for config.Cache.LocalTTL.
 func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Context) (T, error)) (T, error) {
+	var none T
 	if err := ctx.Err(); err != nil {
-		var none T
 		return none, err
 	}
-	r := newRequest(c, key, load)
-	if e, fresh := c.local.get(key.Name, r.typ); fresh {
+	r := &request[T]{cache: c, key: key, loader: load, typ: reflect.TypeFor[T]()}
+	if err := r.resolve(ctx); err != nil {
+		return none, err
+	}
+	if e := c.local.get(key.Name, r.typ, r.state.tokens); e != nil {
 		r.maybeRefresh(ctx, e)
 		c.metrics.hits.WithLabelValues(key.Family, levelLocal).Inc()
 		return r.unpack(outcome{entry: e})
 	}
-
-	out, joined, err := r.lookup(ctx)
-	// The load was overtaken by an invalidation in another process, which may
-	// have been before this caller came: only a load that began later is sure
-	// to see what it wrote.
-	if err == nil && joined && out.superseded {
-		out, _, err = r.lookup(ctx)
-	}
+	f, _ := c.flights.join(ctx, r.id(flightLookup), r.look)
+	out, err := f.wait(ctx)
 	if err != nil {
-		var none T
 		return none, err
 	}
 	if out.level == "" {
@@ -70,35 +66,12 @@ func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Cont
 	return r.unpack(out)
 }
 
-// Warm loads the value of key and stores it, whether it is in the cache or not.
-// It is how a cold start and a dropped Redis are made warm again.
-//
-// Errors: those of Fetch, and one that is ErrUnavailable if the value was loaded
-// and Redis did not take it. It is no error that a later write overtook the load.
-func Warm[T any](ctx context.Context, c *Cache, key Key, load func(context.Context) (T, error)) error {
-	r := newRequest(c, key, load)
-	f, _ := c.flights.join(ctx, r.id(flightLoad), r.load(true))
-	out, err := f.wait(ctx)
-	if err != nil {
-		return err
-	}
-	if out.err != nil {
-		return out.err
-	}
-	return out.fillErr
-}
-
 // outcome is what a flight brings.
 type outcome struct {
 	entry *entry
 	err   error
 	// level is the one that answered, empty for a load.
 	level string
-	// superseded says that the key was invalidated in another process after
-	// the load began.
-	superseded bool
-	// fillErr says why a loaded value is not in Redis. It is ErrUnavailable.
-	fillErr error
 }
 
 // request is one caller's question.
@@ -107,14 +80,38 @@ type request[T any] struct {
 	key    Key
 	loader func(context.Context) (T, error)
 	typ    reflect.Type
+	// state is that of the key's versions when the question came.
+	state state
 }
 
-func newRequest[T any](c *Cache, key Key, loader func(context.Context) (T, error)) *request[T] {
-	return &request[T]{cache: c, key: key, loader: loader, typ: reflect.TypeFor[T]()}
-}
-
+// id tells flights apart: those who ask under other tokens do not share one.
 func (r *request[T]) id(kind flightKind) flightID {
-	return flightID{kind: kind, name: r.key.Name, typ: r.typ}
+	return flightID{kind: kind, name: r.key.Name, tokens: r.state.tokens, typ: r.typ}
+}
+
+// resolve finds the state of the key's versions, and asks Redis for it where this
+// process has not lately. The error is the context's.
+func (r *request[T]) resolve(ctx context.Context) error {
+	var fresh bool
+	if r.state, fresh = r.cache.versions.get(r.key.Versions); fresh {
+		return nil
+	}
+	id := flightID{kind: flightVersions, name: versionNames(r.key.Versions)}
+	f, _ := r.cache.flights.join(ctx, id, func(ctx context.Context, _ *flight) outcome {
+		if err := r.cache.versions.refresh(ctx, r.key.Versions); err != nil {
+			r.cache.redisFailed(r.key, err)
+		}
+		return outcome{}
+	})
+	_, err := f.wait(ctx)
+	r.state, _ = r.cache.versions.get(r.key.Versions)
+	return err
+}
+
+// isShared says whether the value is exchanged by way of Redis: not where one of
+// its versions is known to this process alone.
+func (r *request[T]) isShared() bool {
+	return r.cache.remote != nil && r.key.TTL > 0 && !r.key.Local && r.state.shared
 }
 
 // unpack gives the caller its answer.
@@ -131,60 +128,37 @@ func (r *request[T]) unpack(out outcome) (T, error) {
 	return value, nil
 }
 
-// lookup joins or starts the lookup of the key, and waits for it. joined says
-// that it was under way before.
-func (r *request[T]) lookup(ctx context.Context) (out outcome, joined bool, err error) {
-	f, started := r.cache.flights.join(ctx, r.id(flightLookup), r.look)
-	out, err = f.wait(ctx)
-	return out, !started, err
-}
-
 // look finds the value in Redis or loads it.
-func (r *request[T]) look(ctx context.Context, f *flight) outcome {
-	held, fresh := r.cache.local.get(r.key.Name, r.typ)
+func (r *request[T]) look(ctx context.Context, _ *flight) outcome {
 	// The lookup that ended just before this one began has brought it.
-	if fresh {
-		return outcome{entry: held, level: levelLocal}
+	if e := r.cache.local.get(r.key.Name, r.typ, r.state.tokens); e != nil {
+		return outcome{entry: e, level: levelLocal}
 	}
-	if r.cache.remote == nil || r.key.TTL <= 0 {
-		return r.loadShared(ctx, false)
+	if !r.isShared() {
+		return r.loadJoined(ctx, false)
 	}
-	out, err := r.find(ctx, f, held)
+	out, err := r.find(ctx)
 	switch {
 	case err == nil:
 		r.maybeRefresh(ctx, out.entry)
 		return out
 	case errors.Is(err, errMiss):
-		return r.loadShared(ctx, true)
+		return r.loadJoined(ctx, true)
 	case errors.Is(err, errForeign):
 		r.cache.metrics.foreign.WithLabelValues(r.key.Family).Inc()
-		return r.loadShared(ctx, true)
+		return r.loadJoined(ctx, true)
 	default:
 		r.cache.redisFailed(r.key, err)
 		// Redis has had its chance: a read waits for it once.
-		return r.loadShared(ctx, false)
+		return r.loadJoined(ctx, false)
 	}
 }
 
-// find reads the value from Redis: only its head if this process holds a value
-// that it may be. The error is errMiss, errForeign or that of Redis.
-func (r *request[T]) find(ctx context.Context, f *flight, held *entry) (outcome, error) {
+// find reads the value from Redis. The error is errMiss, errForeign or that of
+// Redis.
+func (r *request[T]) find(ctx context.Context) (outcome, error) {
 	// What Redis answers was true at some time after it was asked.
 	asked := r.cache.opts.Now()
-	if held != nil {
-		head, left, err := r.cache.remote.peek(ctx, r.key.Name)
-		if err != nil {
-			return outcome{}, err
-		}
-		if head == held.head {
-			again := *held
-			again.expiresAt = asked.Add(left)
-			again.freshUntil = r.cache.localUntil(asked, r.key.TTL)
-			r.hold(f, &again)
-			return outcome{entry: &again, level: levelLocal}, nil
-		}
-		asked = r.cache.opts.Now()
-	}
 	sealed, left, err := r.cache.remote.get(ctx, r.key.Name)
 	if err != nil {
 		return outcome{}, err
@@ -193,23 +167,37 @@ func (r *request[T]) find(ctx context.Context, f *flight, held *entry) (outcome,
 	if err != nil {
 		return outcome{}, err
 	}
-	e := &entry{
-		typ: r.typ, value: value, absent: sealed.meta.Absent,
-		head: sealed.head, size: sealed.size, cost: sealed.cost(),
-		expiresAt: asked.Add(left), freshUntil: r.cache.localUntil(asked, r.key.TTL),
+	if sealed.meta.Versions != r.state.tokens {
+		return outcome{}, errMiss
 	}
-	r.hold(f, e)
+	e := &entry{
+		typ: r.typ, value: value, absent: sealed.meta.Absent, tokens: r.state.tokens,
+		size: sealed.size, cost: sealed.cost(), expiresAt: asked.Add(left),
+	}
+	r.hold(e)
 	return outcome{entry: e, level: levelRedis}, nil
 }
 
-// hold keeps e in this process, unless an invalidation has overtaken f.
-func (r *request[T]) hold(f *flight, e *entry) {
-	r.cache.flights.keep(f, func() { r.cache.local.set(r.key.Name, e) })
+// hold keeps e in this process, unless its versions have been made anew.
+func (r *request[T]) hold(e *entry) {
+	if r.isCurrent() {
+		r.cache.local.set(r.key.Name, e)
+	}
+}
+
+// isCurrent says whether the versions are still what they were when the question
+// came. It saves work and decides nothing: what is kept has its tokens with it.
+func (r *request[T]) isCurrent() bool {
+	if len(r.key.Versions) == 0 {
+		return true
+	}
+	now, _ := r.cache.versions.get(r.key.Versions)
+	return now == r.state
 }
 
 // maybeRefresh loads the value again in the background if it is near its end.
 func (r *request[T]) maybeRefresh(ctx context.Context, e *entry) {
-	if r.cache.remote == nil {
+	if !r.isShared() {
 		return
 	}
 	left := e.expiresAt.Sub(r.cache.opts.Now())
@@ -221,22 +209,16 @@ func (r *request[T]) maybeRefresh(ctx context.Context, e *entry) {
 	}
 }
 
-// loadShared joins or starts the load of the key, and waits for it.
-func (r *request[T]) loadShared(ctx context.Context, toRedis bool) outcome {
-	f, started := r.cache.flights.join(ctx, r.id(flightLoad), r.load(toRedis))
+// loadJoined joins or starts the load of the key, and waits for it.
+func (r *request[T]) loadJoined(ctx context.Context, toRedis bool) outcome {
+	f, _ := r.cache.flights.join(ctx, r.id(flightLoad), r.load(toRedis))
 	<-f.done
-	if !started && f.out.superseded {
-		f, _ = r.cache.flights.join(ctx, r.id(flightLoad), r.load(toRedis))
-		<-f.done
-	}
 	return f.out
 }
 
 // load makes the flight that loads the value and, if toRedis, fills Redis.
 func (r *request[T]) load(toRedis bool) func(context.Context, *flight) outcome {
-	return func(ctx context.Context, f *flight) outcome {
-		generation, fillErr := r.begin(ctx, toRedis)
-
+	return func(ctx context.Context, _ *flight) outcome {
 		started := r.cache.opts.Now()
 		value, err := r.call(ctx)
 		cost := r.cache.opts.Now().Sub(started)
@@ -247,40 +229,26 @@ func (r *request[T]) load(toRedis bool) func(context.Context, *flight) outcome {
 			return outcome{err: err}
 		}
 
-		out := outcome{err: err, fillErr: fillErr, entry: &entry{typ: r.typ, value: value, absent: absent, cost: cost}}
+		e := &entry{typ: r.typ, value: value, absent: absent, tokens: r.state.tokens, cost: cost}
+		out := outcome{err: err, entry: e}
 		if ttl <= 0 {
 			return out
 		}
-		m := meta{
-			Schema: r.cache.schemas.of(r.typ), FillID: r.cache.newID(),
+		raw, err := seal(meta{
+			Schema: r.cache.schemas.of(r.typ), Versions: r.state.tokens,
 			LoadedAt: started.UnixMilli(), Cost: cost.Milliseconds(), Absent: absent,
-		}
-		raw, err := seal(m, value)
+		}, value)
 		if err != nil {
 			r.cache.opts.Logger.ErrorContext(ctx, "value cannot be cached", slog.String("key", r.key.Name), slog.Any("error", err))
 			return out
 		}
-		out.entry.head, out.entry.size = string(raw[:headLen]), len(raw)
-		r.settle(ctx, f, &out, generation, raw, ttl)
+		e.size, e.expiresAt = len(raw), r.cache.opts.Now().Add(ttl)
+		if toRedis {
+			r.fill(ctx, raw, ttl)
+		}
+		r.hold(e)
 		return out
 	}
-}
-
-// begin returns the generation under which the load begins, empty if the load
-// must not fill Redis.
-func (r *request[T]) begin(ctx context.Context, toRedis bool) (generation string, err error) {
-	if r.cache.remote == nil || r.key.TTL <= 0 {
-		return "", nil
-	}
-	if !toRedis {
-		return "", ErrUnavailable
-	}
-	generation, err = r.cache.remote.begin(ctx, r.key.Name, r.cache.newID())
-	if err != nil {
-		r.cache.redisFailed(r.key, err)
-		return "", unavailable(err)
-	}
-	return generation, nil
 }
 
 // call runs the loader within its time.
@@ -300,25 +268,18 @@ func (r *request[T]) call(ctx context.Context) (value T, err error) {
 	return value, err
 }
 
-// settle stores what was loaded, unless an invalidation has overtaken the load.
-func (r *request[T]) settle(ctx context.Context, f *flight, out *outcome, generation string, raw []byte, ttl time.Duration) {
-	stored := r.cache.opts.Now()
-	if generation != "" && !r.cache.flights.overtaken(f) {
-		switch err := r.cache.remote.fill(ctx, r.key.Name, generation, raw, ttl); {
-		case err == nil:
-			r.cache.metrics.fills.WithLabelValues(r.key.Family).Inc()
-		case errors.Is(err, errSuperseded):
-			r.cache.metrics.refused.WithLabelValues(r.key.Family).Inc()
-			out.superseded = true
-			return
-		default:
-			r.cache.redisFailed(r.key, err)
-			out.fillErr = unavailable(err)
-		}
+// fill stores what was loaded in Redis, where a newer value must not make way for
+// it.
+func (r *request[T]) fill(ctx context.Context, raw []byte, ttl time.Duration) {
+	if !r.isCurrent() {
+		r.cache.metrics.refused.WithLabelValues(r.key.Family).Inc()
+		return
 	}
-	out.entry.expiresAt = stored.Add(ttl)
-	out.entry.freshUntil = r.cache.localUntil(stored, ttl)
-	r.hold(f, out.entry)
+	if err := r.cache.remote.fill(ctx, r.key.Name, raw, ttl); err != nil {
+		r.cache.redisFailed(r.key, err)
+		return
+	}
+	r.cache.metrics.fills.WithLabelValues(r.key.Family).Inc()
 }
 
 // unavailable makes sure that err is ErrUnavailable, also where Redis did answer,
@@ -328,4 +289,9 @@ func unavailable(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// unavailableAs is unavailable that says what was done.
+func unavailableAs(what string, err error) error {
+	return fmt.Errorf("%s: %w", what, unavailable(err))
 }

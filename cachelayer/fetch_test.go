@@ -46,7 +46,8 @@ func TestStoredValueHasTheEnvelope(t *testing.T) {
 	b.fetch(t, pg.load)
 
 	raw := b.raw.Get(b.ctx, testKey().Name).Val()
-	require.Regexp(t, `^\{"v":"[0-9a-f]{16}","id":"[0-9a-f]{32}","at":`+
+	token := b.raw.Get(b.ctx, versionName(testVersion)).Val()
+	require.Regexp(t, `^\{"v":"[0-9a-f]{16}","of":"`+token+`","at":`+
 		fmt.Sprint(b.clock.Now().UnixMilli())+`,"ms":0,"absent":false,"data":\{"text":"one","count":0\}\}$`, raw)
 	ttl := b.raw.PTTL(b.ctx, testKey().Name).Val()
 	require.Positive(t, ttl)
@@ -111,7 +112,7 @@ func TestOneLoadWithoutRedis(t *testing.T) {
 	require.Equal(t, 2, pg.loads())
 
 	pg.write("three")
-	require.NoError(t, p.cache.Invalidate(t.Context(), testKey()))
+	p.invalidate(t)
 	require.Equal(t, "three", p.fetch(t, pg.load))
 	require.NoError(t, p.client.Ping(t.Context()))
 	removed, err := p.cache.Drop(t.Context())
@@ -264,7 +265,7 @@ func TestAbsenceIsRememberedBriefly(t *testing.T) {
 	require.Positive(t, ttl)
 	require.LessOrEqual(t, ttl, config.Default().Cache.AbsenceTTL)
 
-	require.NoError(t, b.cache.Invalidate(b.ctx, testKey()))
+	b.invalidate(t)
 	got, err := Fetch(b.ctx, b.cache, testKey(), func(context.Context) (*note, error) { return &note{Text: "new"}, nil })
 	require.NoError(t, err)
 	require.Equal(t, "new", got.Text)
@@ -293,7 +294,7 @@ func TestTTLBelowASecondIsKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, ttl := range []time.Duration{700 * time.Millisecond, 30 * time.Millisecond, time.Microsecond} {
-		key := Key{Name: "nof0:test:" + ttl.String(), Family: "test", TTL: ttl}
+		key := keyOf("nof0:test:" + ttl.String(), ttl)
 		pg := newSource("one")
 		_, err := Fetch(b.ctx, b.cache, key, pg.load)
 		require.NoError(t, err)
@@ -313,12 +314,12 @@ func TestKeyWithoutTTLIsLoadedEveryTime(t *testing.T) {
 	b := setup(t)
 	pg := newSource("one")
 	for _, ttl := range []time.Duration{0, -time.Second} {
-		key := Key{Name: "nof0:test:ttl", Family: "test", TTL: ttl}
+		key := keyOf("nof0:test:ttl", ttl)
 		_, err := Fetch(b.ctx, b.cache, key, pg.load)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 2, pg.loads())
-	require.Zero(t, b.raw.DBSize(b.ctx).Val())
+	require.Equal(t, []string{versionName(testVersion)}, b.raw.Keys(b.ctx, "*").Val())
 }
 
 func TestValuesComeBackAsTheyWent(t *testing.T) {
@@ -349,7 +350,7 @@ func TestValuesComeBackAsTheyWent(t *testing.T) {
 
 func roundTrip[T any](t *testing.T, b *bundle, name string, value T) {
 	t.Helper()
-	key := Key{Name: "nof0:test:" + name, Family: "test", TTL: time.Minute}
+	key := keyOf("nof0:test:"+name, time.Minute)
 	loads := 0
 	load := func(context.Context) (T, error) {
 		loads++
@@ -416,7 +417,7 @@ func TestForeignValueIsAMissAndIsOverwritten(t *testing.T) {
 		"garbage":         put("\x00\xff\xfegarbage"),
 		"other JSON":      put(`{"text":"poison","count":7}`),
 		"null":            put("null"),
-		"head only":       put(good[:headLen]),
+		"head only":       put(good[:40]),
 		"cut off":         put(good[:len(good)-2]),
 		"more behind":     put(good + "}"),
 		"data of its own": put(strings.Replace(good, `"text":"one"`, `"text":1`, 1)),
@@ -429,11 +430,11 @@ func TestForeignValueIsAMissAndIsOverwritten(t *testing.T) {
 		"stream": func() {
 			b.raw.XAdd(b.ctx, &redis.XAddArgs{Stream: name, Values: map[string]any{"a": "b"}})
 		},
-		"list generations": func() { b.raw.LPush(b.ctx, generationName(name), "a") },
-		"odd generation":   func() { b.raw.Set(b.ctx, generationName(name), "\x00\x00", 0) },
+		"list of versions": func() { b.raw.Del(b.ctx, versionName(testVersion)); b.raw.LPush(b.ctx, versionName(testVersion), "a") },
+		"odd version":      func() { b.raw.Set(b.ctx, versionName(testVersion), "\x00\x00", 0) },
 	} {
 		t.Run(title, func(t *testing.T) {
-			require.NoError(t, b.raw.Del(b.ctx, name, generationName(name)).Err())
+			require.NoError(t, b.raw.Del(b.ctx, name).Err())
 			poison()
 			before, fills := pg.loads(), count(b.cache.metrics.fills)
 			require.Equal(t, "one", b.fetch(t, pg.load))
@@ -478,7 +479,7 @@ func TestDecodingThatPanicsIsAMiss(t *testing.T) {
 
 func FuzzEnvelope(f *testing.F) {
 	schema := new(schemas).of(reflect.TypeFor[note]())
-	good, err := seal(meta{Schema: schema, FillID: strings.Repeat("0", fillIDLen)}, note{Text: "x"})
+	good, err := seal(meta{Schema: schema, Versions: strings.Repeat("0", tokenLen)}, note{Text: "x"})
 	require.NoError(f, err)
 	f.Add(good)
 	f.Add([]byte(`{"v":"`))
@@ -493,22 +494,4 @@ func FuzzEnvelope(f *testing.F) {
 			require.ErrorIs(t, err, errForeign)
 		}
 	})
-}
-
-func TestWarmLoadsWhatIsThere(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	pg := newSource("one")
-	b.fetch(t, pg.load)
-	pg.write("two")
-
-	require.NoError(t, Warm(b.ctx, b.cache, testKey(), pg.load))
-	require.Equal(t, "two", b.fetch(t, pg.load))
-	require.Contains(t, b.raw.Get(b.ctx, testKey().Name).Val(), `"two"`)
-	require.Equal(t, 2, pg.loads())
-
-	down := errors.New("postgres is down")
-	require.Same(t, down, Warm(b.ctx, b.cache, testKey(), func(context.Context) (note, error) { return note{}, down }))
-	b.redis.Kill()
-	eventually(t, func() bool { return errors.Is(Warm(b.ctx, b.cache, testKey(), pg.load), ErrUnavailable) })
 }

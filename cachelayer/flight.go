@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
-	"slices"
 	"sync"
 )
 
@@ -29,14 +28,16 @@ type flightKind int
 const (
 	flightLookup flightKind = iota
 	flightLoad
+	flightVersions
 )
 
 // flightID says which callers share a flight: those who ask for the same key
-// as the same type.
+// as the same type, under the same versions.
 type flightID struct {
-	kind flightKind
-	name string
-	typ  reflect.Type
+	kind   flightKind
+	name   string
+	tokens string
+	typ    reflect.Type
 }
 
 // flight is one lookup or load that is under way, and those who wait for it.
@@ -45,23 +46,17 @@ type flight struct {
 	done chan struct{}
 	// out may be read once done is closed.
 	out outcome
-	// forgotten is guarded by flights.mu.
-	forgotten bool
 }
 
 // flights are what this process is looking up and loading.
-//
-// A singleflight group would join callers as well. This one also knows which
-// flights an invalidation has overtaken: they end for those who wait for them,
-// nobody joins them any more, and what they bring is not kept.
 type flights struct {
 	mu       sync.Mutex
-	byName   map[string][]*flight
+	under    map[flightID]*flight
 	panicked func(name string, err *PanicError)
 }
 
 func newFlights(panicked func(name string, err *PanicError)) *flights {
-	return &flights{byName: make(map[string][]*flight), panicked: panicked}
+	return &flights{under: make(map[flightID]*flight), panicked: panicked}
 }
 
 // join returns the flight id, and whether it was started now, by running run in
@@ -70,13 +65,11 @@ func newFlights(panicked func(name string, err *PanicError)) *flights {
 func (g *flights) join(ctx context.Context, id flightID, run func(context.Context, *flight) outcome) (f *flight, started bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, f := range g.byName[id.name] {
-		if f.id == id {
-			return f, false
-		}
+	if f := g.under[id]; f != nil {
+		return f, false
 	}
 	f = &flight{id: id, done: make(chan struct{})}
-	g.byName[id.name] = append(g.byName[id.name], f)
+	g.under[id] = f
 	go g.run(context.WithoutCancel(ctx), f, run)
 	return f, true
 }
@@ -90,7 +83,7 @@ func (g *flights) run(ctx context.Context, f *flight, run func(context.Context, 
 			f.out = outcome{err: err}
 		}
 		g.mu.Lock()
-		g.remove(f)
+		delete(g.under, f.id)
 		g.mu.Unlock()
 		close(f.done)
 	}()
@@ -105,56 +98,4 @@ func (f *flight) wait(ctx context.Context) (outcome, error) {
 	case <-ctx.Done():
 		return outcome{}, ctx.Err()
 	}
-}
-
-// keep runs store unless the flight is forgotten. No invalidation comes between
-// the question and the storing.
-func (g *flights) keep(f *flight, store func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !f.forgotten {
-		store()
-	}
-}
-
-// overtaken says whether the flight is forgotten.
-func (g *flights) overtaken(f *flight) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return f.forgotten
-}
-
-// forget ends the flights of name for all who come later, and runs then before
-// anyone can begin another.
-func (g *flights) forget(name string, then func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, f := range g.byName[name] {
-		f.forgotten = true
-	}
-	delete(g.byName, name)
-	then()
-}
-
-// forgetAll is forget for every name.
-func (g *flights) forgetAll(then func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, list := range g.byName {
-		for _, f := range list {
-			f.forgotten = true
-		}
-	}
-	g.byName = make(map[string][]*flight)
-	then()
-}
-
-// remove takes f off the list, which it may have left already.
-func (g *flights) remove(f *flight) {
-	list := slices.DeleteFunc(g.byName[f.id.name], func(other *flight) bool { return other == f })
-	if len(list) == 0 {
-		delete(g.byName, f.id.name)
-		return
-	}
-	g.byName[f.id.name] = list
 }

@@ -3,13 +3,13 @@ package cachelayer
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 // ErrBadID reports an id that cannot be part of a key: it is empty, holds a
@@ -24,12 +24,8 @@ const prefix = "nof0:"
 // ingestGuardTTL is as long as the idempotency keys in Postgres are kept.
 const ingestGuardTTL = 24 * time.Hour
 
-// minGenerationTTL keeps a key's generation for longer than any load lasts. When
-// one expires during a load the fill is refused, which costs one more load.
-const minGenerationTTL = 10 * time.Minute
-
-// generationPattern matches the generation of every key.
-const generationPattern = prefix + "gen:*"
+// familyVersion is the label of the versions.
+const familyVersion = "version"
 
 // Key names one value in Redis.
 type Key struct {
@@ -40,6 +36,11 @@ type Key struct {
 	// TTL is how long the value lives. Zero means that it does not expire, and
 	// that Fetch does not store it.
 	TTL time.Duration
+	// Versions are those of what the value is made from. Without any it is good
+	// until its end.
+	Versions []catalogue.Version
+	// Local says that the value stays in the memory of the process.
+	Local bool
 }
 
 // Keys spells every key of nof0, with its TTL. Braces are literal: they are the
@@ -63,11 +64,6 @@ func (k Keys) LatestPrice(symbol string) (Key, error) {
 // LatestProviderPrice holds the newest price of a symbol from one provider.
 func (k Keys) LatestProviderPrice(provider, symbol string) (Key, error) {
 	return taggedBehind("latest_price", k.short, "price:latest:", provider, symbol)
-}
-
-// CryptoPrices holds the newest price of every symbol.
-func (k Keys) CryptoPrices() Key {
-	return fixed("crypto_prices", k.short, "crypto_prices")
 }
 
 // Positions holds a model's open positions, by symbol.
@@ -104,43 +100,9 @@ func (k Keys) Leaderboard() Key {
 	return fixed("leaderboard", k.medium, "leaderboard")
 }
 
-// LeaderboardView holds the rendered leaderboard.
-func (k Keys) LeaderboardView() Key {
-	return fixed("leaderboard_view", k.medium, "leaderboard:cache")
-}
-
 // SinceInception holds a model's time and value pairs.
 func (k Keys) SinceInception(model string) (Key, error) {
 	return tagged("since_inception", k.long, "since_inception:", model, "")
-}
-
-// AccountTotalsHours holds the rendered rows of the closed hourly markers first
-// to last, both included.
-func (k Keys) AccountTotalsHours(first, last int) (Key, error) {
-	if first < 0 || last < first {
-		return Key{}, fmt.Errorf("%w: hourly markers %d to %d", ErrBadID, first, last)
-	}
-	return fixed("account_totals_hours", k.long,
-		"account_totals:hours:"+strconv.Itoa(first)+"-"+strconv.Itoa(last)), nil
-}
-
-// AccountTotalsSince holds the rendered rows from hourly marker on; 0 is the
-// whole season. It includes the running hour, which still changes.
-func (k Keys) AccountTotalsSince(marker int) (Key, error) {
-	if marker < 0 {
-		return Key{}, fmt.Errorf("%w: hourly marker %d", ErrBadID, marker)
-	}
-	return fixed("account_totals_since", k.short, "account_totals:since:"+strconv.Itoa(marker)), nil
-}
-
-// Analytics holds a model's analytics payload.
-func (k Keys) Analytics(model string) (Key, error) {
-	return tagged("analytics", 2*k.long, "analytics:", model, "")
-}
-
-// AllAnalytics holds the analytics payload of every model.
-func (k Keys) AllAnalytics() Key {
-	return fixed("analytics_all", 2*k.long, "analytics:all")
 }
 
 // Conversations holds a model's newest messages or decisions.
@@ -178,55 +140,58 @@ func (k Keys) SimBalances(trader string) (Key, error) {
 	return tagged("sim_balances", k.medium, "sim:balances:", trader, "")
 }
 
-// TradesView holds the rendered trades of every model.
-func (k Keys) TradesView() Key {
-	return fixed("trades_view", k.medium, "view:trades")
-}
-
-// PositionsView holds the rendered positions of every model.
-func (k Keys) PositionsView() Key {
-	return fixed("positions_view", k.medium/2, "view:positions")
-}
-
-// PositionsViewLimit holds the rendered positions, cut to limit.
-func (k Keys) PositionsViewLimit(limit int) (Key, error) {
-	if limit < 0 {
-		return Key{}, fmt.Errorf("%w: limit %d", ErrBadID, limit)
+// View holds a rendered view: of one model where model is not empty, and of the
+// part of it that the other parameters ask for where part is not.
+func (k Keys) View(v *catalogue.View, model, part string) (Key, error) {
+	name := v.Key
+	if strings.Contains(name, "MODEL") {
+		if err := checkID(string(v.Name), model); err != nil {
+			return Key{}, err
+		}
+		name = strings.Replace(name, "MODEL", model, 1)
 	}
-	return fixed("positions_view", k.medium/2, "view:positions:"+strconv.Itoa(limit)), nil
+	if part != "" {
+		name += ":" + part
+	}
+	return Key{
+		Name: prefix + name, Family: string(v.Name), TTL: k.TTL(v.TTL), Versions: v.Versions(model), Local: v.OwnMemory,
+	}, nil
 }
 
-// SinceInceptionView holds the rendered values of every model since inception.
-func (k Keys) SinceInceptionView() Key {
-	return fixed("since_inception_view", k.long, "view:since_inception")
+// EquitySegment holds the rendered account totals of the segment of hourly markers that
+// begins with first, all of which are over.
+func (k Keys) EquitySegment(first int64) Key {
+	return Key{
+		Name:   fmt.Sprintf("%saccount_totals:hours:%d-%d", prefix, first, first+catalogue.SegmentHours-1),
+		Family: "account_totals_hours", TTL: k.long,
+		Versions: []catalogue.Version{catalogue.Models.Whole(), catalogue.Equity.Rest(), catalogue.EquitySegment(first)},
+	}
 }
 
-// ConversationsView holds the rendered conversations of every model.
-func (k Keys) ConversationsView() Key {
-	return fixed("conversations_view", k.long, "view:conversations")
+// Own holds, in the memory of the process, what is made from versions.
+func (k Keys) Own(family, name string, ttl time.Duration, versions ...catalogue.Version) Key {
+	return Key{Name: family + ":" + name, Family: family, TTL: ttl, Versions: versions, Local: true}
 }
 
-// EquityVersion holds a value that changes with every equity row, and
-// PricesVersion one that changes with every tick: what was made from the rows
-// holds for as long as it stays the same.
-func (k Keys) EquityVersion() Key {
-	return fixed("version", k.medium, "version:equity")
-}
+// pollAge bounds what clients may keep of data that changes by the minute.
+const pollAge = 5 * time.Second
 
-// PricesVersion is explained with EquityVersion.
-func (k Keys) PricesVersion() Key {
-	return fixed("version", k.medium, "version:prices")
-}
-
-// EquityCurves holds a rendered part of the equity of a model, or of all. It is
-// for the cache of a process: there are as many parts as clients think of.
-func (k Keys) EquityCurves(model, part string) Key {
-	return fixed("equity_curves", k.short, "view:equity:"+part+":"+model)
-}
-
-// PriceHistory holds a rendered part of the prices of a symbol, as EquityCurves.
-func (k Keys) PriceHistory(symbol, part string) Key {
-	return fixed("price_history", k.short, "view:prices:"+part+":"+symbol)
+// TTL is how long a class lives.
+func (k Keys) TTL(class catalogue.Class) time.Duration {
+	switch class {
+	case catalogue.Polled:
+		return min(pollAge, k.short)
+	case catalogue.HalfMedium:
+		return k.medium / 2
+	case catalogue.Medium:
+		return k.medium
+	case catalogue.Long:
+		return k.long
+	case catalogue.TwiceLong:
+		return 2 * k.long
+	case catalogue.Short:
+	}
+	return k.short
 }
 
 // fixed spells a key without an id.
@@ -257,14 +222,16 @@ func checkID(what, id string) error {
 	return nil
 }
 
-// generationName spells the key of name's generation, which is in name's slot: it
-// repeats the hash tag of name, or makes one of the whole of a name that has
-// none, which is what the slot of such a name is computed from.
-func generationName(name string) string {
-	if strings.Contains(name, "{") {
-		return prefix + "gen:" + name
+// versionName spells the key of a version.
+func versionName(v catalogue.Version) string { return prefix + "version:" + string(v) }
+
+// versionNames names several versions as one.
+func versionNames(versions []catalogue.Version) string {
+	names := make([]string, len(versions))
+	for i, v := range versions {
+		names[i] = string(v)
 	}
-	return prefix + "gen:{" + name + "}"
+	return prefix + "version:" + strings.Join(names, " ")
 }
 
 // lockName spells the key of the fencing tokens of the projection under name, in

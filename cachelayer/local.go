@@ -15,32 +15,27 @@ type entry struct {
 	typ    reflect.Type
 	value  any // a typ; its zero value where absent
 	absent bool
-	// head is how the value begins in Redis.
-	head string
-	size int // encoded, in bytes
+	// tokens are those of the versions that it was made of.
+	tokens string
+	size   int // encoded, in bytes
 	// cost is what its load took.
 	cost time.Duration
 	// expiresAt is when Redis drops the value.
 	expiresAt time.Time
-	// freshUntil is until when this process may answer from it without a look
-	// at Redis.
-	freshUntil time.Time
 }
 
 // local is the level in this process. It holds decoded values, so that a large
-// one is not decoded per request, for as long as Redis does: an entry that is no
-// longer fresh is good again once Redis is seen to have the same value still.
+// one is not decoded per request, for as long as Redis does.
 type local struct {
 	entries *otter.Cache[string, *entry] // nil where the level is off
-	ttl     time.Duration
 	now     func() time.Time
 }
 
 // entryOverhead is what an entry costs beside its value and its key, in bytes.
 const entryOverhead = 256
 
-// newLocal makes a level that holds maxBytes of encoded values, each fresh for
-// at most ttl. With either at or below zero the level is off.
+// newLocal makes a level that holds maxBytes of encoded values. With ttl or
+// maxBytes at or below zero it is off.
 func newLocal(ttl time.Duration, maxBytes int64, now func() time.Time) (*local, error) {
 	if ttl <= 0 || maxBytes <= 0 {
 		return &local{now: now}, nil
@@ -51,44 +46,33 @@ func newLocal(ttl time.Duration, maxBytes int64, now func() time.Time) (*local, 
 			return uint32(min(int64(e.size)+int64(len(name))+entryOverhead, math.MaxUint32))
 		},
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(held otter.Entry[string, *entry]) time.Duration {
-			e := held.Value
-			end := e.expiresAt
-			if e.freshUntil.After(end) {
-				end = e.freshUntil
-			}
-			return max(end.Sub(now()), time.Millisecond)
+			return max(held.Value.expiresAt.Sub(now()), time.Millisecond)
 		}),
 		Clock: localClock(now),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("error making local cache level: %w", err)
 	}
-	return &local{entries: entries, ttl: ttl, now: now}, nil
+	return &local{entries: entries, now: now}, nil
 }
 
-// get returns the entry under name if it is of typ, and whether it may answer
-// without a look at Redis.
-func (l *local) get(name string, typ reflect.Type) (e *entry, fresh bool) {
+// get returns the entry under name if it is of typ, made of the versions of
+// tokens, and has not expired; else nil.
+func (l *local) get(name string, typ reflect.Type, tokens string) *entry {
 	if l.entries == nil {
-		return nil, false
+		return nil
 	}
 	e, ok := l.entries.GetIfPresent(name)
-	if !ok || e.typ != typ {
-		return nil, false
+	if !ok || e.typ != typ || e.tokens != tokens || !l.now().Before(e.expiresAt) {
+		return nil
 	}
-	return e, l.now().Before(e.freshUntil)
+	return e
 }
 
 // set holds e under name.
 func (l *local) set(name string, e *entry) {
 	if l.entries != nil {
 		l.entries.Set(name, e)
-	}
-}
-
-func (l *local) drop(name string) {
-	if l.entries != nil {
-		l.entries.Invalidate(name)
 	}
 }
 

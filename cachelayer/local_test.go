@@ -12,29 +12,26 @@ import (
 	"nof0/config"
 )
 
-func TestUnchangedValueIsNotDecodedAgain(t *testing.T) {
+func TestUnchangedValueIsNotReadAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	pg := newSource("one")
 	require.Equal(t, "one", b.fetch(t, pg.load))
-	held, fresh := b.cache.local.get(testKey().Name, newRequest[note](b.cache, testKey(), nil).typ)
-	require.True(t, fresh)
+	held := b.held(testKey())
+	require.NotNil(t, held)
 
 	for range 5 {
-		b.clock.Advance(time.Second)
-		_, fresh = b.cache.local.get(testKey().Name, held.typ)
+		b.clock.Advance(b.cache.versions.life)
+		_, fresh := b.cache.versions.get(testKey().Versions)
 		require.False(t, fresh)
 		require.Equal(t, "one", b.fetch(t, pg.load))
-		again, fresh := b.cache.local.get(testKey().Name, held.typ)
-		require.True(t, fresh)
-		require.Equal(t, held.head, again.head)
+		require.Same(t, held, b.held(testKey()))
 	}
 	require.Equal(t, 1, pg.loads())
 	require.Equal(t, 5, count(b.cache.metrics.hits, levelLocal))
 	require.Zero(t, count(b.cache.metrics.hits, levelRedis))
 	stats := b.raw.Info(b.ctx, "commandstats").Val()
-	require.Contains(t, stats, "cmdstat_getrange:calls=5,")
-	require.Contains(t, stats, "cmdstat_get:calls=3,", "one read before the load, and two within the scripts")
+	require.Contains(t, stats, "cmdstat_get:calls=8,", "the version before it was made and as it was, the value, and the version 5 times")
 }
 
 func TestDecodedValueIsShared(t *testing.T) {
@@ -58,17 +55,18 @@ func TestMemoryIsNeverStalerThanItsTTL(t *testing.T) {
 
 	// Another process invalidates: this one answers from memory, for a while.
 	pg.write("new")
-	require.NoError(t, other.cache.Invalidate(b.ctx, testKey()))
-	b.clock.Advance(time.Second - time.Nanosecond)
+	other.invalidate(t)
+	b.clock.Advance(b.cache.versions.life - time.Nanosecond)
 	require.Equal(t, "old", b.fetch(t, pg.load))
 	b.clock.Advance(time.Nanosecond)
 	require.Equal(t, "new", b.fetch(t, pg.load))
 
-	// Another process replaces the value: the same.
+	// What the other one has loaded meanwhile is read from Redis.
 	pg.write("newer")
-	require.NoError(t, Warm(b.ctx, other.cache, testKey(), pg.load))
+	other.invalidate(t)
+	require.Equal(t, "newer", other.fetch(t, pg.load))
 	require.Equal(t, "new", b.fetch(t, pg.load))
-	b.clock.Advance(time.Second)
+	b.clock.Advance(b.cache.versions.life)
 	loads := pg.loads()
 	require.Equal(t, "newer", b.fetch(t, pg.load))
 	require.Equal(t, loads, pg.loads())
@@ -90,7 +88,7 @@ func TestMemoryIsOff(t *testing.T) {
 			require.Equal(t, "old", b.fetch(t, pg.load))
 			require.Equal(t, 1, pg.loads())
 			pg.write("new")
-			require.NoError(t, other.cache.Invalidate(b.ctx, testKey()))
+			other.invalidate(t)
 			require.Equal(t, "new", b.fetch(t, pg.load))
 		})
 	}
@@ -106,7 +104,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		return strings.Repeat("x", 1<<10), nil
 	}
 	for i := range 512 {
-		_, err := Fetch(t.Context(), p.cache, Key{Name: "nof0:test:" + string(rune('a'+i)), Family: "test", TTL: time.Minute}, load)
+		_, err := Fetch(t.Context(), p.cache, keyOf("nof0:test:" + string(rune('a'+i)), time.Minute), load)
 		require.NoError(t, err)
 	}
 	p.cache.local.entries.CleanUp()

@@ -41,7 +41,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		loadErrors: counter("load_errors_total", "Loads that failed or panicked."),
 		refreshes:  counter("early_refreshes_total", "Loads begun before the value expired."),
 		fills:      counter("fills_total", "Loaded values stored in Redis."),
-		refused:    counter("fills_refused_total", "Loaded values not stored because the key was invalidated during the load."),
+		refused:    counter("fills_refused_total", "Loaded values not stored because one of their versions was made anew during the load."),
 		foreign:    counter("foreign_values_total", "Values in Redis that were of another schema, type or writer, and counted as misses."),
 		failures:   counter("redis_errors_total", "Uses of Redis that failed, those refused by the open breaker among them."),
 	}

@@ -20,6 +20,9 @@ type Options struct {
 	// Now is the clock. It must be safe for concurrent use. Nil is time.Now.
 	// The breaker and the network timeouts always follow the system's clock.
 	Now func() time.Time
+	// Program names the binary that renders what is kept: processes with another
+	// name never read it. Empty is the digest of the running binary.
+	Program string
 	// Rand is the randomness. It must be safe for concurrent use. Nil is a
 	// source seeded by the operating system.
 	Rand Rand
@@ -42,6 +45,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Rand == nil {
 		o.Rand = systemRand{}
+	}
+	if o.Program == "" {
+		o.Program = programDigest()
 	}
 	return o
 }

@@ -135,18 +135,18 @@ func TestReadOnlyRedis(t *testing.T) {
 	require.NoError(t, b.raw.ReplicaOf(b.ctx, "127.0.0.1", "1").Err())
 	require.Equal(t, "old", b.fetch(t, pg.load))
 	pg.write("new")
-	require.ErrorIs(t, b.cache.Invalidate(b.ctx, testKey()), ErrUnavailable)
-	other := Key{Name: "nof0:test:other", Family: "test", TTL: time.Minute}
+	require.ErrorIs(t, b.cache.Invalidate(b.ctx, testVersion), ErrUnavailable)
+	require.Equal(t, "new", b.fetch(t, pg.load), "here it holds all the same")
+	other := keyOf("nof0:test:other", time.Minute)
 	for range 20 {
 		got, err := Fetch(b.ctx, b.cache, other, pg.load)
 		require.NoError(t, err)
 		require.Equal(t, "new", got.Text)
 	}
 	require.Equal(t, gobreaker.StateClosed, b.client.breaker.circuit.State(), "it answers")
-	require.ErrorIs(t, Warm(b.ctx, b.cache, other, pg.load), ErrUnavailable)
 
 	require.NoError(t, b.raw.ReplicaOf(b.ctx, "NO", "ONE").Err())
-	require.NoError(t, b.cache.Invalidate(b.ctx, testKey()))
+	b.invalidate(t)
 	require.Equal(t, "new", b.fetch(t, pg.load))
 	require.Equal(t, int64(1), b.raw.Exists(b.ctx, testKey().Name).Val())
 }

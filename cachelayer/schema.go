@@ -1,11 +1,14 @@
 package cachelayer
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -26,20 +29,53 @@ const schemaLen = 16
 
 // envelopeVersion is part of every fingerprint, so that a change of the
 // envelope makes a miss of every stored value.
-const envelopeVersion = "1"
+const envelopeVersion = "2"
 
 // schemas remembers the fingerprint of each type.
-type schemas struct{ known sync.Map } // reflect.Type to string
+type schemas struct {
+	// program is part of every fingerprint: what was rendered by another binary
+	// is a miss, whatever differs.
+	program string
+	known   sync.Map // reflect.Type to string
+}
 
-// of returns the fingerprint of typ's JSON: a field that is added, removed,
-// renamed or retyped changes it, and so does another JSON name or option.
+// programDigest is that of the running binary. Processes of the same build share
+// what they render; where it cannot be read a process shares with nobody.
+var programDigest = sync.OnceValue(func() string {
+	hash := sha256.New()
+	if err := readProgram(hash); err != nil {
+		return rand.Text()
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+})
+
+// readProgram writes the running binary to w: the one that runs, where the system
+// tells, and not one that has replaced it since.
+func readProgram(w io.Writer) error {
+	file, err := os.Open("/proc/self/exe")
+	if err != nil {
+		path, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("error finding the program: %w", err)
+		}
+		if file, err = os.Open(path); err != nil { //nolint:gosec // the program itself
+			return fmt.Errorf("error opening the program: %w", err)
+		}
+	}
+	_, err = io.Copy(w, file)
+	return errors.Join(err, file.Close())
+}
+
+// of returns the fingerprint of typ's JSON as this program makes it: a field that
+// is added, removed, renamed or retyped changes it, and so does another JSON name
+// or option.
 func (s *schemas) of(typ reflect.Type) string {
 	known, _ := s.known.Load(typ)
 	if fingerprint, ok := known.(string); ok {
 		return fingerprint
 	}
 	hash := sha256.New()
-	_, _ = io.WriteString(hash, "envelope "+envelopeVersion+"\n")
+	_, _ = io.WriteString(hash, "envelope "+envelopeVersion+" of "+s.program+"\n")
 	describe(hash, typ, nil)
 	fingerprint := hex.EncodeToString(hash.Sum(nil))[:schemaLen]
 	s.known.Store(typ, fingerprint)

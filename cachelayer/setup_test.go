@@ -3,6 +3,7 @@ package cachelayer
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 // clock is a time that stands still until it is moved.
@@ -107,7 +109,7 @@ func newProcess(t *testing.T, url string, change ...func(*config.Config)) *proce
 func (p *process) underWay() int {
 	p.cache.flights.mu.Lock()
 	defer p.cache.flights.mu.Unlock()
-	return len(p.cache.flights.byName)
+	return len(p.cache.flights.under)
 }
 
 // count reads a counter of the test family.
@@ -129,8 +131,28 @@ func setup(t *testing.T, change ...func(*config.Config)) *bundle {
 	return &bundle{process: newProcess(t, s.url(), change...), redis: s, raw: s.raw, ctx: t.Context()}
 }
 
+// testVersion is that of what the notes of the tests are made from.
+const testVersion catalogue.Version = "test"
+
 // testKey is a key that lives for a minute.
-func testKey() Key { return Key{Name: "nof0:test:{a}", Family: "test", TTL: time.Minute} }
+func testKey() Key { return keyOf("nof0:test:{a}", time.Minute) }
+
+// keyOf is a key of the tests by another name.
+func keyOf(name string, ttl time.Duration) Key {
+	return Key{Name: name, Family: "test", TTL: ttl, Versions: []catalogue.Version{testVersion}}
+}
+
+// invalidate makes the version anew.
+func (p *process) invalidate(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cache.Invalidate(t.Context(), testVersion))
+}
+
+// held is what the process has of a key in its memory.
+func (p *process) held(key Key) *entry {
+	s, _ := p.cache.versions.get(key.Versions)
+	return p.cache.local.get(key.Name, reflect.TypeFor[note](), s.tokens)
+}
 
 // note is a value as the services have them.
 type note struct {

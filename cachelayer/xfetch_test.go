@@ -100,7 +100,7 @@ func TestEarlyRefreshIsOvertakenByAnInvalidation(t *testing.T) {
 	b.rand.set(0)
 
 	pg.write("new")
-	require.NoError(t, b.cache.Invalidate(b.ctx, testKey()))
+	b.invalidate(t)
 	require.Equal(t, "new", b.fetch(t, pg.load))
 	close(slow.letGo)
 	require.Equal(t, "new", b.fetch(t, pg.load))
@@ -124,7 +124,7 @@ func TestMissThatJoinsAnOvertakenRefreshLoadsAgain(t *testing.T) {
 	b.rand.set(0)
 
 	pg.write("new")
-	require.NoError(t, other.cache.Invalidate(b.ctx, testKey()))
+	other.invalidate(t)
 	b.clock.Advance(time.Second)
 	ctx := newWaiter(b.ctx)
 	late := b.fetchAside(ctx, pg.load)

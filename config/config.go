@@ -191,7 +191,7 @@ func Default() Config {
 			Short:       10 * time.Second,
 			Medium:      60 * time.Second,
 			Long:        300 * time.Second,
-			LocalTTL:    time.Second,
+			LocalTTL:    500 * time.Millisecond,
 			LocalBytes:  256 << 20,
 			LoadTimeout: 20 * time.Second,
 			AbsenceTTL:  5 * time.Second,

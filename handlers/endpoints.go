@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 )
 
 // endpoint is one read endpoint below /api.
@@ -21,17 +22,17 @@ func endpoints() []endpoint {
 	limit := query("limit", integer(1), func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
 	from := query("from", seconds(), func(r *arena.Request, at time.Time) { r.Series.From = at })
 	points := query("points", integerIn(arena.MinPoints, arena.MaxPoints), func(r *arena.Request, n int64) { r.Series.Points = int(n) })
-	return []endpoint{
-		{path: "/crypto-prices", view: arena.ViewCryptoPrices},
-		{path: "/account-totals", view: arena.ViewAccountTotals, parameters: []parameter[arena.Request]{marker}},
-		{path: "/trades", view: arena.ViewTrades},
-		{path: "/since-inception-values", view: arena.ViewSinceInception},
-		{path: "/leaderboard", view: arena.ViewLeaderboard},
-		{path: "/analytics", view: arena.ViewAnalytics},
-		{path: "/analytics/:model", view: arena.ViewAnalyticsOf, parameters: []parameter[arena.Request]{model()}},
-		{path: "/positions", view: arena.ViewPositions, parameters: []parameter[arena.Request]{limit}},
-		{path: "/conversations", view: arena.ViewConversations},
-		{path: "/equity", view: arena.ViewEquity, parameters: []parameter[arena.Request]{modelID(), from, until(), points}},
-		{path: "/prices/:symbol", view: arena.ViewPrices, parameters: []parameter[arena.Request]{symbol(), from, until(), points}},
+	parameters := map[arena.View][]parameter[arena.Request]{
+		arena.ViewAccountTotals: {marker},
+		arena.ViewAnalyticsOf:   {model()},
+		arena.ViewPositions:     {limit},
+		arena.ViewEquity:        {modelID(), from, until(), points},
+		arena.ViewPrices:        {symbol(), from, until(), points},
 	}
+	views := catalogue.Views()
+	all := make([]endpoint, len(views))
+	for i, v := range views {
+		all[i] = endpoint{path: v.Path, view: v.Name, parameters: parameters[v.Name]}
+	}
+	return all
 }

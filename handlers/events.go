@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
@@ -30,15 +31,6 @@ const (
 	eventStall = 10 * time.Second
 )
 
-// eventTypes are the types that a stream can be asked for.
-func eventTypes() []string {
-	return []string{
-		arena.EventTrade, arena.EventPosition, arena.EventEquity, arena.EventPrices, arena.EventDecision,
-		arena.EventConversation, arena.EventAnalytics, arena.EventTraderState, arena.EventMarketAssets,
-		arena.EventModel, arena.EventSymbol, arena.EventImport,
-	}
-}
-
 // subscription is what a stream is asked for.
 type subscription struct {
 	types string // by commas; "" is all
@@ -55,13 +47,13 @@ func subscriptionParameters() []parameter[subscription] {
 	types := form[string]{
 		parse: func(raw string) (string, bool) {
 			for name := range strings.SplitSeq(raw, ",") {
-				if !slices.Contains(eventTypes(), name) {
+				if !slices.Contains(catalogue.EventTypes(), name) {
 					return "", false
 				}
 			}
 			return raw, true
 		},
-		wrong: "is no list of " + strings.Join(eventTypes(), ","),
+		wrong: "is no list of " + strings.Join(catalogue.EventTypes(), ","),
 	}
 	model := form[string]{
 		parse: func(raw string) (string, bool) { return raw, wire.CheckID(raw) == nil },

@@ -32,24 +32,6 @@ const (
 	longestKey = 255
 )
 
-// ingestKinds are the kinds of the write surface, each with a route of its
-// name.
-func ingestKinds() []arena.IngestKind {
-	return []arena.IngestKind{
-		arena.IngestPrices,
-		arena.IngestPositions,
-		arena.IngestTrades,
-		arena.IngestEquity,
-		arena.IngestConversations,
-		arena.IngestDecisions,
-		arena.IngestAnalytics,
-		arena.IngestTraderState,
-		arena.IngestMarketAssets,
-		arena.IngestModels,
-		arena.IngestSymbols,
-	}
-}
-
 // intake is the write surface.
 type intake struct {
 	to     arena.Ingester

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
@@ -89,7 +90,8 @@ func TestOpenAPIParametersAreRead(t *testing.T) {
 		"/api/equity":             {"model_id", "from", "to", "points"}, "/api/prices/{symbol}": {"symbol", "from", "to", "points"},
 		"/api/stream": {"types", "model_id", "last_event_id", "Last-Event-ID"},
 	}
-	for _, kind := range ingestKinds() {
+	for _, write := range catalogue.Writes() {
+		kind := write.Kind
 		read[pathIngest+string(kind)] = len(writeParameters())
 		names[pathIngest+string(kind)] = []string{"atomic", "register", headerKey}
 	}
@@ -159,7 +161,7 @@ func TestOpenAPIListsTheTypesOfEvents(t *testing.T) {
 	for _, name := range object(t, openAPI(t), "components", "schemas", "Event", "properties", "type")["enum"].([]any) {
 		listed = append(listed, name.(string))
 	}
-	if !slices.Equal(listed, eventTypes()) {
+	if !slices.Equal(listed, catalogue.EventTypes()) {
 		t.Errorf("%v are documented", listed)
 	}
 }
@@ -210,7 +212,7 @@ func TestOpenAPIBodiesAreTaken(t *testing.T) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	})
-	if len(b.ingest.batches) != len(ingestKinds()) {
+	if len(b.ingest.batches) != len(catalogue.Writes()) {
 		t.Errorf("%d bodies are shown", len(b.ingest.batches))
 	}
 }

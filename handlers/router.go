@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"nof0/internal/catalogue"
 )
 
 // The system routes, beside /api.
@@ -69,7 +71,8 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	}
 	register(api, "/stream", newEvents(opts).serve)
 	writes := newIntake(opts)
-	for _, kind := range ingestKinds() {
+	for _, write := range catalogue.Writes() {
+		kind := write.Kind
 		registerWrite(api, "/ingest/"+string(kind), writes.handler(kind))
 	}
 	control := newAdmin(opts)

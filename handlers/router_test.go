@@ -3,6 +3,8 @@ package handlers
 import (
 	"net/http"
 	"testing"
+
+	"nof0/internal/catalogue"
 )
 
 // allPaths are the routes that are read, each with a name where a template has
@@ -54,7 +56,8 @@ func TestMethodNotAllowed(t *testing.T) {
 func TestRoutesOfWritesTakeNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, kind := range ingestKinds() {
+	for _, write := range catalogue.Writes() {
+		kind := write.Kind
 		path := pathIngest + string(kind)
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "BREW"} {
 			w := b.do(method, path, "Authorization", "Bearer "+testToken)

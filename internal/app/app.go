@@ -121,10 +121,6 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
-	_, local, err := a.openCache("", cachelayer.Options{Logger: a.logger})
-	if err != nil {
-		return err
-	}
 	a.guard = cachelayer.NewGuard(client, a.cfg.Cache)
 	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Logger: a.logger})
 	a.relay, err = relay.New(relay.Options{
@@ -133,7 +129,6 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		PrimaryProvider: a.cfg.Arena.PrimaryProvider,
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
-		Local:           local,
 		Relayed:         func() { a.hub.Wake(); a.json.kick(); a.metrics.Kick() },
 		Registerer:      registry,
 		Logger:          a.logger,
@@ -155,7 +150,6 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		Store:    arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
 		Switches: a.modes,
 		Cache:    cache,
-		Local:    local,
 		TTLs:     a.cfg.Cache,
 		Logger:   a.logger,
 		Now:      time.Now,

@@ -4,24 +4,26 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"nof0/internal/catalogue"
 )
 
-// View names one view of the public API.
-type View string
+// View names one view of the public API; internal/catalogue says what it is.
+type View = catalogue.ViewName
 
 // The views, in the order of the API document.
 const (
-	ViewCryptoPrices   View = "crypto_prices"
-	ViewAccountTotals  View = "account_totals"
-	ViewTrades         View = "trades"
-	ViewSinceInception View = "since_inception"
-	ViewLeaderboard    View = "leaderboard"
-	ViewAnalytics      View = "analytics"
-	ViewAnalyticsOf    View = "analytics_of"
-	ViewPositions      View = "positions"
-	ViewConversations  View = "conversations"
-	ViewEquity         View = "equity" // from the store alone, as the next
-	ViewPrices         View = "prices"
+	ViewCryptoPrices   = catalogue.ViewCryptoPrices
+	ViewAccountTotals  = catalogue.ViewAccountTotals
+	ViewTrades         = catalogue.ViewTrades
+	ViewSinceInception = catalogue.ViewSinceInception
+	ViewLeaderboard    = catalogue.ViewLeaderboard
+	ViewAnalytics      = catalogue.ViewAnalytics
+	ViewAnalyticsOf    = catalogue.ViewAnalyticsOf
+	ViewPositions      = catalogue.ViewPositions
+	ViewConversations  = catalogue.ViewConversations
+	ViewEquity         = catalogue.ViewEquity
+	ViewPrices         = catalogue.ViewPrices
 )
 
 // Request asks for one view. Parameters that a view does not have are ignored.

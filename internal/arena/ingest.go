@@ -6,25 +6,26 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
-// IngestKind is what a write brings.
-type IngestKind string
+// IngestKind is what a write brings; internal/catalogue says what it touches.
+type IngestKind = catalogue.WriteKind
 
 // The kinds, named as their routes are.
 const (
-	IngestPrices        IngestKind = "prices"
-	IngestPositions     IngestKind = "positions"
-	IngestTrades        IngestKind = "trades"
-	IngestEquity        IngestKind = "equity"
-	IngestConversations IngestKind = "conversations"
-	IngestDecisions     IngestKind = "decisions"
-	IngestAnalytics     IngestKind = "analytics"
-	IngestTraderState   IngestKind = "trader-state"
-	IngestMarketAssets  IngestKind = "market-assets"
-	IngestModels        IngestKind = "models"
-	IngestSymbols       IngestKind = "symbols"
+	IngestPrices        = catalogue.WritePrices
+	IngestPositions     = catalogue.WritePositions
+	IngestTrades        = catalogue.WriteTrades
+	IngestEquity        = catalogue.WriteEquity
+	IngestConversations = catalogue.WriteConversations
+	IngestDecisions     = catalogue.WriteDecisions
+	IngestAnalytics     = catalogue.WriteAnalytics
+	IngestTraderState   = catalogue.WriteTraderState
+	IngestMarketAssets  = catalogue.WriteMarketAssets
+	IngestModels        = catalogue.WriteModels
+	IngestSymbols       = catalogue.WriteSymbols
 )
 
 // MaxBatch is the most items that one write may bring.

@@ -232,6 +232,9 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	if err := w.withdraw(ctx); err != nil {
 		return err
 	}
+	if err := w.tellRegistered(); err != nil {
+		return err
+	}
 	if err := w.tx.Outbox.Append(ctx, w.events); err != nil {
 		return err
 	}
@@ -458,6 +461,34 @@ func (w *write) withdraw(ctx context.Context) error {
 		w.tx.Accounts.Withdraw(ctx, unused.accounts),
 		w.tx.Symbols.Withdraw(ctx, unused.symbols),
 	)
+}
+
+// tellRegistered puts the events of what the write has made known before all
+// others.
+func (w *write) tellRegistered() error {
+	events := w.events
+	w.events = nil
+	for _, m := range w.added.models {
+		row := wire.Model{ID: m.ID, DisplayName: wire.Some(m.DisplayName), Kind: wire.Some(m.Kind)}
+		if err := w.tell(EventModel, m.ID, row); err != nil {
+			return err
+		}
+	}
+	for _, a := range w.added.accounts {
+		if slices.ContainsFunc(w.added.models, func(m entities.Model) bool { return m.ID == a.ModelID }) {
+			continue
+		}
+		if err := w.tell(EventModel, a.ModelID, wire.Model{ID: a.ModelID}); err != nil {
+			return err
+		}
+	}
+	for _, s := range w.added.symbols {
+		if err := w.tell(EventSymbol, "", wire.Symbol{Symbol: s.Symbol}); err != nil {
+			return err
+		}
+	}
+	w.events = append(w.events, events...)
+	return nil
 }
 
 func split[T any](rows []T, used func(T) bool) (yes, no []T) {

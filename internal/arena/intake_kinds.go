@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/entities"
+	"nof0/internal/catalogue"
 	"nof0/internal/mapping"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -17,9 +18,8 @@ import (
 
 // kinds says how each kind of item is taken in.
 func (g *Intake) kinds() map[IngestKind]kind {
-	return map[IngestKind]kind{
+	kinds := map[IngestKind]kind{
 		IngestPrices: {
-			domains: []Domain{DomainPrices},
 			decode: decoder(g, wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
 				e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
 				e.locks = []repository.Lock{repository.LockVenue(mapping.Tick(p.Price, g.o.PrimaryProvider).Provider, p.Price.Symbol)}
@@ -28,7 +28,6 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply:   applyPrices,
 		},
 		IngestPositions: {
-			domains: []Domain{DomainPositions},
 			decode: decoder(g, wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
 				e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
 				e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
@@ -36,7 +35,6 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyPositions,
 		},
 		IngestTrades: {
-			domains: []Domain{DomainTrades, DomainPositions, DomainAccounts},
 			decode: decoder(g, wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
 				e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
 				e.equity = t.Equity
@@ -44,7 +42,6 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyTrades,
 		},
 		IngestEquity: {
-			domains: []Domain{DomainAccounts},
 			decode: decoder(g, wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
 				row := mapping.Equity(*a)
 				payload, err := mapping.EquityPayload(row)
@@ -56,7 +53,6 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyEquity,
 		},
 		IngestConversations: {
-			domains: []Domain{DomainConversations},
 			decode: decoder(g, decodeThread, func(t *wire.Thread, e *entry) {
 				c, _ := mapping.Thread(*t)
 				e.id, e.models = c.ID, []string{t.ModelID}
@@ -64,14 +60,12 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			apply: applyConversations,
 		},
 		IngestDecisions: {
-			domains: []Domain{DomainConversations},
 			decode: decoder(g, wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
 				e.id, e.models = d.ID, []string{d.ModelID}
 			}),
 			apply: applyDecisions,
 		},
 		IngestAnalytics: {
-			domains: []Domain{DomainAnalytics},
 			decode: decoder(g, decodeAnalytics, func(a *AnalyticsItem, e *entry) {
 				e.id, e.models = a.Doc.ModelID, []string{a.Doc.ModelID}
 			}),
@@ -95,7 +89,6 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			}),
 		},
 		IngestModels: {
-			domains: []Domain{DomainAccounts}, always: true,
 			decode: decoder(g, wire.Decode[wire.Model], func(m *wire.Model, e *entry) {
 				e.id, e.locks = m.ID, []repository.Lock{repository.LockModel(m.ID)}
 			}),
@@ -110,6 +103,12 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			}),
 		},
 	}
+	for _, w := range catalogue.Writes() {
+		k := kinds[w.Kind]
+		k.domains, k.always = w.Domains, w.Always
+		kinds[w.Kind] = k
+	}
+	return kinds
 }
 
 func (g *Intake) asset(m wire.MarketAsset) entities.MarketAsset {
@@ -400,12 +399,16 @@ func applyDecisions(ctx context.Context, w *write, entries []*entry) error {
 func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
 	for _, e := range entries {
 		item := valueOf[AnalyticsItem](e)
-		outcome, err := w.tx.Analytics.Put(ctx, mapping.Analytics(item.Doc, item.Payload, 0, w.now))
+		row := mapping.Analytics(item.Doc, item.Payload, 0, w.now)
+		outcome, err := w.tx.Analytics.Put(ctx, row)
 		if err != nil {
 			return err
 		}
 		e.settle(outcome, "another document of this model and updated_at is stored")
-		if outcome != repository.Inserted && outcome != repository.Updated {
+		// The same document without a time of its own is of now, which decides
+		// whether it is served.
+		isRenewed := outcome == repository.Unchanged && row.AsOf.Equal(w.now)
+		if outcome != repository.Inserted && outcome != repository.Updated && !isRenewed {
 			continue
 		}
 		if err := w.tell(EventAnalytics, item.Doc.ModelID, map[string]string{"model_id": item.Doc.ModelID}); err != nil {
@@ -428,11 +431,16 @@ func applyModels(ctx context.Context, w *write, entries []*entry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.tx.Accounts.Register(ctx, accounts); err != nil {
+	added, err := w.tx.Accounts.Register(ctx, accounts)
+	if err != nil {
 		return err
 	}
 	for i, e := range entries {
 		m, outcome := valueOf[wire.Model](e), outcomes[i]
+		isNew := slices.ContainsFunc(added, func(a entities.Account) bool { return a.ModelID == m.ID })
+		if outcome == repository.Unchanged && isNew {
+			outcome = repository.Updated
+		}
 		if inception := m.Inception(); inception != nil && !w.inJSON(DomainAccounts) {
 			stated, err := w.setInception(ctx, *inception)
 			if err != nil {

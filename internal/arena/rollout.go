@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -47,9 +48,7 @@ func InitialModes(jsonFiles bool) Modes {
 }
 
 // Domains lists the domains in the order in which they move.
-func Domains() []Domain {
-	return []Domain{DomainPrices, DomainTrades, DomainPositions, DomainAccounts, DomainAnalytics, DomainConversations}
-}
+func Domains() []Domain { return catalogue.Domains() }
 
 // Switches tells the modes of a domain as this process knows them now. It costs
 // no query.

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 
 	"nof0/cachelayer"
 	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 // Service answers the API: it asks the source that serves a domain, through
@@ -19,6 +20,8 @@ import (
 type Service struct {
 	o    ServiceOptions
 	keys cachelayer.Keys
+	// moved is from when on a domain has been read from where it is.
+	moved sync.Map // Domain to move
 	// known are the last answers of the store by key, and those of the JSON
 	// files, by key under inFiles.
 	known *otter.Cache[string, known]
@@ -33,10 +36,8 @@ type ServiceOptions struct {
 	Switches Switches
 	// Shadow, where given, is offered the requests of domains in ReadShadow.
 	Shadow Shadow
-	// Cache is the one in front of the store. Local has no Redis: it keeps
-	// what is cheap to make again or peculiar to this process.
-	Cache, Local *cachelayer.Cache
-	TTLs         config.Cache
+	Cache  *cachelayer.Cache
+	TTLs   config.Cache
 	// LargeBody is the size in bytes from which account totals are streamed
 	// and not held whole; 0 is 32 MiB.
 	LargeBody int
@@ -52,6 +53,30 @@ type known struct {
 	rendering *rendering
 	at        time.Time
 	version   string
+}
+
+// move is a change of the source that a domain is read from.
+type move struct {
+	origin string
+	at     time.Time
+}
+
+// movedAt tells since when this process reads a domain from origin; zero where it
+// has not read it from elsewhere. What the other source answered meanwhile is no
+// older than that.
+func (s *Service) movedAt(d Domain, origin string) time.Time {
+	known, ok := s.moved.Load(d)
+	last, _ := known.(move)
+	switch {
+	case !ok:
+		last = move{origin: origin}
+	case last.origin == origin:
+		return last.at
+	default:
+		last = move{origin: origin, at: s.o.Now()}
+	}
+	s.moved.Store(d, last)
+	return last.at
 }
 
 // inFiles begins the keys of answers of the JSON files.
@@ -83,21 +108,25 @@ func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnknownModel, err)
 	}
-	answer := &Answer{MaxAge: v.maxAge(s.o.TTLs)}
-	if v.series != nil {
-		answer.Origin = originStore
-		return s.fromSeries(ctx, v, req, key, answer)
-	}
-	// Asked once: whatever moves meanwhile, a response is of one source.
-	mode := s.o.Switches.Modes(v.domain).Read
-	if mode == ReadStore {
+	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge)}
+	if v.StoreOnly {
 		answer.Origin = originStore
 		return s.fromStore(ctx, v, req, key, answer)
 	}
+	// Asked once: whatever moves meanwhile, a response is of one source.
+	mode := s.o.Switches.Modes(v.Domain).Read
+	from := s.fromJSON
 	answer.Origin = originJSON
-	answer, err = s.fromJSON(ctx, v, req, key, answer)
+	if mode == ReadStore {
+		from, answer.Origin = s.fromStore, originStore
+	}
+	moved := s.movedAt(v.Domain, answer.Origin)
+	answer, err = from(ctx, v, req, key, answer)
 	if err == nil && mode == ReadShadow && s.o.Shadow != nil {
-		s.o.Shadow.Offer(ctx, v.domain, req)
+		s.o.Shadow.Offer(ctx, v.Domain, req)
+	}
+	if answer != nil && answer.Modified.Before(moved) {
+		answer.Modified = moved
 	}
 	return answer, err
 }
@@ -111,17 +140,17 @@ const (
 
 // fromJSON answers from the files. What was rendered of them is good for as long
 // as none of them has changed; who comes after a change finds it.
-func (s *Service) fromJSON(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
+func (s *Service) fromJSON(ctx context.Context, v *view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
 	if s.o.JSON == nil {
-		return nil, fmt.Errorf("%w: %s is read from the JSON store, and this instance has no json_dir (NOF0_JSON_DIR)", ErrUnavailable, v.domain)
+		return nil, fmt.Errorf("%w: %s is read from the JSON store, and this instance has no json_dir (NOF0_JSON_DIR)", ErrUnavailable, v.Domain)
 	}
 	version := s.o.JSON.Version(req.View)
 	name := inFiles + key.Name
 	if last, ok := s.known.GetIfPresent(name); ok && last.version == version {
 		return answer.of(last.rendering), nil
 	}
-	key.Name = name + "@" + version
-	r, err := fetch(ctx, s.o.Local, key, func(ctx context.Context) (*rendering, error) {
+	key = s.keys.Own(key.Family, name+"@"+version, key.TTL)
+	r, err := fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
 		return s.load(ctx, s.o.JSON, v, req)
 	})
 	if err != nil {
@@ -131,7 +160,7 @@ func (s *Service) fromJSON(ctx context.Context, v view, req Request, key cachela
 	return answer.of(r), nil
 }
 
-func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
+func (s *Service) fromStore(ctx context.Context, v *view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
 	if s.o.Store == nil {
 		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
 	}
@@ -142,36 +171,13 @@ func (s *Service) fromStore(ctx context.Context, v view, req Request, key cachel
 	}
 	if req.View == ViewAccountTotals {
 		var large *totals
-		r, large, err = s.accountTotals(ctx, req.FromMarker)
+		r, large, err = s.accountTotals(ctx, v, req.FromMarker)
 		if large != nil {
 			return large.answer(answer), nil
 		}
 	} else {
-		r, err = fetch(ctx, s.cacheOf(req), key, func(ctx context.Context) (*rendering, error) {
+		r, err = fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
 			return s.load(ctx, s.o.Store, v, req)
-		})
-	}
-	return s.orStale(ctx, req, key, r, err, answer)
-}
-
-// fromSeries answers a view that the store alone has.
-func (s *Service) fromSeries(ctx context.Context, v view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
-	if s.o.Store == nil {
-		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
-	}
-	version, err := fetch(ctx, s.o.Cache, v.version(s.keys), func(context.Context) (string, error) {
-		return strconv.FormatInt(s.o.Now().UnixNano(), 36), nil
-	})
-	var r *rendering
-	if err == nil {
-		versioned := key
-		versioned.Name += "@" + version
-		r, err = fetch(ctx, s.o.Local, versioned, func(ctx context.Context) (*rendering, error) {
-			payload, err := v.series(ctx, s.o.Store, req)
-			if err != nil {
-				return nil, err
-			}
-			return render(payload, s.o.Now().UnixMilli())
 		})
 	}
 	return s.orStale(ctx, req, key, r, err, answer)
@@ -192,25 +198,14 @@ func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, 
 	return nil, err
 }
 
-// MaxCachedLimit is the largest limit of positions that has a key in Redis,
-// which a write invalidates. There are as many limits as clients think of.
-const MaxCachedLimit = 100
-
-func (s *Service) cacheOf(req Request) *cachelayer.Cache {
-	if req.View == ViewPositions && req.Limit > MaxCachedLimit {
-		return s.o.Local
-	}
-	return s.o.Cache
-}
-
-// normalize makes a limit that cuts nothing off none, as most clients send one:
-// they then share what is kept of the whole view.
-func (s *Service) normalize(ctx context.Context, v view, req Request, key cachelayer.Key) (Request, cachelayer.Key, error) {
-	if req.View != ViewPositions || req.Limit <= MaxCachedLimit {
+// normalize makes a limit that cuts nothing off none: there are as many as
+// clients think of, and they then share what is kept of the whole view.
+func (s *Service) normalize(ctx context.Context, v *view, req Request, key cachelayer.Key) (Request, cachelayer.Key, error) {
+	if req.View != ViewPositions || req.Limit == 0 {
 		return req, key, nil
 	}
-	count := cachelayer.Key{Name: "competitors", Family: key.Family, TTL: time.Second}
-	competitors, err := fetch(ctx, s.o.Local, count, func(ctx context.Context) (int, error) {
+	count := s.keys.Own("competitors", "", s.o.TTLs.Short, catalogue.Models.Whole())
+	competitors, err := fetch(ctx, s.o.Cache, count, func(ctx context.Context) (int, error) {
 		ids, err := s.o.Store.competitors(ctx)
 		return len(ids), err
 	})
@@ -222,8 +217,14 @@ func (s *Service) normalize(ctx context.Context, v view, req Request, key cachel
 	return req, key, err
 }
 
-func (s *Service) load(ctx context.Context, source Source, v view, req Request) (*rendering, error) {
-	payload, err := v.load(ctx, source, req)
+func (s *Service) load(ctx context.Context, source Source, v *view, req Request) (*rendering, error) {
+	var payload any
+	var err error
+	if v.StoreOnly {
+		payload, err = v.loadStore(ctx, s.o.Store, req)
+	} else {
+		payload, err = v.load(ctx, source, req)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func setupService(t *testing.T) *serviceBundle {
 	b.service, err = arena.NewService(arena.ServiceOptions{
 		JSON:  snapshot.NewSource(snapshot.SourceOptions{Dir: b.dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
 		Store: arena.NewStore(b.store.Repositories, "hyperliquid", time.Now), Switches: b.switches, Shadow: b.shadow,
-		Cache: cache, Local: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Cache: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(t, err)
 	return b
@@ -191,7 +191,7 @@ func BenchmarkFilesUnchanged(b *testing.B) {
 	switches.to(arena.ReadJSON)
 	service, err := arena.NewService(arena.ServiceOptions{
 		JSON:     snapshot.NewSource(snapshot.SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
-		Switches: switches, Cache: cache, Local: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Switches: switches, Cache: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(b, err)
 	for _, view := range []arena.View{arena.ViewTrades, arena.ViewAnalytics, arena.ViewPositions, arena.ViewAccountTotals} {

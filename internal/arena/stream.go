@@ -6,22 +6,24 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/catalogue"
 )
 
-// Types of events.
+// Types of events; internal/catalogue says what they are.
 const (
-	EventTrade        = "trade"         // a trade row
-	EventPosition     = "position"      // {model_id, provider, status, position}
-	EventEquity       = "equity"        // an account-totals row
-	EventPrices       = "prices"        // {prices: [price row…]}, one per batch
-	EventDecision     = "decision"      // a decision document
-	EventConversation = "conversation"  // a thread
-	EventAnalytics    = "analytics"     // {model_id}
-	EventTraderState  = "trader_state"  // a trader-state row
-	EventMarketAssets = "market_assets" // a market-assets row
-	EventModel        = "model"         // a model row
-	EventSymbol       = "symbol"        // a symbol row
-	EventImport       = "import"        // {captured_at, kinds}: a snapshot was imported
+	EventTrade        = catalogue.EventTrade
+	EventPosition     = catalogue.EventPosition
+	EventEquity       = catalogue.EventEquity
+	EventPrices       = catalogue.EventPrices
+	EventDecision     = catalogue.EventDecision
+	EventConversation = catalogue.EventConversation
+	EventAnalytics    = catalogue.EventAnalytics
+	EventTraderState  = catalogue.EventTraderState
+	EventMarketAssets = catalogue.EventMarketAssets
+	EventModel        = catalogue.EventModel
+	EventSymbol       = catalogue.EventSymbol
+	EventImport       = catalogue.EventImport
 )
 
 // Event is one committed fact as it is told to the world.

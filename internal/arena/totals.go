@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/cachelayer"
+	"nof0/internal/catalogue"
 	"nof0/internal/stitch"
 	"nof0/internal/wire"
 )
@@ -20,7 +21,7 @@ import (
 // Account totals are put together from segments of segmentHours hourly
 // markers. A segment whose hours are over is rendered once and kept; only the
 // hours that still run are asked for again.
-const segmentHours = 24
+const segmentHours = catalogue.SegmentHours
 
 // runningHours is how many of the newest markers may still change: models
 // began at different minutes, so that one's hour ends while another's runs.
@@ -42,18 +43,26 @@ func (g *segment) inner() []byte { return g.Rows[1 : len(g.Rows)-1] }
 
 // accountTotals returns the document from a marker on, or what streams it
 // where it is large.
-func (s *Service) accountTotals(ctx context.Context, from int64) (*rendering, *totals, error) {
-	last, err := s.lastMarker(ctx)
+func (s *Service) accountTotals(ctx context.Context, v *view, from int64) (*rendering, *totals, error) {
+	last, err := s.lastMarker(ctx, v)
 	if err != nil {
 		return nil, nil, err
 	}
 	from = min(from, last+1) // nothing is past the end, however far
-	cache, key, err := s.totalsKey(from, last)
+	key, err := v.key(s.keys, Request{FromMarker: from})
 	if err != nil {
 		return nil, nil, err
 	}
+	// In Redis is what clients poll, the whole season and its newest day; the
+	// rest, of which there are as many as hours, stays in this process.
+	key.Local = from != 0 && from <= last-segmentHours
 	var large *totals
-	r, err := fetch(ctx, cache, key, func(ctx context.Context) (*rendering, error) {
+	r, err := fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
+		// Asked for again: it may have risen before the document was begun.
+		last, err := s.lastMarker(ctx, v)
+		if err != nil {
+			return nil, err
+		}
 		t, err := s.gather(ctx, from, last)
 		if err != nil {
 			return nil, err
@@ -69,19 +78,10 @@ func (s *Service) accountTotals(ctx context.Context, from int64) (*rendering, *t
 	return r, large, err
 }
 
-// totalsKey keeps in Redis what clients poll, the whole season and its newest
-// day, and the rest, of which there are as many as hours, in this process.
-func (s *Service) totalsKey(from, last int64) (*cachelayer.Cache, cachelayer.Key, error) {
-	key, err := s.keys.AccountTotalsSince(int(from))
-	if from == 0 || from > last-segmentHours {
-		return s.o.Cache, key, err
-	}
-	return s.o.Local, key, err
-}
-
-// lastMarker is asked at most once a second however many ask.
-func (s *Service) lastMarker(ctx context.Context) (int64, error) {
-	return fetch(ctx, s.o.Local, LastMarkerKey(), s.o.Store.LastMarker)
+// lastMarker is the newest hourly marker.
+func (s *Service) lastMarker(ctx context.Context, v *view) (int64, error) {
+	key := s.keys.Own("last_marker", "", s.o.TTLs.Short, v.Versions("")...)
+	return fetch(ctx, s.o.Cache, key, s.o.Store.LastMarker)
 }
 
 // tooLargeError carries a document out of the cache's load that is not to be kept.
@@ -160,11 +160,7 @@ func (s *Service) segment(ctx context.Context, h hours) (*segment, error) {
 	if !h.closed {
 		return load(ctx)
 	}
-	key, err := s.keys.AccountTotalsHours(int(h.from), int(h.to))
-	if err != nil {
-		return nil, err
-	}
-	return fetch(ctx, s.o.Cache, key, load)
+	return fetch(ctx, s.o.Cache, s.keys.EquitySegment(h.from), load)
 }
 
 // whole puts the document together in memory.
@@ -249,6 +245,6 @@ func (t *totals) Gzip(ctx context.Context, w io.Writer) error {
 // compressed returns a part of a document deflated, from this process's memory
 // where it has been before.
 func (s *Service) compressed(ctx context.Context, part []byte) (*stitch.Part, error) {
-	key := cachelayer.Key{Name: "deflated:" + digestOf(part), Family: "account_totals", TTL: time.Hour}
-	return cachelayer.Fetch(ctx, s.o.Local, key, func(context.Context) (*stitch.Part, error) { return stitch.Deflate(part) })
+	key := s.keys.Own("deflated", digestOf(part), s.o.TTLs.Long)
+	return cachelayer.Fetch(ctx, s.o.Cache, key, func(context.Context) (*stitch.Part, error) { return stitch.Deflate(part) })
 }

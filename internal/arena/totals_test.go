@@ -72,19 +72,16 @@ func TestTheRunningHourMayChangeMeanwhile(t *testing.T) {
 func serviceOf(t *testing.T, store *arena.Store, largeBody int) *arena.Service {
 	t.Helper()
 	cfg := config.Default()
-	cache := func(url string) *cachelayer.Cache {
-		client, err := cachelayer.Open(url, cfg.Redis, cachelayer.Options{})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, client.Close()) })
-		c, err := cachelayer.New(client, cfg.Cache, cachelayer.Options{})
-		require.NoError(t, err)
-		t.Cleanup(c.Close)
-		return c
-	}
+	client, err := cachelayer.Open(testdb.Redis(t), cfg.Redis, cachelayer.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	cache, err := cachelayer.New(client, cfg.Cache, cachelayer.Options{})
+	require.NoError(t, err)
+	t.Cleanup(cache.Close)
 	now := time.UnixMilli(1761500000000)
 	s, err := arena.NewService(arena.ServiceOptions{
 		Store: store, Switches: fixedModes{Read: arena.ReadStore, Write: arena.WriteStore},
-		Cache: cache(testdb.Redis(t)), Local: cache(""), TTLs: cfg.Cache, LargeBody: largeBody,
+		Cache: cache, TTLs: cfg.Cache, LargeBody: largeBody,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 	})
 	require.NoError(t, err)

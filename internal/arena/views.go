@@ -2,119 +2,106 @@ package arena
 
 import (
 	"context"
-	"time"
+	"strconv"
 
 	"nof0/cachelayer"
-	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 // Domain is a part of the data that moves from the JSON store to Postgres as
 // one.
-type Domain string
+type Domain = catalogue.Domain
 
 // The domains, in the order in which they move.
 const (
-	DomainPrices        Domain = "prices"
-	DomainTrades        Domain = "trades"
-	DomainPositions     Domain = "positions"
-	DomainAccounts      Domain = "accounts"
-	DomainAnalytics     Domain = "analytics"
-	DomainConversations Domain = "conversations"
+	DomainPrices        = catalogue.DomainPrices
+	DomainTrades        = catalogue.DomainTrades
+	DomainPositions     = catalogue.DomainPositions
+	DomainAccounts      = catalogue.DomainAccounts
+	DomainAnalytics     = catalogue.DomainAnalytics
+	DomainConversations = catalogue.DomainConversations
 )
 
-// view is how one view of the API is made and kept.
+// view is a view of the catalogue and how it is made.
 type view struct {
-	domain Domain
-	// maxAge is how long a client may keep the answer.
-	maxAge func(config.Cache) time.Duration
-	key    func(cachelayer.Keys, Request) (cachelayer.Key, error)
-	load   func(context.Context, Source, Request) (any, error)
-	// series, where given, is how the view is made by the store alone: the JSON
-	// directory has no history to tell. There are as many of these documents as
-	// clients think of, so they are kept in this process, for as long as version
-	// stays what it is.
-	series  func(context.Context, *Store, Request) (any, error)
-	version func(cachelayer.Keys) cachelayer.Key
+	catalogue.View
+
+	// load makes the view from either source; loadStore one that the store alone
+	// has.
+	load      func(context.Context, Source, Request) (any, error)
+	loadStore func(context.Context, *Store, Request) (any, error)
+	// part tells apart the documents of the view that are of one model, or of
+	// none; nil where there is one.
+	part func(Request) string
 }
 
-// pollAge bounds what clients may keep of data that changes by the minute.
-const pollAge = 5 * time.Second
+// views are those of the catalogue. That of ViewAccountTotals from the store is
+// put together from segments.
+var views = makeViews()
 
-func polled(c config.Cache) time.Duration { return min(pollAge, c.Short) }
-func medium(c config.Cache) time.Duration { return c.Medium }
-func long(c config.Cache) time.Duration   { return c.Long }
-
-// views says it all of every view but ViewAccountTotals from the store, which
-// is put together from segments.
-var views = map[View]view{
-	ViewCryptoPrices: {
-		domain: DomainPrices, maxAge: polled, key: fixed(cachelayer.Keys.CryptoPrices),
-		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.CryptoPrices(ctx) },
-	},
-	ViewAccountTotals: {
-		domain: DomainAccounts, maxAge: polled,
-		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
-			return k.AccountTotalsSince(int(r.FromMarker))
+func makeViews() map[View]*view {
+	made := map[View]view{
+		ViewCryptoPrices: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.CryptoPrices(ctx) },
 		},
-		load: func(ctx context.Context, s Source, r Request) (any, error) { return s.AccountTotals(ctx, r.FromMarker) },
-	},
-	ViewTrades: {
-		domain: DomainTrades, maxAge: polled, key: fixed(cachelayer.Keys.TradesView),
-		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Trades(ctx) },
-	},
-	ViewSinceInception: {
-		domain: DomainAccounts, maxAge: long, key: fixed(cachelayer.Keys.SinceInceptionView),
-		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.SinceInception(ctx) },
-	},
-	ViewLeaderboard: {
-		domain: DomainAnalytics, maxAge: medium, key: fixed(cachelayer.Keys.LeaderboardView),
-		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Leaderboard(ctx) },
-	},
-	ViewAnalytics: {
-		domain: DomainAnalytics, maxAge: long, key: fixed(cachelayer.Keys.AllAnalytics),
-		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Analytics(ctx) },
-	},
-	ViewAnalyticsOf: {
-		domain: DomainAnalytics, maxAge: long,
-		key:  func(k cachelayer.Keys, r Request) (cachelayer.Key, error) { return k.Analytics(r.Model) },
-		load: func(ctx context.Context, s Source, r Request) (any, error) { return s.AnalyticsOf(ctx, r.Model) },
-	},
-	ViewPositions: {
-		domain: DomainPositions, maxAge: polled,
-		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
-			if r.Limit > 0 {
-				return k.PositionsViewLimit(r.Limit)
-			}
-			return k.PositionsView(), nil
+		ViewAccountTotals: {
+			load: func(ctx context.Context, s Source, r Request) (any, error) { return s.AccountTotals(ctx, r.FromMarker) },
+			part: func(r Request) string { return strconv.FormatInt(r.FromMarker, 10) },
 		},
-		load: func(ctx context.Context, s Source, r Request) (any, error) { return s.Positions(ctx, r.Limit) },
-	},
-	ViewConversations: {
-		domain: DomainConversations, maxAge: polled, key: fixed(cachelayer.Keys.ConversationsView),
-		load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Conversations(ctx) },
-	},
-	ViewEquity: {
-		domain: DomainAccounts, maxAge: polled,
-		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
-			return k.EquityCurves(r.Model, r.Series.key()), nil
+		ViewTrades: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Trades(ctx) },
 		},
-		series: func(ctx context.Context, s *Store, r Request) (any, error) {
-			return s.EquityCurves(ctx, r.Model, r.Series)
+		ViewSinceInception: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.SinceInception(ctx) },
 		},
-		version: cachelayer.Keys.EquityVersion,
-	},
-	ViewPrices: {
-		domain: DomainPrices, maxAge: polled,
-		key: func(k cachelayer.Keys, r Request) (cachelayer.Key, error) {
-			return k.PriceHistory(r.Symbol, r.Series.key()), nil
+		ViewLeaderboard: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Leaderboard(ctx) },
 		},
-		series: func(ctx context.Context, s *Store, r Request) (any, error) {
-			return s.PriceHistory(ctx, r.Symbol, r.Series)
+		ViewAnalytics: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Analytics(ctx) },
 		},
-		version: cachelayer.Keys.PricesVersion,
-	},
+		ViewAnalyticsOf: {
+			load: func(ctx context.Context, s Source, r Request) (any, error) { return s.AnalyticsOf(ctx, r.Model) },
+		},
+		ViewPositions: {
+			load: func(ctx context.Context, s Source, r Request) (any, error) { return s.Positions(ctx, r.Limit) },
+			part: func(r Request) string {
+				if r.Limit == 0 {
+					return ""
+				}
+				return strconv.Itoa(r.Limit)
+			},
+		},
+		ViewConversations: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Conversations(ctx) },
+		},
+		ViewEquity: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) {
+				return s.EquityCurves(ctx, r.Model, r.Series)
+			},
+			part: func(r Request) string { return r.Series.key() + ":" + r.Model },
+		},
+		ViewPrices: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) {
+				return s.PriceHistory(ctx, r.Symbol, r.Series)
+			},
+			part: func(r Request) string { return r.Series.key() + ":" + r.Symbol },
+		},
+	}
+	declared := map[View]*view{}
+	for _, v := range catalogue.Views() {
+		one := made[v.Name]
+		one.View = v
+		declared[v.Name] = &one
+	}
+	return declared
 }
 
-func fixed(key func(cachelayer.Keys) cachelayer.Key) func(cachelayer.Keys, Request) (cachelayer.Key, error) {
-	return func(k cachelayer.Keys, _ Request) (cachelayer.Key, error) { return key(k), nil }
+// key is where the document that a request asks for is kept.
+func (v *view) key(keys cachelayer.Keys, req Request) (cachelayer.Key, error) {
+	part := ""
+	if v.part != nil {
+		part = v.part(req)
+	}
+	return keys.View(&v.View, req.Model, part)
 }

@@ -8,16 +8,18 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
 
-// file is how a file is made, and which events change it.
+// file is how a file is made, and which events change it: those that change a
+// table that its view reads.
 type file struct {
 	domain arena.Domain
 	kind   snapshot.Kind
-	events []string // beside imports, which change every file
+	events []string
 	render func(context.Context, *renderer) (any, error)
 }
 
@@ -30,49 +32,26 @@ type renderer struct {
 
 // files lists every file of a JSON directory.
 func files() []file {
-	return []file{
-		{
-			arena.DomainPrices, snapshot.CryptoPrices,
-			[]string{arena.EventPrices},
-			func(ctx context.Context, r *renderer) (any, error) { return r.CryptoPrices(ctx) },
-		},
-		{
-			arena.DomainTrades, snapshot.Trades,
-			[]string{arena.EventTrade},
-			func(ctx context.Context, r *renderer) (any, error) { return r.Trades(ctx) },
-		},
-		{
-			arena.DomainPositions, snapshot.Positions,
-			[]string{arena.EventPosition, arena.EventModel},
-			func(ctx context.Context, r *renderer) (any, error) { return r.Positions(ctx, 0) },
-		},
-		{
-			arena.DomainAccounts, snapshot.AccountTotals,
-			[]string{arena.EventEquity},
-			func(ctx context.Context, r *renderer) (any, error) { return r.AccountTotals(ctx, 0) },
-		},
-		{
-			// The number of invocations is counted from decisions.
-			arena.DomainAccounts, snapshot.SinceInception,
-			[]string{arena.EventModel, arena.EventDecision},
-			func(ctx context.Context, r *renderer) (any, error) { return r.inceptions(ctx) },
-		},
-		{
-			arena.DomainAnalytics, snapshot.Analytics,
-			[]string{arena.EventAnalytics, arena.EventModel},
-			func(ctx context.Context, r *renderer) (any, error) { return r.documents(ctx) },
-		},
-		{
-			arena.DomainAnalytics, snapshot.Leaderboard,
-			[]string{arena.EventTrade, arena.EventEquity, arena.EventModel},
-			func(ctx context.Context, r *renderer) (any, error) { return r.Leaderboard(ctx) },
-		},
-		{
-			arena.DomainConversations, snapshot.Conversations,
-			[]string{arena.EventDecision, arena.EventConversation},
-			func(ctx context.Context, r *renderer) (any, error) { return r.Conversations(ctx) },
-		},
+	list := []struct {
+		view   arena.View
+		kind   snapshot.Kind
+		render func(context.Context, *renderer) (any, error)
+	}{
+		{arena.ViewCryptoPrices, snapshot.CryptoPrices, func(ctx context.Context, r *renderer) (any, error) { return r.CryptoPrices(ctx) }},
+		{arena.ViewTrades, snapshot.Trades, func(ctx context.Context, r *renderer) (any, error) { return r.Trades(ctx) }},
+		{arena.ViewPositions, snapshot.Positions, func(ctx context.Context, r *renderer) (any, error) { return r.Positions(ctx, 0) }},
+		{arena.ViewAccountTotals, snapshot.AccountTotals, func(ctx context.Context, r *renderer) (any, error) { return r.AccountTotals(ctx, 0) }},
+		{arena.ViewSinceInception, snapshot.SinceInception, func(ctx context.Context, r *renderer) (any, error) { return r.inceptions(ctx) }},
+		{arena.ViewAnalytics, snapshot.Analytics, func(ctx context.Context, r *renderer) (any, error) { return r.documents(ctx) }},
+		{arena.ViewLeaderboard, snapshot.Leaderboard, func(ctx context.Context, r *renderer) (any, error) { return r.Leaderboard(ctx) }},
+		{arena.ViewConversations, snapshot.Conversations, func(ctx context.Context, r *renderer) (any, error) { return r.Conversations(ctx) }},
 	}
+	all := make([]file, len(list))
+	for i, f := range list {
+		view := catalogue.ViewOf(f.view)
+		all[i] = file{view.Domain, f.kind, catalogue.EventsThatChange(view.Reads), f.render}
+	}
+	return all
 }
 
 // inceptionFile is since-inception-values.json: what the endpoint answers, and
@@ -106,15 +85,14 @@ func (r *renderer) documents(ctx context.Context) (wire.Analytics, error) {
 // concerned reports whether a file has to be rendered: newest are the events by
 // type, of which the domain has those up to position.
 func (f *file) concerned(newest map[string]int64, position int64) bool {
-	return newest[arena.EventImport] > position ||
-		slices.ContainsFunc(f.events, func(event string) bool { return newest[event] > position })
+	return slices.ContainsFunc(f.events, func(event string) bool { return newest[event] > position })
 }
 
 // among returns those of the waiting events that change the file.
 func (f *file) among(all waiting) waiting {
 	mine := waiting{}
 	for event, w := range all {
-		if event == arena.EventImport || slices.Contains(f.events, event) {
+		if slices.Contains(f.events, event) {
 			mine[event] = w
 		}
 	}

@@ -365,7 +365,7 @@ func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followe
 
 // typesOf are the events that concern any file of domains.
 func typesOf(domains map[arena.Domain]int64) []string {
-	types := []string{arena.EventImport}
+	var types []string
 	for _, f := range files() {
 		if _, follows := domains[f.domain]; follows {
 			types = append(types, f.events...)

@@ -193,7 +193,7 @@ func (b *builder) holders(ctx context.Context, repos repository.Repositories, c 
 // everything concerns every projection there may be.
 func everything(ctx context.Context, repos repository.Repositories) (*concern, error) {
 	c, _ := concernOf(nil, "")
-	c.everything, c.leaderboard = true, true
+	c.leaderboard = true
 	models, err := repos.Models.All(ctx)
 	if err != nil {
 		return nil, err

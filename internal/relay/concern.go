@@ -5,6 +5,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
@@ -12,34 +13,32 @@ import (
 type venue struct{ provider, symbol string }
 
 // concern is what events are about: which projections have to be told anew and
-// which cached views no longer hold.
+// which versions of cached views have changed.
 type concern struct {
+	versions map[catalogue.Version]bool
+
 	everything bool // an import
 
 	positions     map[string]bool // models
 	trades        map[string]bool
 	conversations map[string]bool
 	decisions     map[string]bool
-	analytics     map[string]bool
 	equity        map[string]map[int64]bool // models, the hourly markers of their snapshots
 	prices        map[venue]bool
 	assets        map[venue]bool
 	traders       map[string]bool
 	leaderboard   bool
-
-	tradesView, positionsView, conversationsView    bool
-	sinceInceptionView, pricesView, leaderboardView bool
 }
 
 // concernOf reads what events are about. An event that cannot be read is about
 // nothing: the error says so, and holds for it alone.
 func concernOf(events []entities.OutboxEvent, primaryProvider string) (*concern, []error) {
 	c := &concern{
+		versions:      map[catalogue.Version]bool{},
 		positions:     map[string]bool{},
 		trades:        map[string]bool{},
 		conversations: map[string]bool{},
 		decisions:     map[string]bool{},
-		analytics:     map[string]bool{},
 		equity:        map[string]map[int64]bool{},
 		prices:        map[venue]bool{},
 		assets:        map[venue]bool{},
@@ -50,36 +49,49 @@ func concernOf(events []entities.OutboxEvent, primaryProvider string) (*concern,
 		if err := c.add(e, primaryProvider); err != nil {
 			errs = append(errs, fmt.Errorf("error reading %s event %d: %w", e.Type, e.ID, err))
 		}
+		c.addVersions(e)
 	}
 	return c, errs
+}
+
+// addVersions adds what the event changed by the catalogue.
+func (c *concern) addVersions(e entities.OutboxEvent) {
+	declared, marker := catalogue.EventOf(e.Type), int64(-1)
+	if declared.Segmented {
+		if read, err := markerOf(e); err == nil {
+			marker = read
+		}
+	}
+	for _, v := range declared.Versions(e.ModelID, marker) {
+		c.versions[v] = true
+	}
+}
+
+// markerOf reads the hourly marker of an equity row, -1 where it has none.
+func markerOf(e entities.OutboxEvent) (int64, error) {
+	row := struct {
+		Marker int64 `json:"since_inception_hourly_marker"`
+	}{Marker: -1}
+	err := wire.Unmarshal(e.Payload, &row)
+	return row.Marker, err
 }
 
 func (c *concern) add(e entities.OutboxEvent, primaryProvider string) error {
 	switch e.Type {
 	case arena.EventTrade:
-		c.trades[e.ModelID], c.positions[e.ModelID], c.analytics[e.ModelID] = true, true, true
-		c.tradesView, c.positionsView, c.leaderboardView = true, true, true
+		c.trades[e.ModelID], c.positions[e.ModelID] = true, true
 	case arena.EventPosition:
 		c.positions[e.ModelID] = true
-		c.positionsView = true
 	case arena.EventEquity:
 		return c.addEquity(e)
 	case arena.EventPrices:
 		return c.addPrices(e, primaryProvider)
 	case arena.EventDecision:
-		c.decisions[e.ModelID], c.conversations[e.ModelID], c.analytics[e.ModelID] = true, true, true
-		// The number of invocations is counted from decisions.
-		c.conversationsView, c.sinceInceptionView = true, true
+		c.decisions[e.ModelID], c.conversations[e.ModelID] = true, true
 	case arena.EventConversation:
 		c.conversations[e.ModelID] = true
-		c.conversationsView = true
-	case arena.EventAnalytics:
-		c.analytics[e.ModelID] = true
 	case arena.EventModel:
-		// It may compete from now on, or no longer.
-		c.analytics[e.ModelID] = true
-		c.leaderboard, c.leaderboardView = true, true
-		c.positionsView, c.sinceInceptionView = true, true
+		c.leaderboard = true // it may compete from now on, or no longer
 	case arena.EventTraderState:
 		return c.addTrader(e)
 	case arena.EventMarketAssets:
@@ -91,17 +103,15 @@ func (c *concern) add(e entities.OutboxEvent, primaryProvider string) error {
 }
 
 func (c *concern) addEquity(e entities.OutboxEvent) error {
-	var row struct {
-		Marker int64 `json:"since_inception_hourly_marker"`
-	}
-	if err := wire.Unmarshal(e.Payload, &row); err != nil {
+	marker, err := markerOf(e)
+	if err != nil {
 		return err
 	}
 	if c.equity[e.ModelID] == nil {
 		c.equity[e.ModelID] = map[int64]bool{}
 	}
-	c.equity[e.ModelID][row.Marker] = true
-	c.leaderboard, c.leaderboardView = true, true
+	c.equity[e.ModelID][marker] = true
+	c.leaderboard = true
 	return nil
 }
 
@@ -118,7 +128,6 @@ func (c *concern) addPrices(e entities.OutboxEvent, primaryProvider string) erro
 	for _, p := range batch.Prices {
 		c.prices[venue{p.Provider.Or(primaryProvider), p.Symbol}] = true
 	}
-	c.pricesView = true
 	return nil
 }
 

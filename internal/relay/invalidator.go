@@ -3,6 +3,8 @@ package relay
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"nof0/entities"
@@ -20,8 +22,16 @@ func (r *Relay) AfterCommit(ctx context.Context, events []entities.OutboxEvent) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCommitTimeout)
 	defer cancel()
 	c, _ := concernOf(events, r.o.PrimaryProvider) // the relay reports what cannot be read
-	repos := r.o.Store.Repositories
-	if err := r.caches.invalidate(ctx, c, repos.Equity.LastMarker, modelsOf(repos)); err != nil {
+	if err := r.invalidate(ctx, c); err != nil {
 		r.o.Logger.WarnContext(ctx, "views not invalidated after a commit; the relay will", slog.Any("error", err))
 	}
+}
+
+// invalidate makes the next reads of views that are made from what c is about see
+// it. The error is cachelayer.ErrUnavailable.
+func (r *Relay) invalidate(ctx context.Context, c *concern) error {
+	if r.o.Cache == nil {
+		return nil
+	}
+	return r.o.Cache.Invalidate(ctx, slices.Collect(maps.Keys(c.versions))...)
 }

@@ -3,10 +3,11 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 )
 
 // metrics tell how far the relay is behind and what it did.
@@ -57,12 +58,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 // typeLabel bounds the label: a newer process may write types that this one
 // does not know.
 func typeLabel(eventType string) string {
-	switch eventType {
-	case arena.EventTrade, arena.EventPosition, arena.EventEquity, arena.EventPrices, arena.EventDecision,
-		arena.EventConversation, arena.EventAnalytics, arena.EventTraderState, arena.EventMarketAssets,
-		arena.EventModel, arena.EventSymbol, arena.EventImport:
+	if slices.Contains(catalogue.EventTypes(), eventType) {
 		return eventType
-	default:
-		return "other"
 	}
+	return "other"
 }

@@ -23,9 +23,8 @@ type Options struct {
 	Projections     *cachelayer.Projections
 	PrimaryProvider string
 	TTLs            config.Cache
-	// Cache and Local are the caches of the views of this process, as the
-	// service has them. Each may be nil.
-	Cache, Local *cachelayer.Cache
+	// Cache is that of the views of this process; nil is none.
+	Cache *cachelayer.Cache
 	// Relayed, where given, is called after each commit of relayed events.
 	Relayed    func()
 	Registerer prometheus.Registerer // nil registers nothing
@@ -83,7 +82,6 @@ func setDefault[T comparable](v *T, fallback T) {
 type Relay struct {
 	o       Options
 	builder *builder
-	caches  caches
 	metrics *metrics
 	kicked  chan struct{}
 	// delivered, where given, is called between the delivery of events and the
@@ -109,7 +107,6 @@ func New(o Options) (*Relay, error) {
 		builder: &builder{
 			projections: o.Projections, keys: keys, provider: o.PrimaryProvider, logger: o.Logger, metrics: m,
 		},
-		caches:  caches{shared: o.Cache, local: o.Local, keys: keys},
 		metrics: m,
 		kicked:  make(chan struct{}, 1),
 		failed:  map[string]int{},
@@ -307,7 +304,7 @@ func (r *Relay) deliver(ctx context.Context, repos repository.Repositories, even
 	if err := tolerate("event", errors.Join(unreadable...)); err != nil {
 		return abandoned, err
 	}
-	if err := tolerate("view", r.caches.invalidate(ctx, c, repos.Equity.LastMarker, modelsOf(repos))); err != nil {
+	if err := r.invalidate(ctx, c); err != nil {
 		return abandoned, err
 	}
 	left, err := r.builder.rebuild(ctx, repos, c, lenient)
@@ -322,17 +319,6 @@ func (r *Relay) deliver(ctx context.Context, repos repository.Repositories, even
 		}
 	}
 	return abandoned, r.o.Projections.PublishTrades(ctx, trades)
-}
-
-func modelsOf(repos repository.Repositories) func(context.Context) ([]string, error) {
-	return func(ctx context.Context) ([]string, error) {
-		models, err := repos.Models.All(ctx)
-		ids := make([]string, len(models))
-		for i, m := range models {
-			ids[i] = m.ID
-		}
-		return ids, err
-	}
 }
 
 // isOutage tells errors that end by themselves from those that come again with
@@ -368,13 +354,11 @@ func (r *Relay) measureLag(ctx context.Context) {
 // projections could not be built, which the log names; the others are then
 // told all the same.
 func (r *Relay) Warm(ctx context.Context) error {
-	c, _ := concernOf(nil, r.o.PrimaryProvider)
-	c.everything = true
-	repos := r.o.Store.Repositories
-	if err := r.caches.invalidate(ctx, c, repos.Equity.LastMarker, modelsOf(repos)); err != nil {
+	c, _ := concernOf([]entities.OutboxEvent{{Type: arena.EventImport}}, r.o.PrimaryProvider)
+	if err := r.invalidate(ctx, c); err != nil {
 		return err
 	}
-	abandoned, err := r.builder.rebuild(ctx, repos, c, true)
+	abandoned, err := r.builder.rebuild(ctx, r.o.Store.Repositories, c, true)
 	if err == nil && abandoned > 0 {
 		err = fmt.Errorf("%d projections could not be built", abandoned)
 	}

@@ -19,6 +19,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -154,7 +155,7 @@ func TestPrices(t *testing.T) {
 	load := func(price float64) func(context.Context) (float64, error) {
 		return func(context.Context) (float64, error) { return price, nil }
 	}
-	got, err := cachelayer.Fetch(b.ctx, p.cache, p.keys.CryptoPrices(), load(1))
+	got, err := cachelayer.Fetch(b.ctx, p.cache, p.view(t, arena.ViewCryptoPrices, "", ""), load(1))
 	require.NoError(t, err)
 	require.InDelta(t, 1, got, 0)
 
@@ -169,7 +170,7 @@ func TestPrices(t *testing.T) {
 	want := fmt.Sprintf(`{"symbol":"BTC","price":130,"timestamp":%d}`, begin.Add(time.Minute).UnixMilli())
 	require.JSONEq(t, want, b.raw.Get(b.ctx, "nof0:price:latest:{BTC}").Val())
 	require.JSONEq(t, want, b.raw.Get(b.ctx, "nof0:price:latest:hyperliquid:{BTC}").Val())
-	got, err = cachelayer.Fetch(b.ctx, p.cache, p.keys.CryptoPrices(), load(2))
+	got, err = cachelayer.Fetch(b.ctx, p.cache, p.view(t, arena.ViewCryptoPrices, "", ""), load(2))
 	require.NoError(t, err)
 	require.InDelta(t, 2, got, 0, "the view was dropped")
 
@@ -198,6 +199,7 @@ func TestPrices(t *testing.T) {
 	require.JSONEq(t, fmt.Sprintf(`{"provider":"other","symbol":"BTC","timestamp":%d,"funding":0.25,"venue":"x"}`, begin.Add(-time.Hour).UnixMilli()),
 		b.raw.Get(b.ctx, "nof0:market:ctx:other:{BTC}").Val())
 	require.NotContains(t, b.raw.HGet(b.ctx, "nof0:positions:{ant}", "ETH").Val(), "unrealized_pnl")
+	require.NoError(t, b.raw.Del(b.ctx, "nof0:crypto_prices").Err()) // a view, and no projection
 	b.requireWhole(t)
 }
 
@@ -255,15 +257,12 @@ func TestImport(t *testing.T) {
 		events = append(events, more...)
 	}
 	require.NoError(t, b.store.Outbox.MarkRelayed(b.ctx, events, time.Now()))
-	segment, err := p.keys.AccountTotalsHours(0, 23)
-	require.NoError(t, err)
-	cut, err := p.keys.PositionsViewLimit(2)
-	require.NoError(t, err)
-	analytics, err := p.keys.Analytics("cow")
-	require.NoError(t, err)
-	views := []cachelayer.Key{
-		p.keys.CryptoPrices(), p.keys.TradesView(), p.keys.LeaderboardView(), p.keys.ConversationsView(), p.keys.PositionsView(),
-		p.keys.SinceInceptionView(), p.keys.AllAnalytics(), segment, cut, analytics,
+	views := []cachelayer.Key{p.keys.EquitySegment(0), p.view(t, arena.ViewPositions, "", "2")}
+	for _, v := range catalogue.Views() {
+		views = append(views, p.view(t, v.Name, "cow", ""))
+		if v.Name != arena.ViewAnalyticsOf {
+			views = append(views, p.view(t, v.Name, "", "part"))
+		}
 	}
 	fetch := func(text string) {
 		for _, key := range views {
@@ -447,7 +446,7 @@ func TestAfterCommit(t *testing.T) {
 	p.relay.o.Interval = time.Hour
 	p.start(t)
 	fetch := func(text string) string {
-		got, err := cachelayer.Fetch(b.ctx, p.cache, p.keys.TradesView(), func(context.Context) (string, error) { return text, nil })
+		got, err := cachelayer.Fetch(b.ctx, p.cache, p.view(t, arena.ViewTrades, "", ""), func(context.Context) (string, error) { return text, nil })
 		require.NoError(t, err)
 		return got
 	}

@@ -21,6 +21,7 @@ import (
 	"nof0/config"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/mapping"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
@@ -126,6 +127,15 @@ func (b *bundle) newProcess(t testing.TB, change ...func(*config.Config)) *proce
 	})
 	require.NoError(t, err)
 	return p
+}
+
+// view is the key of a view.
+func (p *process) view(t *testing.T, name arena.View, model, part string) cachelayer.Key {
+	t.Helper()
+	v := catalogue.ViewOf(name)
+	key, err := p.keys.View(&v, model, part)
+	require.NoError(t, err)
+	return key
 }
 
 // start runs the process until the test ends, or stop is called.
@@ -301,7 +311,7 @@ func (b *bundle) projected(t testing.TB) map[string]any {
 	all := map[string]any{}
 	for _, name := range names {
 		rest := strings.TrimPrefix(name, "nof0:")
-		if strings.HasPrefix(rest, "lock:") || strings.HasPrefix(rest, "gen:") || rest == "trades:stream" {
+		if strings.HasPrefix(rest, "lock:") || strings.HasPrefix(rest, "version:") || rest == "trades:stream" {
 			continue
 		}
 		switch kind := b.raw.Type(b.ctx, name).Val(); kind {

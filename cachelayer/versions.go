@@ -1,0 +1,281 @@
+package cachelayer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"nof0/internal/catalogue"
+)
+
+// A document is kept with the tokens of the versions that it was made from, and
+// is good for as long as all of them are current. So a write invalidates every
+// document that its rows are in, whatever its key, by making a few versions anew,
+// and a load that began before cannot bring its value back: it has the old tokens.
+//
+// A token is random and lies in Redis, so that one that was lost in a restart,
+// evicted or expired is followed by another one that nothing has been kept under.
+// It becomes current here only once Redis has taken it, so that no load under it
+// began before. Where Redis did not answer, this process goes on with tokens of
+// its own, of which no document is exchanged, and makes the version anew in Redis
+// before it believes what Redis says: it may have missed that others could not
+// either.
+
+const (
+	tokenLen = 16
+	// versionTTL is longer than any document lives; a token that expires costs a
+	// load.
+	versionTTL = time.Hour
+	// maxVersions bounds the versions that a process remembers. Clients may ask
+	// for as many models as they think of.
+	maxVersions = 8192
+)
+
+// version is what is known of one. It never changes: what is learnt later makes
+// another one.
+type version struct {
+	token string
+	// seen is when it was current, at the latest.
+	seen time.Time
+	// shared says that the token is that in Redis.
+	shared bool
+}
+
+// state is the current tokens of the versions of a key.
+type state struct {
+	tokens string
+	// shared says that Redis has all of them.
+	shared bool
+}
+
+// versions are those that this process knows. It is safe for concurrent use.
+type versions struct {
+	rdb redis.UniversalClient // nil where there is no Redis
+	// life is how long a version is believed without asking Redis again.
+	life     time.Duration
+	now      func() time.Time
+	newToken func() string
+
+	mu    sync.RWMutex
+	known map[catalogue.Version]*version
+}
+
+func newVersions(rdb redis.UniversalClient, life time.Duration, now func() time.Time, newToken func() string) *versions {
+	return &versions{rdb: rdb, life: life, now: now, newToken: newToken, known: map[catalogue.Version]*version{}}
+}
+
+// get returns the state of names as it is known, and whether it may be used
+// without asking Redis.
+func (v *versions) get(names []catalogue.Version) (s state, fresh bool) {
+	if len(names) == 0 {
+		return state{shared: v.rdb != nil}, true
+	}
+	now := v.now()
+	s.shared, fresh = true, true
+	var tokens strings.Builder
+	tokens.Grow(len(names) * tokenLen)
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, name := range names {
+		known := v.known[name]
+		if known == nil {
+			// A state that nothing else has.
+			return state{tokens: v.newToken()}, false
+		}
+		fresh = fresh && now.Sub(known.seen) < v.life
+		s.shared = s.shared && known.shared
+		tokens.WriteString(known.token)
+	}
+	s.tokens = tokens.String()
+	return s, fresh
+}
+
+// set makes next what is known of name, unless that is no longer before.
+func (v *versions) set(name catalogue.Version, before, next *version) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.known[name] != before {
+		return
+	}
+	if before == nil && len(v.known) >= maxVersions {
+		for name, known := range v.known {
+			if known.shared || v.rdb == nil {
+				delete(v.known, name)
+			}
+		}
+	}
+	v.known[name] = next
+}
+
+// refresh asks Redis for names. The error is that of Redis: names then have
+// tokens of this process.
+func (v *versions) refresh(ctx context.Context, names []catalogue.Version) error {
+	asked := v.now()
+	before := make([]*version, len(names))
+	v.mu.RLock()
+	for i, name := range names {
+		before[i] = v.known[name]
+	}
+	v.mu.RUnlock()
+	tokens, err := v.ask(ctx, names, before)
+	for i, name := range names {
+		next := &version{token: tokens[i], seen: asked, shared: tokens[i] != ""}
+		if !next.shared {
+			next.token = v.newToken()
+		}
+		v.set(name, before[i], next)
+	}
+	return err
+}
+
+// ask returns the tokens that Redis has, "" for those of which it did not say. It
+// sets those anew that Redis may have missed, and makes those that it lacks.
+func (v *versions) ask(ctx context.Context, names []catalogue.Version, before []*version) ([]string, error) {
+	tokens := make([]string, len(names))
+	if v.rdb == nil {
+		return tokens, nil
+	}
+	gets, sets := make(map[int]*redis.StringCmd), make([]int, 0, len(names))
+	for i := range names {
+		if before[i] == nil || before[i].shared {
+			gets[i] = nil
+		} else {
+			sets = append(sets, i)
+		}
+	}
+	var errs []error
+	if len(gets) > 0 {
+		// Its error is that of one of the commands.
+		_, _ = v.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range gets {
+				gets[i] = p.Get(ctx, versionName(names[i]))
+			}
+			return nil
+		})
+	}
+	var missing []int
+	for i, get := range gets {
+		token, err := get.Result()
+		switch {
+		case err == nil && len(token) == tokenLen:
+			tokens[i] = token
+		case errors.Is(err, redis.Nil):
+			missing = append(missing, i)
+		case err == nil, redis.HasErrorPrefix(err, "WRONGTYPE"):
+			sets = append(sets, i) // something else has written there
+		default:
+			errs = append(errs, err)
+		}
+	}
+	return tokens, errors.Join(append(errs, v.put(ctx, names, sets, tokens), v.make(ctx, names, missing, tokens))...)
+}
+
+// put sets the versions at the given places to new tokens.
+func (v *versions) put(ctx context.Context, names []catalogue.Version, at []int, tokens []string) error {
+	var errs []error
+	for part := range slices.Chunk(at, maxPipeline) {
+		sets := make([]*redis.StatusCmd, len(part))
+		fresh := make([]string, len(part))
+		_, _ = v.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for n, i := range part {
+				fresh[n] = v.newToken()
+				sets[n] = p.Set(ctx, versionName(names[i]), fresh[n], versionTTL)
+			}
+			return nil
+		})
+		for n, i := range part {
+			if err := sets[n].Err(); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			tokens[i] = fresh[n]
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// make gives the versions at the given places a token, or finds that somebody
+// else has meanwhile.
+func (v *versions) make(ctx context.Context, names []catalogue.Version, at []int, tokens []string) error {
+	if len(at) == 0 {
+		return nil
+	}
+	gets := make([]*redis.StringCmd, len(at))
+	_, err := v.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for n, i := range at {
+			p.SetNX(ctx, versionName(names[i]), v.newToken(), versionTTL)
+			gets[n] = p.Get(ctx, versionName(names[i]))
+		}
+		return nil
+	})
+	for n, i := range at {
+		if token, got := gets[n].Result(); got == nil && len(token) == tokenLen {
+			tokens[i] = token
+		}
+	}
+	return err //nolint:wrapcheck // the caller says what was asked
+}
+
+// renew makes names anew: here at once, and in Redis, for the others. The error
+// is that of Redis, which refresh then sets anew.
+func (v *versions) renew(ctx context.Context, names []catalogue.Version) error {
+	now := v.now()
+	mine := make([]*version, len(names))
+	v.mu.Lock()
+	for i, name := range names {
+		mine[i] = &version{token: v.newToken(), seen: now}
+		v.known[name] = mine[i]
+	}
+	v.mu.Unlock()
+	if v.rdb == nil {
+		return nil
+	}
+	tokens, at := make([]string, len(names)), make([]int, len(names))
+	for i := range at {
+		at[i] = i
+	}
+	err := v.put(ctx, names, at, tokens)
+	for i, token := range tokens {
+		if token != "" {
+			v.set(names[i], mine[i], &version{token: token, seen: now, shared: true})
+		}
+	}
+	return err
+}
+
+// distrust makes every known version anew, here and as soon as it is asked for in
+// Redis.
+func (v *versions) distrust() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name := range v.known {
+		v.known[name] = &version{token: v.newToken()}
+	}
+}
+
+// Invalidate makes every Fetch that begins after it returned see what was
+// committed before it was called, of every key that depends on one of the
+// versions. No load that began earlier, in any process, can put its value back.
+// This process sees it at once; another one may answer from its memory for
+// config.Cache.LocalTTL more.
+//
+// The error is ErrUnavailable: other processes may not know it yet, and the
+// caller has to try again. It holds in this process all the same, which uses
+// nothing that it finds in Redis under these versions before Redis has taken
+// them.
+func (c *Cache) Invalidate(ctx context.Context, names ...catalogue.Version) error {
+	if len(names) == 0 {
+		return nil
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	if err := c.versions.renew(ctx, names); err != nil {
+		c.metrics.failures.WithLabelValues(familyVersion).Inc()
+		return unavailableAs("error invalidating versions", err)
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package catalogue
+
+import "slices"
+
+// Domain is a part of the data that moves from the JSON store to Postgres as
+// one.
+type Domain string
+
+// The domains, in the order in which they move.
+const (
+	DomainPrices        Domain = "prices"
+	DomainTrades        Domain = "trades"
+	DomainPositions     Domain = "positions"
+	DomainAccounts      Domain = "accounts"
+	DomainAnalytics     Domain = "analytics"
+	DomainConversations Domain = "conversations"
+)
+
+// Domains lists the domains in the order in which they move.
+func Domains() []Domain {
+	return []Domain{DomainPrices, DomainTrades, DomainPositions, DomainAccounts, DomainAnalytics, DomainConversations}
+}
+
+// Class is a time to live, which the configuration knows.
+type Class string
+
+// The classes. Polled is for what changes by the minute: at most five seconds.
+const (
+	Polled     Class = "polled"
+	Short      Class = "short"
+	HalfMedium Class = "half medium"
+	Medium     Class = "medium"
+	Long       Class = "long"
+	TwiceLong  Class = "twice long"
+)
+
+// ViewName names a view of the public API.
+type ViewName string
+
+// The views, in the order of the API document.
+const (
+	ViewCryptoPrices   ViewName = "crypto_prices"
+	ViewAccountTotals  ViewName = "account_totals"
+	ViewTrades         ViewName = "trades"
+	ViewSinceInception ViewName = "since_inception"
+	ViewLeaderboard    ViewName = "leaderboard"
+	ViewAnalytics      ViewName = "analytics"
+	ViewAnalyticsOf    ViewName = "analytics_of"
+	ViewPositions      ViewName = "positions"
+	ViewConversations  ViewName = "conversations"
+	ViewEquity         ViewName = "equity"
+	ViewPrices         ViewName = "prices"
+)
+
+// View declares one view.
+type View struct {
+	Name   ViewName
+	Path   string // below /api
+	Domain Domain
+	// Key is what its key is called after the prefix; braces are literal, and
+	// MODEL stands for the parameter of that name.
+	Key string
+	// TTL is how long a document is kept, and MaxAge how long a client may keep
+	// it.
+	TTL, MaxAge Class
+	// Reads are the tables that the view is made from. ByModel says that it has a
+	// parameter for a model, and is then made from the rows of that model alone.
+	Reads   []Table
+	ByModel bool
+	// StoreOnly says that the JSON directory has no such view, and OwnMemory
+	// that its documents are kept in the process alone: there are as many as
+	// clients think of.
+	StoreOnly, OwnMemory bool
+}
+
+// Views lists every view, in the order of the API document.
+func Views() []View { return slices.Clone(views) }
+
+var views = []View{
+	{
+		Name: ViewCryptoPrices, Path: "/crypto-prices", Domain: DomainPrices,
+		Key: "crypto_prices", TTL: Short, MaxAge: Polled,
+		Reads: []Table{LatestPrices},
+	},
+	{
+		Name: ViewAccountTotals, Path: "/account-totals", Domain: DomainAccounts,
+		Key: "account_totals:since", TTL: Short, MaxAge: Polled,
+		Reads: []Table{Models, Equity},
+	},
+	{
+		Name: ViewTrades, Path: "/trades", Domain: DomainTrades,
+		Key: "view:trades", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Models, Trades},
+	},
+	{
+		Name: ViewSinceInception, Path: "/since-inception-values", Domain: DomainAccounts,
+		Key: "view:since_inception", TTL: Long, MaxAge: Long,
+		// The number of invocations is counted from decisions.
+		Reads: []Table{Accounts, Stats},
+	},
+	{
+		Name: ViewLeaderboard, Path: "/leaderboard", Domain: DomainAnalytics,
+		Key: "leaderboard:cache", TTL: Medium, MaxAge: Medium,
+		Reads: []Table{Models, Accounts, Stats, Equity},
+	},
+	{
+		Name: ViewAnalytics, Path: "/analytics", Domain: DomainAnalytics,
+		Key: "analytics:all", TTL: TwiceLong, MaxAge: Long,
+		Reads: []Table{Models, Stats, Analytics},
+	},
+	{
+		Name: ViewAnalyticsOf, Path: "/analytics/:model", Domain: DomainAnalytics,
+		Key: "analytics:{MODEL}", TTL: TwiceLong, MaxAge: Long,
+		Reads: []Table{Stats, Analytics}, ByModel: true,
+	},
+	{
+		Name: ViewPositions, Path: "/positions", Domain: DomainPositions,
+		Key: "view:positions", TTL: HalfMedium, MaxAge: Polled,
+		Reads: []Table{Models, Accounts, Positions},
+	},
+	{
+		Name: ViewConversations, Path: "/conversations", Domain: DomainConversations,
+		Key: "view:conversations", TTL: Long, MaxAge: Polled,
+		Reads: []Table{Decisions, Conversations, Messages},
+	},
+	{
+		Name: ViewEquity, Path: "/equity", Domain: DomainAccounts,
+		Key: "view:equity", TTL: Short, MaxAge: Polled,
+		Reads: []Table{Models, Accounts, Equity}, ByModel: true, StoreOnly: true, OwnMemory: true,
+	},
+	{
+		Name: ViewPrices, Path: "/prices/:symbol", Domain: DomainPrices,
+		Key: "view:prices", TTL: Short, MaxAge: Polled,
+		Reads: []Table{Symbols, Ticks}, StoreOnly: true, OwnMemory: true,
+	},
+}
+
+// ViewOf returns the declaration of a view; one without a name where there is no
+// such view.
+func ViewOf(name ViewName) View {
+	for _, v := range views {
+		if v.Name == name {
+			return v
+		}
+	}
+	return View{}
+}
+
+// Versions are those of what the view is made from: of the rows of one model, or
+// of all where none is named.
+func (v *View) Versions(model string) []Version {
+	if model == "" || !v.ByModel {
+		versions := make([]Version, len(v.Reads))
+		for i, table := range v.Reads {
+			versions[i] = table.Whole()
+		}
+		return versions
+	}
+	versions := make([]Version, 0, 2*len(v.Reads))
+	for _, table := range v.Reads {
+		versions = append(versions, table.Rest(), table.Of(model))
+	}
+	return versions
+}
