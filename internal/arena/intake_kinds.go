@@ -418,43 +418,52 @@ func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
 	return nil
 }
 
-// applyModels stores models, each with its account.
+// applyModels stores models, each with its account. What an account refuses is
+// decided first: a refused model changes nothing.
 func applyModels(ctx context.Context, w *write, entries []*entry) error {
-	rows := make([]entities.Model, len(entries))
 	accounts := make([]entities.Account, len(entries))
 	for i, e := range entries {
-		m := valueOf[wire.Model](e)
-		rows[i] = mapping.Model(m, w.intake.o.Benchmarks)
-		accounts[i] = entities.Account{ModelID: m.ID, Provider: w.intake.o.PrimaryProvider}
-	}
-	outcomes, err := w.tx.Models.Put(ctx, rows)
-	if err != nil {
-		return err
+		accounts[i] = entities.Account{ModelID: e.id, Provider: w.intake.o.PrimaryProvider}
 	}
 	added, err := w.tx.Accounts.Register(ctx, accounts)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
-		m, outcome := valueOf[wire.Model](e), outcomes[i]
-		isNew := slices.ContainsFunc(added, func(a entities.Account) bool { return a.ModelID == m.ID })
-		if outcome == repository.Unchanged && isNew {
+	var rows []entities.Model
+	var stated []repository.Outcome
+	for _, e := range entries {
+		m, outcome := valueOf[wire.Model](e), repository.Unchanged
+		if slices.ContainsFunc(added, func(a entities.Account) bool { return a.ModelID == m.ID }) {
 			outcome = repository.Updated
 		}
 		if inception := m.Inception(); inception != nil && !w.inJSON(DomainAccounts) {
-			stated, err := w.setInception(ctx, *inception)
+			set, err := w.setInception(ctx, *inception)
 			if err != nil {
 				return err
 			}
-			if outcome == repository.Unchanged || stated == repository.Conflict {
-				outcome = stated
+			if set != repository.Unchanged {
+				outcome = set
 			}
 		}
-		e.settle(outcome, "the account's inception is stored with other content; it never changes")
-		if outcome == repository.Unchanged || !e.accepted() {
+		if e.settle(outcome, "the account's inception is stored with other content; it never changes"); e.accepted() {
+			rows, stated = append(rows, mapping.Model(m, w.intake.o.Benchmarks)), append(stated, outcome)
+		}
+	}
+	outcomes, err := w.tx.Models.Put(ctx, rows)
+	if err != nil {
+		return err
+	}
+	entries = slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return !e.accepted() })
+	for i, e := range entries {
+		outcome := outcomes[i]
+		if outcome == repository.Unchanged {
+			outcome = stated[i]
+		}
+		e.settle(outcome, "")
+		if outcome == repository.Unchanged {
 			continue
 		}
-		if err := w.tell(EventModel, m.ID, m); err != nil {
+		if err := w.tell(EventModel, e.id, e.value); err != nil {
 			return err
 		}
 	}

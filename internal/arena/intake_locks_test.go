@@ -93,11 +93,16 @@ func TestOneOfManyInserts(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			b := setupIntake(t)
+			// What is made known with a row has events of its own.
+			counted := "SELECT count(*) FROM outbox_events WHERE type NOT IN ('model', 'symbol')"
+			if kind == arena.IngestModels || kind == arena.IngestSymbols {
+				counted = "SELECT count(*) FROM outbox_events"
+			}
 			for n := range 3 {
-				events := b.count(t, "SELECT count(*) FROM outbox_events")
+				events := b.count(t, counted)
 				writes := slices.Repeat([]arena.Batch{batch(kind, item(n))}, clients)
 				require.Equal(t, map[string]int{"inserted": 1, "unchanged": clients - 1}, b.together(t, writes))
-				require.Equal(t, events+1, b.count(t, "SELECT count(*) FROM outbox_events"))
+				require.Equal(t, events+1, b.count(t, counted))
 			}
 		})
 	}
