@@ -294,7 +294,7 @@ func TestTTLBelowASecondIsKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, ttl := range []time.Duration{700 * time.Millisecond, 30 * time.Millisecond, time.Microsecond} {
-		key := keyOf("nof0:test:" + ttl.String(), ttl)
+		key := keyOf("nof0:test:"+ttl.String(), ttl)
 		pg := newSource("one")
 		_, err := Fetch(b.ctx, b.cache, key, pg.load)
 		require.NoError(t, err)

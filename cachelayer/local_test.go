@@ -104,7 +104,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		return strings.Repeat("x", 1<<10), nil
 	}
 	for i := range 512 {
-		_, err := Fetch(t.Context(), p.cache, keyOf("nof0:test:" + string(rune('a'+i)), time.Minute), load)
+		_, err := Fetch(t.Context(), p.cache, keyOf("nof0:test:"+string(rune('a'+i)), time.Minute), load)
 		require.NoError(t, err)
 	}
 	p.cache.local.entries.CleanUp()

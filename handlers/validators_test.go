@@ -98,7 +98,9 @@ func FuzzTagListed(f *testing.F) {
 // process may, and asks with its Last-Modified whether the second is new.
 func TestTimesTellContentsApart(t *testing.T) {
 	t.Parallel()
-	at := func(ms int) time.Time { return testTime.Truncate(time.Second).Add(time.Duration(ms) * time.Millisecond) }
+	at := func(ms int) time.Time {
+		return testTime.Truncate(time.Second).Add(time.Duration(ms) * time.Millisecond)
+	}
 	unchanged := 0
 	for first := 0; first < 1000; first += 50 {
 		for second := first; second < first+2500; second += 50 {
