@@ -374,6 +374,9 @@ func (o odd) equity(r *row, rng *rand.Rand) {
 	for i := range open {
 		p := o.members(open[i].value)
 		o.position(&p, rng)
+		if benchmark {
+			held(&p)
+		}
 		open[i].value = p.raw()
 	}
 	r.set("positions", string(open.raw()))
@@ -396,6 +399,18 @@ func (o odd) position(r *row, rng *rand.Rand) {
 	case 3:
 		r.drop("wait_for_fill")
 		r.set("slippage", "1.25e-05")
+	}
+}
+
+// held is what the live site says of the position of the benchmark, which has no
+// orders and no plan.
+func held(p *row) {
+	p.set("exit_plan", `"N/A"`)
+	for _, name := range []string{"entry_oid", "tp_oid", "sl_oid", "oid", "index_col"} {
+		p.set(name, "-1")
+	}
+	for _, name := range []string{"risk_usd", "confidence", "closed_pnl", "liquidation_price"} {
+		p.set(name, "0")
 	}
 }
 
@@ -526,7 +541,7 @@ func TestTestdataHasEveryOddity(t *testing.T) {
 		"a null": `"sharpe_ratio":null`, "a zero": `"slippage":0`, "an empty plan": `"exit_plan":{}`, "no liquidation": `"exit_liquidation":null`,
 		"an exponent": `1.25e-05`, "a whole number as a decimal": `"leverage":1.0`, "a whole number": `"leverage":1,`,
 		"a large integer": `1000000000000000`, "beyond ASCII": `取引所`, "beyond the first plane": "\U0001f680", "no order": `"tp_oid":-1`,
-		"noise of floats": `749.7700000000001`, "an empty text": `"cot_trace_summary":""`, "unknown members": `"venue":{`,
+		"noise of floats": `749.7700000000001`, "an empty text": `"cot_trace_summary":""`, "a plan that is a text": `"exit_plan":"N/A"`, "a column that is a number": `"index_col":-1`, "unknown members": `"venue":{`,
 	} {
 		require.True(t, strings.Contains(text, part), what) //nolint:testifylint // Contains would print all of it
 	}

@@ -319,7 +319,7 @@ func TestRefusals(t *testing.T) {
 		"order id text":       {positionRow, []string{"sl_oid", `"1"`}, one("/sl_oid", "is a string; an integer is expected")},
 		"wait_for_fill 0":     {positionRow, []string{"wait_for_fill", `0`}, one("/wait_for_fill", "is a number; a boolean is expected")},
 		"wait_for_fill text":  {positionRow, []string{"wait_for_fill", `"false"`}, one("/wait_for_fill", "is a string; a boolean is expected")},
-		"exit plan array":     {positionRow, []string{"exit_plan", `[]`}, one("/exit_plan", "is an array; an object is expected")},
+		"NUL in an exit plan": {positionRow, []string{"exit_plan", `"\u0000"`}, one("/exit_plan", "contains NUL")},
 		"entry time in ms":    {positionRow, []string{"entry_time", `1761452335744`}, one("/entry_time", "1.761452335744e+12 is not a time in unix seconds")},
 		"entry price below 0": {positionRow, []string{"entry_price", `-1`}, one("/entry_price", "-1 is not above 0")},
 
@@ -336,7 +336,6 @@ func TestRefusals(t *testing.T) {
 		"tid 1e3":            {tradeRow, []string{"exit_tid", `1e3`}, one("/exit_tid", "1e3 is not an integer of 64 bits")},
 		"crossed text":       {tradeRow, []string{"entry_crossed", `"yes"`}, one("/entry_crossed", "is a string; a boolean is expected")},
 		"human time number":  {tradeRow, []string{"exit_human_time", `1`}, one("/exit_human_time", "is a number; a string is expected")},
-		"trade exit plan":    {tradeRow, []string{"exit_plan", `""`}, one("/exit_plan", "is a string; an object is expected")},
 		"several faults": {tradeRow, []string{"id", `""`, "symbol", "-", "side", "null", "quantity", `"x"`, "entry_price", "0", "exit_price", "[]", "exit_tid", "1.5", "leverage", "1e999", "x", `"\u0000"`}, map[string]string{
 			"/id": "is empty", "/symbol": "is missing", "/side": "is null; a value is expected",
 			"/quantity": "is a string; a number is expected", "/entry_price": "0 is not above 0",
@@ -405,6 +404,10 @@ func TestAcceptedAtTheLimits(t *testing.T) {
 		"largest order id":    {row: positionRow, change: []string{"oid", "9223372036854775807"}},
 		"empty exit plan":     {row: positionRow, change: []string{"exit_plan", "{}"}},
 		"null exit plan":      {row: positionRow, change: []string{"exit_plan", "null"}},
+		"exit plan text":      {row: positionRow, change: []string{"exit_plan", `"N/A"`}},
+		"exit plan array":     {row: positionRow, change: []string{"exit_plan", `[]`}},
+		"trade exit plan":     {row: tradeRow, change: []string{"exit_plan", `""`}},
+		"benchmark":           {row: equityRow, change: []string{"positions", `{"BTC":{"symbol":"BTC","entry_price":1,"quantity":1,"entry_oid":-1,"index_col":-1,"exit_plan":"N/A"}}`}},
 		"null positions":      {row: equityRow, change: []string{"positions", "null"}},
 		"smallest price":      {row: priceRow, change: []string{"price", "5e-324"}},
 		"nulls":               {row: tradeRow, change: []string{"provider", "null", "leverage", "null", "entry_crossed", "null", "exit_oid", "null", "exit_liquidation", "null"}},

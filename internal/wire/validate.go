@@ -173,7 +173,6 @@ func (p *Position) check(f *Faults) {
 		f.addf("/quantity", "is 0; an open position has a quantity")
 	}
 	f.optSeconds("/entry_time", p.EntryTime)
-	f.object("/exit_plan", p.ExitPlan)
 }
 
 func (*Trade) required() []string {
@@ -201,7 +200,6 @@ func (t *Trade) check(f *Faults) {
 	case t.Quantity == 0 || math.Signbit(t.Quantity) != (t.Side == "short"):
 		f.addf("/quantity", "%v is not the quantity of a %s trade", t.Quantity, t.Side)
 	}
-	f.object("/exit_plan", t.ExitPlan)
 }
 
 func (*SinceInception) required() []string {
