@@ -145,7 +145,7 @@ func TestAFieldMoreIsOneStatement(t *testing.T) {
 	files, rollbacks := os.DirFS(filepath.Join(root, "migrations")), os.DirFS(filepath.Join(root, "rollback"))
 	report, err := atlas.Lint(t.Context(), atlas.LintParams{Scratch: scratch, Migrations: files, Rollbacks: rollbacks})
 	require.NoError(t, err)
-	assert.Empty(t, report.Findings)
+	assert.Empty(t, report.Refused())
 
 	db, err := sql.Open("pgx", testdb.New(t, atlastest.Migrator{}))
 	require.NoError(t, err)

@@ -57,6 +57,7 @@ CREATE TABLE "accounts" (
   "invocations" bigint,
   "invocations_as_of" timestamptz,
   "positions_as_of" timestamptz,
+  "statement_at" timestamptz,
   "positions_extra" jsonb,
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
@@ -118,7 +119,29 @@ CREATE TABLE "positions" (
   PRIMARY KEY ("model_id","id"),
   CONSTRAINT "chk_positions_status" CHECK (status IN ('open', 'closed'))
 );
+CREATE INDEX IF NOT EXISTS "positions_entered" ON "positions" ("model_id","provider","symbol","entry_time");
 CREATE UNIQUE INDEX IF NOT EXISTS "positions_one_open" ON "positions" ("model_id","provider","symbol") WHERE status = 'open';
+
+CREATE TABLE "position_facts" (
+  "model_id" text,
+  "kind" text,
+  "ref" text,
+  "position_id" text NOT NULL,
+  "provider" text NOT NULL,
+  "symbol" text NOT NULL,
+  "observed_at" timestamptz NOT NULL,
+  "seen_at" timestamptz NOT NULL,
+  "entry_time" timestamptz,
+  "quantity" double precision,
+  "size_step" double precision,
+  "state" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("model_id","kind","ref"),
+  CONSTRAINT "chk_position_facts_kind" CHECK (kind IN ('opening', 'adjustment', 'statement', 'fill', 'found'))
+);
+CREATE INDEX IF NOT EXISTS "position_facts_unnamed" ON "position_facts" ("model_id","provider","symbol","entry_time") WHERE entry_time IS NOT NULL;
+CREATE INDEX IF NOT EXISTS "position_facts_position" ON "position_facts" ("model_id","position_id");
 
 CREATE TABLE "trades" (
   "model_id" text,

@@ -104,6 +104,9 @@ type Arena struct {
 	PrimaryProvider string `koanf:"primary_provider"`
 	// Benchmarks are the models that are measured against but do not compete.
 	Benchmarks []string `koanf:"benchmarks"`
+	// MatchWindow is how far the entry time of a fill without an order id may lie
+	// from that of the opening that it closes.
+	MatchWindow time.Duration `koanf:"match_window"`
 }
 
 // Bounds are what nothing real lies beyond: rows that do are refused, whichever
@@ -199,6 +202,7 @@ func Default() Config {
 		Arena: Arena{
 			PrimaryProvider: "hyperliquid",
 			Benchmarks:      []string{"buynhold_btc"},
+			MatchWindow:     time.Minute,
 		},
 		Bounds: Bounds{
 			MinAmount:       1e-12,

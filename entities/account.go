@@ -14,8 +14,10 @@ type Account struct {
 	// Invocations is the count as the source gave it, at InvocationsAsOf.
 	Invocations     *int64     `gorm:"type:bigint"`
 	InvocationsAsOf *time.Time `gorm:"type:timestamptz"`
-	// PositionsAsOf is the time of the newest statement of open positions.
+	// PositionsAsOf is the time of the newest data of open positions.
 	PositionsAsOf *time.Time `gorm:"type:timestamptz"`
+	// StatementAt is the time of the newest statement of all open positions.
+	StatementAt *time.Time `gorm:"type:timestamptz"`
 	// PositionsExtra is what that statement said of the model beside them.
 	PositionsExtra JSON `gorm:"type:jsonb"`
 	Extra          JSON `gorm:"type:jsonb"`

@@ -26,6 +26,20 @@ func (j JSON) Value() (driver.Value, error) {
 	return string(j), nil
 }
 
+// MarshalJSON implements json.Marshaler. A nil JSON is told from null by omitzero.
+func (j JSON) MarshalJSON() ([]byte, error) {
+	if j == nil {
+		return []byte("null"), nil
+	}
+	return j, nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (j *JSON) UnmarshalJSON(raw []byte) error {
+	*j = append(JSON(nil), raw...)
+	return nil
+}
+
 // Scan implements sql.Scanner.
 func (j *JSON) Scan(src any) error {
 	switch v := src.(type) {

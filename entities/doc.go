@@ -27,6 +27,7 @@ func All() []any {
 		&Account{},
 		&AccountEquitySnapshot{},
 		&Position{},
+		&PositionFact{},
 		&Trade{},
 		&ModelStats{},
 		&ModelAnalytics{},

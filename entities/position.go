@@ -12,19 +12,19 @@ const (
 // new row; at most one is open per model, provider and symbol. The quantity is
 // signed: negative is short.
 type Position struct {
-	ModelID  string `gorm:"type:text;primaryKey;uniqueIndex:positions_one_open,priority:1,where:status = 'open'"`
+	ModelID  string `gorm:"type:text;primaryKey;uniqueIndex:positions_one_open,priority:1,where:status = 'open';index:positions_entered,priority:1"`
 	ID       string `gorm:"type:text;primaryKey"`
-	Provider string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:2"`
-	Symbol   string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:3"`
+	Provider string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:2;index:positions_entered,priority:2"`
+	Symbol   string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:3;index:positions_entered,priority:3"`
 	Status   string `gorm:"type:text;not null;check:status IN ('open', 'closed')"`
-	// StatedAt is the time of the data that the columns below come from.
+	// StatedAt is the time of the newest fact that the columns below come from.
 	StatedAt time.Time `gorm:"type:timestamptz;not null"`
 	// ClosedAt is the exit time of the fill that closed it. It is NULL for a
 	// position that a statement no longer lists: no source says when it went.
 	ClosedAt *time.Time `gorm:"type:timestamptz"`
 
 	EntryOid         *int64     `gorm:"type:bigint"`
-	EntryTime        *time.Time `gorm:"type:timestamptz"`
+	EntryTime        *time.Time `gorm:"type:timestamptz;index:positions_entered,priority:4"`
 	EntryPrice       float64    `gorm:"type:double precision;not null"` // USD
 	Quantity         float64    `gorm:"type:double precision;not null"` // coins, negative is short
 	OpenedQuantity   *float64   `gorm:"type:double precision"`          // the largest so far, without sign; NULL where only statements tell of it
@@ -38,13 +38,13 @@ type Position struct {
 	Slippage         *float64   `gorm:"type:double precision"`
 	RiskUsd          *float64   `gorm:"type:double precision"`
 	Confidence       *float64   `gorm:"type:double precision"` // fraction
-	ExitPlan         JSON       `gorm:"type:jsonb"`
-	IndexCol         JSON       `gorm:"type:jsonb"`
+	ExitPlan         JSON       `gorm:"type:jsonb" json:",omitzero"`
+	IndexCol         JSON       `gorm:"type:jsonb" json:",omitzero"`
 	WaitForFill      *bool      `gorm:"type:boolean"`
 	Oid              *int64     `gorm:"type:bigint"`
 	TpOid            *int64     `gorm:"type:bigint"`
 	SlOid            *int64     `gorm:"type:bigint"`
-	Extra            JSON       `gorm:"type:jsonb"`
+	Extra            JSON       `gorm:"type:jsonb" json:",omitzero"`
 	Timestamps
 }
 

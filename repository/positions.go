@@ -52,106 +52,133 @@ func (r Positions) NewestClosed(ctx context.Context, provider string, n int) (cl
 }
 
 // State takes in a statement: "at asOf exactly these positions of the model
-// were open". It holds until a newer statement. An older one adds the openings
-// that are not known, as closed, and sets nothing back: whatever the order in
-// which statements arrive, the rows end the same. The account must be locked.
-// Outcomes stand in the order of positions; closed counts the ones that the
-// statement no longer lists. Extra is what it says of the model beside them.
+// were open". It is a fact among the others, with its own time: it holds until
+// a newer statement, and what fills and openings say of later times stays. The
+// account must be locked. Outcomes stand in the order of positions; closed
+// counts the ones that the statement no longer lists. Extra is what it says of
+// the model beside them.
 func (r Positions) State(ctx context.Context, model string, positions []entities.Position, extra entities.JSON, asOf time.Time) (outcomes []Outcome, closed int64, err error) {
 	err = r.run(ctx, "positions", "State", func(db *gorm.DB) error {
 		account, err := accountOf(db, model)
 		if err != nil {
 			return err
 		}
-		status := entities.PositionOpen
-		if account.PositionsAsOf != nil && asOf.Before(*account.PositionsAsOf) {
-			status = entities.PositionClosed
-		}
-		ids := make([]string, len(positions))
+		asOf := asOf.Truncate(time.Microsecond) // as it is stored
+		b := newBook()
+		keys := make([]positionKey, len(positions))
 		for i := range positions {
-			positions[i].ModelID, positions[i].Status, positions[i].StatedAt = model, status, asOf
-			ids[i] = positions[i].ID
+			positions[i].ModelID, positions[i].Status, positions[i].StatedAt = model, entities.PositionOpen, asOf
+			keys[i] = keyOf(&positions[i])
 		}
-		if status == entities.PositionOpen {
-			if closed, err = r.closeOthers(db, account, ids); err != nil {
-				return err
-			}
-			err := db.Model(&entities.Account{}).Where("model_id = ?", model).
-				Where("positions_as_of IS DISTINCT FROM ?", asOf).
-				Updates(map[string]any{"positions_as_of": asOf, "positions_extra": extra}).Error
-			if err != nil {
+		if err := b.readModel(db, model, keys); err != nil {
+			return err
+		}
+		if account.StatementAt == nil || !asOf.Before(*account.StatementAt) {
+			b.statements[model].StatementAt = &asOf
+			if err := noteStatement(db, account, extra, asOf); err != nil {
 				return err
 			}
 		}
-		outcomes, err = r.put(db, positions, ids)
-		return err
+		if outcomes, closed, err = b.state(account, positions, asOf); err != nil {
+			return err
+		}
+		return b.write(db)
 	})
 	return outcomes, closed, err
 }
 
-// closeOthers closes the open positions of an account that are not among ids.
-// When they were closed, no statement says; of positions at another provider it
-// says nothing.
-func (r Positions) closeOthers(db *gorm.DB, account *entities.Account, ids []string) (int64, error) {
-	query := db.Model(&entities.Position{}).
-		Where("model_id = ? AND provider = ?", account.ModelID, account.Provider).Where(isOpen)
-	if len(ids) > 0 {
-		query = query.Where("id NOT IN ?", ids)
+// noteStatement keeps the time of the newest statement of an account, and what
+// it says beside positions.
+func noteStatement(db *gorm.DB, account *entities.Account, extra entities.JSON, asOf time.Time) error {
+	changes := map[string]any{"statement_at": asOf, "positions_extra": extra}
+	if account.PositionsAsOf == nil || account.PositionsAsOf.Before(asOf) {
+		changes["positions_as_of"] = asOf
 	}
-	res := query.Update("status", entities.PositionClosed)
-	return res.RowsAffected, res.Error
+	return db.Model(&entities.Account{}).Where("model_id = ?", account.ModelID).
+		Where("statement_at IS DISTINCT FROM ?", asOf).Updates(changes).Error
 }
 
-// put stores openings, each unless the stored one is of newer data.
-func (r Positions) put(db *gorm.DB, positions []entities.Position, ids []string) ([]Outcome, error) {
-	outcomes := make([]Outcome, len(positions))
-	if len(positions) == 0 {
-		return outcomes, nil
-	}
-	var found []entities.Position
-	if err := db.Where("model_id = ? AND id IN ?", positions[0].ModelID, ids).Find(&found).Error; err != nil {
-		return nil, err
-	}
-	stored := make(map[string]*entities.Position, len(found))
-	for i := range found {
-		stored[found[i].ID] = &found[i]
-	}
-	var write []entities.Position
-	for i, p := range positions {
-		old, ok := stored[p.ID]
-		if ok {
-			// A statement does not tell these: fills do.
-			p.OpenedQuantity = old.OpenedQuantity
-			if p.Status == entities.PositionClosed {
-				// An older statement knows less than what is stored.
-				p.Status, p.ClosedAt = old.Status, old.ClosedAt
+// TakeOver takes in the open positions of a model as another store kept them
+// until now, with the facts that it knows; to Postgres what arrives later is
+// new. Outcomes and closed are those of State, and the account must be locked.
+func (r Positions) TakeOver(ctx context.Context, model string, positions []entities.Position, facts []entities.PositionFact, extra entities.JSON, asOf time.Time) (outcomes []Outcome, closed int64, err error) {
+	err = r.run(ctx, "positions", "TakeOver", func(db *gorm.DB) error {
+		account, err := accountOf(db, model)
+		if err != nil {
+			return err
+		}
+		asOf := asOf.Truncate(time.Microsecond) // as it is stored
+		b := newBook()
+		var keys []positionKey
+		for i := range positions {
+			positions[i].ModelID, positions[i].Status = model, entities.PositionOpen
+			keys = append(keys, keyOf(&positions[i]))
+		}
+		for i := range facts {
+			keys = append(keys, positionKey{model, facts[i].PositionID})
+		}
+		if err := b.readModel(db, model, keys); err != nil {
+			return err
+		}
+		outcomes, closed = b.takeOver(account, positions, facts, asOf)
+		err = db.Model(&entities.Account{}).Where("model_id = ?", model).
+			Updates(map[string]any{"positions_as_of": asOf, "positions_extra": extra}).Error
+		if err != nil {
+			return err
+		}
+		return b.write(db)
+	})
+	return outcomes, closed, err
+}
+
+// LedgerFacts returns the facts of the open positions of every model at a
+// provider, and of trades those that closed nothing that is known, by model.
+func (r Positions) LedgerFacts(ctx context.Context, provider string, trades []entities.Trade) (facts map[string][]entities.PositionFact, err error) {
+	err = r.run(ctx, "positions", "LedgerFacts", func(db *gorm.DB) error {
+		var open []entities.PositionFact
+		err := db.Raw(`
+			SELECT `+columnsOf[entities.PositionFact](db, "f")+`
+			FROM positions p
+			JOIN position_facts f ON f.model_id = p.model_id AND f.position_id = p.id
+			WHERE p.status = 'open' AND p.provider = ?`, provider).Scan(&open).Error
+		if err != nil {
+			return err
+		}
+		like := make([]entities.PositionFact, len(trades))
+		for i := range trades {
+			like[i] = entities.PositionFact{ModelID: trades[i].ModelID, Kind: entities.FactFill, Ref: trades[i].ID}
+		}
+		fills, err := findAll(db, like)
+		if err != nil {
+			return err
+		}
+		var of []entities.Position
+		for _, f := range fills {
+			if f != nil {
+				of = append(of, entities.Position{ModelID: f.ModelID, ID: f.PositionID})
 			}
 		}
-		switch {
-		case !ok:
-			outcomes[i] = Inserted
-		case p.StatedAt.Before(old.StatedAt):
-			outcomes[i] = Superseded
-			continue
-		case sameRow(old, &p, "StatedAt"):
-			outcomes[i] = Unchanged
-			if sameTime(&old.StatedAt, &p.StatedAt) {
-				continue
-			}
-		case sameTime(&old.StatedAt, &p.StatedAt) && !sameRow(old, &p, "Status"):
-			outcomes[i] = Conflict
-			continue
-		default:
-			outcomes[i] = Updated
+		known, err := findAll(db, of)
+		if err != nil {
+			return err
 		}
-		write = append(write, p)
-	}
-	if len(write) == 0 {
-		return outcomes, nil
-	}
-	conflict, err := replaceAll[entities.Position](db)
-	if err != nil {
-		return nil, err
-	}
-	return outcomes, upsert(db, conflict, write)
+		matched := make(map[positionKey]bool)
+		for _, p := range known {
+			if p != nil {
+				matched[keyOf(p)] = true
+			}
+		}
+		for _, f := range fills {
+			if f != nil && !matched[positionKey{f.ModelID, f.PositionID}] && f.Provider == provider {
+				open = append(open, *f)
+			}
+		}
+		facts = make(map[string][]entities.PositionFact)
+		for _, f := range open {
+			f.Timestamps = entities.Timestamps{}
+			facts[f.ModelID] = append(facts[f.ModelID], f)
+		}
+		return nil
+	})
+	return facts, err
 }

@@ -74,8 +74,8 @@ func TestPositionsStatementsInAnyOrder(t *testing.T) {
 			s := newStore(t)
 			var want, wantAccounts []string
 			for _, order := range permutations(len(statements)) {
-				execute(t, s, "TRUNCATE positions")
-				execute(t, s, "UPDATE accounts SET positions_as_of = NULL, positions_extra = NULL")
+				execute(t, s, "TRUNCATE positions, position_facts")
+				execute(t, s, "UPDATE accounts SET positions_as_of = NULL, statement_at = NULL, positions_extra = NULL")
 				for _, i := range order {
 					_, _, err := statements[i].put(t.Context(), s)
 					require.NoError(t, err, "%v", order)

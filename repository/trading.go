@@ -3,12 +3,10 @@ package repository
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"math"
 	"slices"
+	"time"
 
-	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
 
 	"nof0/entities"
@@ -20,7 +18,8 @@ import (
 // Accounts.Lock), so that what it read is still true when it writes.
 //
 // Every method decides first and writes then: a refused item has changed
-// nothing, and the others of the batch go through.
+// nothing, and the others of the batch go through. What becomes of positions is
+// decided by book and fold.
 type Trading struct{ base }
 
 // Remaining is what a fill says of the position that it closes.
@@ -38,8 +37,12 @@ const (
 type Fill struct {
 	Trade     entities.Trade
 	Remaining Remaining
-	// PositionID is the opening that the trade closes, or closes a part of.
+	// PositionID is the opening that the trade closes, or closes a part of. An
+	// Unnamed fill has no order id: it may be of another opening, entered within
+	// Window of it.
 	PositionID string
+	Unnamed    bool
+	Window     time.Duration
 	// Left is the position after the trade, for RemainingLeft.
 	Left *entities.Position
 	// SizeStep is the smallest quantity step of the symbol in coins, 0 where it
@@ -48,15 +51,13 @@ type Fill struct {
 	Equity   *entities.AccountEquitySnapshot
 }
 
-// Applied is what became of one item.
-type Applied struct {
-	Outcome Outcome
-	// Reason says why the outcome is a Conflict.
-	Reason string
-	// Position is the position as it now is, nil where none changed.
-	Position *entities.Position
-	// EquityInserted says that the equity snapshot was new.
-	EquityInserted bool
+// entered is the entry time of the opening as far as a fill tells it: what is
+// left may tell better than the trade.
+func (f *Fill) entered() *time.Time {
+	if f.Left != nil && f.Left.EntryTime != nil {
+		return f.Left.EntryTime
+	}
+	return &f.Trade.EntryTime
 }
 
 // Fills takes in closing trades in their order. Outcomes stand in the order of
@@ -65,10 +66,8 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 	err = r.run(ctx, "trading", "Fills", func(db *gorm.DB) error {
 		trades := make([]entities.Trade, len(fills))
 		var snapshots []entities.AccountEquitySnapshot
-		ids := make([]positionKey, 0, len(fills))
 		for i := range fills {
 			trades[i] = fills[i].Trade
-			ids = append(ids, positionKey{fills[i].Trade.ModelID, fills[i].PositionID})
 			if fills[i].Equity != nil {
 				snapshots = append(snapshots, *fills[i].Equity)
 			}
@@ -81,7 +80,7 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		if err != nil {
 			return err
 		}
-		book, err := openBook(db, ids)
+		book, err := bookOfFills(db, fills)
 		if err != nil {
 			return err
 		}
@@ -121,259 +120,105 @@ func (r Trading) Stored(ctx context.Context, trades []entities.Trade) (stored bo
 	return stored, err
 }
 
-// fill decides one fill and notes what is to be written.
+// fill decides one fill and notes what is to be written. What comes along with
+// a trade that is known is decided by its own identity.
 func fill(f *Fill, trades *facts[entities.Trade], equity *facts[entities.AccountEquitySnapshot], book *book) Applied {
-	switch trades.look(&f.Trade) {
-	case Unchanged:
-		return Applied{Outcome: Unchanged}
-	case Conflict:
-		return Applied{Outcome: Conflict, Reason: "a trade of this id is stored with other content; a trade never changes once seen"}
+	a := Applied{Outcome: trades.look(&f.Trade)}
+	if a.Outcome == Conflict {
+		return conflictf("a trade of this id is stored with other content; a trade never changes once seen")
 	}
-	if f.Equity != nil && equity.look(f.Equity) == Conflict {
-		return Applied{Outcome: Conflict, Reason: "an equity snapshot of this model and time is stored with other content"}
+	if f.Equity != nil {
+		if a.Equity = equity.look(f.Equity); a.Equity == Conflict {
+			return conflictf("an equity snapshot of this model and time is stored with other content")
+		}
 	}
-	position, conflict := book.close(f)
-	if conflict != "" {
-		return Applied{Outcome: Conflict, Reason: conflict}
+	if a.Outcome == Inserted {
+		moved := book.fill(f)
+		if moved.Outcome == Conflict {
+			return moved
+		}
+		a.Detail, a.Positions = moved.Detail, moved.Positions
+		trades.add(&f.Trade)
 	}
-	a := Applied{Outcome: Inserted, Position: position}
-	trades.add(&f.Trade)
-	if f.Equity != nil && equity.look(f.Equity) == Inserted {
+	if a.Equity == Inserted {
 		equity.add(f.Equity)
-		a.EquityInserted = true
 	}
 	return a
 }
 
-// Adjust opens positions or changes open ones, in their order. A second open
-// position of the same model, provider and symbol is a Conflict, and so is one
-// that has been closed: reopening makes a new position with an entry order of
-// its own.
-func (r Trading) Adjust(ctx context.Context, positions []entities.Position) (applied []Applied, err error) {
+// Adjust opens positions or changes open ones, in their order. A position that
+// another one is in the way of is a Conflict, and so is one without a time of
+// its own that has been closed: reopening makes a new position with an entry
+// order of its own.
+func (r Trading) Adjust(ctx context.Context, openings []Opening) (applied []Applied, err error) {
 	err = r.run(ctx, "trading", "Adjust", func(db *gorm.DB) error {
-		ids := make([]positionKey, len(positions))
-		for i := range positions {
-			ids[i] = positionKey{positions[i].ModelID, positions[i].ID}
-		}
-		book, err := openBook(db, ids)
+		book, err := bookOfOpenings(db, openings)
 		if err != nil {
 			return err
 		}
-		applied = make([]Applied, len(positions))
-		for i := range positions {
-			applied[i] = book.adjust(&positions[i])
+		applied = make([]Applied, len(openings))
+		for i := range openings {
+			applied[i] = book.adjust(openings[i])
 		}
 		return book.write(db)
 	})
 	return applied, err
 }
 
-// positionKey is the identity of a position.
-type positionKey struct{ model, id string }
-
-// slot is where at most one position may be open.
-type slot struct{ model, provider, symbol string }
-
-// book is the positions that a batch concerns, as they will be after it.
-type book struct {
-	positions map[positionKey]*entities.Position
-	open      map[slot]positionKey
-	changed   map[positionKey]bool
-	order     []positionKey // of the changes
-}
-
-// openBook loads the open positions of the models, and those of the given ids
-// whatever their state.
-func openBook(db *gorm.DB, ids []positionKey) (*book, error) {
-	b := &book{
-		positions: make(map[positionKey]*entities.Position),
-		open:      make(map[slot]positionKey),
-		changed:   make(map[positionKey]bool),
-	}
-	if len(ids) == 0 {
-		return b, nil
-	}
-	models := make(map[string]bool)
-	pairs := make([][]any, len(ids))
-	for i, id := range ids {
-		models[id.model] = true
-		pairs[i] = []any{id.model, id.id}
-	}
-	names := make([]string, 0, len(models))
-	for m := range models {
-		names = append(names, m)
-	}
-	var open, named []entities.Position
-	if err := db.Where("model_id IN ?", names).Where(isOpen).Find(&open).Error; err != nil {
-		return nil, err
-	}
-	if err := db.Where("(model_id, id) IN ?", pairs).Find(&named).Error; err != nil {
-		return nil, err
-	}
-	for _, list := range [][]entities.Position{named, open} {
-		for i := range list {
-			p := &list[i]
-			b.positions[positionKey{p.ModelID, p.ID}] = p
-			if p.Status == entities.PositionOpen {
-				b.open[slotOf(p)] = positionKey{p.ModelID, p.ID}
-			}
+// Unfill takes back what trades did to positions, which are then what their
+// other facts come to, and returns those that have changed. A trade of which no
+// fact is kept, such as an imported one, moved none. The trades themselves stay.
+func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed []*entities.Position, err error) {
+	err = r.run(ctx, "trading", "Unfill", func(db *gorm.DB) error {
+		like := make([]entities.PositionFact, len(trades))
+		for i := range trades {
+			like[i] = entities.PositionFact{ModelID: trades[i].ModelID, Kind: entities.FactFill, Ref: trades[i].ID}
 		}
-	}
-	return b, nil
-}
-
-func slotOf(p *entities.Position) slot { return slot{p.ModelID, p.Provider, p.Symbol} }
-
-// adjust opens a position or changes the open one of its id.
-func (b *book) adjust(p *entities.Position) Applied {
-	key := positionKey{p.ModelID, p.ID}
-	stored := b.positions[key]
-	if conflict := b.conflict(p, stored); conflict != "" {
-		return Applied{Outcome: Conflict, Reason: conflict}
-	}
-	next := *p
-	next.Status = entities.PositionOpen
-	opened := math.Abs(p.Quantity)
-	if stored == nil {
-		next.OpenedQuantity = &opened
-		return Applied{Outcome: Inserted, Position: b.put(&next)}
-	}
-	if stored.OpenedQuantity != nil {
-		opened = max(opened, *stored.OpenedQuantity)
-	}
-	next.OpenedQuantity = &opened
-	if sameRow(stored, &next, "StatedAt", "OpenedQuantity") {
-		return Applied{Outcome: Unchanged}
-	}
-	return Applied{Outcome: Updated, Position: b.put(&next)}
-}
-
-// conflict says why a position may not be open.
-func (b *book) conflict(p, stored *entities.Position) string {
-	if stored != nil && stored.Status == entities.PositionClosed && stored.ClosedAt != nil {
-		return "this position has been closed; reopening takes an entry order of its own"
-	}
-	if other, taken := b.open[slotOf(p)]; taken && other.id != p.ID {
-		return fmt.Sprintf("another position of this model, provider and symbol is open: %s", other.id)
-	}
-	return ""
-}
-
-// close does to the position of a fill what the fill says. It returns nil
-// where there is no such position: then only the trade is recorded.
-func (b *book) close(f *Fill) (changed *entities.Position, conflict string) {
-	if f.Remaining == RemainingElsewhere {
-		return nil, ""
-	}
-	key := positionKey{f.Trade.ModelID, f.PositionID}
-	stored := b.positions[key]
-	if f.Remaining == RemainingLeft {
-		a := b.adjust(f.Left)
-		return a.Position, a.Reason
-	}
-	if stored == nil || stored.Status != entities.PositionOpen {
-		return nil, ""
-	}
-	next := *stored
-	next.StatedAt = f.Trade.ExitTime
-	left := 0.0
-	if f.Remaining == RemainingReduce {
-		left = reduce(stored, f.Trade.Quantity, f.SizeStep)
-	}
-	if left == 0 {
-		next.Status = entities.PositionClosed
-		next.ClosedAt = &f.Trade.ExitTime
-		return b.put(&next), ""
-	}
-	if stored.Margin != nil {
-		margin := *stored.Margin * left / stored.Quantity
-		next.Margin = &margin
-	}
-	if stored.CurrentPrice != nil {
-		unrealized := (*stored.CurrentPrice - stored.EntryPrice) * left
-		next.UnrealizedPnl = &unrealized
-	}
-	next.Quantity = left
-	return b.put(&next), ""
-}
-
-// noise is the part of an opening below which what is left of it is the noise
-// of doubles: −6.9752 + 2.4952 + 4.4799999999999995 is not 0.
-const noise = 1e-9
-
-// reduce returns what is left of a position, 0 where it is closed: when less
-// than half a size step is left, nothing but noise, or more was closed than
-// was open.
-func reduce(p *entities.Position, quantity, sizeStep float64) float64 {
-	left, _ := decimal.NewFromFloat(p.Quantity).Sub(decimal.NewFromFloat(quantity)).Float64()
-	opened := math.Abs(p.Quantity)
-	if p.OpenedQuantity != nil {
-		opened = *p.OpenedQuantity
-	}
-	if math.Abs(left) < max(sizeStep/2, noise*opened) || math.Signbit(left) != math.Signbit(p.Quantity) {
-		return 0
-	}
-	return left
-}
-
-// put notes a position to be written and returns it.
-func (b *book) put(p *entities.Position) *entities.Position {
-	key := positionKey{p.ModelID, p.ID}
-	if !b.changed[key] {
-		b.changed[key] = true
-		b.order = append(b.order, key)
-	}
-	b.positions[key] = p
-	if p.Status == entities.PositionOpen {
-		b.open[slotOf(p)] = key
-	} else if b.open[slotOf(p)] == key {
-		delete(b.open, slotOf(p))
-	}
-	return p
-}
-
-// write stores what has changed, the closed ones first: they make room for
-// those that open.
-func (b *book) write(db *gorm.DB) error {
-	if len(b.order) == 0 {
-		return nil
-	}
-	conflict, err := replaceAll[entities.Position](db)
-	if err != nil {
-		return err
-	}
-	for _, status := range []string{entities.PositionClosed, entities.PositionOpen} {
-		var rows []entities.Position
-		for _, key := range b.order {
-			if p := b.positions[key]; p.Status == status {
-				rows = append(rows, *p)
-			}
-		}
-		if err := upsert(db, conflict, rows); err != nil {
-			return err
-		}
-	}
-	return b.raiseStatements(db)
-}
-
-// raiseStatements keeps an import of older statements from setting back what
-// has been written here.
-func (b *book) raiseStatements(db *gorm.DB) error {
-	newest := make(map[string]entities.Position)
-	for _, key := range b.order {
-		if p := b.positions[key]; p.StatedAt.After(newest[key.model].StatedAt) {
-			newest[key.model] = *p
-		}
-	}
-	for model, p := range newest {
-		err := db.Model(&entities.Account{}).
-			Where("model_id = ? AND (positions_as_of IS NULL OR positions_as_of < ?)", model, p.StatedAt).
-			Update("positions_as_of", p.StatedAt).Error
+		stored, err := findAll(db, like)
 		if err != nil {
 			return err
 		}
-	}
-	return nil
+		stored = slices.DeleteFunc(stored, func(f *entities.PositionFact) bool { return f == nil })
+		book := newBook()
+		keys, symbols := make([]positionKey, len(stored)), make([]string, len(stored))
+		for i, f := range stored {
+			keys[i], symbols[i] = positionKey{f.ModelID, f.PositionID}, f.Symbol
+		}
+		if err := book.read(db, keys, symbols...); err != nil {
+			return err
+		}
+		if err := book.readSuccessors(db, keys); err != nil {
+			return err
+		}
+		for i, f := range stored {
+			delete(book.facts[keys[i]], factKeyOf(f))
+			if err := db.Delete(f).Error; err != nil {
+				return err
+			}
+		}
+		for _, key := range keys {
+			changed = append(changed, book.refold(key)...)
+		}
+		return book.write(db)
+	})
+	return changed, err
+}
+
+// Refill does to positions what fills say, as Fills does, and nothing else: for
+// trades that are stored and whose facts Unfill has taken back.
+func (r Trading) Refill(ctx context.Context, fills []Fill) (applied []Applied, err error) {
+	err = r.run(ctx, "trading", "Refill", func(db *gorm.DB) error {
+		book, err := bookOfFills(db, fills)
+		if err != nil {
+			return err
+		}
+		applied = make([]Applied, len(fills))
+		for i := range fills {
+			applied[i] = book.fill(&fills[i])
+		}
+		return book.write(db)
+	})
+	return applied, err
 }
 
 // facts are the rows of a table that a batch concerns: what is stored, and

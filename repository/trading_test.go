@@ -18,7 +18,7 @@ func TestStatementKeepsWhatFillsTold(t *testing.T) {
 	registerModels(t, s, "m")
 	at := time.Date(2025, 10, 26, 0, 0, 0, 0, time.UTC)
 	opening := entities.Position{ModelID: "m", ID: "1", Provider: "p", Symbol: "SOL", EntryPrice: 200, Quantity: -6, StatedAt: at}
-	_, err := s.Trading.Adjust(ctx, []entities.Position{opening})
+	_, err := s.Trading.Adjust(ctx, []Opening{{Position: opening}})
 	require.NoError(t, err)
 
 	stated := opening

@@ -81,6 +81,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			PrimaryProvider: cfg.Arena.PrimaryProvider,
 			Benchmarks:      cfg.Arena.Benchmarks,
 			Bounds:          wire.Bounds(cfg.Bounds),
+			MatchWindow:     cfg.Arena.MatchWindow,
 			AfterCommit:     a.relay.AfterCommit,
 			Guard:           a.guard,
 			Writers:         max(1, cfg.Postgres.MaxOpen/2),

@@ -40,7 +40,7 @@ func openJSON(cfg config.Config, store *repository.Store, registry prometheus.Re
 		Now:             time.Now,
 	})
 	j.writer = snapshot.NewWriter(snapshot.WriterOptions{
-		Dir: cfg.JSONDir, PrimaryProvider: cfg.Arena.PrimaryProvider, Now: time.Now,
+		Dir: cfg.JSONDir, PrimaryProvider: cfg.Arena.PrimaryProvider, MatchWindow: cfg.Arena.MatchWindow, Now: time.Now,
 	})
 	j.mirror, err = mirror.New(mirror.Options{
 		Dir:             cfg.JSONDir,

@@ -65,6 +65,11 @@ type Result struct {
 	ID      string       `json:"id"`
 	Outcome string       `json:"outcome"` // inserted, updated, unchanged or rejected
 	Error   *ResultError `json:"error,omitzero"`
+	// Equity is the outcome of the equity row that came along with a trade,
+	// superseded where the JSON files hold a newer one of its hour.
+	Equity string `json:"equity,omitzero"`
+	// Detail says of an accepted item what a sender might not expect.
+	Detail string `json:"detail,omitzero"`
 }
 
 // ResultError says why an item was rejected.

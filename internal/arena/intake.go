@@ -35,6 +35,9 @@ type IntakeOptions struct {
 	PrimaryProvider string
 	Benchmarks      []string
 	Bounds          wire.Bounds // of what is taken in
+	// MatchWindow is how far the entry time of a fill without an order id may lie
+	// from that of the opening that it closes.
+	MatchWindow time.Duration
 	// AfterCommit, where given, is told the events of a committed write before
 	// it is acknowledged: the next read of this process then sees it.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
@@ -136,14 +139,16 @@ func intakeError(err error) error {
 
 // entry is one item on its way through a write.
 type entry struct {
-	id      string
-	value   any
-	models  []string
-	symbols []string
-	locks   []repository.Lock  // of what it is about, beside its models
-	equity  *wire.AccountTotal // the account-totals row that it brings; nil without one
-	outcome repository.Outcome
-	err     *ResultError
+	id           string
+	value        any
+	models       []string
+	symbols      []string
+	locks        []repository.Lock  // of what it is about, beside its models
+	equity       *wire.AccountTotal // the account-totals row that it brings; nil without one
+	outcome      repository.Outcome
+	detail       string
+	alongOutcome repository.Outcome // of the equity row that came along with a trade
+	err          *ResultError
 }
 
 func (e *entry) accepted() bool { return e.err == nil }
@@ -543,10 +548,11 @@ func (w *write) answer() error {
 	w.reply = &Reply{Status: http.StatusOK}
 	for i := range w.entries {
 		e := &w.entries[i]
-		results.Results[i] = Result{Index: i, ID: e.id, Outcome: string(e.outcome)}
+		results.Results[i] = Result{
+			Index: i, ID: e.id, Outcome: string(e.outcome), Equity: string(e.alongOutcome), Detail: e.detail,
+		}
 		if !e.accepted() {
-			results.Results[i].Outcome = rejected
-			results.Results[i].Error = e.err
+			results.Results[i] = Result{Index: i, ID: e.id, Outcome: rejected, Error: e.err}
 			ownFault := e.err.Status != http.StatusFailedDependency
 			if (w.batch.Single || w.batch.Atomic) && w.reply.Status == http.StatusOK && ownFault {
 				w.reply.Status = e.err.Status

@@ -32,7 +32,9 @@ func (w *write) repeated(ctx context.Context) *Reply {
 	if guard == nil || w.intake.o.JSON != nil || w.batch.Kind != IngestTrades || w.batch.Key != nil {
 		return nil
 	}
-	if slices.ContainsFunc(w.entries, func(e entry) bool { return !e.accepted() }) {
+	if slices.ContainsFunc(w.entries, func(e entry) bool {
+		return !e.accepted() || valueOf[wire.TradeItem](&e).Equity != nil // which has an identity of its own
+	}) {
 		return nil
 	}
 	digests := w.digests()

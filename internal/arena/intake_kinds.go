@@ -233,35 +233,49 @@ type positionEvent struct {
 	Position wire.Position `json:"position"`
 }
 
-func (w *write) tellPosition(p *entities.Position) error {
-	if p == nil {
-		return nil
+func (w *write) tellPositions(changed []*entities.Position) error {
+	for _, p := range changed {
+		payload, err := mapping.PositionPayload(*p)
+		if err != nil {
+			return err
+		}
+		if err := w.tell(EventPosition, p.ModelID, positionEvent{p.ModelID, p.Provider, p.Status, payload}); err != nil {
+			return err
+		}
 	}
-	payload, err := mapping.PositionPayload(*p)
-	if err != nil {
-		return err
-	}
-	return w.tell(EventPosition, p.ModelID, positionEvent{p.ModelID, p.Provider, p.Status, payload})
+	return nil
 }
 
 func applyPositions(ctx context.Context, w *write, entries []*entry) error {
-	rows := make([]entities.Position, len(entries))
+	openings := make([]repository.Opening, len(entries))
 	for i, e := range entries {
-		item := valueOf[wire.PositionItem](e)
-		rows[i] = mapping.Position(item.ModelID, item.Provider.Or(w.intake.o.PrimaryProvider), item.Open())
-		rows[i].StatedAt = w.now
+		openings[i] = OpeningOf(valueOf[wire.PositionItem](e), w.intake.o.PrimaryProvider, w.intake.o.MatchWindow, w.now)
 	}
-	applied, err := w.tx.Trading.Adjust(ctx, rows)
+	applied, err := w.tx.Trading.Adjust(ctx, openings)
 	if err != nil {
 		return err
 	}
 	for i, e := range entries {
 		e.settle(applied[i].Outcome, applied[i].Reason)
-		if err := w.tellPosition(applied[i].Position); err != nil {
+		e.detail = applied[i].Detail
+		if err := w.tellPositions(applied[i].Positions); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// OpeningOf is what a position item says, as the rules of positions take it:
+// window is Fill.Window, now the time of its arrival.
+func OpeningOf(item wire.PositionItem, primaryProvider string, window time.Duration, now time.Time) repository.Opening {
+	o := repository.Opening{
+		Position: mapping.Position(item.ModelID, item.Provider.Or(primaryProvider), item.Open()), Window: window,
+	}
+	o.Position.StatedAt = now
+	if at, ok := item.Timestamp.Get(); ok {
+		o.ObservedAt = new(wire.Time(at))
+	}
+	return o
 }
 
 func applyTrades(ctx context.Context, w *write, entries []*entry) error {
@@ -274,18 +288,19 @@ func applyTrades(ctx context.Context, w *write, entries []*entry) error {
 		return err
 	}
 	for i, e := range entries {
-		e.settle(applied[i].Outcome, applied[i].Reason)
-		if applied[i].Outcome != repository.Inserted {
-			continue
-		}
+		a := applied[i]
+		e.settle(a.Outcome, a.Reason)
+		e.detail, e.alongOutcome = a.Detail, a.Equity
 		item := valueOf[wire.TradeItem](e)
-		if err := w.tell(EventTrade, item.Trade.ModelID, item.Trade); err != nil {
+		if a.Outcome == repository.Inserted {
+			if err := w.tell(EventTrade, item.Trade.ModelID, item.Trade); err != nil {
+				return err
+			}
+		}
+		if err := w.tellPositions(a.Positions); err != nil {
 			return err
 		}
-		if err := w.tellPosition(applied[i].Position); err != nil {
-			return err
-		}
-		if applied[i].EquityInserted {
+		if a.Equity == repository.Inserted {
 			if err := w.tell(EventEquity, item.Trade.ModelID, item.Equity); err != nil {
 				return err
 			}
@@ -295,7 +310,7 @@ func applyTrades(ctx context.Context, w *write, entries []*entry) error {
 }
 
 func (w *write) fill(item wire.TradeItem) repository.Fill {
-	f := FillOf(item, w.intake.o.PrimaryProvider, w.sizes[item.Trade.Symbol], w.now)
+	f := FillOf(item, w.intake.o.PrimaryProvider, w.sizes[item.Trade.Symbol], w.intake.o.MatchWindow)
 	if w.inJSON(DomainPositions) {
 		// What is open here is from before, and none of this fill's business.
 		f.Remaining, f.Left = repository.RemainingElsewhere, nil
@@ -304,16 +319,21 @@ func (w *write) fill(item wire.TradeItem) repository.Fill {
 }
 
 // FillOf is what a trade item says, as the rules of positions take it: sizeStep
-// is that of the symbol in coins, 0 where it is not known, and now the time of
-// the statement of what remains.
-func FillOf(item wire.TradeItem, primaryProvider string, sizeStep float64, now time.Time) repository.Fill {
+// is that of the symbol in coins, 0 where it is not known, and window that of a
+// fill without an order id.
+func FillOf(item wire.TradeItem, primaryProvider string, sizeStep float64, window time.Duration) repository.Fill {
 	trade := mapping.Trade(item.Trade, primaryProvider)
 	opening := wire.Position{
 		Symbol: item.Trade.Symbol, EntryOid: item.Trade.EntryOid, EntryTime: wire.Some(item.Trade.EntryTime),
 	}
+	if item.Remaining != nil && !item.Remaining.EntryTime.IsZero() {
+		opening.EntryTime = item.Remaining.EntryTime
+	}
 	f := repository.Fill{
 		Trade:      trade,
 		PositionID: mapping.PositionID(trade.ModelID, trade.Provider, opening),
+		Unnamed:    !wire.IsOrderID(item.Trade.EntryOid),
+		Window:     window,
 		SizeStep:   sizeStep,
 	}
 	switch {
@@ -321,7 +341,7 @@ func FillOf(item wire.TradeItem, primaryProvider string, sizeStep float64, now t
 		f.Remaining = repository.RemainingNone
 	case item.Remaining != nil:
 		left := mapping.Position(trade.ModelID, trade.Provider, *item.Remaining)
-		left.ID, left.StatedAt = f.PositionID, now
+		left.ID = f.PositionID
 		f.Remaining, f.Left = repository.RemainingLeft, &left
 	}
 	if item.Equity != nil {

@@ -119,6 +119,7 @@ func (w *write) forJSON() []*entry {
 func (e *entry) settleBoth(r JSONResult, also bool) {
 	before := e.outcome
 	e.settle(r.Outcome, r.Reason)
+	e.detail, e.alongOutcome = r.Detail, r.Equity
 	switch {
 	case !also || !e.accepted():
 	case before == repository.Unchanged && e.outcome != repository.Unchanged:

@@ -49,8 +49,8 @@ func setupIntake(t testing.TB) *intakeBundle {
 	t.Cleanup(func() { require.NoError(t, db.Close(context.Background())) })
 	b := &intakeBundle{store: store, db: db}
 	b.intake = arena.NewIntake(arena.IntakeOptions{
-		Bounds: wiretest.Bounds(),
-		Store:  store, PrimaryProvider: "hyperliquid", Benchmarks: []string{"buynhold_btc"},
+		Bounds: wiretest.Bounds(), MatchWindow: time.Minute,
+		Store: store, PrimaryProvider: "hyperliquid", Benchmarks: []string{"buynhold_btc"},
 		AfterCommit: func(_ context.Context, events []entities.OutboxEvent) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -172,7 +172,8 @@ func TestPartialClosesEndInAClosedPosition(t *testing.T) {
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM positions WHERE status = 'closed' AND closed_at = to_timestamp(300)"))
 
 	// A late repeat of the opening does not bring it back; another order does.
-	status, _ := b.take(t, batch(arena.IngestPositions, position(7, "-6.9752")))
+	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestPositions, position(7, "-6.9752")))
+	status, _ := b.take(t, batch(arena.IngestPositions, position(7, "-6")))
 	require.Equal(t, http.StatusConflict, status)
 	require.Equal(t, []string{"inserted"}, b.send(t, arena.IngestPositions, position(8, "-3")))
 	status, results := b.take(t, batch(arena.IngestPositions, position(9, "-3")))

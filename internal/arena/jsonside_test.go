@@ -37,7 +37,7 @@ func setupBothSides(t *testing.T) *bothSides {
 	b := &bothSides{
 		intakeBundle: setupIntake(t),
 		dir:          dir,
-		writer:       snapshot.NewWriter(snapshot.WriterOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
+		writer:       snapshot.NewWriter(snapshot.WriterOptions{Dir: dir, PrimaryProvider: "hyperliquid", MatchWindow: time.Minute, Now: time.Now}),
 		files: snapshot.NewSource(snapshot.SourceOptions{
 			Dir: dir, PrimaryProvider: "hyperliquid", Benchmarks: []string{benchmark}, Now: time.Now,
 		}),
@@ -164,7 +164,8 @@ func TestBothSidesDecideAlike(t *testing.T) {
 			{arena.IngestPositions, openPosition(7, "SOL", "-6.9752"), "inserted"},
 			{arena.IngestTrades, trade("m_1", 7, "-2.4952", 200), "inserted"},
 			{arena.IngestTrades, trade("m_2", 7, "-4.4799999999999995", 300), "inserted"},
-			{arena.IngestPositions, openPosition(7, "SOL", "-6.9752"), "rejected"},
+			{arena.IngestPositions, openPosition(7, "SOL", "-6.9752"), "unchanged"},
+			{arena.IngestPositions, openPosition(7, "SOL", "-6"), "rejected"},
 			{arena.IngestPositions, openPosition(8, "SOL", "3"), "inserted"},
 		},
 		"less than half a step is left": {
@@ -189,7 +190,7 @@ func TestBothSidesDecideAlike(t *testing.T) {
 		},
 		"what remains stands against another position": {
 			{arena.IngestPositions, openPosition(8, "SOL", "-5"), "inserted"},
-			{arena.IngestTrades, remaining(trade("m_1", 7, "-1", 200), `{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":-3.5}`), "rejected"},
+			{arena.IngestTrades, remaining(trade("m_1", 7, "-1", 200), `{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":-3.5}`), "inserted"},
 		},
 		"equity comes along": {
 			{arena.IngestPositions, openPosition(7, "SOL", "-5"), "inserted"},

@@ -81,6 +81,8 @@ type JSONSide interface {
 type JSONResult struct {
 	Outcome repository.Outcome
 	Reason  string // of a conflict
+	Detail  string // see Result
+	Equity  repository.Outcome
 }
 
 // Rollout shows and sets the switches.

@@ -109,7 +109,7 @@ func open(ctx context.Context, dir string, o Options, accounts repository.Accoun
 	if o.Domains != nil {
 		c.keep(kindsOf(o.Domains))
 	}
-	return &writer{capture: c, options: o}, nil
+	return &writer{capture: c, options: o, dir: dir}, nil
 }
 
 // ticks are the times of the prices.
@@ -125,6 +125,8 @@ func (w *writer) ticks() []time.Time {
 type writer struct {
 	*capture
 	options Options
+	dir     string
+	ledger  snapshot.Ledger
 	tx      repository.Repositories
 	done    int
 }
@@ -267,7 +269,21 @@ func (w *writer) writeTrades(ctx context.Context) error {
 	}, nil)
 }
 
-func (w *writer) writePositions(ctx context.Context) error {
+// statePositions takes in what is open of a model: as a statement of the time
+// of a capture, or as what the directory has kept until now, with its facts.
+func (w *writer) statePositions(ctx context.Context, model string, rows []entities.Position, extra entities.JSON) ([]repository.Outcome, int64, error) {
+	if w.options.CapturedAt.IsZero() {
+		return w.tx.Positions.State(ctx, model, rows, extra, w.capturedAt)
+	}
+	return w.tx.Positions.TakeOver(ctx, model, rows, w.ledger.Facts[model], extra, w.capturedAt)
+}
+
+func (w *writer) writePositions(ctx context.Context) (err error) {
+	if !w.options.CapturedAt.IsZero() {
+		if w.ledger, err = snapshot.ReadLedger(w.dir); err != nil {
+			return err
+		}
+	}
 	kind := w.kind(kindPositions)
 	for _, s := range w.statements {
 		symbols := make([]string, 0, len(s.value.open))
@@ -279,7 +295,7 @@ func (w *writer) writePositions(ctx context.Context) error {
 		for i, symbol := range symbols {
 			rows[i] = mapping.Position(s.value.model, w.options.PrimaryProvider, s.value.open[symbol])
 		}
-		outcomes, closed, err := w.tx.Positions.State(ctx, s.value.model, rows, entities.JSON(s.value.extra), w.capturedAt)
+		outcomes, closed, err := w.statePositions(ctx, s.value.model, rows, entities.JSON(s.value.extra))
 		if err != nil {
 			return err
 		}
@@ -318,7 +334,7 @@ func (w *writer) closeUnlisted(ctx context.Context, kind *KindReport) error {
 		return err
 	}
 	for _, account := range known {
-		_, closed, err := w.tx.Positions.State(ctx, account.ModelID, nil, account.PositionsExtra, w.capturedAt)
+		_, closed, err := w.statePositions(ctx, account.ModelID, nil, account.PositionsExtra)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,9 @@ func TestPositionIDNamesOneOpening(t *testing.T) {
 	reopened.EntryOid = wire.Some[int64](8)
 	require.NotEqual(t, id, PositionID("m", primary, reopened))
 
-	for name, oid := range map[string]wire.Opt[int64]{"-1": wire.Some[int64](-1), "absent": {}, "null": wire.Null[int64]()} {
+	for name, oid := range map[string]wire.Opt[int64]{
+		"-1": wire.Some[int64](-1), "0": wire.Some[int64](0), "absent": {}, "null": wire.Null[int64](),
+	} {
 		p := base
 		p.EntryOid = oid
 		fallback := PositionID("m", primary, p)
@@ -38,9 +40,10 @@ func TestPositionIDNamesOneOpening(t *testing.T) {
 		p.EntryTime = wire.Some(1.500001)
 		require.NotEqual(t, fallback, PositionID("m", primary, p), name)
 	}
-	zero := base
-	zero.EntryOid = wire.Some[int64](0)
-	require.NotEqual(t, PositionID("m", primary, wire.Position{Symbol: "BTC"}), PositionID("m", primary, zero), "order id 0 is an order id")
+	neither := wire.Position{Symbol: "BTC", EntryPrice: 1, Quantity: 1}
+	other := neither
+	other.EntryPrice = 2
+	require.NotEqual(t, PositionID("m", primary, neither), PositionID("m", primary, other), "the entry price tells openings apart")
 }
 
 func TestPositionIDsDoNotCollide(t *testing.T) {
@@ -52,7 +55,7 @@ func TestPositionIDsDoNotCollide(t *testing.T) {
 		{EntryOid: wire.Some[int64](1500000)},
 		{EntryTime: wire.Some(1.5)},
 		{EntryTime: wire.Some(0.000001)},
-		{EntryOid: wire.Some[int64](0)},
+		{EntryPrice: 1500000},
 		{},
 	}
 	seen := make(map[string]string)

@@ -73,11 +73,14 @@ func PositionPayload(row entities.Position) (wire.Position, error) {
 
 // PositionID names one opening: the same opening gets the same id each time it
 // is seen, and reopening the symbol gets another. Where the source gave no
-// entry order id (absent, or -1) the entry time takes its place.
+// entry order id the entry time takes its place, or without one the entry price.
 func PositionID(model, provider string, p wire.Position) string {
-	opening := "t" + strconv.FormatInt(wire.Time(p.EntryTime.Or(0)).UnixMicro(), 10)
-	if oid := p.EntryOid.Or(-1); oid >= 0 {
-		opening = strconv.FormatInt(oid, 10)
+	opening := "p" + strconv.FormatFloat(p.EntryPrice, 'g', -1, 64)
+	if at, ok := p.EntryTime.Get(); ok {
+		opening = "t" + strconv.FormatInt(wire.Time(at).UnixMicro(), 10)
+	}
+	if wire.IsOrderID(p.EntryOid) {
+		opening = strconv.FormatInt(p.EntryOid.Or(0), 10)
 	}
 	parts := []string{model, provider, p.Symbol, opening}
 	for i := range parts {

@@ -265,8 +265,8 @@ func TestAnOlderStatementClosesNothing(t *testing.T) {
 	b.send(t, arena.IngestPositions, at("SOL", 1), at("BTC", 2))
 	b.export(t, b.dir)
 	b.send(t, arena.IngestPositions, at("ETH", 3))
-	b.send(t, arena.IngestTrades, `{"trade":{"id":"m_1","model_id":"m","symbol":"BTC","side":"long","quantity":1,"entry_time":1,"exit_time":2,`+
-		`"entry_oid":2,"entry_price":1,"exit_price":2,"realized_net_pnl":1},"remaining":null}`)
+	b.send(t, arena.IngestTrades, fmt.Sprintf(`{"trade":{"id":"m_1","model_id":"m","symbol":"BTC","side":"long","quantity":1,"entry_time":1,"exit_time":%d,`+
+		`"entry_oid":2,"entry_price":1,"exit_price":2,"realized_net_pnl":1},"remaining":null}`, time.Now().Unix()+1))
 	open := func() []string {
 		rows, err := b.store.Positions.Open(t.Context(), primary)
 		require.NoError(t, err)

@@ -117,12 +117,16 @@ func (m *Mirror) renderLedger(ctx context.Context, repos repository.Repositories
 	if err != nil {
 		return err
 	}
+	facts, err := repos.Positions.LedgerFacts(ctx, m.o.PrimaryProvider, trades)
+	if err != nil {
+		return err
+	}
 	applied := make(map[string][]string)
 	for _, t := range slices.Backward(trades) {
 		applied[t.ModelID] = append(applied[t.ModelID], t.ID)
 	}
 	return snapshot.Edit(ctx, m.o.Dir, func(e *snapshot.Editing) error {
-		return e.PutLedger(snapshot.Ledger{Applied: applied, Closed: closed})
+		return e.PutLedger(snapshot.Ledger{Applied: applied, Closed: closed, Facts: facts})
 	})
 }
 

@@ -75,12 +75,12 @@ func write(ctx context.Context, t *testing.T, b *bundle) {
 			if _, err := tx.Equity.Insert(ctx, []entities.AccountEquitySnapshot{mapping.Equity(total)}); err != nil {
 				return err
 			}
-			var rows []entities.Position
+			var rows []repository.Opening
 			for _, p := range model.Positions {
 				p.CurrentPrice = wire.Some(float64(n))
 				row := mapping.Position(model.ModelID, provider, p)
 				row.StatedAt = now
-				rows = append(rows, row)
+				rows = append(rows, repository.Opening{Position: row})
 			}
 			if _, err := tx.Trading.Adjust(ctx, rows); err != nil {
 				return err

@@ -251,7 +251,7 @@ func (b *bundle) position(t testing.TB, model, symbol string, oid int64, quantit
 		payload := wire.Position{Symbol: symbol, EntryOid: wire.Some(oid), EntryPrice: 100, Quantity: quantity, CurrentPrice: wire.Some(100.0)}
 		row := mapping.Position(model, provider, payload)
 		row.StatedAt = begin
-		_, err := tx.Trading.Adjust(ctx, []entities.Position{row})
+		_, err := tx.Trading.Adjust(ctx, []repository.Opening{{Position: row}})
 		return []entities.OutboxEvent{event(model, arena.EventPosition, map[string]any{"model_id": model})}, err
 	})
 }

@@ -25,6 +25,8 @@ type Ledger struct {
 	Applied map[string][]string `json:"applied"`
 	// Closed are the positions that have been closed.
 	Closed map[string][]string `json:"closed"`
+	// Facts are what was said of positions, by model.
+	Facts map[string][]entities.PositionFact `json:"facts,omitempty"`
 }
 
 // LedgerSize is how many of each are kept per model.
@@ -52,7 +54,7 @@ type holdings struct {
 	open    map[string]map[string]entities.Position // by model, then id
 	ledger  Ledger
 	changed map[string]bool // models
-	noted   bool
+	touched map[string]bool // models with new facts
 }
 
 // openPositions loads the positions of the models of items. Without
@@ -67,21 +69,28 @@ func (d *desk) openPositions(items []any) (*holdings, error) {
 			return nil, err
 		}
 	}
-	h := &holdings{sheet: s, open: map[string]map[string]entities.Position{}, changed: map[string]bool{}}
-	if err := h.readLedger(d.o.Dir); err != nil {
+	h := &holdings{
+		sheet: s, open: map[string]map[string]entities.Position{},
+		changed: map[string]bool{}, touched: map[string]bool{},
+	}
+	if h.ledger, err = ReadLedger(d.o.Dir); err != nil {
 		return nil, err
 	}
 	var known []entities.Position
+	var facts []entities.PositionFact
 	for _, item := range items {
 		model := modelOf(item)
 		if model == "" || h.open[model] != nil {
 			continue
 		}
 		h.open[model] = map[string]entities.Position{}
+		facts = append(facts, h.ledger.Facts[model]...)
 		for _, id := range h.ledger.Closed[model] {
-			known = append(known, entities.Position{
-				ModelID: model, ID: id, Status: entities.PositionClosed, ClosedAt: new(d.o.Now()),
-			})
+			if !slices.ContainsFunc(h.ledger.Facts[model], func(f entities.PositionFact) bool { return f.PositionID == id }) {
+				known = append(known, entities.Position{
+					ModelID: model, ID: id, Status: entities.PositionClosed, ClosedAt: new(d.o.Now()),
+				})
+			}
 		}
 		row := s.get(model)
 		if row == nil {
@@ -94,7 +103,7 @@ func (d *desk) openPositions(items []any) (*holdings, error) {
 			known = append(known, position)
 		}
 	}
-	h.book = repository.NewBook(known)
+	h.book = repository.NewBook(known, facts)
 	return h, nil
 }
 
@@ -134,19 +143,22 @@ func (d *desk) positionsFromEquity(s *sheet[wire.ModelPositions]) error {
 	return nil
 }
 
-func (h *holdings) readLedger(dir string) error {
-	h.ledger = Ledger{Applied: map[string][]string{}, Closed: map[string][]string{}}
+// ReadLedger reads the ledger of a directory, empty where there is none.
+func ReadLedger(dir string) (l Ledger, err error) {
+	l = Ledger{
+		Applied: map[string][]string{}, Closed: map[string][]string{}, Facts: map[string][]entities.PositionFact{},
+	}
 	raw, err := os.ReadFile(filepath.Join(dir, ledgerName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return l, nil
 	}
 	if err == nil {
-		err = wire.Unmarshal(raw, &h.ledger)
+		err = wire.Unmarshal(raw, &l)
 	}
 	if err != nil {
-		return fmt.Errorf("error reading %s: %w", ledgerName, err)
+		return l, fmt.Errorf("error reading %s: %w", ledgerName, err)
 	}
-	return nil
+	return l, nil
 }
 
 // applied reports whether a trade has changed its position before.
@@ -154,19 +166,33 @@ func (h *holdings) applied(t *wire.Trade) bool {
 	return slices.Contains(h.ledger.Applied[t.ModelID], t.ID)
 }
 
-// keep takes over a position that the book has changed.
-func (h *holdings) keep(p *entities.Position) {
-	if p == nil {
-		return
+// keep takes over what an item of a position has changed.
+func (h *holdings) keep(model string, applied repository.Applied) {
+	h.touched[model] = true
+	for _, p := range applied.Positions {
+		h.changed[p.ModelID] = true
+		if p.Status == entities.PositionOpen {
+			h.open[p.ModelID][p.ID] = *p
+			continue
+		}
+		delete(h.open[p.ModelID], p.ID)
+		note(h.ledger.Closed, p.ModelID, p.ID)
 	}
-	h.changed[p.ModelID] = true
-	if p.Status == entities.PositionOpen {
-		h.open[p.ModelID][p.ID] = *p
-		return
+}
+
+// keepFacts puts the facts of a model into the ledger: those of what is open,
+// each position's newest LedgerSize, and as many of all else.
+func (h *holdings) keepFacts(model string) {
+	var kept, others []entities.PositionFact
+	for id, facts := range h.book.FactsOf(model) {
+		if _, open := h.open[model][id]; !open {
+			others = append(others, facts...)
+		} else if len(facts) <= LedgerSize {
+			kept = append(kept, facts...)
+		} // else the position is taken as it stands in positions.json
 	}
-	delete(h.open[p.ModelID], p.ID)
-	note(h.ledger.Closed, p.ModelID, p.ID)
-	h.noted = true
+	slices.SortFunc(others, func(a, b entities.PositionFact) int { return a.ObservedAt.Compare(b.ObservedAt) })
+	h.ledger.Facts[model] = append(kept, others[max(0, len(others)-LedgerSize):]...)
 }
 
 // stage stages positions.json and the ledger where they have changed.
@@ -191,7 +217,10 @@ func (h *holdings) stage(w *Writer, e *Editing) error {
 			return err
 		}
 	}
-	if err := stageSheet(w, e, h.sheet); err != nil || !h.noted {
+	for model := range h.touched {
+		h.keepFacts(model)
+	}
+	if err := stageSheet(w, e, h.sheet); err != nil || len(h.touched) == 0 {
 		return err
 	}
 	return e.PutLedger(h.ledger)
@@ -206,10 +235,11 @@ func (d *desk) position(item wire.PositionItem) (arena.JSONResult, error) {
 	if refused, yes := d.elsewhere(provider); yes {
 		return refused, nil
 	}
-	row := mapping.Position(item.ModelID, provider, item.Open())
-	applied := d.positions.book.Adjust(&row)
-	d.positions.keep(applied.Position)
-	return arena.JSONResult{Outcome: applied.Outcome, Reason: applied.Reason}, nil
+	applied := d.positions.book.Adjust(arena.OpeningOf(item, d.o.PrimaryProvider, d.o.MatchWindow, d.o.Now()))
+	if applied.Outcome != repository.Conflict {
+		d.positions.keep(item.ModelID, applied)
+	}
+	return arena.JSONResult{Outcome: applied.Outcome, Reason: applied.Reason, Detail: applied.Detail}, nil
 }
 
 // openTrades loads what a fill concerns. The trades are looked at also where
@@ -232,70 +262,73 @@ func (d *desk) openTrades(items []any) (err error) {
 }
 
 // trade adds a trade, closes or reduces its position, and adds the equity row
-// that comes along.
+// that comes along, each where it is not known.
 func (d *desk) trade(item wire.TradeItem, sizeStep float64) (arena.JSONResult, error) {
 	t := &item.Trade
+	result := outcome(repository.Unchanged)
 	known := d.trades != nil && d.trades.get(tradeID(t.ModelID, t.ID)) != nil
 	if d.may(arena.DomainTrades) {
-		if known {
+		switch {
+		case known:
 			stored := *d.trades.get(tradeID(t.ModelID, t.ID))
-			return d.repeated(sameAs(stored, *t, func(t wire.Trade) entities.Trade { return mapping.Trade(t, d.o.PrimaryProvider) }),
-				"a trade of this id is stored with other content; a trade never changes once seen"), nil
-		}
-		if d.isPastCap(t) {
-			return outcome(repository.Superseded), nil
+			result = d.repeated(sameAs(stored, *t, func(t wire.Trade) entities.Trade { return mapping.Trade(t, d.o.PrimaryProvider) }),
+				"a trade of this id is stored with other content; a trade never changes once seen")
+		case d.isPastCap(t):
+			result, known = outcome(repository.Superseded), true
+		default:
+			result = outcome(repository.Inserted)
 		}
 	}
-	equity := repository.Unchanged
+	if isConflict(result) {
+		return result, nil
+	}
 	if d.totals != nil && item.Equity != nil {
 		look := d.lookEquity(item.Equity)
 		if isConflict(look) {
 			return look, nil
 		}
-		equity = look.Outcome
+		result.Equity = look.Outcome
 	}
-	moved, refused := d.closePosition(item, sizeStep, known)
-	if refused != "" {
-		return conflict("%s", refused), nil
-	}
-	if d.may(arena.DomainTrades) {
-		if err := d.addTrade(*t); err != nil {
-			return arena.JSONResult{}, err
+	if !known {
+		applied := d.closePosition(item, sizeStep)
+		if applied.Outcome == repository.Conflict {
+			return conflict("%s", applied.Reason), nil
+		}
+		if result.Detail = applied.Detail; applied.Outcome == repository.Inserted {
+			result.Outcome = repository.Inserted
+		}
+		if d.may(arena.DomainTrades) {
+			if err := d.addTrade(*t); err != nil {
+				return arena.JSONResult{}, err
+			}
 		}
 	}
-	if equity == repository.Inserted {
-		if err := d.addEquity(*item.Equity); err != nil {
-			return arena.JSONResult{}, err
-		}
+	if result.Equity == repository.Inserted {
+		return result, d.addEquity(*item.Equity)
 	}
-	if moved || d.may(arena.DomainTrades) || equity == repository.Inserted {
-		return outcome(repository.Inserted), nil
-	}
-	return outcome(repository.Unchanged), nil
+	return result, nil
 }
 
 // closePosition does to the position of a trade what the item says, unless the
-// trade has been applied before.
-func (d *desk) closePosition(item wire.TradeItem, sizeStep float64, known bool) (moved bool, refused string) {
+// trade has been applied before. Its outcome is Inserted where it has.
+func (d *desk) closePosition(item wire.TradeItem, sizeStep float64) repository.Applied {
 	h, t := d.positions, &item.Trade
-	if h == nil || known || h.applied(t) {
-		return false, ""
+	if h == nil || h.applied(t) {
+		return repository.Applied{}
 	}
-	fill := arena.FillOf(item, d.o.PrimaryProvider, sizeStep, d.o.Now())
+	fill := arena.FillOf(item, d.o.PrimaryProvider, sizeStep, d.o.MatchWindow)
 	if fill.Trade.Provider != d.o.PrimaryProvider && fill.Remaining != repository.RemainingLeft {
-		return false, "" // no such position is held here
+		return repository.Applied{} // no such position is held here
 	}
 	if r, yes := d.elsewhere(fill.Trade.Provider); yes {
-		return false, r.Reason
+		return repository.Applied{Outcome: repository.Conflict, Reason: r.Reason}
 	}
-	changed, refused := h.book.Close(&fill)
-	if refused != "" {
-		return false, refused
+	applied := h.book.Fill(&fill)
+	if applied.Outcome == repository.Inserted {
+		h.keep(t.ModelID, applied)
+		note(h.ledger.Applied, t.ModelID, t.ID)
 	}
-	h.keep(changed)
-	note(h.ledger.Applied, t.ModelID, t.ID)
-	h.noted = true
-	return true, ""
+	return applied
 }
 
 // isPastCap reports whether a trade is older than all those that are kept of

@@ -32,6 +32,7 @@ var _ arena.JSONSide = (*Writer)(nil)
 type WriterOptions struct {
 	Dir             string
 	PrimaryProvider string
+	MatchWindow     time.Duration // see arena.IntakeOptions
 	Now             func() time.Time
 }
 

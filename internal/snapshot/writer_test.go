@@ -172,6 +172,7 @@ func TestFilesStayBounded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	w, s := newWriter(t, dir), newSource(dir)
+	outcomes(t, w, arena.IngestPositions, arena.Domains(), positionItem(t, "m", 159))
 	for batch := range 5 {
 		var fills, decisions, snapshots []any
 		for n := batch * 30; n < batch*30+30; n++ {
@@ -199,7 +200,7 @@ func TestFilesStayBounded(t *testing.T) {
 	require.Equal(t, "m_50", trades.Trades[99].ID)
 
 	// What is older than all that is kept is known, or late: it moves nothing.
-	outcomes(t, w, arena.IngestPositions, arena.Domains(), positionItem(t, "m", 9))
+	require.InDelta(t, 9, s.quantity(t, "m"), 0)
 	require.Equal(t, []repository.Outcome{repository.Superseded}, outcomes(t, w, arena.IngestTrades, arena.Domains(), fillItem(t, "m", "m_0", 1, 100)))
 	require.InDelta(t, 9, s.quantity(t, "m"), 0)
 	require.Equal(t, []repository.Outcome{repository.Superseded}, outcomes(t, w, arena.IngestEquity, arena.Domains(), equityItem(t, "m", 100, 0)))

@@ -11,6 +11,9 @@ type PositionItem struct {
 	ModelID  string         `json:"model_id"`
 	Provider Opt[string]    `json:"provider,omitzero"`
 	Position jsontext.Value `json:"position"`
+	// Timestamp is when the position was as it is stated, in unix seconds. Without
+	// it an item is the opening, or else how the position is when it arrives.
+	Timestamp Opt[float64] `json:"timestamp,omitzero"`
 
 	open Position
 }
@@ -26,6 +29,7 @@ func (*PositionItem) required() []string { return []string{"model_id", "position
 func (p *PositionItem) check(f *Faults) {
 	f.id("/model_id", p.ModelID)
 	f.optID("/provider", p.Provider)
+	f.optSeconds("/timestamp", p.Timestamp)
 	var wrong Faults
 	p.open, wrong = decode[Position](p.Position)
 	f.putUnder("/position", wrong)
@@ -119,13 +123,18 @@ func (t *TradeItem) check(f *Faults) {
 	if left.Symbol != t.Trade.Symbol {
 		f.addf("/remaining/symbol", "is not the symbol of the trade")
 	}
-	if left.EntryOid.Or(-1) != t.Trade.EntryOid.Or(-1) {
+	if IsOrderID(left.EntryOid) != IsOrderID(t.Trade.EntryOid) ||
+		IsOrderID(left.EntryOid) && left.EntryOid != t.Trade.EntryOid {
 		f.addf("/remaining/entry_oid", "is not the entry order of the trade")
 	}
 	if (left.Quantity < 0) != (t.Trade.Quantity < 0) {
 		f.addf("/remaining/quantity", "is on the other side than the trade")
 	}
 }
+
+// IsOrderID reports whether a member names an order. Sources that have none
+// leave it out, or send null, an empty string, 0 or -1.
+func IsOrderID(id Opt[int64]) bool { return id.Or(0) > 0 }
 
 // MarketContext is the market around a price. Prices are USD, funding a
 // fraction per hour, volumes those of the last 24 hours.

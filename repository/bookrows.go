@@ -1,0 +1,285 @@
+package repository
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// bookOfFills reads what fills concern.
+func bookOfFills(db *gorm.DB, fills []Fill) (*book, error) {
+	b := newBook()
+	var keys []positionKey
+	var symbols []string
+	for i := range fills {
+		if fills[i].Remaining != RemainingElsewhere {
+			keys = append(keys, positionKey{fills[i].Trade.ModelID, fills[i].PositionID})
+			symbols = append(symbols, fills[i].Trade.Symbol)
+		}
+	}
+	if err := b.read(db, keys, symbols...); err != nil {
+		return nil, err
+	}
+	var probes []span
+	for i := range fills {
+		f := &fills[i]
+		if f.Unnamed && f.Remaining != RemainingElsewhere && b.positions[positionKey{f.Trade.ModelID, f.PositionID}] == nil {
+			probes = append(probes, span{
+				slot{f.Trade.ModelID, f.Trade.Provider, f.Trade.Symbol},
+				f.entered().Add(-f.Window), f.entered().Add(f.Window),
+			})
+		}
+	}
+	candidates, err := within[entities.Position](db, probes)
+	if err != nil {
+		return nil, err
+	}
+	for i := range candidates {
+		keys = append(keys, keyOf(&candidates[i]))
+	}
+	if err := b.read(db, keys); err != nil {
+		return nil, err
+	}
+	return b, b.readSuccessors(db, keys)
+}
+
+// bookOfOpenings reads what openings concern.
+func bookOfOpenings(db *gorm.DB, openings []Opening) (*book, error) {
+	b := newBook()
+	keys, symbols := make([]positionKey, len(openings)), make([]string, len(openings))
+	for i := range openings {
+		keys[i], symbols[i] = keyOf(&openings[i].Position), openings[i].Position.Symbol
+	}
+	if err := b.read(db, keys, symbols...); err != nil {
+		return nil, err
+	}
+	var probes []span
+	for i := range openings {
+		p := &openings[i].Position
+		if p.EntryTime != nil && b.fact(keyOf(p), entities.FactOpening, p.ID) == nil {
+			probes = append(probes, span{slotOf(p), p.EntryTime.Add(-openings[i].Window), p.EntryTime.Add(openings[i].Window)})
+			b.wanted = append(b.wanted, *p)
+		}
+	}
+	unnamed, err := within[entities.PositionFact](db, probes)
+	if err != nil {
+		return nil, err
+	}
+	for i := range unnamed {
+		keys = append(keys, positionKey{unnamed[i].ModelID, unnamed[i].PositionID})
+	}
+	if err := b.read(db, keys); err != nil {
+		return nil, err
+	}
+	return b, b.readSuccessors(db, keys)
+}
+
+// read reads the positions of keys, the open ones of their models and the
+// symbols, and the facts of all of them, so far as they have not been read.
+func (b *book) read(db *gorm.DB, keys []positionKey, symbols ...string) error {
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k positionKey) bool { return b.asked[k] })
+	if len(keys) == 0 {
+		return nil
+	}
+	models, ids := make(map[string]bool), make([]string, len(keys))
+	for i, key := range keys {
+		b.asked[key], models[key.model], ids[i] = true, true, key.id
+	}
+	return b.readRows(db, slices.Sorted(maps.Keys(models)), ids, "p.symbol IN @symbols", symbols)
+}
+
+// readModel reads the positions of keys of a model, every open one, and the
+// facts of all of them.
+func (b *book) readModel(db *gorm.DB, model string, keys []positionKey) error {
+	ids := make([]string, len(keys))
+	for i, key := range keys {
+		ids[i] = key.id
+	}
+	if err := b.readRows(db, []string{model}, ids, "TRUE", nil); err != nil {
+		return err
+	}
+	return b.readSuccessors(db, keys)
+}
+
+func (b *book) readRows(db *gorm.DB, models, ids []string, which string, symbols []string) error {
+	columns := columnsOf[entities.Position](db, "p")
+	var rows []entities.Position
+	err := db.Raw(`
+		SELECT `+columns+` FROM positions p WHERE p.model_id IN @models AND p.status = 'open' AND `+which+`
+		UNION ALL
+		SELECT `+columns+` FROM positions p WHERE p.model_id IN @models AND p.id IN @ids`,
+		map[string]any{"models": models, "ids": ids, "symbols": symbols}).Find(&rows).Error
+	if err != nil {
+		return err
+	}
+	return b.takeIn(db, models, ids, rows)
+}
+
+// takeIn adds rows that were read, with the facts of them and of ids, and the
+// newest statements of models.
+func (b *book) takeIn(db *gorm.DB, models, ids []string, rows []entities.Position) error {
+	var fresh []*entities.Position
+	for i := range rows {
+		if b.positions[keyOf(&rows[i])] == nil {
+			fresh = append(fresh, &rows[i])
+			ids = append(ids, rows[i].ID)
+		}
+	}
+	var known []struct {
+		AccountModel    string
+		AccountProvider string
+		StatementAt     *time.Time
+		entities.PositionFact
+	}
+	err := db.Raw(`
+		SELECT a.model_id AS account_model, a.provider AS account_provider, a.statement_at, `+columnsOf[entities.PositionFact](db, "f")+`
+		FROM accounts a
+		LEFT JOIN position_facts f ON f.model_id = a.model_id AND f.position_id IN @ids
+		WHERE a.model_id IN @models`, map[string]any{"models": models, "ids": ids}).Scan(&known).Error
+	if err != nil {
+		return err
+	}
+	for i := range known {
+		k := &known[i]
+		b.statements[k.AccountModel] = &entities.Account{ModelID: k.AccountModel, Provider: k.AccountProvider, StatementAt: k.StatementAt}
+		if fact := &k.PositionFact; fact.Ref != "" && b.fact(positionKey{fact.ModelID, fact.PositionID}, fact.Kind, fact.Ref) == nil {
+			b.add(fact)
+			delete(b.fresh, factKeyOf(fact))
+		}
+	}
+	for _, p := range fresh {
+		b.load(p)
+	}
+	b.adopt(fresh)
+	return nil
+}
+
+// readSuccessors reads, for positions that are not open, the newest one that
+// was opened in the place of each.
+func (b *book) readSuccessors(db *gorm.DB, keys []positionKey) error {
+	places := make(map[slot]bool)
+	for _, key := range keys {
+		if p := b.positions[key]; p != nil && p.Status != entities.PositionOpen {
+			places[slotOf(p)] = true
+		}
+	}
+	for _, p := range b.wanted {
+		places[slotOf(&p)] = true
+	}
+	b.wanted = nil
+	if len(places) == 0 {
+		return nil
+	}
+	var values []string
+	var args []any
+	models := make(map[string]bool)
+	for s := range places {
+		values = append(values, "(?::text, ?::text, ?::text)")
+		args = append(args, s.model, s.provider, s.symbol)
+		models[s.model] = true
+	}
+	var rows []entities.Position
+	err := db.Raw(`
+		SELECT `+columnsOf[entities.Position](db, "newest")+`
+		FROM (VALUES `+strings.Join(values, ", ")+`) AS given (model_id, provider, symbol)
+		CROSS JOIN LATERAL (
+			SELECT p.*
+			FROM positions p
+			WHERE p.model_id = given.model_id AND p.provider = given.provider AND p.symbol = given.symbol
+				AND p.entry_time IS NOT NULL
+			ORDER BY p.entry_time DESC
+			LIMIT 1
+		) newest`, args...).Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return b.takeIn(db, slices.Sorted(maps.Keys(models)), nil, rows)
+}
+
+// span is a place and a range of entry times.
+type span struct {
+	slot
+	from, to time.Time
+}
+
+// within reads the rows whose entry times lie in spans.
+func within[T entities.Position | entities.PositionFact](db *gorm.DB, spans []span) (rows []T, err error) {
+	if len(spans) == 0 {
+		return nil, nil
+	}
+	table, err := tableOf[T](db)
+	if err != nil {
+		return nil, err
+	}
+	var values []string
+	var args []any
+	for _, s := range spans {
+		values = append(values, "(?::text, ?::text, ?::text, ?::timestamptz, ?::timestamptz)")
+		args = append(args, s.model, s.provider, s.symbol, s.from, s.to)
+	}
+	err = db.Raw(`
+		SELECT DISTINCT `+columnsOf[T](db, "r")+`
+		FROM (VALUES `+strings.Join(values, ", ")+`) AS given (model_id, provider, symbol, since, until)
+		JOIN `+table.name+` r ON r.model_id = given.model_id AND r.provider = given.provider AND r.symbol = given.symbol
+			AND r.entry_time BETWEEN given.since AND given.until`, args...).Find(&rows).Error
+	return rows, err
+}
+
+// write stores what has changed: facts, then positions, the closed ones first,
+// since they make room for those that open.
+func (b *book) write(db *gorm.DB) error {
+	if len(b.fresh) > 0 {
+		conflict, err := replaceAll[entities.PositionFact](db)
+		if err != nil {
+			return err
+		}
+		facts := make([]entities.PositionFact, 0, len(b.fresh))
+		for _, f := range b.fresh {
+			facts = append(facts, *f)
+		}
+		if err := upsert(db, conflict, facts); err != nil {
+			return err
+		}
+	}
+	if len(b.order) == 0 {
+		return nil
+	}
+	conflict, err := replaceAll[entities.Position](db)
+	if err != nil {
+		return err
+	}
+	for _, status := range []string{entities.PositionClosed, entities.PositionOpen} {
+		var rows []entities.Position
+		for _, key := range b.order {
+			if p := b.positions[key]; p.Status == status {
+				rows = append(rows, *p)
+			}
+		}
+		if err := upsert(db, conflict, rows); err != nil {
+			return err
+		}
+	}
+	return b.raiseAsOf(db)
+}
+
+// raiseAsOf lets accounts tell how new their positions are.
+func (b *book) raiseAsOf(db *gorm.DB) error {
+	newest := make(map[string]time.Time)
+	for _, key := range b.order {
+		newest[key.model] = newerOf(newest[key.model], b.positions[key].StatedAt)
+	}
+	for model, at := range newest {
+		err := db.Model(&entities.Account{}).
+			Where("model_id = ? AND (positions_as_of IS NULL OR positions_as_of < ?)", model, at).
+			Update("positions_as_of", at).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
