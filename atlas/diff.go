@@ -89,7 +89,12 @@ func Diff(ctx context.Context, params DiffParams) ([]string, error) {
 	if err := add(tables, params.Name); err != nil {
 		return nil, err
 	}
-	if err := add(indexes, params.Name+"_indexes", "-- atlas:txmode none"); err != nil {
+	// Two files need two names, and what is named after its indexes needs no more.
+	ofIndexes := params.Name
+	if len(plans) > 0 {
+		ofIndexes += "_indexes"
+	}
+	if err := add(indexes, ofIndexes, "-- atlas:txmode none"); err != nil {
 		return nil, err
 	}
 	return writePlans(dir, params, plans)

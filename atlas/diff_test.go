@@ -103,7 +103,7 @@ func TestDiff(t *testing.T) {
 		params := differ(t, files, testSchema+`CREATE INDEX "ticks_at" ON "ticks" ("at");`)
 		written, err := Diff(t.Context(), params)
 		require.NoError(t, err)
-		require.Len(t, written, 1)
+		require.Equal(t, []string{"20261225183001_change.sql"}, written, "named after what it does, and no more")
 		assert.Contains(t, read(t, params.Migrations, written[0]), `CREATE INDEX "ticks_at" ON ONLY "ticks" ("at");`)
 	})
 

@@ -45,6 +45,7 @@ other, each in a transaction of its own; Ctrl-C leaves those done that are done.
 			"DATABASE_URL=postgres://… nof0 analytics recompute",
 			"DATABASE_URL=postgres://… nof0 analytics recompute gpt-5 grok-4 --json",
 		),
+		ValidArgsFunction: c.completeModels,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, logger, err := c.start(config.RequireDatabase())
 			if err != nil {
@@ -133,7 +134,10 @@ Fields that cannot be compared are named with the reason, and so are those that 
 known to differ. Exit status: 0 equal, 1 different, or not to be compared at all.`,
 		Example: example("nof0 analytics verify --snapshot captures/2025-10-28", "nof0 analytics verify --snapshot captures/2025-10-28 --json"),
 		Args:    noArguments,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				return usageError(cmd, "%s needs --snapshot DIR", cmd.CommandPath())
+			}
 			report, err := verify.Dir(dir)
 			if err != nil {
 				return err
@@ -148,7 +152,7 @@ known to differ. Exit status: 0 equal, 1 different, or not to be compared at all
 		},
 	}
 	cmd.Flags().StringVar(&dir, "snapshot", "", "the snapshot directory (required)")
-	_ = cmd.MarkFlagRequired("snapshot") // it exists
+	_ = cmd.MarkFlagDirname("snapshot") // it exists
 	return cmd
 }
 

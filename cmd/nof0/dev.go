@@ -69,6 +69,10 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 				}
 			}
 			switch {
+			case len(args) > 0 && cmd.ArgsLenAtDash() != 0:
+				return usageError(cmd, "%s takes a command after --, and was given %q", cmd.CommandPath(), args)
+			case redis != string(devstack.RedisInProcess) && redis != string(devstack.RedisProcess):
+				return usageError(cmd, "--redis: %q is neither %s nor %s", redis, devstack.RedisInProcess, devstack.RedisProcess)
 			case clean && len(args) > 0:
 				return usageError(cmd, "--clean-data runs nothing, and was given %q", args)
 			case clean:
@@ -86,6 +90,9 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 		},
 	}
 	cmd.Flags().StringVar(&redis, "redis", string(devstack.RedisInProcess), "private Redis: inprocess, or server for the redis-server on PATH")
+	_ = cmd.RegisterFlagCompletionFunc("redis", cobra.FixedCompletions([]string{
+		string(devstack.RedisInProcess), string(devstack.RedisProcess),
+	}, cobra.ShellCompDirectiveNoFileComp)) // it exists
 	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "keep nothing: data in a temporary directory, without durability")
 	cmd.Flags().StringVar(&play, "play", "1", "how many times faster than real time the generated season goes on, or off")
 	cmd.Flags().BoolVar(&empty, "empty", false, "serve an arena with nothing in it, from a database of its own")

@@ -71,8 +71,7 @@ func TestDevCommandThatCannotRun(t *testing.T) {
 	e = nof0(t, environ, "dev", "--ephemeral", "--", "sh", "-c", "kill -KILL $$")
 	require.Equal(t, 1, e.code)
 	e = nof0(t, environ, "dev", "--redis=mock")
-	require.Equal(t, 1, e.code)
-	require.Equal(t, "nof0: \"mock\" is no kind of Redis: inprocess or server\n", e.err)
+	require.Equal(t, ended{code: 2, err: "nof0: --redis: \"mock\" is neither inprocess nor server; see `nof0 dev --help`\n"}, e)
 }
 
 // TestDev holds what the command is for: the whole system on an empty machine,

@@ -33,8 +33,9 @@ What the format has no place for stays behind: the history of prices, market
 context and metadata of symbols, positions that are closed or at another provider
 than the primary one, names and settings of models, the states of traders, and
 metrics that were recomputed.`,
-		Example: example("DATABASE_URL=postgres://… nof0 export backup/2025-10-26"),
-		Args:    oneArgument,
+		Example:           example("DATABASE_URL=postgres://… nof0 export backup/2025-10-26"),
+		Args:              oneArgument,
+		ValidArgsFunction: completeOne(cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, logger, err := c.start(config.RequireDatabase())
 			if err != nil {

@@ -30,8 +30,9 @@ facts are inserted once, and an older snapshot sets no newer state back. Running
 servers are told through the outbox and serve the new data within a second.
 
 Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
-		Example: example("DATABASE_URL=postgres://… nof0 import captures/2025-10-26"),
-		Args:    oneArgument,
+		Example:           example("DATABASE_URL=postgres://… nof0 import captures/2025-10-26"),
+		Args:              oneArgument,
+		ValidArgsFunction: completeOne(cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, logger, err := c.start(config.RequireDatabase())
 			if err != nil {

@@ -70,6 +70,8 @@ Exit status: 0 equal, 1 different, 2 could not compare.`,
 	}
 	cmd.Flags().StringVar(&dir, "snapshot", "", "the JSON directory (default $NOF0_JSON_DIR)")
 	cmd.Flags().StringArrayVar(&names, "domain", nil, "a domain to compare; may be given more than once (default all)")
+	_ = cmd.MarkFlagDirname("snapshot")                           // they exist
+	_ = cmd.RegisterFlagCompletionFunc("domain", completeDomains) // as above
 	cmd.Flags().BoolVar(&once, "once", false, "read both sides once, where nothing writes meanwhile")
 	return cmd
 }

@@ -70,8 +70,9 @@ func (c *cli) retentionRestoreCommand() *cobra.Command {
 		Long: `Read an archive back into the database. It may be repeated: a price that is there
 already stays as it is. The next run archives the month again, unless
 retention.keep reaches back that far by then.`,
-		Example: example("DATABASE_URL=postgres://… nof0 retention restore archive/price_ticks_2025_10-0123456789ab.csv.zst"),
-		Args:    oneArgument,
+		Example:           example("DATABASE_URL=postgres://… nof0 retention restore archive/price_ticks_2025_10-0123456789ab.csv.zst"),
+		Args:              oneArgument,
+		ValidArgsFunction: completeOne(cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var restored retention.Restored
 			err := c.withRetention(cmd.Context(), func(o retention.Options) (err error) {

@@ -50,6 +50,7 @@ with a --reason. docs/cutover.md has the whole way, step by step.`,
 			`nof0 rollout prices read=store --reason "a day in shadow without a difference"`,
 			"nof0 rollout prices read=json write=json --reason \"back\"",
 		),
+		ValidArgsFunction: completeRollout,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flip, err := flipOf(cmd, args)
 			if err != nil {

@@ -54,15 +54,18 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 	c := &cli{streams: s, environ: environ}
 	root := c.root()
 	root.SetArgs(args)
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
-	err := root.ExecuteContext(ctx)
+	began := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
 	code := 1
-	if exit, ok := errors.AsType[*exitError](err); ok {
+	exit, ok := errors.AsType[*exitError](err)
+	if !ok && !began { // the command line made no sense to the library
+		exit, ok = errors.AsType[*exitError](usageError(cmd, "%w", err))
+	}
+	if ok {
 		code, err = exit.code, exit.err
 	}
 	if err != nil {
@@ -132,6 +135,9 @@ func (c *cli) root() *cobra.Command {
 		SilenceErrors: true,
 		Version:       build().Version,
 	}
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print results as JSON")
 	root.PersistentFlags().StringVar(&c.file, "config", "", "YAML file (default $NOF0_CONFIG, or config/nof0.yaml if present)")
@@ -150,7 +156,7 @@ func (c *cli) root() *cobra.Command {
 		c.configCommand(),
 		c.versionCommand(),
 	)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	addCompletion(root)
 	return root
 }
 

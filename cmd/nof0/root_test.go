@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 )
 
@@ -173,5 +175,82 @@ func TestAServerThatAnswersIsNotAskedFor(t *testing.T) {
 			require.Contains(t, e.err, c.says)
 			require.NotContains(t, e.err, "Is Postgres running there?")
 		})
+	}
+}
+
+// Every command refuses what makes no sense with status 2 and says where to read on.
+func TestEveryUsageErrorExitsWithTwoAndAHint(t *testing.T) {
+	t.Parallel()
+	takesAny := []string{"nof0 dev", "nof0 analytics recompute", "nof0 rollout"} // no number of arguments of their own
+	var lines []string
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		path := strings.TrimPrefix(cmd.CommandPath(), "nof0")
+		lines = append(lines, path+" --no-such-flag", path+" -Z", path+" --json=perhaps")
+		switch {
+		case cmd.HasSubCommands():
+			lines = append(lines, path+" no-such-command")
+		case strings.Contains(cmd.Use, " DIR") && !strings.Contains(cmd.Use, "--"), strings.Contains(cmd.Use, " NAME"), strings.Contains(cmd.Use, " FILE"):
+			lines = append(lines, path, path+" one two")
+		case !slices.Contains(takesAny, cmd.CommandPath()):
+			lines = append(lines, path+" surplus")
+		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Value.Type() != "bool" {
+				lines = append(lines, path+" --"+f.Name) // without its value
+			}
+			if !slices.Contains([]string{"string", "stringArray"}, f.Value.Type()) {
+				lines = append(lines, path+" --"+f.Name+"=neither")
+			}
+		})
+		for _, member := range cmd.Commands() {
+			visit(member)
+		}
+	}
+	visit((&cli{}).root())
+	lines = append(lines,
+		"analytics verify", "rollout nothing", "rollout prices read", "rollout prices read=store read=json", "rollout prices other=x",
+		"parity --domain nothing", "dev serve", "dev --redis=mock", "completion nothing", "completion bash surplus", "--config",
+	)
+	require.Greater(t, len(lines), 100)
+	for _, line := range lines {
+		e := nof0(t, nil, strings.Fields(line)...)
+		require.Equal(t, 2, e.code, "%s: %s%s", line, e.out, e.err)
+		require.Regexp(t, "\\Anof0: .*; see `nof0[a-z ]* --help`\n\\z", e.err, line)
+		require.Empty(t, e.out, line)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	database := migratedDatabase(t)
+	mustNof0(t, []string{database}, "import", smallSeason(t))
+	const noFiles = ":4\n"
+	for line, want := range map[string]string{
+		"rollout|":                             "prices\ntrades\npositions\naccounts\nanalytics\nconversations\n" + noFiles,
+		"rollout|prices|":                      "read=json\nread=shadow\nread=store\nwrite=both\nwrite=json\nwrite=store\n" + noFiles,
+		"rollout|prices|read=json|":            "write=both\nwrite=json\nwrite=store\n" + noFiles,
+		"rollout|prices|read=json|write=json|": noFiles,
+		"parity|--domain|":                     "prices\ntrades\npositions\naccounts\nanalytics\nconversations\n" + noFiles,
+		"analytics|recompute|":                 "buynhold_btc\nclaude-sonnet-4-5\ndeepseek-chat-v3.1\ngemini-2.5-pro\n" + noFiles,
+		"analytics|recompute|buynhold_btc|":    "claude-sonnet-4-5\ndeepseek-chat-v3.1\ngemini-2.5-pro\n" + noFiles, // what is given is not offered again
+		"import|":                              ":16\n",                                                             // directories
+		"import|dir|":                          noFiles,
+		"serve|":                               noFiles,
+		"dev|--redis|":                         "inprocess\nserver\n" + noFiles,
+	} {
+		e := mustNof0(t, []string{database}, append([]string{"__complete"}, strings.Split(line, "|")...)...)
+		got := strings.Split(strings.TrimSuffix(e.out, "\n"), "\n")
+		if strings.HasPrefix(line, "analytics") {
+			slices.Sort(got[:len(got)-1])
+		}
+		require.Equal(t, want, strings.Join(got, "\n")+"\n", line)
+	}
+	// Without a database there are no models, and no complaint.
+	for _, environ := range [][]string{nil, {unreachable}} {
+		require.Equal(t, noFiles, mustNof0(t, environ, "__complete", "analytics", "recompute", "").out)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		require.Contains(t, mustNof0(t, nil, "completion", shell).out, "__complete")
 	}
 }

@@ -27,7 +27,8 @@ func (c *cli) seasonGenerateCommand() *cobra.Command {
 			"nof0 season generate /tmp/season --seed 7 --models 7 --hours 200",
 			"nof0 season generate /tmp/season --start 2025-10-17T22:00:00Z",
 		),
-		Args: oneArgument,
+		Args:              oneArgument,
+		ValidArgsFunction: completeOne(cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Start = startOf(o)
 			s, err := season.Generate(cmd.Context(), o)
