@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/config"
+	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/importer"
 	"nof0/internal/mirror"
@@ -107,6 +108,8 @@ func (a *App) openRollout(ctx context.Context, registry prometheus.Registerer) (
 		return fmt.Errorf("error reading the switches of the rollout: %w", err)
 	}
 	a.moves = newRollout(a.cfg, a.Store, a.json, a.logger, func(ctx context.Context) {
+		// A flip may have brought one side along by an import.
+		a.relay.AfterCommit(ctx, []entities.OutboxEvent{{Type: arena.EventImport}})
 		// Best effort: they are read again soon anyway.
 		_ = a.modes.Refresh(context.WithoutCancel(ctx))
 		a.json.kick()
