@@ -103,7 +103,7 @@ ci: ## run what CI runs
 	.ci/run
 
 .PHONY: migration
-migration: postgres build ## write schema.sql and the migration that the entities ask for: name=add_trade_venue
+migration: postgres build ## write schema.sql and the migration that the entities ask for: name=add_trade_strategy
 	$(BIN) dev --ephemeral -- $(BIN) migrate diff $(name)
 
 .PHONY: schema-check

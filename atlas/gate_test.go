@@ -108,7 +108,7 @@ func TestEachShippedMigrationGoesUpDownUpWithRows(t *testing.T) {
 type tradeOfTomorrow struct {
 	entities.Trade
 
-	Venue *string `gorm:"type:text"`
+	Tomorrow *string `gorm:"type:text"`
 }
 
 // The whole road of a change: a struct tag, diff, review by lint, apply, and
@@ -130,12 +130,12 @@ func TestAFieldMoreIsOneStatement(t *testing.T) {
 		return written
 	}
 
-	written := generate("add_trade_venue")
+	written := generate("add_trade_tomorrow")
 
 	require.Len(t, written, 1)
 	for folder, want := range map[string]string{
-		"migrations": "-- Modify \"trades\" table\nALTER TABLE \"trades\" ADD COLUMN \"venue\" text NULL;\n",
-		"rollback":   "-- Undoes " + written[0] + ".\n\nALTER TABLE \"trades\" DROP COLUMN \"venue\";\n",
+		"migrations": "-- Modify \"trades\" table\nALTER TABLE \"trades\" ADD COLUMN \"tomorrow\" text NULL;\n",
+		"rollback":   "-- Undoes " + written[0] + ".\n\nALTER TABLE \"trades\" DROP COLUMN \"tomorrow\";\n",
 	} {
 		content, err := os.ReadFile(filepath.Join(root, folder, written[0]))
 		require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestAFieldMoreIsOneStatement(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, applied.Files, 1)
 	assert.Equal(t, 1, applied.Files[0].Statements)
-	_, err = db.ExecContext(t.Context(), `SELECT venue FROM trades`)
+	_, err = db.ExecContext(t.Context(), `SELECT tomorrow FROM trades`)
 	require.NoError(t, err)
 
 	assert.Empty(t, generate("again"))

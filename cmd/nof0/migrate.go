@@ -255,7 +255,7 @@ a new migration with its way back, a new atlas.sum and a new schema.sql.
 
 It computes in scratch databases that it makes on the server of DATABASE_URL and
 drops again; no data is touched.`,
-		Example: example("nof0 dev -- nof0 migrate diff add_trade_venue"),
+		Example: example("nof0 dev -- nof0 migrate diff add_trade_strategy"),
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, _, err := c.start(config.RequireDatabase())

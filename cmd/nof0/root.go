@@ -82,6 +82,8 @@ func adviceOn(err error) string {
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
 	answer, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
+	case answered && errors.Is(err, atlas.ErrNoScratch):
+		return "Its user must be allowed to create databases; for migrate validate, --scratch names another server."
 	case answered:
 		return adviceOnState(answer.Code)
 	case !unreachable && errors.Is(err, repository.ErrUnavailable) && errors.Is(err, context.DeadlineExceeded):
@@ -90,8 +92,6 @@ func adviceOn(err error) string {
 		return "Is Postgres running there? DATABASE_URL says where it is looked for, to migrate NOF0_MIGRATE_DATABASE_URL where it is set."
 	case errors.Is(err, cachelayer.ErrUnavailable):
 		return "Is Redis running there? REDIS_URL says where it is looked for."
-	case errors.Is(err, atlas.ErrNoScratch):
-		return "Its user must be allowed to create databases; for migrate validate, --scratch names another server."
 	default:
 		return ""
 	}

@@ -305,7 +305,7 @@ func TestWhatTheMappingForgetsIsNamed(t *testing.T) {
 type tradeOfTomorrow struct {
 	entities.Trade
 
-	Venue *string `gorm:"type:text"`
+	Tomorrow *string `gorm:"type:text"`
 }
 
 func TestAColumnThatNobodyFillsIsNamed(t *testing.T) {
@@ -315,7 +315,7 @@ func TestAColumnThatNobodyFillsIsNamed(t *testing.T) {
 	tomorrow.row = func(payload any) any { return &tradeOfTomorrow{Trade: Trade(*payload.(*wire.Trade), primary)} }
 	tomorrow.back = nil
 	require.Equal(t, []string{
-		"trades.venue: no member of wire.Trade fills it, and nothing says why: add it to the mapping, or to the reasons in this test",
+		"trades.tomorrow: no member of wire.Trade fills it, and nothing says why: add it to the mapping, or to the reasons in this test",
 	}, tomorrow.check(t, func(string, string, any) {}))
 }
 
