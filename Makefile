@@ -66,13 +66,15 @@ test-pooler: pooler build ## run the tests of the storage through a PgBouncer th
 
 # Each takes less than ten minutes on two cores.
 FAULTS = $(DEV) -- env NOF0_TEST_FAULTS=full $(GO) test -v -count=1 -timeout 60m $(TESTFLAGS) ./internal/faults -run
-.PHONY: faults faults-cutover faults-schema
+.PHONY: faults faults-cutover faults-schema faults-positions
 faults: servers build ## kill servers and processes under a load of writes, in full, and print what was measured
 	$(FAULTS) 'Crashes|SentByMany|Thousand|RedisComesBack'
 faults-cutover: servers build ## the same, of the JSON files that follow
 	$(FAULTS) 'FilesFollow|JSONWrites'
 faults-schema: servers build ## the same, of migrations and rolling deploys
 	$(FAULTS) 'Migration|Deploy|PreviousBinary'
+faults-positions: servers build ## five minutes of generated stories in any order, by two processes that are killed
+	$(FAULTS) 'Stories'
 
 .PHONY: bench
 bench: servers build ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first
