@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/testsize"
 	"nof0/internal/wire"
 )
 
@@ -64,7 +65,7 @@ func bytesOf(t *testing.T, v any) string {
 
 func TestOrderOfFactsDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range testsize.Pick(uint64(6), 20) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		in := Input{
 			Model: "m", Trades: randomTrades(r, 1+r.IntN(200)), Decisions: randomDecisions(r, r.IntN(100)),

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/testsize"
 	"nof0/internal/wire"
 )
 
@@ -65,7 +66,7 @@ func inParts(t *testing.T, r *rand.Rand, trades []wire.Trade, decisions []wire.D
 
 func TestPartsAddUpToTheWhole(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range testsize.Pick(uint64(6), 20) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		in := Input{
 			Model: "m", Trades: randomTrades(r, r.IntN(2000)), Decisions: randomDecisions(r, r.IntN(300)),
@@ -94,7 +95,7 @@ func TestAMedianThatMovesAwayIsNoticed(t *testing.T) {
 func TestMiddle(t *testing.T) {
 	t.Parallel()
 	var m Middle
-	for seed := range uint64(50) {
+	for seed := range testsize.Pick(uint64(15), 50) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		m = Middle{}
 		var all []float64
@@ -227,7 +228,7 @@ func TestAbsurdTradesGiveADocumentAllTheSame(t *testing.T) {
 // gives, but for the medians.
 func TestAdvancingFromAnImportedDocument(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range testsize.Pick(uint64(6), 20) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		trades := randomTrades(r, 50+r.IntN(200))
 		for i := range trades { // of one magnitude: imported means are doubles

@@ -41,7 +41,7 @@ func TestTestdataIsWhatIsGenerated(t *testing.T) {
 			require.NoError(t, os.RemoveAll(dir))
 			require.NoError(t, os.MkdirAll(dir, 0o755))
 			for file, body := range files {
-				require.NoError(t, os.WriteFile(filepath.Join(dir, file), body, 0o644)) //nolint:gosec // they are public
+				require.NoError(t, os.WriteFile(filepath.Join(dir, file), body, 0o644))
 			}
 		}
 		entries, err := os.ReadDir(dir)
@@ -183,8 +183,8 @@ type member struct {
 
 type row []member
 
-func (r row) get(name string) jsontext.Value {
-	for _, m := range r {
+func (r *row) get(name string) jsontext.Value {
+	for _, m := range *r {
 		if m.name == name {
 			return m.value
 		}
@@ -192,7 +192,7 @@ func (r row) get(name string) jsontext.Value {
 	return nil
 }
 
-func (r row) text(name string) string {
+func (r *row) text(name string) string {
 	return strings.Trim(string(r.get(name)), `"`)
 }
 
@@ -239,14 +239,14 @@ func (o odd) members(raw jsontext.Value) row {
 	return r
 }
 
-func (r row) raw() []byte {
+func (r *row) raw() []byte {
 	var b bytes.Buffer
-	for i, m := range r {
+	for i, m := range *r {
 		b.WriteString(map[bool]string{true: "{", false: ","}[i == 0])
 		b.WriteString(strconv.Quote(m.name) + ":")
 		b.Write(m.value)
 	}
-	if len(r) == 0 {
+	if len(*r) == 0 {
 		b.WriteByte('{')
 	}
 	b.WriteByte('}')

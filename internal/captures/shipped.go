@@ -12,6 +12,8 @@ func root(t testing.TB) string {
 // Earlier is of every endpoint, with conversations in the older shape. Later is
 // of six hours after it; it has no account totals and no positions, and its
 // conversations are decisions.
+//
+//nolint:gochecknoglobals // what is known of files
 var (
 	Earlier = Capture{
 		Name: "earlier",
@@ -42,4 +44,6 @@ const (
 const Capped = "gemini-2.5-pro"
 
 // Complete are the models whose trades both hold from the first on.
+//
+//nolint:gochecknoglobals // what is known of files
 var Complete = []string{"claude-sonnet-4-5", "deepseek-chat-v3.1"}
