@@ -59,6 +59,8 @@ CREATE TABLE "accounts" (
   "positions_as_of" timestamptz,
   "statement_at" timestamptz,
   "positions_extra" jsonb,
+  "standing" jsonb,
+  "standing_as_of" timestamptz,
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),

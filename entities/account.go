@@ -20,7 +20,11 @@ type Account struct {
 	StatementAt *time.Time `gorm:"type:timestamptz"`
 	// PositionsExtra is what that statement said of the model beside them.
 	PositionsExtra JSON `gorm:"type:jsonb"`
-	Extra          JSON `gorm:"type:jsonb"`
+	// Standing is the row of an imported leaderboard, as of StandingAsOf. It is
+	// what there is to show of equity while no newer snapshot is known.
+	Standing     JSON       `gorm:"type:jsonb"`
+	StandingAsOf *time.Time `gorm:"type:timestamptz"`
+	Extra        JSON       `gorm:"type:jsonb"`
 	Timestamps
 }
 

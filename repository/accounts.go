@@ -94,6 +94,36 @@ func (r Accounts) SetInception(ctx context.Context, stated entities.Account, asO
 	return outcome, err
 }
 
+// SetStanding records the row of an imported leaderboard unless the stored one is
+// as new. One that says the same is Unchanged, and as new as it is from then on.
+// The account must be locked.
+func (r Accounts) SetStanding(ctx context.Context, model string, standing entities.JSON, asOf time.Time) (outcome Outcome, err error) {
+	err = r.run(ctx, "accounts", "SetStanding", func(db *gorm.DB) error {
+		stored, err := accountOf(db, model)
+		if err != nil {
+			return err
+		}
+		asOf := asOf.Truncate(time.Microsecond) // as it is stored
+		same := sameJSON(stored.Standing, standing)
+		switch {
+		case stored.StandingAsOf == nil:
+			outcome = Inserted
+		case same:
+			outcome = Unchanged
+		case asOf.After(*stored.StandingAsOf):
+			outcome = Updated
+		default:
+			outcome = Superseded
+		}
+		if stored.StandingAsOf != nil && !asOf.After(*stored.StandingAsOf) {
+			return nil
+		}
+		return db.Model(&entities.Account{}).Where("model_id = ?", model).
+			Updates(map[string]any{"standing": standing, "standing_as_of": asOf}).Error
+	})
+	return outcome, err
+}
+
 // accountOf returns the account of a model.
 func accountOf(db *gorm.DB, model string) (*entities.Account, error) {
 	var account entities.Account

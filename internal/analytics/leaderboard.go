@@ -15,6 +15,11 @@ type Competitor struct {
 	NAV    float64            // at inception, USD; 0 where it is not known
 	Newest *wire.AccountTotal // newest equity row, nil before the first
 	Trades TradeTally
+	// Imported is the row of an imported leaderboard, of the time ImportedAsOf in
+	// unix seconds; nil without one. It counts where no newer equity row, or no
+	// trade at all, is known.
+	Imported     *wire.LeaderboardRow
+	ImportedAsOf float64
 	// HourlyEquities is the series of Sharpe, NAV first. It is read only where
 	// Newest states no Sharpe ratio.
 	HourlyEquities []float64
@@ -70,6 +75,12 @@ func CompareRows(a, b wire.LeaderboardRow) int {
 	return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.ID, b.ID))
 }
 
+// ShowsImported reports whether equity, return and Sharpe ratio are those of the
+// imported row.
+func (c *Competitor) ShowsImported() bool {
+	return c.Imported != nil && (c.Newest == nil || wire.CompareTimes(c.Newest.Timestamp, c.ImportedAsOf) < 0)
+}
+
 func (c *Competitor) row() wire.LeaderboardRow {
 	row := wire.LeaderboardRow{
 		ID:          c.ID,
@@ -78,6 +89,15 @@ func (c *Competitor) row() wire.LeaderboardRow {
 		NumLosses:   c.Trades.Count - c.Trades.Wins,
 		WinDollars:  c.Trades.WinDollars.InexactFloat64(),
 		LoseDollars: c.Trades.LoseDollars.InexactFloat64(),
+	}
+	if c.Imported != nil && c.Trades.Count == 0 {
+		row.NumTrades, row.NumWins, row.NumLosses = c.Imported.NumTrades, c.Imported.NumWins, c.Imported.NumLosses
+		row.WinDollars, row.LoseDollars = c.Imported.WinDollars, c.Imported.LoseDollars
+	}
+	if c.ShowsImported() {
+		row.Equity, row.ReturnPct, row.Sharpe = c.Imported.Equity, c.Imported.ReturnPct, c.Imported.Sharpe
+		row.Extra = c.Imported.Extra
+		return row
 	}
 	if c.Newest == nil {
 		return row

@@ -21,27 +21,49 @@ func (s *Store) Leaderboard(ctx context.Context) (wire.Leaderboard, error) {
 		facts[model] = &analytics.Competitor{ID: model}
 	}
 	for _, gather := range []func(context.Context, map[string]*analytics.Competitor) error{
-		s.gatherNAV, s.gatherTallies, s.gatherEquity,
+		s.gatherAccounts, s.gatherTallies, s.gatherEquity,
 	} {
 		if err := gather(ctx, facts); err != nil {
 			return wire.Leaderboard{}, err
 		}
 	}
+	out := wire.Leaderboard{ServerTime: s.serverTime()}
 	rows := make([]analytics.Competitor, len(competitors))
 	for i, model := range competitors {
-		rows[i] = *facts[model]
-	}
-	return wire.Leaderboard{Leaderboard: analytics.Leaderboard(rows), ServerTime: s.serverTime()}, nil
-}
-
-func (s *Store) gatherNAV(ctx context.Context, facts map[string]*analytics.Competitor) error {
-	accounts, err := s.repos.Accounts.All(ctx)
-	for _, a := range accounts {
-		if c := facts[a.ModelID]; c != nil && a.InceptionNAV != nil {
-			c.NAV = *a.InceptionNAV
+		c := facts[model]
+		rows[i] = *c
+		if c.Imported != nil && (c.ShowsImported() || c.Trades.Count == 0) {
+			if out.ImportedAsOf == nil {
+				out.ImportedAsOf = make(map[string]float64)
+			}
+			out.ImportedAsOf[model] = c.ImportedAsOf
 		}
 	}
-	return unavailable(err)
+	out.Leaderboard = analytics.Leaderboard(rows)
+	return out, nil
+}
+
+func (s *Store) gatherAccounts(ctx context.Context, facts map[string]*analytics.Competitor) error {
+	accounts, err := s.repos.Accounts.All(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	for _, a := range accounts {
+		c := facts[a.ModelID]
+		if c == nil {
+			continue
+		}
+		if a.InceptionNAV != nil {
+			c.NAV = *a.InceptionNAV
+		}
+		if c.Imported, err = mapping.StandingPayload(a); err != nil {
+			return err
+		}
+		if a.StandingAsOf != nil {
+			c.ImportedAsOf = wire.Seconds(*a.StandingAsOf)
+		}
+	}
+	return nil
 }
 
 func (s *Store) gatherTallies(ctx context.Context, facts map[string]*analytics.Competitor) error {

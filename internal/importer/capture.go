@@ -21,13 +21,14 @@ const (
 	kindPositions = "positions"
 	kindAccounts  = "accounts"
 	kindAnalytics = "analytics"
+	kindStandings = "leaderboard"
 	kindThreads   = "threads"
 	kindDecisions = "decisions"
 )
 
 func kinds() []string {
 	return []string{
-		kindPrices, kindEquity, kindTrades, kindPositions, kindAccounts, kindAnalytics, kindThreads, kindDecisions,
+		kindPrices, kindEquity, kindTrades, kindPositions, kindAccounts, kindAnalytics, kindStandings, kindThreads, kindDecisions,
 	}
 }
 
@@ -62,6 +63,13 @@ type statement struct {
 	extra jsontext.Value
 }
 
+// standing is what an imported leaderboard says of a model, at a time of its own
+// or, where that is zero, that of the capture.
+type standing struct {
+	row  wire.LeaderboardRow
+	asOf time.Time
+}
+
 // capture is a snapshot directory read row by row.
 type capture struct {
 	prices     []item[wire.Price]
@@ -70,6 +78,7 @@ type capture struct {
 	statements []item[statement]
 	accounts   []item[wire.SinceInception]
 	analytics  []item[analyticsDoc]
+	standings  []item[standing]
 	threads    []item[wire.Thread]
 	decisions  []item[wire.Decision]
 
@@ -112,6 +121,7 @@ func readCapture(dir *snapshot.Capture, o Options, inceptions map[string]time.Ti
 		c.statements = statementsFromEquity(c.equity)
 	}
 	c.dropSuperseded()
+	c.dropComputedStandings()
 	for _, kind := range kinds() {
 		c.report.Kinds = append(c.report.Kinds, *c.byKind[kind])
 	}
@@ -174,14 +184,52 @@ func (c *capture) readFile(f *snapshot.File) error {
 	case snapshot.Conversations:
 		return c.readConversations(f)
 	case snapshot.Leaderboard:
-		c.report.Derived = append(c.report.Derived, f.Name)
-		for _, row := range f.Rows {
-			if l, err := decode(c, row.Raw, wire.Decode[wire.LeaderboardRow]); err == nil {
-				c.models[l.ID] = true
-			}
-		}
+		return read(c, f, kindStandings, &c.standings, func(row snapshot.Row) (standing, error) {
+			return c.readStanding(f, row)
+		})
 	}
 	return nil
+}
+
+func (c *capture) readStanding(f *snapshot.File, row snapshot.Row) (standing, error) {
+	l, err := decode(c, row.Raw, wire.Decode[wire.LeaderboardRow])
+	if err != nil {
+		return standing{}, err
+	}
+	c.models[l.ID] = true
+	s := standing{row: l}
+	if at, listed := f.ImportedAsOf[l.ID]; listed {
+		s.asOf = wire.Time(at)
+	} else if f.ImportedAsOf != nil {
+		s.row.Equity = wire.Opt[float64]{} // computed from the facts that the directory holds
+	}
+	return s, nil
+}
+
+// dropComputedStandings keeps the rows of the leaderboard that tell what the
+// facts of the directory do not: those of models without account totals, and
+// those that were exported as imported ones. What follows from trades is left out
+// where there are some.
+func (c *capture) dropComputedStandings() {
+	totals, trades := make(map[string]bool), make(map[string]bool)
+	for _, e := range c.equity {
+		totals[e.value.ModelID] = true
+	}
+	for _, t := range c.trades {
+		trades[t.value.ModelID] = true
+	}
+	n := len(c.standings)
+	c.standings = slices.DeleteFunc(c.standings, func(s item[standing]) bool {
+		return s.value.row.Equity.IsZero() || s.value.asOf.IsZero() && totals[s.value.row.ID]
+	})
+	for i := range c.standings {
+		if row := &c.standings[i].value.row; trades[row.ID] {
+			row.NumTrades, row.NumWins, row.NumLosses, row.WinDollars, row.LoseDollars = 0, 0, 0, 0, 0
+		}
+	}
+	if n > len(c.standings) {
+		c.report.Derived = append(c.report.Derived, snapshot.FileName(snapshot.Leaderboard, ""))
+	}
 }
 
 // read reads the rows of a file one by one and sorts out those at fault.

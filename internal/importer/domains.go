@@ -21,7 +21,7 @@ func kindsOf(domains []arena.Domain) []string {
 		case arena.DomainAccounts:
 			all = append(all, kindEquity, kindAccounts)
 		case arena.DomainAnalytics:
-			all = append(all, kindAnalytics)
+			all = append(all, kindAnalytics, kindStandings)
 		case arena.DomainConversations:
 			all = append(all, kindThreads, kindDecisions)
 		}
@@ -71,6 +71,8 @@ func (c *capture) keep(kinds []string) {
 			c.accounts = nil
 		case kindAnalytics:
 			c.analytics = nil
+		case kindStandings:
+			c.standings = nil
 		case kindThreads:
 			c.threads = nil
 		case kindDecisions:

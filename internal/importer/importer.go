@@ -143,7 +143,7 @@ func (w *writer) write(ctx context.Context, tx repository.Repositories, locks ..
 	}
 	for _, step := range []func(context.Context) error{
 		w.writePrices, w.writeEquity, w.writeTrades, w.writePositions,
-		w.writeAccounts, w.writeAnalytics, w.writeThreads, w.writeDecisions,
+		w.writeAccounts, w.writeAnalytics, w.writeStandings, w.writeThreads, w.writeDecisions,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -359,6 +359,19 @@ func (w *writer) writeAnalytics(ctx context.Context) error {
 	})
 }
 
+func (w *writer) writeStandings(ctx context.Context) error {
+	return writeEach(ctx, w, kindStandings, w.standings, func(ctx context.Context, s standing) (repository.Outcome, error) {
+		payload, err := wire.Marshal(s.row)
+		if err != nil {
+			return "", fmt.Errorf("error rendering the standing of %s: %w", s.row.ID, err)
+		}
+		if s.asOf.IsZero() {
+			s.asOf = w.capturedAt
+		}
+		return w.tx.Accounts.SetStanding(ctx, s.row.ID, entities.JSON(payload), s.asOf)
+	})
+}
+
 func (w *writer) writeThreads(ctx context.Context) error {
 	return writeEach(ctx, w, kindThreads, w.threads, func(ctx context.Context, t wire.Thread) (repository.Outcome, error) {
 		conversation, messages := mapping.Thread(t)
@@ -450,5 +463,5 @@ func (w *writer) progress(rows int) {
 
 func (w *writer) total() int {
 	return len(w.prices) + len(w.equity) + len(w.trades) + len(w.statements) +
-		len(w.accounts) + len(w.analytics) + len(w.threads) + len(w.decisions)
+		len(w.accounts) + len(w.analytics) + len(w.standings) + len(w.threads) + len(w.decisions)
 }

@@ -36,3 +36,13 @@ func InceptionPayload(row entities.Account) (wire.SinceInception, bool, error) {
 	}
 	return s, true, Overlay(row.Extra, &s)
 }
+
+// StandingPayload is the row of the imported leaderboard that an account keeps;
+// nil where it keeps none.
+func StandingPayload(row entities.Account) (*wire.LeaderboardRow, error) {
+	if row.Standing == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	l, err := wire.Decode[wire.LeaderboardRow](raw(row.Standing))
+	return &l, err
+}

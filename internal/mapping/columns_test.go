@@ -93,6 +93,7 @@ func roads() []road {
 			columns: map[string]string{
 				"provider": identity, "base_currency": "USD", "invocations_as_of": "the repository's: when the number was given",
 				"positions_as_of": "the repository's: the newest statement", "positions_extra": "of the statement of positions",
+				"standing": "of the imported leaderboard", "standing_as_of": "the time of that",
 			},
 		}),
 		roadOf(Decision, DecisionPayload, road{

@@ -217,6 +217,11 @@ func (x *export) leaderboard(ctx context.Context, r *rows) error {
 		return err
 	}
 	r.begin("leaderboard", '[')
+	imported, err := wire.Marshal(v.ImportedAsOf)
+	if err != nil {
+		return fmt.Errorf("error rendering the times of imported rows: %w", err)
+	}
+	r.members = fmt.Sprintf(`,%q:%s`, snapshot.ImportedMember, imported)
 	return putAll(r, v.Leaderboard)
 }
 

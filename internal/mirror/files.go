@@ -43,7 +43,7 @@ func files() []file {
 		{arena.ViewAccountTotals, snapshot.AccountTotals, func(ctx context.Context, r *renderer) (any, error) { return r.AccountTotals(ctx, 0) }},
 		{arena.ViewSinceInception, snapshot.SinceInception, func(ctx context.Context, r *renderer) (any, error) { return r.inceptions(ctx) }},
 		{arena.ViewAnalytics, snapshot.Analytics, func(ctx context.Context, r *renderer) (any, error) { return r.documents(ctx) }},
-		{arena.ViewLeaderboard, snapshot.Leaderboard, func(ctx context.Context, r *renderer) (any, error) { return r.Leaderboard(ctx) }},
+		{arena.ViewLeaderboard, snapshot.Leaderboard, func(ctx context.Context, r *renderer) (any, error) { return r.leaderboard(ctx) }},
 		{arena.ViewConversations, snapshot.Conversations, func(ctx context.Context, r *renderer) (any, error) { return r.Conversations(ctx) }},
 	}
 	all := make([]file, len(list))
@@ -60,6 +60,19 @@ type inceptionFile struct {
 	SinceInceptionValues []wire.SinceInception `json:"sinceInceptionValues"`
 	Counted              []string              `json:"countedInvocations,omitempty"`
 	ServerTime           int64                 `json:"serverTime"`
+}
+
+// leaderboardFile is leaderboard.json: what the endpoint answers, and which rows
+// of it were imported.
+type leaderboardFile struct {
+	Leaderboard  []wire.LeaderboardRow `json:"leaderboard"`
+	ImportedAsOf map[string]float64    `json:"importedAsOf"`
+	ServerTime   int64                 `json:"serverTime"`
+}
+
+func (r *renderer) leaderboard(ctx context.Context) (leaderboardFile, error) {
+	v, err := r.Leaderboard(ctx)
+	return leaderboardFile(v), err
 }
 
 func (r *renderer) inceptions(ctx context.Context) (inceptionFile, error) {

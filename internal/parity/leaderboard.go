@@ -18,12 +18,17 @@ type standing struct {
 	nav    map[string]float64
 	trades map[string][]wire.Trade
 	totals map[string][]wire.AccountTotal // by hour
-	held   struct{ nav, trades, totals bool }
+	// imported are the rows of the leaderboard of models without totals, and those
+	// that a file says were imported, with their times in unix seconds.
+	imported     map[string]*wire.LeaderboardRow
+	importedAsOf map[string]float64
+	held         struct{ nav, trades, totals bool }
 }
 
 func newStanding() standing {
 	return standing{
 		nav: make(map[string]float64), trades: make(map[string][]wire.Trade), totals: make(map[string][]wire.AccountTotal),
+		imported: make(map[string]*wire.LeaderboardRow), importedAsOf: make(map[string]float64),
 	}
 }
 
@@ -46,8 +51,16 @@ func (r *reading) leaderboard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	accounts, err := r.accounts(ctx)
+	if err != nil {
+		return err
+	}
+	asOf, err := fromJSON(r.json.AsOf(snapshot.Leaderboard))
+	if err != nil {
+		return err
+	}
 	models := make(map[string]bool)
-	for _, list := range [][]string{keys(json.nav), keys(json.trades), keys(json.totals)} {
+	for _, list := range [][]string{keys(json.nav), keys(json.trades), keys(json.totals), keys(json.imported)} {
 		for _, m := range list {
 			models[m] = true
 		}
@@ -64,8 +77,18 @@ func (r *reading) leaderboard(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		from := len(r.findings)
 		if err := r.pair(x, y); err != nil {
 			return err
+		}
+		if stated := accounts[m].StandingAsOf; len(r.findings) > from && json.imported[m] != nil && stated != nil {
+			older, err := r.isOlder(asOf, stated)
+			if err != nil {
+				return err
+			}
+			if older {
+				r.older(from, m, m, asOf, *stated)
+			}
 		}
 	}
 	if err := r.answeredLeaderboard(ctx, json, computed, competitors); err != nil {
@@ -88,7 +111,7 @@ func byModel(rows []wire.LeaderboardRow) map[string]wire.LeaderboardRow {
 func (s *standing) competitors(models []string) []analytics.Competitor {
 	list := make([]analytics.Competitor, len(models))
 	for i, m := range models {
-		c := analytics.Competitor{ID: m, NAV: s.nav[m], Trades: analytics.Tally(s.trades[m]), HourlyEquities: []float64{s.nav[m]}}
+		c := analytics.Competitor{ID: m, NAV: s.nav[m], Trades: analytics.Tally(s.trades[m]), Imported: s.imported[m], ImportedAsOf: s.importedAsOf[m], HourlyEquities: []float64{s.nav[m]}}
 		for _, hour := range s.totals[m] {
 			c.HourlyEquities = append(c.HourlyEquities, hour.DollarEquity)
 			c.Newest = &hour
@@ -129,7 +152,25 @@ func (r *reading) jsonStanding(ctx context.Context) (standing, error) {
 	for _, hours := range s.totals {
 		slices.SortStableFunc(hours, func(a, b wire.AccountTotal) int { return wire.CompareTimes(a.Timestamp, b.Timestamp) })
 	}
-	if !s.held.nav && !s.held.trades && !s.held.totals {
+	board, err := fromJSON(r.json.Leaderboard(ctx))
+	if err != nil && !snapshot.IsMissing(err) {
+		return s, err
+	}
+	var marked map[string]float64 // nil where the file does not say
+	if err == nil {
+		f, err := fromJSON(r.json.File(snapshot.Leaderboard))
+		if err != nil {
+			return s, err
+		}
+		marked = f.ImportedAsOf
+	}
+	for _, row := range board.Leaderboard {
+		at, listed := marked[row.ID]
+		if !row.Equity.IsZero() && (listed || marked == nil && len(s.totals[row.ID]) == 0) {
+			s.imported[row.ID], s.importedAsOf[row.ID] = &row, at
+		}
+	}
+	if !s.held.nav && !s.held.trades && !s.held.totals && err != nil {
 		return s, missing
 	}
 	return s, nil
@@ -145,6 +186,14 @@ func (r *reading) storeStanding(ctx context.Context, json standing) (standing, e
 	for m := range json.nav {
 		if a := accounts[m]; a.InceptionNAV != nil {
 			s.nav[m] = *a.InceptionNAV
+		}
+	}
+	for m := range json.imported {
+		if s.imported[m], err = mapping.StandingPayload(accounts[m]); err != nil {
+			return s, err
+		}
+		if at := accounts[m].StandingAsOf; at != nil {
+			s.importedAsOf[m] = wire.Seconds(*at)
 		}
 	}
 	var trades []entities.Trade
@@ -225,7 +274,7 @@ func (r *reading) answeredLeaderboard(ctx context.Context, json standing, comput
 			got.NumTrades, got.NumWins, got.NumLosses = want.NumTrades, want.NumWins, want.NumLosses
 			got.WinDollars, got.LoseDollars = want.WinDollars, want.LoseDollars
 		}
-		if !complete.newest[m] {
+		if _, imported := answer.ImportedAsOf[m]; !complete.newest[m] || imported && json.imported[m] == nil {
 			got.Equity, got.ReturnPct, got.Sharpe = want.Equity, want.ReturnPct, want.Sharpe
 		} else if !json.held.nav {
 			got.ReturnPct = want.ReturnPct

@@ -17,6 +17,11 @@ import (
 // models whose num_invocations no source gave.
 const CountedMember = "countedInvocations"
 
+// ImportedMember is the member of leaderboard.json that lists the models whose
+// row was imported, with the time of which it is. A file that has it was written
+// from a store, which computed the other rows.
+const ImportedMember = "importedAsOf"
+
 // File is one file of a snapshot directory: an envelope and its rows, which
 // are still raw so that one bad row does not spoil the others.
 type File struct {
@@ -31,6 +36,9 @@ type File struct {
 	// Counted lists the models whose num_invocations no source gave: the value
 	// in their row was counted from decisions when the file was written.
 	Counted []string
+	// ImportedAsOf lists the models of a leaderboard whose row was imported, with
+	// its time; nil where the file does not say.
+	ImportedAsOf map[string]float64
 	// Unknown names the members of the envelope that mean nothing here.
 	Unknown []string
 }
@@ -117,6 +125,8 @@ func (p *parser) parse(env envelope) error {
 			err = p.integer(name, &p.file.LastHourlyMarkerRead)
 		case CountedMember:
 			err = p.value(name, &p.file.Counted)
+		case ImportedMember:
+			err = p.value(name, &p.file.ImportedAsOf)
 		default:
 			p.file.Unknown = append(p.file.Unknown, name)
 			err = p.syntax(p.dec.SkipValue())

@@ -37,7 +37,10 @@ type SinceInceptionValues struct {
 // Leaderboard is the answer of /leaderboard, by return descending.
 type Leaderboard struct {
 	Leaderboard []LeaderboardRow `json:"leaderboard"`
-	ServerTime  int64            `json:"serverTime"`
+	// ImportedAsOf lists the models that an imported row speaks for, with its
+	// time in unix seconds.
+	ImportedAsOf map[string]float64 `json:"-"`
+	ServerTime   int64              `json:"serverTime"`
 }
 
 // Analytics is the answer of /analytics and /analytics/MODEL: one document per
