@@ -92,7 +92,8 @@ func roads() []road {
 			},
 			columns: map[string]string{
 				"provider": identity, "base_currency": "USD", "invocations_as_of": "the repository's: when the number was given",
-				"positions_as_of": "the repository's: the newest statement", "positions_extra": "of the statement of positions",
+				"positions_as_of": "the repository's: the newest statement",
+				"statement_at":    "the repository's: the newest statement of all", "positions_extra": "of the statement of positions",
 				"standing": "of the imported leaderboard", "standing_as_of": "the time of that",
 			},
 		}),
@@ -144,6 +145,7 @@ func roads() []road {
 
 // noPayload are why a table has no row of a payload in its columns.
 var noPayload = map[string]string{
+	"position_facts":   "what positions are made from, each in the form of its source",
 	"model_analytics":  "holds the document whole, with its time beside it",
 	"model_stats":      "computed from trades",
 	"analytics_states": "computed from trades and decisions",
