@@ -19,7 +19,8 @@ locals {
 
   // The database to migrate: directly, not through a pooler, since Atlas locks by session.
   database = urlqueryset(urlqueryset(getenv("DATABASE_URL"), "search_path", local.search_path), "lock_timeout", local.lock_timeout)
-  unpooled = urlqueryset(urlqueryset(getenv("NOF0_MIGRATE_DATABASE_URL"), "search_path", local.search_path), "lock_timeout", local.lock_timeout)
+  direct   = getenv("NOF0_MIGRATE_DATABASE_URL") == "" ? getenv("DATABASE_URL") : getenv("NOF0_MIGRATE_DATABASE_URL")
+  unpooled = urlqueryset(urlqueryset(local.direct, "search_path", local.search_path), "lock_timeout", local.lock_timeout)
 
   // An empty database of the same major version, to compute differences in. Give
   // a fresh one each time: functions and views survive Atlas' own cleaning.

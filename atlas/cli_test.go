@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -32,9 +33,10 @@ const unreachable = "postgres://nobody@127.0.0.1:1/nothing"
 
 func eachEnvironment(t *testing.T, test func(t *testing.T, cli tool)) {
 	t.Helper()
-	for _, env := range []string{"local", "ci", "prod"} {
-		t.Run(env, func(t *testing.T) {
+	for _, name := range []string{"local", "ci", "prod", "prod by DATABASE_URL"} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			env, _, fallsBack := strings.Cut(name, " ")
 			cli := tool{t: t, env: env, dir: t.TempDir()}
 			hcl, err := os.ReadFile(filepath.Join("..", "atlas.hcl"))
 			require.NoError(t, err)
@@ -42,7 +44,10 @@ func eachEnvironment(t *testing.T, test func(t *testing.T, cli tool)) {
 			require.NoError(t, os.CopyFS(filepath.Join(cli.dir, "atlas"), os.DirFS(".")))
 			target := testdb.Empty(t)
 			cli.urls = []string{"DATABASE_URL=" + target, "NOF0_MIGRATE_DATABASE_URL=" + unreachable}
-			if env == "prod" {
+			switch {
+			case fallsBack:
+				cli.urls = []string{"DATABASE_URL=" + target}
+			case env == "prod":
 				cli.urls = []string{"DATABASE_URL=" + unreachable, "NOF0_MIGRATE_DATABASE_URL=" + target}
 			}
 			cli.db, err = sql.Open("pgx", target)

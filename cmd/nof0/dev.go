@@ -86,7 +86,12 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 			if len(args) > 0 {
 				return d.command(cmd.Context(), args)
 			}
-			return d.serve(cmd.Context())
+			err = d.serve(cmd.Context())
+			if err != nil && cmd.Context().Err() != nil {
+				logger.Debug("what the interruption broke off", "error", err)
+				return errors.New("interrupted before it was ready; nothing is left running, and the next start goes on")
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&redis, "redis", string(devstack.RedisInProcess), "private Redis: inprocess, or server for the redis-server on PATH")

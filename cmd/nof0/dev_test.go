@@ -284,3 +284,14 @@ func inserted(t *testing.T, e ended) string {
 	require.NotNil(t, found, e.err)
 	return found[1]
 }
+
+func TestDevInterruptedBeforeItIsReady(t *testing.T) {
+	t.Parallel()
+	running := start(t, devEnvironment(t), "dev")
+	for text, grown := running.out.read(); !strings.HasPrefix(text, "data "); text, grown = running.out.read() {
+		<-grown
+	}
+	e := running.stop(t)
+	require.Equal(t, 1, e.code)
+	require.Equal(t, []string{"nof0: interrupted before it was ready; nothing is left running, and the next start goes on"}, said(e, "nof0: "))
+}
