@@ -440,4 +440,11 @@ CREATE TABLE "json_mirror" (
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("domain")
 );
+
+CREATE TABLE "store_identity" (
+  "id" text DEFAULT (gen_random_uuid())::text,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id")
+);
 ALTER TABLE "conversation_messages" ADD CONSTRAINT "fk_conversation_messages_conversation" FOREIGN KEY ("conversation_id") REFERENCES "conversations"("id") ON DELETE CASCADE;

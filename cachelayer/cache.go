@@ -14,6 +14,7 @@ type Cache struct {
 	cfg      config.Cache
 	opts     Options
 	remote   *remote // nil where there is no Redis
+	owner    *owner  // nil where there is no Redis
 	local    *local
 	versions *versions
 	flights  *flights
@@ -47,7 +48,7 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 	}
 	c.versions = newVersions(client.rdb, life, c.opts.Now, c.newToken)
 	if client.rdb != nil {
-		c.remote = newRemote(client.rdb)
+		c.remote, c.owner = newRemote(client.rdb), client.owner
 	}
 	return c, nil
 }
@@ -55,6 +56,20 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 // Close stops the sweep of the local level. Loads that are under way end by
 // themselves, within config.Cache.LoadTimeout.
 func (c *Cache) Close() { c.local.close() }
+
+// Clear makes every Fetch that begins later load anew what this process knows.
+func (c *Cache) Clear() {
+	c.versions.distrust()
+	c.local.dropAll()
+}
+
+// identity is whose values are read and stored, nil where nobody said.
+func (c *Cache) identity() *marked {
+	if c.owner == nil {
+		return nil
+	}
+	return c.owner.identity.Load()
+}
 
 // newToken makes a token that never repeats.
 func (c *Cache) newToken() string { return fmt.Sprintf("%0*x", tokenLen, c.opts.Rand.Uint64()) }

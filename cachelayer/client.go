@@ -27,6 +27,7 @@ const (
 type Client struct {
 	rdb     redis.UniversalClient // nil where there is no Redis
 	breaker *breaker              // nil where there is no Redis
+	owner   *owner                // nil where there is no Redis
 }
 
 // Open makes a client for the Redis at redisURL. It does not connect: a Redis
@@ -68,7 +69,8 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 		c.rdb = redis.NewClient(addr.node)
 	}
 	c.rdb.AddHook(c.breaker)
-	return c, nil
+	c.owner = newOwner(c.rdb, opts.Logger)
+	return c, registerOwner(opts.Registerer, c.owner)
 }
 
 // Ping asks Redis whether it is there. It returns nil where there is no Redis

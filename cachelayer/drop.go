@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -21,11 +22,11 @@ const dropBatch = 512
 // The error is ErrUnavailable or the context's; the count is then what had been
 // removed. This process' memory is cleared in any case.
 func (c *Cache) Drop(ctx context.Context) (int64, error) {
-	defer func() { c.versions.distrust(); c.local.dropAll() }()
+	defer c.Clear()
 	if c.remote == nil {
 		return 0, nil
 	}
-	total, err := c.remote.drop(ctx, prefix+"*")
+	total, err := c.remote.drop(ctx, prefix+"*", "")
 	if err != nil {
 		return total, fmt.Errorf("error dropping %s*: %w", prefix, dropError(ctx, err))
 	}
@@ -39,16 +40,17 @@ func dropError(ctx context.Context, err error) error {
 	return unavailable(err)
 }
 
-// drop removes the keys that match pattern, and returns how many.
-func (r *remote) drop(ctx context.Context, pattern string) (int64, error) {
+// drop removes the keys that match pattern, but not the one of the name keep, and
+// returns how many.
+func (r *remote) drop(ctx context.Context, pattern, keep string) (int64, error) {
 	cluster, ok := r.rdb.(*redis.ClusterClient)
 	if !ok {
-		return r.dropFrom(ctx, r.rdb, pattern)
+		return r.dropFrom(ctx, r.rdb, pattern, keep)
 	}
 	var mu sync.Mutex
 	var total int64
 	err := cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
-		removed, err := r.dropFrom(ctx, master, pattern)
+		removed, err := r.dropFrom(ctx, master, pattern, keep)
 		mu.Lock()
 		defer mu.Unlock()
 		total += removed
@@ -60,7 +62,7 @@ func (r *remote) drop(ctx context.Context, pattern string) (int64, error) {
 // dropFrom scans one node. The keys it finds are deleted by way of the whole
 // client, which follows a slot that moves meanwhile, and one by one, since they
 // are of different slots.
-func (r *remote) dropFrom(ctx context.Context, node redis.Cmdable, pattern string) (int64, error) {
+func (r *remote) dropFrom(ctx context.Context, node redis.Cmdable, pattern, keep string) (int64, error) {
 	var total int64
 	var cursor uint64
 	for {
@@ -68,7 +70,7 @@ func (r *remote) dropFrom(ctx context.Context, node redis.Cmdable, pattern strin
 		if err != nil {
 			return total, fmt.Errorf("error scanning redis: %w", err)
 		}
-		removed, err := r.unlinkAll(ctx, keys)
+		removed, err := r.unlinkAll(ctx, slices.DeleteFunc(keys, func(key string) bool { return key == keep }))
 		total += removed
 		if err != nil {
 			return total, err

@@ -44,7 +44,7 @@ func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Cont
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	r := &request[T]{cache: c, key: key, loader: load, typ: reflect.TypeFor[T]()}
+	r := &request[T]{cache: c, key: key, loader: load, typ: reflect.TypeFor[T](), identity: c.identity()}
 	if err := r.resolve(ctx); err != nil {
 		return none, err
 	}
@@ -80,13 +80,15 @@ type request[T any] struct {
 	key    Key
 	loader func(context.Context) (T, error)
 	typ    reflect.Type
-	// state is that of the key's versions when the question came.
-	state state
+	// state is that of the key's versions when the question came, and identity
+	// whose value was asked for.
+	state    state
+	identity *marked
 }
 
 // id tells flights apart: those who ask under other tokens do not share one.
 func (r *request[T]) id(kind flightKind) flightID {
-	return flightID{kind: kind, name: r.key.Name, tokens: r.state.tokens, typ: r.typ}
+	return flightID{kind: kind, name: r.key.Name, tokens: r.state.tokens, typ: r.typ, identity: r.identity}
 }
 
 // resolve finds the state of the key's versions, and asks Redis for it where this
@@ -111,7 +113,7 @@ func (r *request[T]) resolve(ctx context.Context) error {
 // isShared says whether the value is exchanged by way of Redis: not where one of
 // its versions is known to this process alone.
 func (r *request[T]) isShared() bool {
-	return r.cache.remote != nil && r.key.TTL > 0 && !r.key.Local && r.state.shared
+	return r.cache.remote != nil && r.key.TTL > 0 && !r.key.Local && r.state.shared && r.cache.owner.usable()
 }
 
 // unpack gives the caller its answer.
@@ -163,7 +165,7 @@ func (r *request[T]) find(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	value, err := decode[T](sealed, r.cache.schemas.of(r.typ))
+	value, err := decode[T](sealed, r.cache.schemas.of(r.typ, r.identity))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -188,6 +190,9 @@ func (r *request[T]) hold(e *entry) {
 // isCurrent says whether the versions are still what they were when the question
 // came. It saves work and decides nothing: what is kept has its tokens with it.
 func (r *request[T]) isCurrent() bool {
+	if r.identity != r.cache.identity() {
+		return false
+	}
 	if len(r.key.Versions) == 0 {
 		return true
 	}
@@ -235,7 +240,7 @@ func (r *request[T]) load(toRedis bool) func(context.Context, *flight) outcome {
 			return out
 		}
 		raw, err := seal(meta{
-			Schema: r.cache.schemas.of(r.typ), Versions: r.state.tokens,
+			Schema: r.cache.schemas.of(r.typ, r.identity), Versions: r.state.tokens,
 			LoadedAt: started.UnixMilli(), Cost: cost.Milliseconds(), Absent: absent,
 		}, value)
 		if err != nil {

@@ -478,7 +478,7 @@ func TestDecodingThatPanicsIsAMiss(t *testing.T) {
 }
 
 func FuzzEnvelope(f *testing.F) {
-	schema := new(schemas).of(reflect.TypeFor[note]())
+	schema := new(schemas).of(reflect.TypeFor[note](), nil)
 	good, err := seal(meta{Schema: schema, Versions: strings.Repeat("0", tokenLen)}, note{Text: "x"})
 	require.NoError(f, err)
 	f.Add(good)

@@ -32,12 +32,13 @@ const (
 )
 
 // flightID says which callers share a flight: those who ask for the same key
-// as the same type, under the same versions.
+// as the same type, under the same versions, of the same owner.
 type flightID struct {
-	kind   flightKind
-	name   string
-	tokens string
-	typ    reflect.Type
+	kind     flightKind
+	name     string
+	tokens   string
+	typ      reflect.Type
+	identity *marked
 }
 
 // flight is one lookup or load that is under way, and those who wait for it.

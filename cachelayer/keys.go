@@ -27,6 +27,13 @@ const ingestGuardTTL = 24 * time.Hour
 // familyVersion is the label of the versions.
 const familyVersion = "version"
 
+// lockPattern matches the fencing tokens of every projection.
+const lockPattern = prefix + "lock:*"
+
+// ownerName is the key of whose Redis is (see owner). It is in the slot of the
+// stream of trades.
+const ownerName = prefix + "owner:{" + prefix + "trades:stream}"
+
 // Key names one value in Redis.
 type Key struct {
 	// Name is the key as Redis knows it.

@@ -60,6 +60,26 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
+// registerOwner publishes whether Redis is used.
+func registerOwner(reg prometheus.Registerer, o *owner) error {
+	if reg == nil {
+		return nil
+	}
+	err := reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "nof0", Subsystem: "redis", Name: "foreign",
+		Help: "1 where Redis is not used, since live processes of another database or with other settings keep it.",
+	}, func() float64 {
+		if errors.Is(o.err(), ErrForeign) {
+			return 1
+		}
+		return 0
+	}))
+	if err != nil {
+		return fmt.Errorf("error registering the metric of redis' owner: %w", err)
+	}
+	return nil
+}
+
 // registerBreaker publishes the breaker's state.
 func registerBreaker(reg prometheus.Registerer, b *breaker) error {
 	if reg == nil {

@@ -22,6 +22,7 @@ import (
 // how often, in which order or in how many processes events are told.
 type Projections struct {
 	rdb     redis.UniversalClient // nil where there is no Redis
+	owner   *owner                // nil where there is no Redis
 	keys    Keys
 	scripts projectionScripts
 	// lockTTL is how long a claim holds.
@@ -31,7 +32,19 @@ type Projections struct {
 // NewProjections makes the writer of the projections on client.
 func NewProjections(client *Client, cfg config.Cache) *Projections {
 	keys := NewKeys(cfg)
-	return &Projections{rdb: client.rdb, keys: keys, scripts: newProjectionScripts(), lockTTL: keys.short / 2}
+	return &Projections{rdb: client.rdb, owner: client.owner, keys: keys, scripts: newProjectionScripts(), lockTTL: keys.short / 2}
+}
+
+// Yields says that processes with other settings write the projections of this
+// database: what is told here would be lost, and they tell it.
+func (p *Projections) Yields(ctx context.Context) bool {
+	return p.rdb != nil && p.owner.elsewhere(ctx, ownerConfig)
+}
+
+// none says that there is no Redis to write: none at all, or one that another
+// database keeps.
+func (p *Projections) none(ctx context.Context) bool {
+	return p.rdb == nil || p.owner.elsewhere(ctx, ownerForeign)
 }
 
 // rewriteTries bounds how often Rewrite begins anew.
@@ -48,11 +61,14 @@ const rewriteTries = 5
 // The error is that of build as it is, or ErrUnavailable. Of several projections
 // some may then be written and others not; the next Rewrite mends that.
 func (p *Projections) Rewrite(ctx context.Context, keys []Key, build func(ctx context.Context, b *Batch) error) error {
-	if p.rdb == nil || len(keys) == 0 {
+	if p.none(ctx) || len(keys) == 0 {
 		return nil
 	}
 	for try := range rewriteTries {
 		tokens, err := p.claim(ctx, keys)
+		if err == nil {
+			err = p.owner.check(ctx)
+		}
 		if err != nil {
 			return err
 		}

@@ -36,6 +36,10 @@ type projectionScripts struct {
 	// the list KEYS[3] of ARGV[4] values; appendLast makes ARGV[5] the element
 	// after ARGV[4], empty where there is none, and the last.
 	replace, adopt, appendLast *redis.Script
+	// publish adds to the stream KEYS[1], bounded to about ARGV[2] entries, those
+	// of ARGV[3] and on, four values each, if the owner KEYS[2] begins with
+	// ARGV[1]; else it returns 0.
+	publish *redis.Script
 }
 
 const fenceLua = `
@@ -116,6 +120,22 @@ else
 end
 pass()
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+`),
+		publish: redis.NewScript(`
+if ARGV[1] ~= '' then
+	local owner = redis.pcall('GET', KEYS[2])
+	if type(owner) ~= 'string' or string.sub(owner, 1, #ARGV[1]) ~= ARGV[1] then
+		return 0
+	end
+end
+if type(redis.pcall('XLEN', KEYS[1])) ~= 'number' then
+	redis.call('UNLINK', KEYS[1])
+end
+for at = 3, #ARGV, 4 do
+	redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
+		'event_id', ARGV[at], 'sequence', ARGV[at + 1], 'model_id', ARGV[at + 2], 'payload', ARGV[at + 3])
+end
 return 1
 `),
 	}

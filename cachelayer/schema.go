@@ -36,7 +36,12 @@ type schemas struct {
 	// program is part of every fingerprint: what was rendered by another binary
 	// is a miss, whatever differs.
 	program string
-	known   sync.Map // reflect.Type to string
+	known   sync.Map // schemaID to string
+}
+
+type schemaID struct {
+	typ   reflect.Type
+	owner *marked
 }
 
 // programDigest is that of the running binary. Processes of the same build share
@@ -68,17 +73,21 @@ func readProgram(w io.Writer) error {
 
 // of returns the fingerprint of typ's JSON as this program makes it: a field that
 // is added, removed, renamed or retyped changes it, and so does another JSON name
-// or option.
-func (s *schemas) of(typ reflect.Type) string {
-	known, _ := s.known.Load(typ)
+// or option. Those of different owners, nil being nobody, differ too.
+func (s *schemas) of(typ reflect.Type, owner *marked) string {
+	id := schemaID{typ, owner}
+	known, _ := s.known.Load(id)
 	if fingerprint, ok := known.(string); ok {
 		return fingerprint
 	}
 	hash := sha256.New()
 	_, _ = io.WriteString(hash, "envelope "+envelopeVersion+" of "+s.program+"\n")
+	if owner != nil {
+		_, _ = io.WriteString(hash, "owner "+owner.database+" "+owner.config+"\n")
+	}
 	describe(hash, typ, nil)
 	fingerprint := hex.EncodeToString(hash.Sum(nil))[:schemaLen]
-	s.known.Store(typ, fingerprint)
+	s.known.Store(id, fingerprint)
 	return fingerprint
 }
 

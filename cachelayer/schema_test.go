@@ -78,9 +78,10 @@ func TestSchemaFollowsTheShape(t *testing.T) {
 	t.Parallel()
 	var s schemas
 	of := func(typ reflect.Type) string {
-		fingerprint := s.of(typ)
+		fingerprint := s.of(typ, nil)
 		require.Len(t, fingerprint, schemaLen)
-		require.Equal(t, fingerprint, s.of(typ))
+		require.Equal(t, fingerprint, s.of(typ, nil))
+		require.NotEqual(t, fingerprint, s.of(typ, mark(Identity{Database: "another"})))
 		return fingerprint
 	}
 	require.Equal(t, of(reflect.TypeFor[schemaBase]()), of(reflect.TypeFor[schemaSame]()))

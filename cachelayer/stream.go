@@ -3,8 +3,6 @@ package cachelayer
 import (
 	"context"
 	"fmt"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // TradesStreamLength is about how many entries the stream of trades keeps.
@@ -28,7 +26,7 @@ type TradeEvent struct {
 // The error is ErrUnavailable: some of the events may be in the stream, and the
 // caller tells all of them again.
 func (p *Projections) PublishTrades(ctx context.Context, events []TradeEvent) error {
-	if p.rdb == nil {
+	if p.none(ctx) {
 		return nil
 	}
 	stream := p.keys.TradesStream().Name
@@ -38,13 +36,7 @@ func (p *Projections) PublishTrades(ctx context.Context, events []TradeEvent) er
 			size += len(events[n].Payload)
 			n++
 		}
-		err := p.publish(ctx, stream, events[:n])
-		if redis.HasErrorPrefix(err, "WRONGTYPE") {
-			if err = p.rdb.Unlink(ctx, stream).Err(); err == nil {
-				err = p.publish(ctx, stream, events[:n])
-			}
-		}
-		if err != nil {
+		if err := p.publish(ctx, stream, events[:n]); err != nil {
 			return fmt.Errorf("error publishing trades: %w", unavailable(err))
 		}
 		events = events[n:]
@@ -54,16 +46,13 @@ func (p *Projections) PublishTrades(ctx context.Context, events []TradeEvent) er
 
 // publish adds all of the events or none.
 func (p *Projections) publish(ctx context.Context, stream string, events []TradeEvent) error {
-	_, err := p.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		for _, e := range events {
-			pipe.XAdd(ctx, &redis.XAddArgs{
-				Stream: stream,
-				MaxLen: TradesStreamLength,
-				Approx: true,
-				Values: []any{"event_id", e.ID, "sequence", e.Sequence, "model_id", e.Model, "payload", e.Payload},
-			})
-		}
-		return nil
-	})
-	return err //nolint:wrapcheck // the caller tells it by its prefix
+	args := []any{p.owner.mark(), TradesStreamLength}
+	for _, e := range events {
+		args = append(args, e.ID, e.Sequence, e.Model, e.Payload)
+	}
+	done, err := p.scripts.publish.Run(ctx, p.rdb, []string{stream, ownerName}, args...).Bool()
+	if err == nil && !done {
+		return p.owner.lost()
+	}
+	return err
 }

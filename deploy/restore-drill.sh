@@ -73,6 +73,12 @@ checksums() {
     FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition")
   sql "$1" "$query"
 }
+# What processes know a database by (repository/origin.go).
+identity() {
+  sql "$1" "SELECT concat_ws('/', (SELECT string_agg(id || ':' || xmin::text, ',' ORDER BY id) FROM store_identity),
+    (SELECT oid FROM pg_database WHERE datname = current_database()), (SELECT system_identifier FROM pg_control_system()),
+    left(pg_walfile_name(pg_current_wal_lsn()), 8))"
+}
 compare() { # what, expected, database
   checksums "$3" >"$work/found"
   if ! diff "$2" "$work/found" >"$work/diff"; then
@@ -94,6 +100,7 @@ sql postgres 'CREATE DATABASE nof0'
 DATABASE_URL=$(url nof0) "$nof0" migrate apply >/dev/null 2>&1
 DATABASE_URL=$(url nof0) "$nof0" import "$work/season" >/dev/null 2>&1
 checksums nof0 >"$work/at-dump"
+live=$(identity nof0)
 say "the database at the time of the backups" "$(sql nof0 "SELECT pg_size_pretty(pg_database_size('nof0'))")"
 
 timed "pg_dump --format=directory --jobs=2" pg pg_dump --format=directory --jobs=2 --file="$work/dump/nof0" nof0
@@ -140,3 +147,10 @@ say "nof0 migrate validate" "no drift"
 sql postgres 'CREATE DATABASE dumped'
 timed "pg_restore --jobs=2" pg pg_restore --jobs=2 --dbname=dumped "$work/dump/nof0"
 compare "restored from the dump" "$work/at-dump" dumped
+
+# Redis and running processes hold what was made of the database before.
+if [[ "$(printf '%s\n' "$live" "$(identity nof0)" "$(identity dumped)" | sort -u | wc -l)" -ne 3 ]]; then
+  echo "restore-drill: a restored database passes for the one before: $live" >&2
+  exit 1
+fi
+say "what processes know each of them by" "differs"

@@ -44,5 +44,6 @@ func All() []any {
 		&RolloutChange{},
 		&ParityRun{},
 		&JSONMirror{},
+		&StoreIdentity{},
 	}
 }

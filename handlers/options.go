@@ -52,6 +52,9 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Ready tells why the service cannot serve now; nil is always ready.
 	Ready func(ctx context.Context) error
+	// Degraded tells why answers are slower than they could be, though right;
+	// nil never does.
+	Degraded func() error
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Rand is the source of request ids, safe for concurrent use; nil is
@@ -89,6 +92,9 @@ func (o *Options) complete() error {
 	}
 	if o.Metrics == nil {
 		o.Metrics = noMetrics{}
+	}
+	if o.Degraded == nil {
+		o.Degraded = func() error { return nil }
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }

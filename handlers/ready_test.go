@@ -22,6 +22,17 @@ func TestReady(t *testing.T) {
 	wantHeader(t, w.Header(), "Cache-Control", "no-store")
 }
 
+func TestReadyThoughDegraded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withReady(nil), func(o *Options) {
+		o.Degraded = func() error { return errors.New(`redis is "another's"`) }
+	})
+	w := b.do("GET", "/readyz")
+	if w.Code != 200 || w.Body.String() != `{"status":"ready","degraded":"redis is \"another's\""}` {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestNotReady(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []error{

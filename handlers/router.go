@@ -82,7 +82,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	register(engine, pathParity, comparisons.list)
 	engine.POST(pathParity, comparisons.run)
 	register(engine, pathHealth, health)
-	register(engine, pathReady, ready(opts.Ready))
+	register(engine, pathReady, ready(opts.Ready, opts.Degraded))
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))
 	register(engine, pathOpenAPI, pages.openAPI)
 	register(engine, pathDocs, pages.docs)

@@ -41,8 +41,9 @@ type Options struct {
 // Store is the pool of connections and the repositories bound to it.
 type Store struct {
 	Repositories
-	db   *gorm.DB
-	pool *sql.DB
+	db     *gorm.DB
+	pool   *sql.DB
+	origin *origin
 }
 
 // Repositories are the aggregates, all bound to the same pool or transaction.
@@ -81,7 +82,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		conf.ConnectTimeout = o.ConnectTimeout
 	}
 	conf.RuntimeParams["timezone"] = "UTC"
-	pool := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(readUTC))
+	from := &origin{}
+	pool := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		readUTC(conn)
+		return from.ask(ctx, conn)
+	}))
 	pool.SetMaxOpenConns(o.MaxOpen)
 	pool.SetMaxIdleConns(o.MaxIdle)
 	pool.SetConnMaxLifetime(o.MaxLifetime)
@@ -99,17 +104,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), pool.Close())
 	}
-	s := &Store{db: db, pool: pool}
+	s := &Store{db: db, pool: pool, origin: from}
 	s.Repositories = bind(base{db: db, timeout: o.StatementTimeout, observe: o.Observe})
 	return s, nil
 }
 
 // readUTC makes a connection read times in UTC whatever the process's own zone.
-func readUTC(_ context.Context, conn *pgx.Conn) error {
+func readUTC(conn *pgx.Conn) {
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 	})
-	return nil
 }
 
 // Close closes the pool.

@@ -65,6 +65,9 @@ func (c *cli) cacheWarmCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, a.Close()) }()
+			if err := a.RedisUsable(); err != nil {
+				return err
+			}
 			warmed, err := a.Warm(cmd.Context())
 			if err != nil {
 				return err

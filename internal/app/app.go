@@ -36,6 +36,8 @@ type App struct {
 	metrics *recompute.Job
 	hub     *relay.Hub
 	guard   *cachelayer.Guard
+	redis   *cachelayer.Client
+	cache   *cachelayer.Cache
 	json    jsonStore
 	moves   *rollout.Rollout
 	modes   *rollout.Switches
@@ -67,6 +69,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err := a.openServices(registry); err != nil {
 		return nil, err
 	}
+	a.followIdentity(ctx)
 	if a.parity, err = a.newParity(registry); err != nil {
 		return nil, err
 	}
@@ -99,6 +102,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		Metrics:     httpMetrics,
 		Gatherer:    registry,
 		Ready:       a.Store.Ping,
+		Degraded:    a.redis.Usable,
 		WithAttrs:   telemetry.With,
 	})
 	return a, err
@@ -122,6 +126,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
+	a.redis, a.cache = client, cache
 	a.guard = cachelayer.NewGuard(client, a.cfg.Cache)
 	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Logger: a.logger})
 	a.relay, err = relay.New(relay.Options{

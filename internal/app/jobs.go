@@ -17,6 +17,8 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	all.Go(func() { a.relay.Run(ctx) })
 	all.Go(func() { a.hub.Run(ctx) })
 	all.Go(func() { a.modes.Run(ctx) })
+	all.Go(func() { a.redis.Run(ctx) })
+	all.Go(func() { a.every(ctx, time.Second, "look which database it is", a.checkIdentity) })
 	all.Go(func() { a.json.follow(ctx) })
 	if a.shadow != nil {
 		all.Go(func() { a.shadow.Run(ctx) })

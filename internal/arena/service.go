@@ -198,6 +198,9 @@ func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, 
 	return nil, err
 }
 
+// Forget drops the answers that may be served stale: they are of another database.
+func (s *Service) Forget() { s.known.InvalidateAll() }
+
 // normalize makes a limit that cuts nothing off none: there are as many as
 // clients think of, and they then share what is kept of the whole view.
 func (s *Service) normalize(ctx context.Context, v *view, req Request, key cachelayer.Key) (Request, cachelayer.Key, error) {

@@ -96,6 +96,19 @@ func (h *Hub) Close() {
 	h.ends.Wait()
 }
 
+// Reset ends every subscription with arena.ErrGone: the sequences of another
+// database are another history.
+func (h *Hub) Reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.live {
+		h.detach(s)
+	}
+	for s := range h.all {
+		s.end(arena.ErrGone)
+	}
+}
+
 // Run serves the subscribers until ctx ends or the hub is closed. While Postgres
 // is away they wait.
 func (h *Hub) Run(ctx context.Context) {

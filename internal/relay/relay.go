@@ -177,6 +177,9 @@ func awaitKick(ctx context.Context, kicked <-chan struct{}, atMost time.Duration
 // round relays a batch of each model that has events. more says that some model
 // has more than that. The error is an outage, at which the round ended.
 func (r *Relay) round(ctx context.Context) (more bool, err error) {
+	if r.o.Projections.Yields(ctx) {
+		return false, nil
+	}
 	models, err := r.o.Store.Outbox.Pending(ctx)
 	if err != nil {
 		return false, err

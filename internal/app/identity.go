@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"nof0/cachelayer"
+	"nof0/repository"
+)
+
+// RedisUsable tells why Redis is not used, nil where it is.
+func (a *App) RedisUsable() error { return a.redis.Usable() }
+
+// firstLook bounds how long a start waits for Redis, which it does without.
+const firstLook = 5 * time.Second
+
+// followIdentity keeps what is made of the database to that database: where it
+// turns out to be another one, or an older state of the same, what this process
+// remembers of it is dropped, and Redis is not used before it is known to hold
+// nothing else.
+func (a *App) followIdentity(ctx context.Context) {
+	a.Store.OnIdentity(func(database string) {
+		a.redis.SetIdentity(cachelayer.Identity{
+			Database: database,
+			// The settings that change what a view or a projection says.
+			Config: "primary_provider=" + a.cfg.Arena.PrimaryProvider,
+		})
+		a.cache.Clear()
+		a.Service.Forget()
+		a.hub.Reset()
+	})
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	if err := a.redis.Own(ctx); err != nil {
+		a.logger.WarnContext(ctx, "starting without redis", slog.Any("error", err))
+	}
+}
+
+// checkIdentity looks whether the database is still the same. A database that is
+// away is another's to report: whatever leads to it again finds out.
+func (a *App) checkIdentity(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	err := a.Store.CheckIdentity(ctx)
+	if errors.Is(err, repository.ErrUnavailable) {
+		return nil
+	}
+	return err
+}
