@@ -51,9 +51,10 @@ func bookOfFills(db *gorm.DB, fills []Fill) (*book, error) {
 // bookOfOpenings reads what openings concern.
 func bookOfOpenings(db *gorm.DB, openings []Opening) (*book, error) {
 	b := newBook()
-	keys, symbols := make([]positionKey, len(openings)), make([]string, len(openings))
+	var keys []positionKey
+	var symbols []string
 	for i := range openings {
-		keys[i], symbols[i] = keyOf(&openings[i].Position), openings[i].Position.Symbol
+		keys, symbols = append(keys, keyOf(&openings[i].Position)), append(symbols, openings[i].Position.Symbol)
 	}
 	if err := b.read(db, keys, symbols...); err != nil {
 		return nil, err

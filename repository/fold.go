@@ -226,7 +226,7 @@ func stateOf(f *entities.PositionFact) *entities.Position {
 		return nil
 	}
 	p := new(entities.Position)
-	if err := json.Unmarshal(f.State, p); err != nil {
+	if err := json.Unmarshal(f.State, p); err != nil { //nolint:musttag // members are named as the fields are
 		panic(fmt.Sprintf("fact %s %q of %s cannot be read: %v", f.Kind, f.Ref, f.ModelID, err)) // stateJSON wrote it
 	}
 	p.ModelID, p.ID, p.Provider, p.Symbol = f.ModelID, f.PositionID, f.Provider, f.Symbol
@@ -236,7 +236,7 @@ func stateOf(f *entities.PositionFact) *entities.Position {
 // stateJSON is the State of a fact.
 func stateJSON(p entities.Position) entities.JSON {
 	p.Timestamps = entities.Timestamps{}
-	raw, err := json.Marshal(p)
+	raw, err := json.Marshal(p) //nolint:musttag // members are named as the fields are
 	if err != nil {
 		panic(fmt.Sprintf("position %s cannot be rendered: %v", p.ID, err)) // finite numbers, and JSON that was read
 	}

@@ -62,7 +62,7 @@ func tell(seed uint64, events int, unnamed bool) story {
 	return s.story
 }
 
-func (s *storyteller) add(e storyEvent, format string, args ...any) {
+func (s *storyteller) addf(e storyEvent, format string, args ...any) {
 	e.what = fmt.Sprintf(format, args...)
 	s.story.events = append(s.story.events, e)
 }
@@ -85,16 +85,16 @@ func (s *storyteller) next(atMost int) {
 		next.Quantity *= 1.6
 		next.CurrentPrice = new(100 + float64(s.now/time.Second))
 		s.open[symbol] = &next
-		s.add(storyEvent{opening: &Opening{Position: next, ObservedAt: new(begin.Add(s.now))}}, "add to %v", next.Quantity)
+		s.addf(storyEvent{opening: &Opening{Position: next, ObservedAt: new(begin.Add(s.now))}}, "add to %v", next.Quantity)
 	case kind == 1:
 		var open []entities.Position
 		for _, symbol := range slices.Sorted(maps.Keys(s.open)) {
 			open = append(open, *s.open[symbol])
 		}
-		s.add(storyEvent{statement: &stated{at: s.now, open: open}}, "state %d", len(open))
+		s.addf(storyEvent{statement: &stated{at: s.now, open: open}}, "state %d", len(open))
 	case kind == 2:
 		again := s.story.events[s.random.IntN(len(s.story.events))]
-		s.add(again, "again %s", again.what)
+		s.addf(again, "again %s", again.what)
 	case kind < 5:
 		left := *p
 		left.Quantity = 0.7 * p.Quantity
@@ -103,7 +103,7 @@ func (s *storyteller) next(atMost int) {
 			f.Remaining, f.Left, f.PositionID = RemainingLeft, &left, p.ID
 		}
 		s.open[symbol] = &left
-		s.add(storyEvent{fill: f}, "reduce to %v", left.Quantity)
+		s.addf(storyEvent{fill: f}, "reduce to %v", left.Quantity)
 	case kind == 5 && atMost > 1 && !s.unnamed:
 		s.leave(symbol)
 		s.enter(symbol, -p.Quantity)
@@ -122,7 +122,7 @@ func (s *storyteller) enter(symbol string, quantity float64) {
 		}
 	})
 	s.open[symbol] = &p
-	s.add(storyEvent{opening: &Opening{Position: p, Window: time.Minute}}, "open %s %v", symbol, p.Quantity)
+	s.addf(storyEvent{opening: &Opening{Position: p, Window: time.Minute}}, "open %s %v", symbol, p.Quantity)
 }
 
 func (s *storyteller) leave(symbol string) {
@@ -132,7 +132,7 @@ func (s *storyteller) leave(symbol string) {
 		f.Remaining = RemainingNone
 	}
 	delete(s.open, symbol)
-	s.add(storyEvent{fill: f}, "close %s", symbol)
+	s.addf(storyEvent{fill: f}, "close %s", symbol)
 }
 
 func (s *storyteller) exit(p *entities.Position, quantity float64) *Fill {
@@ -189,7 +189,7 @@ func (s story) told(t testing.TB, order []int) string {
 	}
 	var rows []string
 	for _, p := range b.positions {
-		raw, err := json.Marshal(p)
+		raw, err := json.Marshal(p) //nolint:musttag // compared with others alone
 		require.NoError(t, err)
 		rows = append(rows, string(raw))
 	}
@@ -203,7 +203,7 @@ func (s story) requireTruth(t testing.TB, rows string) {
 	open := map[string]float64{}
 	for row := range strings.Lines(rows) {
 		var p entities.Position
-		require.NoError(t, json.Unmarshal([]byte(row), &p))
+		require.NoError(t, json.Unmarshal([]byte(row), &p)) //nolint:musttag // as it was rendered
 		if p.Status == entities.PositionOpen {
 			open[p.Symbol] = p.Quantity
 		}
@@ -318,7 +318,7 @@ func TestStoriesInAnyOrderInPostgres(t *testing.T) {
 				var rows []string
 				for _, p := range stored {
 					p.Timestamps = entities.Timestamps{}
-					raw, err := json.Marshal(p)
+					raw, err := json.Marshal(p) //nolint:musttag // compared with others alone
 					require.NoError(t, err)
 					rows = append(rows, string(raw))
 				}
