@@ -220,17 +220,27 @@ func openedOf(p *entities.Position) float64 {
 
 func shortest(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// stateOf is the position that a fact states, nil where it states none.
+// stateOf is the position that a fact states, nil where it states none. The
+// facts of a book have been read before.
 func stateOf(f *entities.PositionFact) *entities.Position {
+	p, err := readState(f)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// readState is stateOf of a fact that may have been changed by hand.
+func readState(f *entities.PositionFact) (*entities.Position, error) {
 	if f.State == nil || bytes.Equal(f.State, []byte("null")) {
-		return nil
+		return nil, nil
 	}
 	p := new(entities.Position)
 	if err := json.Unmarshal(f.State, p); err != nil { //nolint:musttag // members are named as the fields are
-		panic(fmt.Sprintf("fact %s %q of %s cannot be read: %v", f.Kind, f.Ref, f.ModelID, err)) // stateJSON wrote it
+		return nil, fmt.Errorf("position_facts: the state of %s %q of model %s cannot be read: %w", f.Kind, f.Ref, f.ModelID, err)
 	}
 	p.ModelID, p.ID, p.Provider, p.Symbol = f.ModelID, f.PositionID, f.Provider, f.Symbol
-	return p
+	return p, nil
 }
 
 // stateJSON is the State of a fact.

@@ -324,7 +324,57 @@ func TestStoriesInAnyOrderInPostgres(t *testing.T) {
 				}
 				slices.Sort(rows)
 				require.JSONEq(t, "["+strings.ReplaceAll(inMemory, "\n", ",")+"]", "["+strings.Join(rows, ",")+"]")
+				told.requireRefilled(t, s)
 			})
 		}
 	}
+}
+
+// requireRefilled takes back what each fill of a stored story did to positions,
+// which are then as if it had not come, and does it again: they are as before.
+func (s story) requireRefilled(t testing.TB, stored *Store) {
+	t.Helper()
+	before := rowsOf(t, stored, "positions")
+	inAccount := func(do func(ctx context.Context, tx Repositories) error) {
+		require.NoError(t, stored.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
+			if _, err := tx.Accounts.Lock(ctx, []string{model1}); err != nil {
+				return err
+			}
+			return do(ctx, tx)
+		}))
+	}
+	taken := make(map[string]bool)
+	for i, e := range s.events {
+		if e.fill == nil || taken[e.fill.Trade.ID] {
+			continue
+		}
+		taken[e.fill.Trade.ID] = true
+		inAccount(func(ctx context.Context, tx Repositories) error {
+			_, err := tx.Trading.Unfill(ctx, []entities.Trade{e.fill.Trade})
+			return err
+		})
+		require.Zero(t, scalar[int](t, stored, "SELECT count(*) FROM position_facts WHERE kind = 'fill' AND ref = $1", e.fill.Trade.ID))
+		inAccount(func(ctx context.Context, tx Repositories) error {
+			_, err := tx.Trading.Refill(ctx, []Fill{*e.fill})
+			return err
+		})
+		require.Equal(t, before, rowsOf(t, stored, "positions"), "%v without and with %d", s, i)
+	}
+}
+
+// TestAFactThatCannotBeReadIsAnError holds that a fact that was changed by hand
+// fails the writes of its position, and names itself.
+func TestAFactThatCannotBeReadIsAnError(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	told := tell(1, 5, false)
+	told.events[0].store(t, s)
+	execute(t, s, `UPDATE position_facts SET state = '{"Quantity": "much"}'`)
+	_, err := inTx(t.Context(), s, func(ctx context.Context, tx Repositories) ([]Applied, error) {
+		if _, err := tx.Accounts.Lock(ctx, []string{model1}); err != nil {
+			return nil, err
+		}
+		return tx.Trading.Adjust(ctx, []Opening{*told.events[0].opening})
+	})
+	require.ErrorContains(t, err, "position_facts: the state of opening")
 }

@@ -107,8 +107,8 @@ func (s *system) told(model string, facts []fact, servers []string) error {
 
 // TestStoriesInAnyOrderThroughKills tells each story twice, once in the order of
 // time to a server that is left alone, and once in another order to two
-// processes, one of which is killed with -9 all the while, as is Postgres. Both
-// must end in the same rows.
+// processes, one of which is killed with -9 all the while. Both must end in the
+// same rows.
 func TestStoriesInAnyOrderThroughKills(t *testing.T) {
 	s := startSystem(t)
 	second, stop := s.serve(s.bin)
