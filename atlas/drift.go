@@ -125,7 +125,10 @@ func drift(ctx context.Context, found []schema.Change, more []string, e DriftErr
 func definitions(ctx context.Context, db schema.ExecQuerier) (_ map[string]string, err error) {
 	rows, err := db.QueryContext(ctx, `
 WITH home AS (SELECT quote_ident(current_schema())::regnamespace AS oid),
-relation AS (SELECT c.* FROM pg_class c JOIN home ON home.oid = c.relnamespace)
+relation AS (
+  SELECT c.oid, c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity
+  FROM pg_class c JOIN home ON home.oid = c.relnamespace
+)
 SELECT CASE c.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || c.relname, pg_get_viewdef(c.oid)
 FROM relation c
 WHERE c.relkind IN ('v', 'm')
@@ -194,7 +197,7 @@ func objectNames(ctx context.Context, db schema.ExecQuerier) (map[string]string,
 	found := map[string]string{}
 	err := eachRow(ctx, db, `
 WITH relation AS (
-  SELECT c.* FROM pg_class c
+  SELECT c.oid, c.relname FROM pg_class c
   WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND NOT c.relispartition
 )
 SELECT 'index of ' || t.relname || ' ' || regexp_replace(pg_get_indexdef(i.indexrelid), '^CREATE( UNIQUE)? INDEX .*? ON (ONLY )?', '\1'), c.relname

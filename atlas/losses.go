@@ -35,7 +35,7 @@ func losses(ctx context.Context, db *sql.DB, statement string) (found []string, 
 		return err
 	}
 	if m := dropsTables.FindStringSubmatch(text); m != nil {
-		for _, table := range strings.Split(m[1], ",") {
+		for table := range strings.SplitSeq(m[1], ",") {
 			if err := tell("table %[1]s: %[3]s", strings.TrimSpace(table), ""); err != nil {
 				return nil, err
 			}

@@ -45,7 +45,7 @@ func sameColumns(a, b any, except []string) bool {
 	return true
 }
 
-var parsedEntities sync.Map
+var parsedEntities sync.Map //nolint:gochecknoglobals // a cache of what the types say
 
 // unfold returns a row with the members of its extra column in the nullable
 // columns of their names, as a program writes it that knows those columns.

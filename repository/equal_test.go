@@ -45,7 +45,7 @@ func TestAMemberIsTheSameInItsColumnAndInExtra(t *testing.T) {
 			if value == nil || field.DBName == "extra" || field.DBName == "" {
 				continue
 			}
-			make := func(column any, extra string) any {
+			rowOf := func(column any, extra string) any {
 				made := reflect.New(reflect.TypeOf(row).Elem())
 				if column != nil {
 					made.Elem().FieldByName(field.Name).Set(reflect.ValueOf(column))
@@ -56,10 +56,10 @@ func TestAMemberIsTheSameInItsColumnAndInExtra(t *testing.T) {
 				return made.Interface()
 			}
 			extra := func(member string) string { return `{"` + field.DBName + `":` + member + `,"other":1}` }
-			same := []any{make(value, `{"other":1}`), make(nil, extra(member)), make(value, extra(member))}
-			differ := []any{make(nil, `{"other":1}`), make(nil, extra(other)), make(value, extra(other)), make(value, ""), make(value, extra("[{}]"))}
+			same := []any{rowOf(value, `{"other":1}`), rowOf(nil, extra(member)), rowOf(value, extra(member))}
+			differ := []any{rowOf(nil, `{"other":1}`), rowOf(nil, extra(other)), rowOf(value, extra(other)), rowOf(value, ""), rowOf(value, extra("[{}]"))}
 			if _, isJSON := value.(entities.JSON); !isJSON {
-				differ = append(differ, make(nil, extra("null")))
+				differ = append(differ, rowOf(nil, extra("null")))
 			}
 			for i, a := range same {
 				before, err := json.Marshal(a)

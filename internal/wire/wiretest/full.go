@@ -1,4 +1,3 @@
-// Package wiretest makes payloads for tests, whatever members they have by then.
 package wiretest
 
 import (
@@ -19,8 +18,8 @@ import (
 func Members(payload any) []string {
 	var names []string
 	row := reflect.TypeOf(payload).Elem()
-	for i := range row.NumField() {
-		name, _, _ := strings.Cut(row.Field(i).Tag.Get("json"), ",")
+	for field := range row.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name != "" {
 			names = append(names, name)
 		}
