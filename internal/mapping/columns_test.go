@@ -145,6 +145,7 @@ func roads() []road {
 
 // noPayload are why a table has no row of a payload in its columns.
 var noPayload = map[string]string{
+	"store_identity":   "which database this is",
 	"position_facts":   "what positions are made from, each in the form of its source",
 	"model_analytics":  "holds the document whole, with its time beside it",
 	"model_stats":      "computed from trades",
