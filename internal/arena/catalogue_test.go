@@ -35,10 +35,11 @@ func everyKind(model, symbol string) map[arena.IngestKind]string {
 	}
 }
 
-// bookkeeping are the tables that no view is made from and no event announces.
+// bookkeeping are the tables that no view is made from and no event announces: what
+// positions follow from is announced with the position.
 var bookkeeping = []string{
 	"outbox_events", "outbox_sequence", "idempotency_keys", "analytics_states", "rollout_switches", "rollout_changes",
-	"mirror_positions", "parity_runs", "changed_rows", "atlas_schema_revisions",
+	"mirror_positions", "parity_runs", "position_facts", "changed_rows", "atlas_schema_revisions",
 }
 
 // TestViewsReadWhatTheCatalogueSays asks Postgres which tables a view took locks
