@@ -56,6 +56,15 @@ func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.Acco
 				break // the marker after the last may not exist
 			}
 			from = end + 1
+			if len(some) > 0 {
+				continue
+			}
+			// A gap costs the same however wide it is.
+			next, err := nextMarker(db, from)
+			if err != nil || next < 0 {
+				return err
+			}
+			from = next
 		}
 		return nil
 	})
@@ -96,6 +105,34 @@ func markers(db *gorm.DB, direction string, marker *int64) error {
 			ORDER BY edge.marker ` + direction + `
 			LIMIT 1
 		), -1)`).Scan(marker).Error
+}
+
+// NextMarker returns the first hourly marker of all models from the given one
+// on, -1 where there is none.
+func (r Equity) NextMarker(ctx context.Context, from int64) (marker int64, err error) {
+	err = r.run(ctx, "equity", "NextMarker", func(db *gorm.DB) error {
+		marker, err = nextMarker(db, from)
+		return err
+	})
+	return marker, err
+}
+
+func nextMarker(db *gorm.DB, from int64) (marker int64, err error) {
+	err = db.Raw(`
+		SELECT coalesce((
+			SELECT edge.marker
+			FROM models m
+			CROSS JOIN LATERAL (
+				SELECT since_inception_hourly_marker AS marker
+				FROM account_equity_snapshots
+				WHERE model_id = m.id AND since_inception_hourly_marker >= ?
+				ORDER BY since_inception_hourly_marker
+				LIMIT 1
+			) edge
+			ORDER BY edge.marker
+			LIMIT 1
+		), -1)`, from).Scan(&marker).Error
+	return marker, err
 }
 
 // LastMarker returns the newest hourly marker of the season, -1 before the

@@ -10,6 +10,8 @@ import "nof0/internal/wire"
 // the trades with n > 0, losers the rest. avg is the mean, std the sample
 // standard deviation (n−1), 0 for fewer than two values. Of an empty group
 // everything is 0. A trade without g or c has no part in the fields over them.
+//
+// A figure that no double can hold is an infinity or NaN; rendered, it is absent.
 type Document struct {
 	ID        string            `json:"id"` // the model
 	ModelID   string            `json:"model_id"`

@@ -27,6 +27,16 @@ func (s *ExactSum) Add(x float64) {
 	}
 }
 
+// AddProduct adds x·y, which may be beyond what a double can hold. It leaves out
+// what Add does.
+func (s *ExactSum) AddProduct(x, y float64) {
+	var a, b, product number
+	if a.set(x) && b.set(y) {
+		product.mul(&a, &b)
+		s.add(&product)
+	}
+}
+
 // AddDecimal adds d.
 func (s *ExactSum) AddDecimal(d decimal.Decimal) {
 	s.add(&number{coef: *d.Coefficient(), exp: int(d.Exponent())})

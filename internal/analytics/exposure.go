@@ -36,9 +36,8 @@ func ExposureOf(row *wire.AccountTotal) Exposure {
 		if wire.Unmarshal(raw, &p) != nil {
 			continue
 		}
-		notional := p.Quantity * p.CurrentPrice.Or(p.EntryPrice)
-		gross.Add(math.Abs(notional))
-		net.Add(notional)
+		gross.AddProduct(math.Abs(p.Quantity), p.CurrentPrice.Or(p.EntryPrice))
+		net.AddProduct(p.Quantity, p.CurrentPrice.Or(p.EntryPrice))
 	}
 	e := Exposure{Gross: gross.Float64(), Net: net.Float64()}
 	if row.DollarEquity > 0 {

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -49,7 +50,8 @@ func Tally(trades []wire.Trade) TradeTally {
 	return t
 }
 
-// Leaderboard returns a row per competitor, by return descending, ties by id.
+// Leaderboard returns a row per competitor, by return descending, ties by id. A
+// figure that no double can hold is an infinity or NaN; rendered, it is absent.
 // A competitor without equity has neither equity nor return_pct, a sharpe of
 // 0, and comes last.
 func Leaderboard(competitors []Competitor) []wire.LeaderboardRow {
@@ -62,10 +64,10 @@ func Leaderboard(competitors []Competitor) []wire.LeaderboardRow {
 }
 
 // CompareRows orders the rows of a leaderboard: by return descending, those
-// without one last, ties by id.
+// without one that is finite last, ties by id.
 func CompareRows(a, b wire.LeaderboardRow) int {
-	x, hasA := a.ReturnPct.Get()
-	y, hasB := b.ReturnPct.Get()
+	x, hasA := finite(a.ReturnPct)
+	y, hasB := finite(b.ReturnPct)
 	switch {
 	case hasA && !hasB:
 		return -1
@@ -81,14 +83,25 @@ func (c *Competitor) ShowsImported() bool {
 	return c.Imported != nil && (c.Newest == nil || wire.CompareTimes(c.Newest.Timestamp, c.ImportedAsOf) < 0)
 }
 
+// finite returns the value of a member; ok is false where there is none that is a
+// finite number.
+func finite(o wire.Opt[float64]) (v float64, ok bool) {
+	v, ok = o.Get()
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, false
+	}
+	return v, ok
+}
+
 func (c *Competitor) row() wire.LeaderboardRow {
 	row := wire.LeaderboardRow{
 		ID:          c.ID,
 		NumTrades:   c.Trades.Count,
 		NumWins:     c.Trades.Wins,
 		NumLosses:   c.Trades.Count - c.Trades.Wins,
-		WinDollars:  c.Trades.WinDollars.InexactFloat64(),
-		LoseDollars: c.Trades.LoseDollars.InexactFloat64(),
+		WinDollars:  wire.Some(c.Trades.WinDollars.InexactFloat64()),
+		LoseDollars: wire.Some(c.Trades.LoseDollars.InexactFloat64()),
+		Sharpe:      wire.Some(0.0),
 	}
 	if c.Imported != nil && c.Trades.Count == 0 {
 		row.NumTrades, row.NumWins, row.NumLosses = c.Imported.NumTrades, c.Imported.NumWins, c.Imported.NumLosses
@@ -107,9 +120,9 @@ func (c *Competitor) row() wire.LeaderboardRow {
 		row.ReturnPct = wire.Some((c.Newest.DollarEquity/c.NAV - 1) * 100)
 	}
 	if sharpe, ok := c.Newest.SharpeRatio.Get(); ok {
-		row.Sharpe = sharpe
+		row.Sharpe = wire.Some(sharpe)
 	} else {
-		row.Sharpe = Sharpe(c.HourlyEquities)
+		row.Sharpe = wire.Some(Sharpe(c.HourlyEquities))
 	}
 	return row
 }

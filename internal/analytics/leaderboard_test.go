@@ -25,8 +25,11 @@ func TestLeaderboardOrder(t *testing.T) {
 	}
 	assert.Equal(t, []string{"wins", "a-tied", "b-tied", "loses", "nav-unknown", "z-new"}, ids)
 	assert.Equal(t, wire.Some(200.0), rows[0].ReturnPct)
-	assert.Equal(t, wire.LeaderboardRow{ID: "z-new"}, rows[5], "no equity and no return, not zeros")
-	assert.Equal(t, wire.LeaderboardRow{ID: "nav-unknown", Equity: wire.Some(99999.0)}, rows[4])
+	none := wire.LeaderboardRow{WinDollars: wire.Some(0.0), LoseDollars: wire.Some(0.0), Sharpe: wire.Some(0.0)}
+	none.ID = "z-new"
+	assert.Equal(t, none, rows[5], "no equity and no return, not zeros")
+	none.ID, none.Equity = "nav-unknown", wire.Some(99999.0)
+	assert.Equal(t, none, rows[4])
 }
 
 func TestLeaderboardCountsTrades(t *testing.T) {
@@ -37,7 +40,7 @@ func TestLeaderboardCountsTrades(t *testing.T) {
 	}
 	row := Leaderboard([]Competitor{{ID: "m", Trades: Tally(trades)}})[0]
 	assert.Equal(t, wire.LeaderboardRow{
-		ID: "m", NumTrades: 5, NumWins: 2, NumLosses: 3, WinDollars: 0.3, LoseDollars: -1,
+		ID: "m", NumTrades: 5, NumWins: 2, NumLosses: 3, WinDollars: wire.Some(0.3), LoseDollars: wire.Some(-1.0), Sharpe: wire.Some(0.0),
 	}, row)
 }
 
@@ -51,9 +54,9 @@ func TestSharpeIsTheNewestRowsElseComputed(t *testing.T) {
 		{ID: "b", NAV: 100, Newest: null, HourlyEquities: hourly},
 		{ID: "c", NAV: 100, HourlyEquities: hourly},
 	})
-	assert.InDelta(t, -0.5, rows[0].Sharpe, 0)
-	assert.InDelta(t, (0.1/3)/0.11547005383792514, rows[1].Sharpe, 1e-12)
-	assert.Zero(t, rows[2].Sharpe)
+	assert.InDelta(t, -0.5, rows[0].Sharpe.Or(99), 0)
+	assert.InDelta(t, (0.1/3)/0.11547005383792514, rows[1].Sharpe.Or(99), 1e-12)
+	assert.Zero(t, rows[2].Sharpe.Or(99))
 }
 
 func TestSharpeOfTooLittleIsZero(t *testing.T) {

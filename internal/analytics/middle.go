@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -32,8 +33,12 @@ type valueRun struct {
 // middleKept is how many distinct values are kept.
 const middleKept = 256
 
-// Add adds a value.
-func (m *Middle) Add(x float64) { m.fresh = append(m.fresh, x) }
+// Add adds a value. NaN and infinities are left out and not counted.
+func (m *Middle) Add(x float64) {
+	if !math.IsNaN(x) && !math.IsInf(x, 0) {
+		m.fresh = append(m.fresh, x)
+	}
+}
 
 // Count returns the number of values.
 func (m *Middle) Count() int64 { return m.below + m.within() + int64(len(m.fresh)) + m.above }

@@ -190,7 +190,6 @@ func (r *Running) Document(model string, symbols []string, updatedAt time.Time) 
 		c.AdvancedFrom = o.Imported.UpdatedAt
 	}
 	doc.Coverage = wire.Some(c)
-	doc.limit()
 	if !tradesKnown || !decisionsKnown {
 		return doc, ErrMedianLost
 	}

@@ -142,9 +142,14 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
+	notFinite, err := telemetry.NewNotFinite(registry, a.logger)
+	if err != nil {
+		return err
+	}
 	a.metrics, err = recompute.New(recompute.Options{
 		Store:       a.Store,
 		AfterCommit: a.relay.AfterCommit,
+		NotFinite:   notFinite.Note,
 		Registerer:  registry,
 		Logger:      a.logger,
 	})
@@ -157,8 +162,10 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		Switches: a.modes,
 		Cache:    cache,
 		TTLs:     a.cfg.Cache,
-		Logger:   a.logger,
-		Now:      time.Now,
+
+		NotFinite: notFinite.Note,
+		Logger:    a.logger,
+		Now:       time.Now,
 	}
 	if a.shadow, err = a.newShadow(registry); err != nil {
 		return err

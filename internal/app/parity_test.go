@@ -49,14 +49,20 @@ func requireVerdicts(t *testing.T, runs []wire.ParityRun, want string) {
 // exec changes one row behind everybody's back.
 func (b *bundle) exec(t *testing.T, query string) {
 	t.Helper()
-	db, err := sql.Open("pgx", b.cfg.DatabaseURL)
-	require.NoError(t, err)
-	defer db.Close()
-	res, err := db.ExecContext(t.Context(), query)
+	res, err := b.sql(t).ExecContext(t.Context(), query)
 	require.NoError(t, err)
 	n, err := res.RowsAffected()
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
+}
+
+// sql opens the database of the system.
+func (b *bundle) sql(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", b.cfg.DatabaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
 }
 
 // withJSON gives the system a JSON store, which it compares once and then not

@@ -25,7 +25,7 @@ import (
 // are registered with it.
 var numbered = map[arena.IngestKind]func(n int) string{
 	arena.IngestModels: func(n int) string {
-		return fmt.Sprintf(`{"id":"n%d","display_name":"N","since_inception":{"model_id":"n%d","nav_since_inception":10000,"inception_date":1}}`, n, n)
+		return fmt.Sprintf(`{"id":"n%d","display_name":"N","since_inception":{"model_id":"n%d","nav_since_inception":10000,"inception_date":1761448000}}`, n, n)
 	},
 	arena.IngestSymbols:      func(n int) string { return fmt.Sprintf(`{"symbol":"S%d","tick_size":0.5}`, n) },
 	arena.IngestTraderState:  func(n int) string { return fmt.Sprintf(`{"trader_id":"t%d","pause_until":null}`, n) },

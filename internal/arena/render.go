@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -18,19 +19,32 @@ type rendering struct {
 	Body     jsontext.Value `json:"body"`
 }
 
-// render writes a payload out. Its ETag does not depend on serverTime, which
-// every payload has as its last member.
-func render(payload any, serverTime int64) (*rendering, error) {
-	body, err := wire.Marshal(payload)
+// render writes the payload of a view out. Its ETag does not depend on
+// serverTime, which every payload has as its last member.
+func (s *Service) render(ctx context.Context, view View, payload any) (*rendering, error) {
+	body, err := s.marshal(ctx, view, payload)
 	if err != nil {
-		return nil, fmt.Errorf("error rendering %T: %w", payload, err)
+		return nil, err
 	}
 	content := body[:len(body)-len(serverTimeTail(body))]
 	return &rendering{
 		ETag:     digestOf(content),
-		Modified: serverTime,
+		Modified: s.o.Now().UnixMilli(),
 		Body:     body,
 	}, nil
+}
+
+// marshal renders a part of a view and reports what it lacks because no double
+// can hold it.
+func (s *Service) marshal(ctx context.Context, view View, part any) ([]byte, error) {
+	raw, absent, err := wire.MarshalFinite(part)
+	if err != nil {
+		return nil, fmt.Errorf("error rendering %T: %w", part, err)
+	}
+	if len(absent) > 0 && s.o.NotFinite != nil {
+		s.o.NotFinite(ctx, string(view), absent)
+	}
+	return raw, nil
 }
 
 // serverTimeTail is what follows the last colon: the value of serverTime and

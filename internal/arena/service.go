@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/maypok86/otter/v2"
 
 	"nof0/cachelayer"
@@ -41,6 +42,9 @@ type ServiceOptions struct {
 	// LargeBody is the size in bytes from which account totals are streamed
 	// and not held whole; 0 is 32 MiB.
 	LargeBody int
+	// NotFinite, where given, is told the members that a view lacks because no
+	// double can hold them.
+	NotFinite func(ctx context.Context, view string, absent []jsontext.Pointer)
 	Logger    *slog.Logger
 	Now       func() time.Time
 }
@@ -231,7 +235,7 @@ func (s *Service) load(ctx context.Context, source Source, v *view, req Request)
 	if err != nil {
 		return nil, err
 	}
-	return render(payload, s.o.Now().UnixMilli())
+	return s.render(ctx, req.View, payload)
 }
 
 // remember keeps an answer for the time in which it may be served stale.

@@ -69,6 +69,13 @@ func (s *Store) LastMarker(ctx context.Context) (int64, error) {
 	return last, unavailable(err)
 }
 
+// NextMarker returns the first hourly marker from the given one on, -1 where
+// there is none.
+func (s *Store) NextMarker(ctx context.Context, from int64) (int64, error) {
+	next, err := s.repos.Equity.NextMarker(ctx, from)
+	return next, unavailable(err)
+}
+
 // Hours returns the account-totals rows of the hourly markers from one to
 // another, both inclusive.
 func (s *Store) Hours(ctx context.Context, from, to int64) ([]wire.AccountTotal, error) {

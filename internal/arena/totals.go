@@ -15,7 +15,6 @@ import (
 	"nof0/cachelayer"
 	"nof0/internal/catalogue"
 	"nof0/internal/stitch"
-	"nof0/internal/wire"
 )
 
 // Account totals are put together from segments of segmentHours hourly
@@ -131,6 +130,18 @@ func (s *Service) gather(ctx context.Context, from, last int64) (*totals, error)
 		}
 		etags.WriteString(" " + g.ETag)
 		begin = end + 1
+		if !h.empty || begin > last {
+			continue
+		}
+		// A gap costs the same however wide it is: one marker may be far from all others.
+		next, err := s.o.Store.NextMarker(ctx, begin)
+		if err != nil {
+			return nil, err
+		}
+		if next < 0 {
+			break
+		}
+		begin = max(begin, next-next%segmentHours)
 	}
 	t.etag = digestOf([]byte(etags.String()))
 	return t, nil
@@ -154,7 +165,7 @@ func (s *Service) segment(ctx context.Context, h hours) (*segment, error) {
 		if err != nil {
 			return nil, err
 		}
-		raw, err := wire.Marshal(rows)
+		raw, err := s.marshal(ctx, ViewAccountTotals, rows)
 		return &segment{ETag: digestOf(raw), Rows: raw}, err
 	}
 	if !h.closed {

@@ -224,7 +224,8 @@ func (c *capture) dropComputedStandings() {
 	})
 	for i := range c.standings {
 		if row := &c.standings[i].value.row; trades[row.ID] {
-			row.NumTrades, row.NumWins, row.NumLosses, row.WinDollars, row.LoseDollars = 0, 0, 0, 0, 0
+			row.NumTrades, row.NumWins, row.NumLosses = 0, 0, 0
+			row.WinDollars, row.LoseDollars = wire.Some(0.0), wire.Some(0.0)
 		}
 	}
 	if n > len(c.standings) {

@@ -1,11 +1,13 @@
 package recompute
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/entities"
 	"nof0/internal/analytics"
@@ -37,6 +39,7 @@ type computation struct {
 	symbols  []string
 	imported *entities.ModelAnalytics
 	read     facts
+	absent   []jsontext.Pointer // of the document: what no double can hold
 }
 
 // facts counts trades and decisions.
@@ -190,7 +193,7 @@ func timeOf(seconds wire.Opt[float64]) *time.Time {
 	if !ok {
 		return nil
 	}
-	at := wire.Time(v)
+	at := wire.Time(min(max(v, 0), wire.MaxSeconds-1)) // a document may say anything
 	return &at
 }
 
@@ -257,31 +260,31 @@ func placeOf(at float64, id string, ok bool) *repository.Place {
 // document renders the metrics. changed is false where those that are stored say
 // the same, whenever they were computed.
 func (c *computation) document(ctx context.Context, running *analytics.Running) (doc []byte, changed bool, err error) {
-	render := func(at time.Time) ([]byte, error) {
+	render := func(at time.Time) ([]byte, []jsontext.Pointer, error) {
 		d, err := running.Document(c.model, c.symbols, at)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return wire.Marshal(d)
+		return wire.MarshalFinite(d)
 	}
 	stored, err := c.tx.Analytics.Of(ctx, c.model, entities.AnalyticsComputed)
 	if err != nil {
 		return nil, false, err
 	}
 	if stored != nil {
-		same, err := render(stored.AsOf)
-		if err != nil {
+		same, _, err := render(stored.AsOf)
+		if err != nil || sameJSON(stored.Payload, same) {
 			return nil, false, err
 		}
-		var known analytics.Document
-		if wire.Unmarshal(stored.Payload, &known) == nil {
-			if raw, err := wire.Marshal(known); err == nil && bytes.Equal(raw, same) {
-				return nil, false, nil
-			}
-		}
 	}
-	doc, err = render(c.now)
+	doc, c.absent, err = render(c.now)
 	return doc, true, err
+}
+
+// sameJSON reports whether two documents hold the same, in whatever order.
+func sameJSON(a, b []byte) bool {
+	var x, y any
+	return wire.Unmarshal(a, &x) == nil && wire.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // next is how far the metrics have come now.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/entities"
@@ -18,9 +19,12 @@ type Options struct {
 	Store *repository.Store
 	// AfterCommit, where given, is told the events of each commit.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
-	Registerer  prometheus.Registerer // nil registers nothing
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// NotFinite, where given, is told the members that a document lacks because no
+	// double can hold them.
+	NotFinite  func(ctx context.Context, view string, absent []jsontext.Pointer)
+	Registerer prometheus.Registerer // nil registers nothing
+	Logger     *slog.Logger
+	Now        func() time.Time
 
 	// Debounce is how long the job waits after a kick for more; 0 is 1 s.
 	Debounce time.Duration
@@ -165,6 +169,7 @@ func (j *Job) round(ctx context.Context) (busy bool, err error) {
 func (j *Job) compute(ctx context.Context, model string, whole bool) (r Result, err error) {
 	began := time.Now()
 	var events []entities.OutboxEvent
+	var absent []jsontext.Pointer
 	err = j.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
 		events = nil
 		claimed, err := tx.Recompute.Begin(ctx)
@@ -177,6 +182,7 @@ func (j *Job) compute(ctx context.Context, model string, whole bool) (r Result, 
 		}
 		c := &computation{tx: tx, model: model, now: j.o.Now().UTC().Truncate(time.Microsecond)}
 		r, events, err = c.run(ctx, whole)
+		absent = c.absent
 		return err
 	})
 	if err != nil {
@@ -184,6 +190,9 @@ func (j *Job) compute(ctx context.Context, model string, whole bool) (r Result, 
 	}
 	r.Elapsed = time.Since(began)
 	j.metrics.observe(r)
+	if len(absent) > 0 && j.o.NotFinite != nil {
+		j.o.NotFinite(ctx, "analytics", absent)
+	}
 	if len(events) > 0 {
 		j.o.AfterCommit(ctx, events)
 	}

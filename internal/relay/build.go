@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"runtime/debug"
 	"slices"
 
@@ -314,7 +315,7 @@ func (b *builder) leaderboard() target {
 		}
 		returns := map[string]float64{}
 		for _, row := range analytics.Leaderboard(competitors) {
-			if percent, ok := row.ReturnPct.Get(); ok {
+			if percent, ok := row.ReturnPct.Get(); ok && !math.IsNaN(percent) && !math.IsInf(percent, 0) {
 				returns[row.ID] = percent
 			}
 		}

@@ -61,8 +61,8 @@ func (b Bounds) CheckMarkers(a AccountTotal, inception time.Time) error {
 	since := a.Timestamp - Seconds(inception)
 	check := func(path string, marker int64, unit time.Duration) {
 		if off := math.Abs(float64(marker)*unit.Seconds() - since); off > b.MarkerTolerance.Seconds() {
-			f.addf(path, "%d does not fit: at %v it is %d since the inception at %v; they may be %v apart",
-				marker, a.Timestamp, int64(math.Floor(since/unit.Seconds())), Seconds(inception), b.MarkerTolerance)
+			f.addf(path, "%d does not fit: at %s it is %.0f since the inception at %s; they may be %v apart",
+				marker, Time(a.Timestamp).Format(time.RFC3339), math.Floor(since/unit.Seconds()), inception.Format(time.RFC3339), b.MarkerTolerance)
 		}
 	}
 	check("/since_inception_hourly_marker", a.SinceInceptionHourlyMarker, time.Hour)

@@ -20,7 +20,7 @@ const (
 	tradeRow    = `{"id":"t","model_id":"m","symbol":"BTC","side":"long","quantity":1,"entry_time":1,"exit_time":2,` +
 		`"entry_price":1,"exit_price":2,"realized_net_pnl":0}`
 	inceptionRow = `{"model_id":"m","nav_since_inception":10000,"inception_date":1.5}`
-	standingRow  = `{"id":"m","num_trades":0,"num_wins":0,"num_losses":0,"win_dollars":0,"lose_dollars":0,"sharpe":0}`
+	standingRow  = `{"id":"m","num_trades":0,"num_wins":0,"num_losses":0}`
 	analyticsRow = `{"model_id":"m"}`
 	statementRow = `{"model_id":"m","positions":{"BTC":` + positionRow + `}}`
 	decisionRow  = `{"id":"d","model_id":"m","timestamp":1.5}`

@@ -112,7 +112,8 @@ type SinceInception struct {
 }
 
 // LeaderboardRow is the standing of a competitor. Equity and ReturnPct are
-// absent before its first equity snapshot.
+// absent before its first equity snapshot. A figure that no double can hold is
+// absent.
 type LeaderboardRow struct {
 	ID          string         `json:"id"`
 	Equity      Opt[float64]   `json:"equity,omitzero" bound:"difference"`
@@ -120,9 +121,9 @@ type LeaderboardRow struct {
 	NumTrades   int64          `json:"num_trades" bound:"amount"`
 	NumWins     int64          `json:"num_wins" bound:"amount"`
 	NumLosses   int64          `json:"num_losses" bound:"amount"`
-	WinDollars  float64        `json:"win_dollars" bound:"difference"`
-	LoseDollars float64        `json:"lose_dollars" bound:"difference"`
-	Sharpe      float64        `json:"sharpe" bound:"difference"`
+	WinDollars  Opt[float64]   `json:"win_dollars,omitzero" bound:"difference"`
+	LoseDollars Opt[float64]   `json:"lose_dollars,omitzero" bound:"difference"`
+	Sharpe      Opt[float64]   `json:"sharpe,omitzero" bound:"difference"`
 	Extra       jsontext.Value `json:",embed"`
 }
 

@@ -216,10 +216,9 @@ func (s *SinceInception) check(f *Faults) {
 	}
 }
 
-// Only equity and return may be absent: of the others an absent one would come
-// out as a zero that nobody stated.
+// Of the counts an absent one would come out as a zero that nobody stated.
 func (*LeaderboardRow) required() []string {
-	return []string{"id", "num_trades", "num_wins", "num_losses", "win_dollars", "lose_dollars", "sharpe"}
+	return []string{"id", "num_trades", "num_wins", "num_losses"}
 }
 
 func (l *LeaderboardRow) check(f *Faults) { f.id("/id", l.ID) }
