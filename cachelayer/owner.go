@@ -147,7 +147,7 @@ func (o *owner) set(ctx context.Context, state ownerState) {
 	}
 	switch state {
 	case ownerForeign, ownerConfig:
-		o.logger.WarnContext(ctx, "redis is not used: "+o.err().Error())
+		o.logger.WarnContext(ctx, "redis is not used", slog.Any("error", o.err()))
 	case ownerSelf:
 		o.logger.InfoContext(ctx, "redis is kept for this database and its settings")
 	default:

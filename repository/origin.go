@@ -26,7 +26,7 @@ type origin struct {
 // originQueries are tried in order: not every role may read the control file.
 // The row's xmin changes where a dump is restored, the oid with the database, the
 // system identifier with the server, and the timeline with each promotion.
-var originQueries = []string{
+var originQueries = [...]string{ //nolint:gochecknoglobals // constants, spelled by one function
 	originQuery("(SELECT system_identifier::text FROM pg_control_system())"),
 	originQuery("'unknown'"),
 }
