@@ -169,7 +169,7 @@ const anyPort = "NOF0_HTTP_ADDR=127.0.0.1:0"
 func smallSeason(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "season")
-	mustNof0(t, nil, "season", "generate", dir, "--seed", "5", "--models", "4", "--hours", "12")
+	mustNof0(t, nil, "season", "generate", dir, "--seed", "5", "--models", "4", "--hours", "12", "--start", "2025-10-17T22:00:00Z")
 	return dir
 }
 
