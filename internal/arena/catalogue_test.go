@@ -50,9 +50,10 @@ func TestViewsReadWhatTheCatalogueSays(t *testing.T) {
 	for kind, item := range everyKind("m", "SOL") {
 		b.send(t, kind, item)
 	}
+	b.send(t, arena.IngestModels, `{"id":"quiet"}`)
 	requests := map[arena.View][]arena.Request{
 		arena.ViewAccountTotals: {{FromMarker: 1}, {FromMarker: 1000}},
-		arena.ViewAnalyticsOf:   {{Model: "m"}},
+		arena.ViewAnalyticsOf:   {{Model: "m"}, {Model: "quiet"}},
 		arena.ViewPositions:     {{Limit: 1}, {Limit: 1000}},
 		arena.ViewEquity:        {{Model: "m"}, {Series: arena.Series{From: time.Unix(1761452300, 0)}}},
 		arena.ViewPrices:        {{Symbol: "SOL"}},

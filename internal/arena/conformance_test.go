@@ -170,11 +170,14 @@ func requireSameAnswers(t *testing.T, a, b arena.Source) {
 	t.Helper()
 	ctx := t.Context()
 	for name, ask := range map[string]func(arena.Source) (any, error){
-		"prices":        func(s arena.Source) (any, error) { v, err := s.CryptoPrices(ctx); v.ServerTime = 0; return v, err },
-		"totals":        func(s arena.Source) (any, error) { v, err := s.AccountTotals(ctx, 7); v.ServerTime = 0; return v, err },
-		"trades":        func(s arena.Source) (any, error) { v, err := s.Trades(ctx); v.ServerTime = 0; return v, err },
-		"inception":     func(s arena.Source) (any, error) { v, err := s.SinceInception(ctx); v.ServerTime = 0; return v, err },
-		"analytics":     func(s arena.Source) (any, error) { v, err := s.Analytics(ctx); v.ServerTime = 0; return v, err },
+		"prices":    func(s arena.Source) (any, error) { v, err := s.CryptoPrices(ctx); v.ServerTime = 0; return v, err },
+		"totals":    func(s arena.Source) (any, error) { v, err := s.AccountTotals(ctx, 7); v.ServerTime = 0; return v, err },
+		"trades":    func(s arena.Source) (any, error) { v, err := s.Trades(ctx); v.ServerTime = 0; return v, err },
+		"inception": func(s arena.Source) (any, error) { v, err := s.SinceInception(ctx); v.ServerTime = 0; return v, err },
+		"analytics": func(s arena.Source) (any, error) {
+			v, err := s.Analytics(ctx)
+			return withDocument(t, s, v.Analytics), err
+		},
 		"positions":     func(s arena.Source) (any, error) { v, err := s.Positions(ctx, 0); v.ServerTime = 0; return v, err },
 		"conversations": func(s arena.Source) (any, error) { v, err := s.Conversations(ctx); v.ServerTime = 0; return v, err },
 	} {

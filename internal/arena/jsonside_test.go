@@ -258,7 +258,10 @@ func (b *bothSides) requireSameAnswers(t *testing.T) {
 		"crypto-prices": func(s arena.Source) (any, error) { v, err := s.CryptoPrices(ctx); return v.Prices, err },
 		"trades":        func(s arena.Source) (any, error) { v, err := s.Trades(ctx); return v.Trades, err },
 		"positions":     func(s arena.Source) (any, error) { v, err := s.Positions(ctx, 0); return v.AccountTotals, err },
-		"analytics":     func(s arena.Source) (any, error) { v, err := s.Analytics(ctx); return v.Analytics, err },
+		"analytics": func(s arena.Source) (any, error) {
+			v, err := s.Analytics(ctx)
+			return withDocument(t, s, v.Analytics), err
+		},
 		"conversations": func(s arena.Source) (any, error) { v, err := s.Conversations(ctx); return v.Conversations, err },
 		"account-totals": func(s arena.Source) (any, error) {
 			v, err := s.AccountTotals(ctx, 0)

@@ -291,7 +291,7 @@ func (s *Service) Warm(ctx context.Context) (int, error) {
 	warmed := 0
 	for _, req := range requests {
 		switch _, err := s.Answer(ctx, req); {
-		case errors.Is(err, ErrUnknownModel): // a competitor without analytics yet
+		case errors.Is(err, ErrUnknownModel): // the files lack the analytics of this competitor
 		case err != nil:
 			return warmed, fmt.Errorf("error rendering %s: %w", req.View, err)
 		default:

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/entities"
+	"nof0/internal/analytics"
 	"nof0/internal/mapping"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -138,13 +139,7 @@ func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
 	if err != nil {
 		return wire.Analytics{}, unavailable(err)
 	}
-	out := wire.Analytics{Analytics: []jsontext.Value{}, ServerTime: s.serverTime()}
-	for _, doc := range docs {
-		if slices.Contains(competitors, doc.ModelID) {
-			out.Analytics = append(out.Analytics, jsontext.Value(doc.Payload))
-		}
-	}
-	return out, nil
+	return s.analyticsOf(ctx, competitors, docs)
 }
 
 // AnalyticsOf implements Source.
@@ -153,10 +148,49 @@ func (s *Store) AnalyticsOf(ctx context.Context, model string) (wire.Analytics, 
 	if err != nil {
 		return wire.Analytics{}, unavailable(err)
 	}
-	if doc == nil {
+	if doc != nil {
+		return s.analyticsOf(ctx, []string{model}, []entities.ModelAnalytics{*doc})
+	}
+	competitors, err := s.competitors(ctx)
+	if err != nil {
+		return wire.Analytics{}, err
+	}
+	if !slices.Contains(competitors, model) {
 		return wire.Analytics{}, fmt.Errorf("no analytics of %q: %w", model, ErrUnknownModel)
 	}
-	return wire.Analytics{Analytics: []jsontext.Value{jsontext.Value(doc.Payload)}, ServerTime: s.serverTime()}, nil
+	return s.analyticsOf(ctx, []string{model}, nil)
+}
+
+// analyticsOf answers with the documents of the models. One that has none among
+// docs gets the metrics of no facts, all 0; its coverage says whether there are
+// facts that are not computed yet.
+func (s *Store) analyticsOf(ctx context.Context, models []string, docs []entities.ModelAnalytics) (wire.Analytics, error) {
+	payloads := make(map[string]jsontext.Value, len(models))
+	for _, doc := range docs {
+		payloads[doc.ModelID] = jsontext.Value(doc.Payload)
+	}
+	stats, err := s.repos.Stats.All(ctx)
+	if err != nil {
+		return wire.Analytics{}, unavailable(err)
+	}
+	known := make(map[string]entities.ModelStats, len(stats))
+	for _, m := range stats {
+		known[m.ModelID] = m
+	}
+	out := wire.Analytics{Analytics: make([]jsontext.Value, len(models)), ServerTime: s.serverTime()}
+	for i, model := range models {
+		if out.Analytics[i] = payloads[model]; out.Analytics[i] != nil {
+			continue
+		}
+		m := known[model]
+		doc := analytics.Document{ID: model, ModelID: model, Coverage: wire.Some(analytics.Coverage{
+			Whole: m.NumDecisions == 0, TradesWhole: m.NumTrades == 0,
+		})}
+		if out.Analytics[i], err = wire.Marshal(doc); err != nil {
+			return wire.Analytics{}, fmt.Errorf("error rendering the metrics of %s: %w", model, err)
+		}
+	}
+	return out, nil
 }
 
 // Positions implements Source.

@@ -111,7 +111,7 @@ var views = []View{
 	{
 		Name: ViewAnalyticsOf, Path: "/analytics/:model", Domain: DomainAnalytics,
 		Key: "analytics:{MODEL}", TTL: TwiceLong, MaxAge: Long,
-		Reads: []Table{Stats, Analytics}, ByModel: true,
+		Reads: []Table{Models, Stats, Analytics}, ByModel: true,
 	},
 	{
 		Name: ViewPositions, Path: "/positions", Domain: DomainPositions,

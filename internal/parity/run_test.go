@@ -55,3 +55,18 @@ func TestSeasonIsEqual(t *testing.T) {
 	t.Parallel()
 	requireEqual(t, setup(t, madeUp(t, season.Options{Seed: 3, Models: 5, Hours: 60})))
 }
+
+// A competitor that only the store knows, without trades and decisions, is answered
+// with metrics of no facts: those are no difference from a file without them.
+func TestMetricsOfNoFactsAreNoDifference(t *testing.T) {
+	t.Parallel()
+	b := setup(t, madeUp(t, season.Options{Seed: 8, Models: 2, Hours: 5}))
+	before := domain(t, b.run(t), arena.DomainAnalytics).Counts
+	b.exec(t, "INSERT INTO models (id, display_name, kind) VALUES ('quiet', 'quiet', 'competitor')")
+	one, err := b.answers().AnalyticsOf(t.Context(), "quiet")
+	require.NoError(t, err)
+	require.Len(t, one.Analytics, 1)
+	report := b.run(t, arena.DomainAnalytics)
+	require.Empty(t, findings(report))
+	require.Equal(t, before, domain(t, report, arena.DomainAnalytics).Counts)
+}
