@@ -123,11 +123,9 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `),
 		publish: redis.NewScript(`
-if ARGV[1] ~= '' then
-	local owner = redis.pcall('GET', KEYS[2])
-	if type(owner) ~= 'string' or string.sub(owner, 1, #ARGV[1]) ~= ARGV[1] then
-		return 0
-	end
+local owner = ARGV[1] == '' and '' or redis.pcall('GET', KEYS[2])
+if type(owner) ~= 'string' or string.sub(owner, 1, #ARGV[1]) ~= ARGV[1] then
+	return 0
 end
 if type(redis.pcall('XLEN', KEYS[1])) ~= 'number' then
 	redis.call('UNLINK', KEYS[1])

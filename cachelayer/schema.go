@@ -63,7 +63,7 @@ func readProgram(w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("error finding the program: %w", err)
 		}
-		if file, err = os.Open(path); err != nil { //nolint:gosec // the program itself
+		if file, err = os.Open(path); err != nil {
 			return fmt.Errorf("error opening the program: %w", err)
 		}
 	}

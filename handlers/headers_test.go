@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -22,15 +23,15 @@ func TestHeadersOfEveryResponse(t *testing.T) {
 			b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return nil, err }
 		}
 	}
-	get := func(target string, headers ...string) func(*bundle) *http.Response {
-		return func(b *bundle) *http.Response { return b.do("GET", target, headers...).Result() }
+	get := func(target string, headers ...string) func(*bundle) *httptest.ResponseRecorder {
+		return func(b *bundle) *httptest.ResponseRecorder { return b.do("GET", target, headers...) }
 	}
-	post := func(body string, headers ...string) func(*bundle) *http.Response {
-		return func(b *bundle) *http.Response { return b.post("/api/ingest/trades", body, headers...).Result() }
+	post := func(body string, headers ...string) func(*bundle) *httptest.ResponseRecorder {
+		return func(b *bundle) *httptest.ResponseRecorder { return b.post("/api/ingest/trades", body, headers...) }
 	}
 	for name, c := range map[string]struct {
 		prepare func(*bundle)
-		request func(*bundle) *http.Response
+		request func(*bundle) *httptest.ResponseRecorder
 		status  int
 	}{
 		"a view":                    {nil, get("/api/trades"), 200},
@@ -39,18 +40,18 @@ func TestHeadersOfEveryResponse(t *testing.T) {
 		"metrics":                   {nil, get("/metrics"), 200},
 		"the documentation":         {nil, get("/docs"), 200},
 		"the description":           {nil, get("/openapi.json"), 200},
-		"options": {nil, func(b *bundle) *http.Response {
-			return b.do("OPTIONS", "/api/trades").Result()
+		"options": {nil, func(b *bundle) *httptest.ResponseRecorder {
+			return b.do("OPTIONS", "/api/trades")
 		}, 204},
-		"a preflight": {nil, func(b *bundle) *http.Response {
-			return b.do("OPTIONS", "/api/trades", "Origin", "https://a.example", "Access-Control-Request-Method", "GET").Result()
+		"a preflight": {nil, func(b *bundle) *httptest.ResponseRecorder {
+			return b.do("OPTIONS", "/api/trades", "Origin", "https://a.example", "Access-Control-Request-Method", "GET")
 		}, 204},
 		"a wrong parameter":     {nil, get("/api/account-totals?lastHourlyMarker=x"), 400},
 		"a malformed body":      {nil, post(`{"a"`), 400},
 		"no token":              {nil, post(`{}`, "Authorization", "Bearer other"), 401},
 		"an unknown route":      {nil, get("/api/nothing"), 404},
 		"an unknown model":      {failing(arena.ErrUnknownModel), get("/api/analytics/x"), 404},
-		"a wrong method":        {nil, func(b *bundle) *http.Response { return b.do("DELETE", "/api/trades").Result() }, 405},
+		"a wrong method":        {nil, func(b *bundle) *httptest.ResponseRecorder { return b.do("DELETE", "/api/trades") }, 405},
 		"no acceptable coding":  {nil, get("/api/trades", "Accept-Encoding", "identity;q=0, *;q=0"), 406},
 		"a refusal":             {failing(&arena.RefusedError{Reason: "it is so"}), post(`{}`), 409},
 		"events that are gone":  {failing(arena.ErrGone), post(`{}`), 410},
@@ -67,7 +68,7 @@ func TestHeadersOfEveryResponse(t *testing.T) {
 		if c.prepare != nil {
 			c.prepare(b)
 		}
-		res := c.request(b)
+		res := c.request(b).Result()
 		seen[c.status] = true
 		if res.StatusCode != c.status {
 			t.Errorf("%s: status %d instead of %d", name, res.StatusCode, c.status)

@@ -149,8 +149,10 @@ func (b *book) takeIn(db *gorm.DB, models, ids []string, rows []entities.Positio
 		k := &known[i]
 		b.statements[k.AccountModel] = &entities.Account{ModelID: k.AccountModel, Provider: k.AccountProvider, StatementAt: k.StatementAt}
 		if fact := &k.PositionFact; fact.Ref != "" && b.fact(positionKey{fact.ModelID, fact.PositionID}, fact.Kind, fact.Ref) == nil {
-			if _, err := readState(fact); err != nil {
-				return err
+			if fact.State != nil {
+				if _, err := readState(fact); err != nil {
+					return err
+				}
 			}
 			b.add(fact)
 			delete(b.fresh, factKeyOf(fact))

@@ -223,6 +223,9 @@ func shortest(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 // stateOf is the position that a fact states, nil where it states none. The
 // facts of a book have been read before.
 func stateOf(f *entities.PositionFact) *entities.Position {
+	if f.State == nil || bytes.Equal(f.State, []byte("null")) {
+		return nil
+	}
 	p, err := readState(f)
 	if err != nil {
 		panic(err)
@@ -230,11 +233,9 @@ func stateOf(f *entities.PositionFact) *entities.Position {
 	return p
 }
 
-// readState is stateOf of a fact that may have been changed by hand.
+// readState reads the position that a fact states, which may have been changed by
+// hand.
 func readState(f *entities.PositionFact) (*entities.Position, error) {
-	if f.State == nil || bytes.Equal(f.State, []byte("null")) {
-		return nil, nil
-	}
 	p := new(entities.Position)
 	if err := json.Unmarshal(f.State, p); err != nil { //nolint:musttag // members are named as the fields are
 		return nil, fmt.Errorf("position_facts: the state of %s %q of model %s cannot be read: %w", f.Kind, f.Ref, f.ModelID, err)

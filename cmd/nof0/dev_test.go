@@ -115,7 +115,7 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 	reached := func(more time.Duration) time.Time {
 		for {
 			_, prices := get(t, url+"/api/crypto-prices")
-			newest := prices["prices"].(map[string]any)["BTC"].(map[string]any)["timestamp"].(float64) //nolint:forcetypeassert // it is one
+			newest := prices["prices"].(map[string]any)["BTC"].(map[string]any)["timestamp"].(float64)
 			if at := time.UnixMilli(int64(newest)); at.After(began.Add(more)) {
 				return at
 			}
@@ -127,8 +127,8 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 	traded := func() float64 {
 		_, trades := get(t, url+"/api/trades")
 		newest := 0.0
-		for _, trade := range trades["trades"].([]any) { //nolint:forcetypeassert // it is one
-			newest = max(newest, trade.(map[string]any)["exit_time"].(float64)) //nolint:forcetypeassert // it is one
+		for _, trade := range trades["trades"].([]any) {
+			newest = max(newest, trade.(map[string]any)["exit_time"].(float64))
 		}
 		return newest
 	}
@@ -136,9 +136,9 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 	grown := func() float64 {
 		_, curves := get(t, url+"/api/equity?points=4")
 		least := math.Inf(1)
-		for _, c := range curves["equity"].([]any) { //nolint:forcetypeassert // it is one
-			points := c.(map[string]any)["points"].([]any)                                    //nolint:forcetypeassert // it is one
-			least = min(least, points[len(points)-1].(map[string]any)["timestamp"].(float64)) //nolint:forcetypeassert // it is one
+		for _, c := range curves["equity"].([]any) {
+			points := c.(map[string]any)["points"].([]any)
+			least = min(least, points[len(points)-1].(map[string]any)["timestamp"].(float64))
 		}
 		return least
 	}

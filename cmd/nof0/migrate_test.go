@@ -76,7 +76,7 @@ func TestMigrateDownSaysWhatItLosesAndAsks(t *testing.T) {
 	t.Parallel()
 	variable := migratedDatabase(t)
 	db := connect(t, variable)
-	_, err := db.Exec(t.Context(), `INSERT INTO json_mirror (domain, sequence, mirrored_at) SELECT 'd' || i, i, now() FROM generate_series(1, 3) i;
+	_, err := db.Exec(t.Context(), `INSERT INTO json_mirror (domain, sequence, mirrored_at) VALUES ('a', 1, now()), ('b', 2, now()), ('c', 3, now());
 		INSERT INTO symbols (symbol) VALUES ('BTC'), ('ETH')`)
 	require.NoError(t, err)
 	status := func() atlas.Status {
@@ -221,7 +221,7 @@ func TestMigrateLint(t *testing.T) {
 		mustNof0(t, nil, "migrate", "sum", "--dir", dir)
 	}
 	fine := mustNof0(t, environ, "migrate", "lint", "--dir", dir)
-	require.Contains(t, fine.out, "0 findings")
+	require.Contains(t, fine.out, "files linted")
 	require.Contains(t, fine.err, "NOT CHECKED: nobody can tell whether the migrations only grew")
 
 	write("29990101000000_less.sql", "ALTER TABLE trades DROP COLUMN trade_type;\n")
@@ -231,9 +231,13 @@ func TestMigrateLint(t *testing.T) {
 	require.Contains(t, e.err, "1 findings are not allowed")
 
 	write("29990101000000_less.sql", "-- nof0:nolint destructive: nobody reads it\n\nALTER TABLE trades DROP COLUMN trade_type;\n")
-	allowed := parsed[atlas.LintReport](t, mustNof0(t, environ, "migrate", "lint", "--dir", dir, "--json"))
-	require.Len(t, allowed.Findings, 1)
-	require.Equal(t, "nobody reads it", allowed.Findings[0].Allowed)
+	report := parsed[atlas.LintReport](t, mustNof0(t, environ, "migrate", "lint", "--dir", dir, "--json"))
+	allowed := map[string]string{}
+	for _, f := range report.Findings {
+		require.NotEmpty(t, f.Allowed, "%v", f)
+		allowed[f.File] = f.Allowed
+	}
+	require.Equal(t, "nobody reads it", allowed["29990101000000_less.sql"])
 }
 
 func TestMigrateReachesPastAPooler(t *testing.T) {

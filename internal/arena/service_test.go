@@ -65,7 +65,8 @@ func setupService(t *testing.T) *serviceBundle {
 	b.switches.to(arena.ReadJSON)
 	tellingTrades(t, b.dir, "store", 40)
 	_, err := importer.Import(t.Context(), b.dir, importer.Options{
-		Bounds: wiretest.Bounds(), Now: time.Now, Store: b.store, PrimaryProvider: "hyperliquid"})
+		Bounds: wiretest.Bounds(), Now: time.Now, Store: b.store, PrimaryProvider: "hyperliquid",
+	})
 	require.NoError(t, err)
 	tellingTrades(t, b.dir, "json", 40)
 

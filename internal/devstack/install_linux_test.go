@@ -44,7 +44,7 @@ func TestInstallServers(t *testing.T) {
 			t.Parallel()
 			bin := t.TempDir()
 			for program, content := range c.programs {
-				if err := os.WriteFile(filepath.Join(bin, program), []byte(content), 0o755); err != nil { //nolint:gosec // a program
+				if err := os.WriteFile(filepath.Join(bin, program), []byte(content), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -134,7 +134,7 @@ func TestExportHoldsWhatACaptureHolds(t *testing.T) {
 			b.export(t, b.dir)
 			require.Equal(t, want, everyAnswer(t, b.json), "served as JSON")
 			report, err := parity.Run(t.Context(), parity.Options{
-				JSON: b.json.(*snapshot.Source), Store: store, Repos: b.store.Repositories, Now: time.Now, //nolint:forcetypeassert // setup makes it
+				JSON: b.json.(*snapshot.Source), Store: store, Repos: b.store.Repositories, Now: time.Now,
 			})
 			require.NoError(t, err)
 			for _, d := range report.Domains {

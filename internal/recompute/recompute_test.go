@@ -45,7 +45,8 @@ func setup(t testing.TB) *bundle {
 	dsn := testdb.New(t, atlastest.Migrator{})
 	b.store = openStore(t, dsn)
 	b.intake = arena.NewIntake(arena.IntakeOptions{
-		Bounds: wiretest.Bounds(), Store: b.store, PrimaryProvider: provider, Now: time.Now})
+		Bounds: wiretest.Bounds(), Store: b.store, PrimaryProvider: provider, Now: time.Now,
+	})
 	b.source = arena.NewStore(b.store.Repositories, provider, time.Now)
 	var err error
 	b.job, err = recompute.New(recompute.Options{

@@ -127,7 +127,7 @@ const ahead = 24 * time.Hour
 
 // Events returns what happens from Since on and is not there yet. It ends when no season is longer, with
 // an error.
-func (s Standing) Events(ctx context.Context) iter.Seq2[Event, error] {
+func (s *Standing) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		o := s.Options
 		for o.Since = s.Since; ; {

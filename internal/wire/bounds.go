@@ -85,7 +85,7 @@ func (b Bounds) check(f *Faults, path string, v reflect.Value, now time.Time) {
 		if v.IsNil() {
 			return
 		}
-		if p, ok := v.Interface().(parted); ok {
+		if p, ok := reflect.TypeAssert[parted](v); ok {
 			parts := p.Parts()
 			for _, under := range slices.Sorted(maps.Keys(parts)) {
 				b.check(f, path+under, reflect.ValueOf(parts[under]), now)

@@ -67,10 +67,10 @@ var unbounded = []string{
 // numbers returns the members of a row type that hold a number.
 func numbers(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		switch t.Field(i).Type {
+	for field := range t.Fields() {
+		switch field.Type {
 		case reflect.TypeFor[float64](), reflect.TypeFor[int64](), reflect.TypeFor[Opt[float64]](), reflect.TypeFor[Opt[int64]]():
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			names = append(names, name)
 		}
 	}
