@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,7 @@ func (c *cli) cacheDropCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			cfg.Redis = patient(cfg.Redis)
 			dropped, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(cmd.Context()) })
 			if err != nil {
 				return err
@@ -54,6 +56,7 @@ func (c *cli) cacheWarmCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			cfg.Redis = patient(cfg.Redis)
 			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return err
 			}
@@ -79,6 +82,19 @@ func (c *cli) cacheWarmCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// patience is how long a command waits for one answer of Redis.
+const patience = 5 * time.Second
+
+// patient returns settings of Redis for a command whose end somebody waits for: the
+// timeouts of the configuration bound what a request may lose, and a long scan of a
+// busy Redis takes longer.
+func patient(r config.Redis) config.Redis {
+	for _, timeout := range []*time.Duration{&r.DialTimeout, &r.ReadTimeout, &r.WriteTimeout, &r.PoolTimeout} {
+		*timeout = max(*timeout, patience)
+	}
+	return r
 }
 
 // withCache opens the Redis side of a configuration for the time of do.
