@@ -99,15 +99,27 @@ func (r *request[T]) resolve(ctx context.Context) error {
 		return nil
 	}
 	id := flightID{kind: flightVersions, name: versionNames(r.key.Versions)}
-	f, _ := r.cache.flights.join(ctx, id, func(ctx context.Context, _ *flight) outcome {
-		if err := r.cache.versions.refresh(ctx, r.key.Versions); err != nil {
-			r.cache.redisFailed(r.key, err)
+	// A flight that was under way may have asked before this question came. What it
+	// brought is good for as long as every answer is; where that time is over, the
+	// flight after it is waited for, which began later.
+	for range 2 {
+		f, started := r.cache.flights.join(ctx, id, r.askVersions)
+		if _, err := f.wait(ctx); err != nil {
+			return err
 		}
-		return outcome{}
-	})
-	_, err := f.wait(ctx)
-	r.state, _ = r.cache.versions.get(r.key.Versions)
-	return err
+		if r.state, fresh = r.cache.versions.get(r.key.Versions); started || fresh {
+			break
+		}
+	}
+	return nil
+}
+
+// askVersions is the flight that asks Redis for the key's versions.
+func (r *request[T]) askVersions(ctx context.Context, _ *flight) outcome {
+	if err := r.cache.versions.refresh(ctx, r.key.Versions); err != nil {
+		r.cache.redisFailed(r.key, err)
+	}
+	return outcome{}
 }
 
 // isShared says whether the value is exchanged by way of Redis: not where one of

@@ -33,7 +33,7 @@ var originQueries = [...]string{ //nolint:gochecknoglobals // constants, spelled
 
 func originQuery(system string) string {
 	return `SELECT concat_ws('/',
-		(SELECT string_agg(id || ':' || xmin::text, ',' ORDER BY id) FROM store_identity),
+		(SELECT string_agg(id || ':' || xmin::text, ',' ORDER BY id COLLATE "C") FROM store_identity),
 		(SELECT oid::text FROM pg_database WHERE datname = current_database()),
 		` + system + `,
 		CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END)`
