@@ -156,6 +156,7 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 
 	second := start(t, environ, "dev", "--play=6000")
 	url = second.ready(t)
+	second.says(t, "goes on from")
 	reached(6 * time.Hour)
 	e = second.stop(t)
 	require.Zero(t, e.code, e.err)

@@ -85,6 +85,22 @@ func start(t *testing.T, environ []string, args ...string) *running {
 	return r
 }
 
+// says waits until the run has written a text beside its results.
+func (r *running) says(t *testing.T, text string) {
+	t.Helper()
+	for {
+		written, grown := r.err.read()
+		if strings.Contains(written, text) {
+			return
+		}
+		select {
+		case <-grown:
+		case <-r.done:
+			t.Fatalf("it ended without saying %q: %s", text, written)
+		}
+	}
+}
+
 // ready waits until the system says that it answers, and returns where.
 func (r *running) ready(t *testing.T) string {
 	t.Helper()
