@@ -20,6 +20,7 @@ import (
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/catalogue"
+	"nof0/internal/testdb"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -419,7 +420,8 @@ func TestPostgresConnectionsLost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	trades := b.season(t, 0, 15)
-	admin, err := pgx.Connect(b.ctx, b.dsn)
+	// A pooler would give it a connection that it has ended before.
+	admin, err := pgx.Connect(b.ctx, testdb.Direct(t, b.dsn))
 	require.NoError(t, err)
 	defer admin.Close(b.ctx)
 	p := b.newProcess(t)

@@ -107,6 +107,22 @@ func pooled(t testing.TB, dsn string) string {
 	return direct.String()
 }
 
+// Direct is the same database as that of a URL of this package, past the pooler:
+// for what has to have the same connection from one statement to the next.
+func Direct(t testing.TB, dsn string) string {
+	t.Helper()
+	admin, err := url.Parse(os.Getenv("DATABASE_URL"))
+	if err != nil {
+		t.Fatal("DATABASE_URL is no URL")
+	}
+	direct, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct.Host, direct.RawQuery = admin.Host, admin.RawQuery
+	return direct.String()
+}
+
 // Empty returns the URL of a database without a schema.
 func Empty(t testing.TB) string {
 	t.Helper()
