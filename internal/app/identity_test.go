@@ -115,7 +115,12 @@ func TestRestoredWhileServing(t *testing.T) {
 	b := setup(t, withIngest)
 	post(t, b.url, "trades", fillOf("kept", 201))
 	post(t, b.url, "trades", fillOf("lost", 202))
-	require.Contains(t, everywhere(t, b.url), "m_lost")
+	// Metrics may have been computed of the trade by now, which name it: they are not
+	// restored here, and no part of this.
+	shown := func() string {
+		return string(get(t, b.url+"/api/trades").body) + string(get(t, b.url+"/api/positions").body)
+	}
+	require.Contains(t, shown(), "m_lost")
 
 	db, err := pgx.Connect(t.Context(), b.cfg.DatabaseURL)
 	require.NoError(t, err)
@@ -130,16 +135,16 @@ func TestRestoredWhileServing(t *testing.T) {
 			INSERT INTO store_identity TABLE dump;
 			COMMIT`)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return !strings.Contains(everywhere(t, b.url), "m_"+lost) }, waitLong, waitTick)
+		require.Eventually(t, func() bool { return !strings.Contains(shown(), "m_"+lost) }, waitLong, waitTick)
 		for range 10 {
-			require.NotContains(t, everywhere(t, b.url), "m_"+lost)
+			require.NotContains(t, shown(), "m_"+lost)
 		}
 		post(t, b.url, "trades", fillOf(lost, 202))
-		require.Contains(t, everywhere(t, b.url), "m_"+lost)
+		require.Contains(t, shown(), "m_"+lost)
 		require.Eventually(t, func() bool {
 			return string(get(t, b.url+"/readyz").body) == `{"status":"ready"}`
 		}, waitLong, waitTick, "Redis is used again")
-		require.Contains(t, everywhere(t, b.url), "m_"+lost)
+		require.Contains(t, shown(), "m_"+lost)
 	}
 }
 
