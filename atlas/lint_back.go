@@ -101,9 +101,11 @@ func (l *linter) wayBack(ctx context.Context, rollbacks fs.FS, file migrate.File
 	}
 	content, err := fs.ReadFile(rollbacks, file.Name())
 	switch {
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist):
 		findf("there is no rollback")
-		return found, true, nil //nolint:nilerr // that is the finding
+		return found, true, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("error reading the rollback of %s: %w", file.Name(), err)
 	case strings.Contains(string(content), byHand):
 		findf("its rollback still asks for a statement by hand")
 		return found, true, nil
