@@ -12,7 +12,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/app"
-	"nof0/internal/mirror"
+	"nof0/internal/export"
 )
 
 func (c *cli) exportCommand() *cobra.Command {
@@ -88,7 +88,7 @@ func resolved(path string) string {
 	return path
 }
 
-func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, force bool) (exported *mirror.Exported, err error) {
+func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, force bool) (exported *export.Report, err error) {
 	store, err := app.OpenStore(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, forc
 	defer func() { err = errors.Join(err, store.Close()) }()
 	progress, finish := c.progress("exporting to " + dir)
 	defer finish()
-	return mirror.Export(ctx, dir, mirror.ExportOptions{
+	return export.Write(ctx, dir, export.Options{
 		Store:           store,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Now:             time.Now,
@@ -105,7 +105,7 @@ func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, forc
 	})
 }
 
-func (c *cli) printExport(exported *mirror.Exported) error {
+func (c *cli) printExport(exported *export.Report) error {
 	if c.json {
 		return c.printJSON(exported)
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/export"
 	"nof0/internal/importer"
-	"nof0/internal/mirror"
 )
 
 func TestExport(t *testing.T) {
@@ -17,7 +17,7 @@ func TestExport(t *testing.T) {
 	mustNof0(t, environ, "import", smallSeason(t))
 	dir := filepath.Join(t.TempDir(), "new", "export")
 
-	first := parsed[mirror.Exported](t, mustNof0(t, environ, "export", dir, "--json"))
+	first := parsed[export.Report](t, mustNof0(t, environ, "export", dir, "--json"))
 	require.Equal(t, dir, first.Dir)
 	require.Len(t, first.Files, 8)
 	for _, f := range first.Files {

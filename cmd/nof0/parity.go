@@ -13,7 +13,7 @@ import (
 	"nof0/config"
 	"nof0/internal/app"
 	"nof0/internal/arena"
-	"nof0/internal/parity"
+	"nof0/internal/cutover/parity"
 	"nof0/internal/wire"
 )
 

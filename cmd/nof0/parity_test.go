@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nof0/internal/parity"
+	"nof0/internal/cutover/parity"
 	"nof0/internal/wire"
 )
 

@@ -16,10 +16,10 @@ import (
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
-	"nof0/internal/parity"
+	"nof0/internal/cutover/parity"
+	"nof0/internal/cutover/switches"
 	"nof0/internal/recompute"
 	"nof0/internal/relay"
-	"nof0/internal/rollout"
 	"nof0/internal/telemetry"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -39,8 +39,8 @@ type App struct {
 	redis   *cachelayer.Client
 	cache   *cachelayer.Cache
 	json    jsonStore
-	moves   *rollout.Rollout
-	modes   *rollout.Switches
+	moves   *switches.Rollout
+	modes   *switches.Switches
 	parity  *parity.Runner
 	shadow  *parity.Shadow // nil without JSON files
 	handler http.Handler

@@ -8,8 +8,8 @@ import (
 
 	"nof0/config"
 	"nof0/internal/arena"
-	"nof0/internal/parity"
-	"nof0/internal/snapshot"
+	"nof0/internal/cutover/jsonstore"
+	"nof0/internal/cutover/parity"
 	"nof0/repository"
 )
 
@@ -28,7 +28,7 @@ func ParityOptions(cfg config.Config, store *repository.Store) parity.RunnerOpti
 		Interval: cfg.Rollout.ParityInterval,
 	}
 	if cfg.JSONDir != "" {
-		o.Compare.JSON = snapshot.NewSource(snapshot.SourceOptions{
+		o.Compare.JSON = jsonstore.NewSource(jsonstore.SourceOptions{
 			Dir:             cfg.JSONDir,
 			PrimaryProvider: cfg.Arena.PrimaryProvider,
 			Benchmarks:      cfg.Arena.Benchmarks,

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/export"
 	"nof0/internal/importer"
-	"nof0/internal/mirror"
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
@@ -117,7 +117,7 @@ func TestRowsOfAbsurdSizeSpoilNothing(t *testing.T) {
 	require.Less(t, keys, int64(2000))
 
 	dir := filepath.Join(t.TempDir(), "export")
-	_, err = mirror.Export(t.Context(), dir, mirror.ExportOptions{Store: b.app.Store, PrimaryProvider: "hyperliquid", Now: time.Now})
+	_, err = export.Write(t.Context(), dir, export.Options{Store: b.app.Store, PrimaryProvider: "hyperliquid", Now: time.Now})
 	require.NoError(t, err)
 	other := setup(t, withJSON(dir))
 	report, err = other.importDir(t.Context(), dir)

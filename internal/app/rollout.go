@@ -12,10 +12,11 @@ import (
 	"nof0/config"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/cutover/jsonstore"
+	"nof0/internal/cutover/mirror"
+	"nof0/internal/cutover/parity"
+	"nof0/internal/cutover/switches"
 	"nof0/internal/importer"
-	"nof0/internal/mirror"
-	"nof0/internal/parity"
-	"nof0/internal/rollout"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -24,8 +25,8 @@ import (
 // jsonStore is the directory of JSON files that is being replaced; every part is
 // nil where there is none.
 type jsonStore struct {
-	source *snapshot.Source
-	writer *snapshot.Writer
+	source *jsonstore.Source
+	writer *jsonstore.Writer
 	mirror *mirror.Mirror
 }
 
@@ -34,13 +35,13 @@ func openJSON(cfg config.Config, store *repository.Store, registry prometheus.Re
 	if cfg.JSONDir == "" {
 		return j, nil
 	}
-	j.source = snapshot.NewSource(snapshot.SourceOptions{
+	j.source = jsonstore.NewSource(jsonstore.SourceOptions{
 		Dir:             cfg.JSONDir,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Benchmarks:      cfg.Arena.Benchmarks,
 		Now:             time.Now,
 	})
-	j.writer = snapshot.NewWriter(snapshot.WriterOptions{
+	j.writer = jsonstore.NewWriter(jsonstore.WriterOptions{
 		Dir: cfg.JSONDir, PrimaryProvider: cfg.Arena.PrimaryProvider, MatchWindow: cfg.Arena.MatchWindow, Now: time.Now,
 	})
 	j.mirror, err = mirror.New(mirror.Options{
@@ -97,7 +98,7 @@ func (a *App) openRollout(ctx context.Context, registry prometheus.Registerer) (
 		return err
 	}
 	a.closers = append(a.closers, a.json.close)
-	a.modes, err = rollout.NewSwitches(ctx, rollout.SwitchesOptions{
+	a.modes, err = switches.NewSwitches(ctx, switches.SwitchesOptions{
 		Store:      a.Store.Rollout,
 		Initial:    initialModes(a.cfg),
 		Logger:     a.logger,
@@ -179,8 +180,8 @@ func MoveToStore(ctx context.Context, cfg config.Config, logger *slog.Logger, by
 	return moved, stay, nil
 }
 
-func newRollout(cfg config.Config, store *repository.Store, files jsonStore, logger *slog.Logger, changed func(context.Context)) *rollout.Rollout {
-	o := rollout.Options{
+func newRollout(cfg config.Config, store *repository.Store, files jsonStore, logger *slog.Logger, changed func(context.Context)) *switches.Rollout {
+	o := switches.Options{
 		Store:       store,
 		Parity:      parityRuns{store.Parity},
 		ParityLimit: cfg.Rollout.ParityLimit,
@@ -192,7 +193,7 @@ func newRollout(cfg config.Config, store *repository.Store, files jsonStore, log
 	if cfg.JSONDir != "" {
 		o.Importer, o.Renderer = takeover{cfg}, files.mirror
 	}
-	return rollout.New(o)
+	return switches.New(o)
 }
 
 func initialModes(cfg config.Config) arena.Modes { return arena.InitialModes(cfg.JSONDir != "") }
@@ -201,9 +202,9 @@ func initialModes(cfg config.Config) arena.Modes { return arena.InitialModes(cfg
 // they tell things now is how things are.
 type takeover struct{ cfg config.Config }
 
-// Import implements rollout.Importer.
+// Import implements switches.Importer.
 func (t takeover) Import(ctx context.Context, tx repository.Repositories, d arena.Domain) ([]string, error) {
-	switch held, err := snapshot.Holds(t.cfg.JSONDir); {
+	switch held, err := jsonstore.Holds(t.cfg.JSONDir); {
 	case err != nil:
 		return nil, fmt.Errorf("error reading the JSON store: %w", err)
 	case !held:
@@ -257,7 +258,7 @@ func latest(ctx context.Context, tx repository.Repositories) (time.Time, error) 
 // parityRuns tells how the last comparisons ended.
 type parityRuns struct{ runs repository.Parity }
 
-// Newest implements rollout.Parity.
+// Newest implements switches.Parity.
 func (p parityRuns) Newest(ctx context.Context, domain string) (verdict string, ranAt time.Time, ok bool, err error) {
 	run, err := p.runs.Newest(ctx, domain)
 	if err != nil || run == nil {

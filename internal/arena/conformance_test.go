@@ -11,9 +11,9 @@ import (
 	"nof0/atlas/atlastest"
 	"nof0/internal/arena"
 	"nof0/internal/captures"
+	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/importer"
 	"nof0/internal/season"
-	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
 	"nof0/internal/wire/wiretest"
@@ -31,7 +31,7 @@ func TestSourcesOfACapture(t *testing.T) {
 	}
 	for name, dir := range data {
 		sources := map[string]arena.Source{
-			"json": snapshot.NewSource(snapshot.SourceOptions{
+			"json": jsonstore.NewSource(jsonstore.SourceOptions{
 				Dir: dir, PrimaryProvider: "hyperliquid", Benchmarks: []string{benchmark}, Now: time.Now,
 			}),
 			"store": storeOf(t, dir),

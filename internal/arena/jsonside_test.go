@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/season"
-	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 	"nof0/internal/wire/wiretest"
 	"nof0/repository"
@@ -27,7 +27,7 @@ type bothSides struct {
 	*intakeBundle
 
 	dir    string
-	writer *snapshot.Writer
+	writer *jsonstore.Writer
 	files  arena.Source
 }
 
@@ -37,8 +37,8 @@ func setupBothSides(t *testing.T) *bothSides {
 	b := &bothSides{
 		intakeBundle: setupIntake(t),
 		dir:          dir,
-		writer:       snapshot.NewWriter(snapshot.WriterOptions{Dir: dir, PrimaryProvider: "hyperliquid", MatchWindow: time.Minute, Now: time.Now}),
-		files: snapshot.NewSource(snapshot.SourceOptions{
+		writer:       jsonstore.NewWriter(jsonstore.WriterOptions{Dir: dir, PrimaryProvider: "hyperliquid", MatchWindow: time.Minute, Now: time.Now}),
+		files: jsonstore.NewSource(jsonstore.SourceOptions{
 			Dir: dir, PrimaryProvider: "hyperliquid", Benchmarks: []string{benchmark}, Now: time.Now,
 		}),
 	}

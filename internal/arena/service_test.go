@@ -17,9 +17,9 @@ import (
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/importer"
 	"nof0/internal/season"
-	"nof0/internal/snapshot"
 	"nof0/internal/wire/wiretest"
 )
 
@@ -78,7 +78,7 @@ func setupService(t *testing.T) *serviceBundle {
 	require.NoError(t, err)
 	t.Cleanup(cache.Close)
 	b.service, err = arena.NewService(arena.ServiceOptions{
-		JSON:  snapshot.NewSource(snapshot.SourceOptions{Dir: b.dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
+		JSON:  jsonstore.NewSource(jsonstore.SourceOptions{Dir: b.dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
 		Store: arena.NewStore(b.store.Repositories, "hyperliquid", time.Now), Switches: b.switches, Shadow: b.shadow,
 		Cache: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
@@ -191,7 +191,7 @@ func BenchmarkFilesUnchanged(b *testing.B) {
 	switches := &moving{}
 	switches.to(arena.ReadJSON)
 	service, err := arena.NewService(arena.ServiceOptions{
-		JSON:     snapshot.NewSource(snapshot.SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
+		JSON:     jsonstore.NewSource(jsonstore.SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
 		Switches: switches, Cache: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(b, err)

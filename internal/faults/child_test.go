@@ -15,9 +15,9 @@ import (
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/arena"
-	"nof0/internal/mirror"
+	"nof0/internal/cutover/jsonstore"
+	"nof0/internal/cutover/mirror"
 	"nof0/internal/relay"
-	"nof0/internal/snapshot"
 	"nof0/repository"
 )
 
@@ -102,7 +102,7 @@ func follower() error {
 // writer makes one write after the other to a JSON directory and says of each
 // that it is acknowledged. It begins with the one that may have been made.
 func writer() error {
-	w := snapshot.NewWriter(snapshot.WriterOptions{Dir: os.Getenv(childDir), PrimaryProvider: primary, Now: time.Now})
+	w := jsonstore.NewWriter(jsonstore.WriterOptions{Dir: os.Getenv(childDir), PrimaryProvider: primary, Now: time.Now})
 	for step := childNumber(childFrom); ; step++ {
 		kind, item, err := writeOf(step)
 		if err != nil {

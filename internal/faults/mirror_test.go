@@ -22,6 +22,7 @@ import (
 
 	"nof0/atlas/atlastest"
 	"nof0/internal/arena"
+	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
@@ -60,7 +61,7 @@ func startMirrored(t *testing.T) *mirrored {
 		require.NoError(t, err)
 	}
 	m.store = arena.NewStore(store.Repositories, primary, time.Now)
-	m.files = snapshot.NewSource(snapshot.SourceOptions{Dir: m.dir, PrimaryProvider: primary, Now: time.Now})
+	m.files = jsonstore.NewSource(jsonstore.SourceOptions{Dir: m.dir, PrimaryProvider: primary, Now: time.Now})
 	m.intake = arena.NewIntake(arena.IntakeOptions{
 		Bounds: wiretest.Bounds(),
 		Store:  store, PrimaryProvider: primary, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
@@ -266,7 +267,7 @@ func TestJSONWritesSurviveKills(t *testing.T) {
 
 	kills := sized(200, 8)
 	random := rand.New(rand.NewPCG(9, 9))
-	source := snapshot.NewSource(snapshot.SourceOptions{Dir: dir, PrimaryProvider: primary, Now: time.Now})
+	source := jsonstore.NewSource(jsonstore.SourceOptions{Dir: dir, PrimaryProvider: primary, Now: time.Now})
 	began, acknowledged, amid := time.Now(), -1, 0
 	for range kills {
 		out, err := os.Create(filepath.Join(t.TempDir(), "acknowledged"))

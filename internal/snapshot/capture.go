@@ -34,7 +34,7 @@ func Read(dir string, kinds ...Kind) (*Capture, error) {
 	var faults []error
 	for _, entry := range entries {
 		name := entry.Name()
-		kind, _, ok := kindOf(name)
+		kind, _, ok := KindOf(name)
 		if !ok || entry.IsDir() {
 			if !strings.HasPrefix(name, ".") {
 				c.Ignored = append(c.Ignored, name)
@@ -44,7 +44,7 @@ func Read(dir string, kinds ...Kind) (*Capture, error) {
 		if len(kinds) > 0 && !slices.Contains(kinds, kind) {
 			continue
 		}
-		f, err := readFile(dir, name)
+		f, err := ReadFile(dir, name)
 		if err != nil {
 			faults = append(faults, err)
 			continue

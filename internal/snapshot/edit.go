@@ -110,11 +110,19 @@ func (e *Editing) Remove(kind Kind, model string) error {
 func (e *Editing) Models(kind Kind) (models []string, err error) {
 	entries, err := os.ReadDir(e.dir)
 	for _, entry := range entries {
-		if k, model, ok := kindOf(entry.Name()); ok && k == kind && model != "" {
+		if k, model, ok := KindOf(entry.Name()); ok && k == kind && model != "" {
 			models = append(models, model)
 		}
 	}
 	return models, err
+}
+
+// Stage stages the file of a kind with its content. It returns the path of the
+// temporary file that takes its place.
+func (e *Editing) Stage(kind Kind, body []byte) (path string, err error) {
+	name := FileName(kind, "")
+	err = e.stage(name, body)
+	return filepath.Join(e.dir, e.commit.Replace[name]), err
 }
 
 func (e *Editing) stage(name string, body []byte) error {
@@ -148,15 +156,15 @@ func fileName(kind Kind, model string) (string, error) {
 // sameContent compares two renderings of a payload, whose last member is
 // serverTime.
 func sameContent(a, b []byte) bool {
-	i, j := bytes.LastIndex(a, []byte(serverTimeMember)), bytes.LastIndex(b, []byte(serverTimeMember))
+	i, j := bytes.LastIndex(a, []byte(ServerTimeMember)), bytes.LastIndex(b, []byte(ServerTimeMember))
 	return i >= 0 && j >= 0 && isTail(a[i:]) && isTail(b[j:]) && bytes.Equal(a[:i], b[:j])
 }
 
-const serverTimeMember = `,"serverTime":`
+const ServerTimeMember = `,"serverTime":`
 
 // isTail tells the member at the end of a payload from one of its rows.
 func isTail(tail []byte) bool {
-	rest := bytes.TrimLeft(tail[len(serverTimeMember):], "0123456789")
+	rest := bytes.TrimLeft(tail[len(ServerTimeMember):], "0123456789")
 	return len(rest) == 1 && rest[0] == '}'
 }
 
@@ -254,7 +262,7 @@ func isTemporary(name string) bool {
 		return false
 	}
 	base = base[:dot]
-	_, _, isFile := kindOf(base)
+	_, _, isFile := KindOf(base)
 	return isFile || slices.Contains([]string{commitName, ledgerName}, base)
 }
 

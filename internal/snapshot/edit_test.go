@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -164,10 +165,53 @@ func TestFileNames(t *testing.T) {
 	t.Parallel()
 	for kind := range envelopes {
 		name := FileName(kind, "m-1.2")
-		got, model, ok := kindOf(name)
+		got, model, ok := KindOf(name)
 		require.True(t, ok, name)
 		require.Equal(t, kind, got)
 		require.Equal(t, kind == ModelAnalytics, model == "m-1.2")
 		require.NotContains(t, FileName(kind, ""), "/")
 	}
+}
+
+// TestAKilledEditIsFinished builds what a process leaves that was killed while
+// it replaced several files.
+func TestAKilledEditIsFinished(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"trades.json":           `{"trades":[],"serverTime":2}`, // replaced before the end
+		"positions.json":        `{"accountTotals":[],"serverTime":1}`,
+		".positions.json.1234":  `{"accountTotals":[],"serverTime":2}`,
+		"analytics-m.json":      `{"analytics":[]}`,
+		".account-totals.json.": "no temporary file",
+		".conversations.json.9": `{"conver`, // of one that was killed earlier
+		".commit":               `{"replace":{"trades.json":".trades.json.77","positions.json":".positions.json.1234"},"remove":["analytics-m.json"]}`,
+		"..commit.55":           `{`,
+		".editor.swp":           "somebody else's",
+	}
+	dir := directory(t, files)
+	require.NoError(t, Edit(t.Context(), dir, func(*Editing) error { return nil }))
+	only(t, dir, ".account-totals.json.", ".editor.swp", "positions.json", "trades.json")
+	c, err := Read(dir)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), c.File(Positions).ServerTime)
+	require.Equal(t, int64(2), c.File(Trades).ServerTime)
+}
+
+func TestTheLockIsWaitedForAsLongAsTheCallerWaits(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	held, release := make(chan struct{}), make(chan struct{})
+	var holder sync.WaitGroup
+	holder.Go(func() {
+		if err := Edit(context.Background(), dir, func(*Editing) error { close(held); <-release; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, Edit(ctx, dir, func(*Editing) error { return nil }), context.DeadlineExceeded)
+	close(release)
+	holder.Wait()
+	require.NoError(t, Edit(t.Context(), dir, func(*Editing) error { return nil }))
 }

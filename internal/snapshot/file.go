@@ -64,19 +64,19 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s: line %d, column %d (offset %d): %s", e.File, e.Line, e.Column, e.Offset, e.Reason)
 }
 
-// readFile reads the file of a directory. Errors are a *FileError, or those of
+// ReadFile reads the file of a directory. Errors are a *FileError, or those of
 // the operating system.
-func readFile(dir, name string) (*File, error) {
+func ReadFile(dir, name string) (*File, error) {
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
-	return parseFile(name, data)
+	return ParseFile(name, data)
 }
 
-// parseFile reads the content of a file of that name.
-func parseFile(name string, data []byte) (*File, error) {
-	kind, model, ok := kindOf(name)
+// ParseFile reads the content of a file of that name.
+func ParseFile(name string, data []byte) (*File, error) {
+	kind, model, ok := KindOf(name)
 	if !ok {
 		return nil, fmt.Errorf("%s is no file of a snapshot directory", name)
 	}

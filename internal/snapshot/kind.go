@@ -42,6 +42,12 @@ var envelopes = map[Kind]envelope{
 	Conversations:  {"conversations", '['},
 }
 
+// EnvelopeOf tells in which member of its file a kind keeps its rows, and what
+// that opens with: '[', or '{' for rows by name. Two further on it closes.
+func EnvelopeOf(kind Kind) (member string, opening byte) {
+	return envelopes[kind].member, byte(envelopes[kind].rows)
+}
+
 // FileName is the name of the file of a kind. Of ModelAnalytics there is one
 // per model.
 func FileName(kind Kind, model string) string {
@@ -53,12 +59,12 @@ func FileName(kind Kind, model string) string {
 
 // IsFile reports whether a file of this name belongs to a snapshot directory.
 func IsFile(name string) bool {
-	_, _, ok := kindOf(name)
+	_, _, ok := KindOf(name)
 	return ok
 }
 
-// kindOf tells what a file name stands for, and for which model.
-func kindOf(name string) (kind Kind, model string, ok bool) {
+// KindOf tells what a file name stands for, and for which model.
+func KindOf(name string) (kind Kind, model string, ok bool) {
 	base, isJSON := strings.CutSuffix(filepath.Base(name), ".json")
 	if !isJSON {
 		return "", "", false

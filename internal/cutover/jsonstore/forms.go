@@ -1,0 +1,88 @@
+package jsonstore
+
+import (
+	"fmt"
+	"strings"
+
+	"nof0/internal/arena"
+	"nof0/internal/mapping"
+	"nof0/internal/snapshot"
+	"nof0/internal/wire"
+)
+
+// The forms of the files that are written row by row.
+
+func pricesForm() form[wire.Price] {
+	return form[wire.Price]{
+		kind:   snapshot.CryptoPrices,
+		decode: decodePrice,
+		id:     func(p *wire.Price) string { return p.Symbol },
+		order:  func(a, b *wire.Price) int { return strings.Compare(a.Symbol, b.Symbol) },
+	}
+}
+
+func positionsForm() form[wire.ModelPositions] {
+	return form[wire.ModelPositions]{
+		kind:   snapshot.Positions,
+		decode: func(row snapshot.Row) (wire.ModelPositions, error) { return wire.DecodeModelPositions(row.Raw) },
+		id:     func(m *wire.ModelPositions) string { return m.ModelID },
+		order:  func(a, b *wire.ModelPositions) int { return strings.Compare(a.ModelID, b.ModelID) },
+	}
+}
+
+func tradesForm() form[wire.Trade] {
+	return form[wire.Trade]{
+		kind:   snapshot.Trades,
+		decode: func(row snapshot.Row) (wire.Trade, error) { return wire.Decode[wire.Trade](row.Raw) },
+		id:     func(t *wire.Trade) string { return tradeID(t.ModelID, t.ID) },
+		order:  func(a, b *wire.Trade) int { return arena.CompareTrades(*a, *b) },
+	}
+}
+
+func tradeID(model, id string) string { return model + "\x00" + id }
+
+func totalsForm() form[wire.AccountTotal] {
+	return form[wire.AccountTotal]{
+		kind:   snapshot.AccountTotals,
+		decode: func(row snapshot.Row) (wire.AccountTotal, error) { return wire.Decode[wire.AccountTotal](row.Raw) },
+		id: func(a *wire.AccountTotal) string {
+			return fmt.Sprintf("%s\x00%d", a.ModelID, wire.Time(a.Timestamp).UnixMicro())
+		},
+		order: func(a, b *wire.AccountTotal) int { return arena.CompareTotals(*a, *b) },
+	}
+}
+
+func inceptionForm() form[wire.SinceInception] {
+	return form[wire.SinceInception]{
+		kind:   snapshot.SinceInception,
+		decode: func(row snapshot.Row) (wire.SinceInception, error) { return wire.Decode[wire.SinceInception](row.Raw) },
+		id:     func(s *wire.SinceInception) string { return s.ModelID },
+		order:  func(a, b *wire.SinceInception) int { return strings.Compare(a.ModelID, b.ModelID) },
+	}
+}
+
+func analyticsForm() form[analyticsRow] {
+	return form[analyticsRow]{
+		kind:   snapshot.Analytics,
+		decode: func(row snapshot.Row) (analyticsRow, error) { return decodeAnalytics(row.Raw) },
+		id:     func(d *analyticsRow) string { return d.model },
+		order:  func(a, b *analyticsRow) int { return strings.Compare(a.model, b.model) },
+		render: func(d *analyticsRow) any { return d.raw },
+	}
+}
+
+func documentsForm() form[wire.Document] {
+	return form[wire.Document]{
+		kind:   snapshot.Conversations,
+		decode: func(row snapshot.Row) (wire.Document, error) { return snapshot.DecodeDocument(row.Raw) },
+		id:     documentID,
+		order:  func(a, b *wire.Document) int { return arena.CompareDocuments(*a, *b) },
+	}
+}
+
+func documentID(d *wire.Document) string {
+	if d.Thread != nil {
+		return mapping.ThreadID(*d.Thread)
+	}
+	return "decision/" + tradeID(d.Decision.ModelID, d.Decision.ID)
+}

@@ -1,0 +1,249 @@
+package jsonstore
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/snapshot"
+	"nof0/internal/wire"
+)
+
+// sheet is a file while it is being changed: its rows in order, each with its
+// rendering, so that a change costs what its own rows cost to render.
+type sheet[T any] struct {
+	form[T]
+	lines   []*line[T]
+	byID    map[string]*line[T]
+	counted []string // File.Counted
+	changed bool
+}
+
+type line[T any] struct {
+	id    string
+	value T
+	text  []byte
+}
+
+// form is what a sheet of a kind needs to know of its rows.
+type form[T any] struct {
+	kind   snapshot.Kind
+	decode func(snapshot.Row) (T, error)
+	// id is the identity of a row, which in a file of named rows is its name.
+	id func(*T) string
+	// order is that of the file, but for ties.
+	order func(a, b *T) int
+	// render is the value that is written for a row; nil writes the row itself.
+	render func(*T) any
+}
+
+func newSheet[T any](f form[T]) *sheet[T] {
+	return &sheet[T]{form: f, byID: make(map[string]*line[T])}
+}
+
+// get returns the row of an identity, nil where there is none.
+func (s *sheet[T]) get(id string) *T {
+	if l := s.byID[id]; l != nil {
+		return &l.value
+	}
+	return nil
+}
+
+// put adds a row, or replaces the one of its identity.
+func (s *sheet[T]) put(v T) error {
+	text, err := s.text(&v)
+	if err != nil {
+		return err
+	}
+	l := &line[T]{id: s.id(&v), value: v, text: text}
+	s.remove(l.id)
+	at, _ := s.find(l)
+	s.lines = slices.Insert(s.lines, at, l)
+	s.byID[l.id] = l
+	s.changed = true
+	return nil
+}
+
+func (s *sheet[T]) text(v *T) ([]byte, error) {
+	var value any = v
+	if s.render != nil {
+		value = s.render(v)
+	}
+	text, err := wire.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("error rendering a row of %s: %w", snapshot.FileName(s.kind, ""), err)
+	}
+	return text, nil
+}
+
+func (s *sheet[T]) remove(id string) {
+	l := s.byID[id]
+	if l == nil {
+		return
+	}
+	at, _ := s.find(l)
+	s.lines = slices.Delete(s.lines, at, at+1)
+	delete(s.byID, id)
+	s.changed = true
+}
+
+// find is where a row stands, or would.
+func (s *sheet[T]) find(l *line[T]) (int, bool) {
+	return slices.BinarySearchFunc(s.lines, l, s.compare)
+}
+
+func (s *sheet[T]) compare(a, b *line[T]) int {
+	return cmp.Or(s.order(&a.value, &b.value), strings.Compare(a.id, b.id))
+}
+
+// from returns the rows from the first one on that is not before v.
+func (s *sheet[T]) from(v *T) []*line[T] {
+	at, _ := slices.BinarySearchFunc(s.lines, v, func(a *line[T], v *T) int { return s.order(&a.value, v) })
+	return s.lines[at:]
+}
+
+// fill takes over the rows of a file. Of two of one identity the first counts.
+func (s *sheet[T]) fill(f *snapshot.File) error {
+	for _, row := range f.Rows {
+		v, err := s.decode(row)
+		if err != nil {
+			return fmt.Errorf("%s: row %d at offset %d: %w", f.Name, row.Index, row.Offset, err)
+		}
+		l := &line[T]{id: s.id(&v), value: v}
+		if s.byID[l.id] != nil {
+			continue
+		}
+		if l.text, err = s.text(&l.value); err != nil {
+			return err
+		}
+		s.byID[l.id] = l
+		s.lines = append(s.lines, l)
+	}
+	slices.SortFunc(s.lines, s.compare)
+	s.counted = f.Counted
+	return nil
+}
+
+// body renders the file. Members stand between the rows and serverTime.
+func (s *sheet[T]) body(now time.Time, members ...[]byte) ([]byte, error) {
+	member, opening := snapshot.EnvelopeOf(s.kind)
+	size := 100
+	for _, l := range s.lines {
+		size += len(l.text) + len(l.id) + 4
+	}
+	b := append(make([]byte, 0, size), '{')
+	b = strconv.AppendQuote(b, member)
+	b = append(b, ':', opening)
+	for i, l := range s.lines {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if opening == '{' {
+			var err error
+			if b, err = jsontext.AppendQuote(b, l.id); err != nil {
+				return nil, fmt.Errorf("error rendering the name of a row: %w", err)
+			}
+			b = append(b, ':')
+		}
+		b = append(b, l.text...)
+	}
+	b = append(b, opening+2) // ] or }
+	for _, m := range members {
+		b = append(b, ',')
+		b = append(b, m...)
+	}
+	b = append(b, snapshot.ServerTimeMember...)
+	b = strconv.AppendInt(b, wire.Millis(now), 10)
+	return append(b, '}'), nil
+}
+
+// held is a sheet as it was read or written, with the version of the file that
+// it is. The file stays open meanwhile, so that no other gets its inode.
+type held struct {
+	file  *os.File
+	stamp stamp
+	sheet any
+}
+
+func hold(path string, sheet any) (*held, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &held{file: f, stamp: identityOf(info), sheet: sheet}, nil
+}
+
+// isStill reports whether the file at a path is the version that is held.
+func (h *held) isStill(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && h.stamp == identityOf(info)
+}
+
+// load returns the sheet of a form, of the file as it stands. A file that is
+// not there gives an empty sheet.
+func load[T any](w *Writer, f form[T]) (*sheet[T], error) {
+	name := snapshot.FileName(f.kind, "")
+	path := filepath.Join(w.o.Dir, name)
+	if h := w.held[name]; h != nil {
+		if s, ok := h.sheet.(*sheet[T]); ok && h.isStill(path) {
+			return s, nil
+		}
+		w.forget(name)
+	}
+	s := newSheet(f)
+	h, err := hold(path, s)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.held[name] = h
+	file, err := snapshot.ReadFile(w.o.Dir, name)
+	if err == nil {
+		err = s.fill(file)
+	}
+	if err != nil {
+		w.forget(name)
+		return nil, err
+	}
+	return s, nil
+}
+
+// stageSheet stages the file of a sheet that has changed.
+func stageSheet[T any](w *Writer, e *snapshot.Editing, s *sheet[T], members ...[]byte) error {
+	if s == nil || !s.changed {
+		return nil
+	}
+	name := snapshot.FileName(s.kind, "")
+	body, err := s.body(w.o.Now(), members...)
+	if err != nil {
+		return err
+	}
+	staged, err := e.Stage(s.kind, body)
+	if err != nil {
+		return err
+	}
+	h, err := hold(staged, s)
+	if err != nil {
+		return err
+	}
+	w.forget(name)
+	w.held[name] = h
+	s.changed = false
+	return nil
+}

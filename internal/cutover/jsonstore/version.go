@@ -1,0 +1,59 @@
+package jsonstore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nof0/internal/arena"
+	"nof0/internal/snapshot"
+)
+
+// filesOf lists the kinds of file that each view is made from.
+func filesOf(view arena.View) []snapshot.Kind {
+	switch view {
+	case arena.ViewCryptoPrices:
+		return []snapshot.Kind{snapshot.CryptoPrices}
+	case arena.ViewAccountTotals:
+		return []snapshot.Kind{snapshot.AccountTotals}
+	case arena.ViewTrades:
+		return []snapshot.Kind{snapshot.Trades}
+	case arena.ViewSinceInception:
+		return []snapshot.Kind{snapshot.SinceInception}
+	case arena.ViewLeaderboard:
+		return []snapshot.Kind{snapshot.Leaderboard}
+	case arena.ViewAnalytics, arena.ViewAnalyticsOf:
+		return []snapshot.Kind{snapshot.Analytics, snapshot.ModelAnalytics}
+	case arena.ViewConversations:
+		return []snapshot.Kind{snapshot.Conversations}
+	default: // the positions list every model that any file mentions
+		return []snapshot.Kind{
+			snapshot.Positions, snapshot.AccountTotals, snapshot.Trades, snapshot.SinceInception, snapshot.Leaderboard, snapshot.Analytics, snapshot.ModelAnalytics, snapshot.Conversations,
+		}
+	}
+}
+
+var _ arena.Files = (*Source)(nil)
+
+// Version implements arena.Files. A file that cannot be looked at has a version
+// too: that of one that is not there.
+func (s *Source) Version(view arena.View) string {
+	kinds := filesOf(view)
+	var names []string
+	for _, kind := range kinds {
+		if kind != snapshot.ModelAnalytics {
+			names = append(names, snapshot.FileName(kind, ""))
+		}
+	}
+	if slices.Contains(kinds, snapshot.ModelAnalytics) {
+		single, _ := s.files.names(snapshot.ModelAnalytics) // the view itself will tell
+		names = append(names, single...)
+	}
+	var version strings.Builder
+	for _, name := range names {
+		if stamp, err := s.files.stamp(name); err == nil {
+			fmt.Fprintf(&version, "%s %x ", name, stamp)
+		}
+	}
+	return version.String()
+}

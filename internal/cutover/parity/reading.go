@@ -1,0 +1,271 @@
+package parity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/internal/cutover/jsonstore"
+	"nof0/internal/snapshot"
+	"nof0/internal/wire"
+	"nof0/repository"
+)
+
+// sources are the two sides of a comparison.
+type sources struct {
+	json  *jsonstore.Source
+	store arena.Source
+	repos repository.Repositories
+	// files says that the JSON files themselves are looked at, beside what the
+	// source answers from them: the order of their rows, and rows beyond the
+	// caps.
+	files bool
+}
+
+// reading is one comparison of one view, on both sides as they are now.
+type reading struct {
+	sources
+	domain arena.Domain
+	view   arena.View
+	counts wire.ParityCounts
+	// held says that the JSON directory has something of the view.
+	held     bool
+	findings []wire.ParityFinding
+}
+
+// row is one row of an answer.
+type row struct {
+	model, id string
+	raw       jsontext.Value
+}
+
+// views are those of each domain.
+func views(d arena.Domain) []arena.View {
+	switch d {
+	case arena.DomainPrices:
+		return []arena.View{arena.ViewCryptoPrices}
+	case arena.DomainTrades:
+		return []arena.View{arena.ViewTrades}
+	case arena.DomainPositions:
+		return []arena.View{arena.ViewPositions}
+	case arena.DomainAccounts:
+		return []arena.View{arena.ViewAccountTotals, arena.ViewSinceInception}
+	case arena.DomainAnalytics:
+		return []arena.View{arena.ViewAnalytics, arena.ViewLeaderboard}
+	case arena.DomainConversations:
+		return []arena.View{arena.ViewConversations}
+	}
+	return nil
+}
+
+// read compares what the two sides answer to a request. The JSON side is read
+// first: what follows the store is then never ahead of it. An error says that
+// the store cannot be asked.
+func (s sources) read(ctx context.Context, d arena.Domain, req arena.Request) (*reading, error) {
+	r := &reading{sources: s, domain: d, view: req.View, held: true}
+	if req.View == arena.ViewAnalyticsOf {
+		r.view = arena.ViewAnalytics
+	}
+	var err error
+	switch req.View {
+	case arena.ViewCryptoPrices:
+		err = r.prices(ctx)
+	case arena.ViewTrades:
+		err = r.trades(ctx)
+	case arena.ViewPositions:
+		err = r.positions(ctx)
+	case arena.ViewAccountTotals:
+		err = r.accountTotals(ctx, req.FromMarker)
+	case arena.ViewSinceInception:
+		err = r.sinceInception(ctx)
+	case arena.ViewAnalytics:
+		err = r.analytics(ctx, "")
+	case arena.ViewAnalyticsOf:
+		err = r.analytics(ctx, req.Model)
+	case arena.ViewLeaderboard:
+		err = r.leaderboard(ctx)
+	case arena.ViewConversations:
+		err = r.conversations(ctx)
+	default:
+		err = fmt.Errorf("no view %q", req.View)
+	}
+	switch failed := (*jsonError)(nil); {
+	case err == nil:
+		return r, nil
+	case errors.As(err, &failed) && jsonstore.IsMissing(err):
+		r.held = false
+		return r, nil
+	case errors.As(err, &failed):
+		r.put(wire.ParityFinding{Kind: wire.FindingNotCompared, Reason: "the JSON side cannot be read: " + failed.err.Error()})
+		return r, nil
+	}
+	return nil, fmt.Errorf("error asking the store for %s: %w", req.View, err)
+}
+
+// jsonError is what the JSON side could not do; every other error is the
+// store's.
+type jsonError struct{ err error }
+
+func (e *jsonError) Error() string { return "JSON side: " + e.err.Error() }
+func (e *jsonError) Unwrap() error { return e.err }
+
+// fromJSON marks the error of the JSON side.
+func fromJSON[T any](v T, err error) (T, error) {
+	if err != nil {
+		err = &jsonError{err}
+	}
+	return v, err
+}
+
+func (r *reading) put(f wire.ParityFinding) {
+	f.Domain, f.View = string(r.domain), string(r.view)
+	r.findings = append(r.findings, f)
+}
+
+// pair compares a row that both sides have.
+func (r *reading) pair(json, store row) error {
+	r.counts.Compared++
+	found, err := diff(json.raw, store.raw)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		r.counts.Equal++
+	}
+	for _, d := range found {
+		r.put(wire.ParityFinding{
+			Model: json.model, ID: json.id, Field: string(d.field), Kind: wire.FindingValue, JSON: d.json, Store: d.store,
+		})
+	}
+	return nil
+}
+
+// older turns the differences of a row or more, from a point on, into one
+// finding that cannot be compared: the JSON side speaks of an earlier time.
+func (r *reading) older(from int, model, id string, json, store time.Time) {
+	if len(r.findings) == from {
+		return
+	}
+	n := len(r.findings) - from
+	r.findings = r.findings[:from]
+	r.put(wire.ParityFinding{
+		Model: model, ID: id, Kind: wire.FindingNotCompared, JSON: secondsOf(json), Store: secondsOf(store),
+		Reason: fmt.Sprintf("%d differ, and the JSON side is older than the store", n),
+	})
+}
+
+func secondsOf(t time.Time) jsontext.Value {
+	return jsontext.Value(strconv.FormatFloat(wire.Seconds(t), 'f', -1, 64))
+}
+
+func (r *reading) onlyJSON(one row, reason string) {
+	r.counts.Compared++
+	r.put(wire.ParityFinding{Model: one.model, ID: one.id, Kind: wire.FindingOnlyJSON, JSON: one.raw, Reason: reason})
+}
+
+// onlyStore is a row that the JSON side lacks: a fault where it claims to hold
+// it.
+func (r *reading) onlyStore(one row, claimed bool) {
+	if !claimed {
+		r.counts.OnlyStore++
+		return
+	}
+	r.put(wire.ParityFinding{
+		Model: one.model, ID: one.id, Kind: wire.FindingOnlyStore, Store: one.raw,
+		Reason: "the JSON side holds what is older and newer, and not this",
+	})
+}
+
+// order checks that the rows of a list stand as their endpoint promises, which
+// compare says of two rows of one list.
+func order[T any](r *reading, side string, rows []T, list func(T) string, of func(T) row, compare func(a, b T) int) {
+	last := make(map[string]T)
+	for _, one := range rows {
+		if before, ok := last[list(one)]; ok && compare(before, one) > 0 {
+			stands, belongs := text("behind "+of(before).id), text("before it")
+			f := wire.ParityFinding{
+				Model: of(one).model, ID: of(one).id, Kind: wire.FindingOrder, JSON: stands, Store: belongs,
+				Reason: "the " + side + " breaks the order of the endpoint",
+			}
+			if side == storeAnswer {
+				f.JSON, f.Store = belongs, stands
+			}
+			r.put(f)
+		}
+		last[list(one)] = one
+	}
+}
+
+// The sides whose order is checked.
+const (
+	jsonFile    = "JSON file"
+	storeAnswer = "store's answer"
+)
+
+func text(s string) jsontext.Value {
+	quoted, err := jsontext.AppendQuote(nil, s)
+	if err != nil {
+		return jsontext.Value(`""`)
+	}
+	return quoted
+}
+
+// rowOf renders a row as clients get it.
+func rowOf(model, id string, payload any) (row, error) {
+	raw, err := wire.Marshal(payload)
+	if err != nil {
+		return row{}, fmt.Errorf("error rendering %s: %w", id, err)
+	}
+	return row{model, id, raw}, nil
+}
+
+// fileRows decodes the rows of a file in the order in which they lie there;
+// none where the files are not looked at.
+func fileRows[T any](r *reading, kind snapshot.Kind, decode func(jsontext.Value) (T, error)) ([]T, error) {
+	if !r.files {
+		return nil, nil
+	}
+	f, err := fromJSON(r.json.File(kind))
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]T, len(f.Rows))
+	for i := range f.Rows {
+		if rows[i], err = fromJSON(decode(f.Rows[i].Raw)); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// accounts are those of the store by model.
+func (r *reading) accounts(ctx context.Context) (map[string]entities.Account, error) {
+	list, err := r.repos.Accounts.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string]entities.Account, len(list))
+	for _, a := range list {
+		by[a.ModelID] = a
+	}
+	return by, nil
+}
+
+// benchmarks tells the models of the store that do not compete.
+func (r *reading) benchmarks(ctx context.Context) (map[string]bool, error) {
+	models, err := r.repos.Models.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string]bool)
+	for _, m := range models {
+		by[m.ID] = m.Kind == entities.ModelBenchmark
+	}
+	return by, nil
+}

@@ -1,0 +1,216 @@
+package parity_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"nof0/internal/arena"
+	"nof0/internal/cutover/parity"
+	"nof0/internal/wire"
+)
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			require.Fail(t, "it did not happen", what)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// while runs something until the test is over.
+func while(t *testing.T, run func(context.Context)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+	})
+}
+
+func (b *bundle) newest(t *testing.T, d arena.Domain) string {
+	t.Helper()
+	run, err := b.store.Parity.Newest(t.Context(), string(d))
+	require.NoError(t, err)
+	if run == nil {
+		return ""
+	}
+	return run.Verdict
+}
+
+func TestReportsAreKept(t *testing.T) {
+	t.Parallel()
+	b := small(t)
+	registry := prometheus.NewRegistry()
+	r, err := parity.NewRunner(parity.RunnerOptions{Compare: b.options(), Database: b.store, Registerer: registry})
+	require.NoError(t, err)
+
+	report, err := r.Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, wire.VerdictEqual, report.Verdict)
+	for _, d := range arena.Domains() {
+		require.Equal(t, wire.VerdictEqual, b.newest(t, d))
+	}
+
+	b.exec(t, `UPDATE price_latest SET price = 1.5 WHERE symbol = 'BTC'`)
+	report, err = r.Run(t.Context(), arena.DomainPrices)
+	require.NoError(t, err)
+	require.Equal(t, wire.VerdictDifferent, report.Verdict)
+	runs, err := r.Runs(t.Context(), "", 100)
+	require.NoError(t, err)
+	require.Len(t, runs, len(arena.Domains())+1)
+	require.Equal(t, report.Domains[0], runs[0], "the newest comes first, and as it was made")
+	runs, err = r.Runs(t.Context(), arena.DomainPrices, 1)
+	require.NoError(t, err)
+	require.Equal(t, report.Domains, runs)
+
+	for name, want := range map[string]int{
+		"nof0_parity_verdict": 3 * len(arena.Domains()), "nof0_parity_differences": len(arena.Domains()),
+	} {
+		n, err := testutil.GatherAndCount(registry, name)
+		require.NoError(t, err)
+		require.Equal(t, want, n, name)
+	}
+}
+
+func TestComparesOnSchedule(t *testing.T) {
+	t.Parallel()
+	b := small(t)
+	b.exec(t, `UPDATE price_latest SET price = 1.5 WHERE symbol = 'BTC'`)
+	for range 3 { // processes
+		r, err := parity.NewRunner(parity.RunnerOptions{
+			Compare: b.options(), Database: b.store, Interval: time.Hour, Look: 10 * time.Millisecond,
+		})
+		require.NoError(t, err)
+		while(t, r.Follow)
+	}
+	eventually(t, "every domain is compared", func() bool {
+		return b.newest(t, arena.DomainConversations) == wire.VerdictEqual && b.newest(t, arena.DomainPrices) == wire.VerdictDifferent
+	})
+	runs, err := b.store.Parity.List(t.Context(), "", 1000)
+	require.NoError(t, err)
+	require.Len(t, runs, len(arena.Domains()), "by one process, once")
+}
+
+func newShadow(t *testing.T, b *bundle, registry prometheus.Registerer, change ...func(*parity.ShadowOptions)) *parity.Shadow {
+	t.Helper()
+	o := parity.ShadowOptions{
+		JSON: b.json, Store: b.answers(), Repos: b.store.Repositories, Fraction: 1,
+		Random: func() float64 { return 0.5 }, Registerer: registry,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	s, err := parity.NewShadow(o)
+	require.NoError(t, err)
+	return s
+}
+
+func shadowCount(t *testing.T, registry prometheus.Gatherer, d arena.Domain, result string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() != "nof0_shadow_requests_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if m.GetLabel()[0].GetValue() == string(d) && m.GetLabel()[1].GetValue() == result {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	require.Fail(t, "no such series")
+	return 0
+}
+
+func TestShadowFindsADifference(t *testing.T) {
+	t.Parallel()
+	b := small(t)
+	registry := prometheus.NewRegistry()
+	s := newShadow(t, b, registry)
+	while(t, s.Run)
+	requests := map[arena.Domain][]arena.Request{
+		arena.DomainPrices:        {{View: arena.ViewCryptoPrices}},
+		arena.DomainTrades:        {{View: arena.ViewTrades}},
+		arena.DomainPositions:     {{View: arena.ViewPositions}, {View: arena.ViewPositions, Limit: 1}},
+		arena.DomainAccounts:      {{View: arena.ViewAccountTotals}, {View: arena.ViewAccountTotals, FromMarker: 20}, {View: arena.ViewSinceInception}},
+		arena.DomainAnalytics:     {{View: arena.ViewAnalytics}, {View: arena.ViewAnalyticsOf, Model: "claude-sonnet-4-5"}, {View: arena.ViewLeaderboard}},
+		arena.DomainConversations: {{View: arena.ViewConversations}},
+	}
+	for d, list := range requests {
+		for _, req := range list {
+			s.Offer(t.Context(), d, req)
+		}
+	}
+	for d, list := range requests {
+		eventually(t, string(d)+" is compared and equal", func() bool { return shadowCount(t, registry, d, "equal") == float64(len(list)) })
+		require.Empty(t, b.newest(t, d), "what is equal needs no report")
+	}
+
+	b.exec(t, `UPDATE trades SET exit_price = 12345.5 WHERE model_id || ' ' || id = (SELECT min(model_id || ' ' || id) FROM trades)`)
+	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: arena.ViewTrades})
+	eventually(t, "the difference is counted", func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 1 })
+	require.Equal(t, wire.VerdictDifferent, b.newest(t, arena.DomainTrades))
+	require.Empty(t, b.newest(t, arena.DomainPrices))
+
+	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: arena.ViewTrades})
+	eventually(t, "it is counted again", func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 2 })
+	runs, err := b.store.Parity.List(t.Context(), "", 100)
+	require.NoError(t, err)
+	require.Len(t, runs, 1, "and reported once in a period")
+}
+
+func TestShadowSamplesAndDrops(t *testing.T) {
+	t.Parallel()
+	b := small(t)
+	registry := prometheus.NewRegistry()
+	now := time.Unix(1_800_000_000, 0)
+	drawn := 0.5
+	s := newShadow(t, b, registry, func(o *parity.ShadowOptions) {
+		o.Fraction, o.Random, o.Queue = 0.1, func() float64 { return drawn }, 2
+		o.Period, o.Now = time.Minute, func() time.Time { return now }
+	})
+	dropped := func() int { return int(shadowCount(t, registry, arena.DomainPrices, "dropped")) }
+	offer := func() { s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: arena.ViewCryptoPrices}) }
+	offer() // the first of a period is always taken
+	offer()
+	drawn = 0.05
+	offer()
+	require.Zero(t, dropped())
+	offer()
+	require.Equal(t, 1, dropped(), "nobody compares, and the queue is full")
+	drawn = 0.5
+	offer()
+	require.Equal(t, 1, dropped(), "it was not sampled")
+	now = now.Add(time.Minute)
+	offer()
+	require.Equal(t, 2, dropped(), "it was, as the first in a minute")
+
+	while(t, s.Run)
+	eventually(t, "those that wait are compared", func() bool { return shadowCount(t, registry, arena.DomainPrices, "equal") == 2 })
+}
+
+func TestShadowOutlivesAnOutage(t *testing.T) {
+	t.Parallel()
+	b := small(t)
+	registry := prometheus.NewRegistry()
+	s := newShadow(t, b, registry)
+	require.NoError(t, b.store.Close())
+	while(t, s.Run)
+	s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: arena.ViewCryptoPrices})
+	eventually(t, "it is counted", func() bool { return shadowCount(t, registry, arena.DomainPrices, "failed") == 1 })
+}

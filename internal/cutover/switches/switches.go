@@ -1,0 +1,141 @@
+package switches
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nof0/entities"
+	"nof0/internal/arena"
+)
+
+// SwitchesOptions are what Switches are made of.
+type SwitchesOptions struct {
+	Store Store
+	// Initial are the modes of a domain that nobody has set.
+	Initial    arena.Modes
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil registers nothing
+	Now        func() time.Time
+	// Interval is how often the switches are read; 0 is 200 ms.
+	Interval time.Duration
+}
+
+// Store is where the switches are kept.
+type Store interface {
+	// Switches returns those that have been set.
+	Switches(ctx context.Context) ([]entities.RolloutSwitch, error)
+}
+
+const (
+	defaultInterval = 200 * time.Millisecond
+	// readTimeout bounds one reading: a database that hangs is one that is away.
+	readTimeout = 2 * time.Second
+)
+
+// Switches are the modes of every domain as this process knows them. They are
+// read again and again, so that they lie behind by no more than the interval and
+// one query; while the database is away they stay what they were.
+type Switches struct {
+	o       SwitchesOptions
+	metrics *metrics
+	modes   atomic.Pointer[map[arena.Domain]arena.Modes]
+
+	mu     sync.Mutex // of reading
+	readAt atomic.Int64
+}
+
+var _ arena.Switches = (*Switches)(nil)
+
+// NewSwitches reads the switches for the first time. The error is that of the
+// Store or of the Registerer.
+func NewSwitches(ctx context.Context, o SwitchesOptions) (*Switches, error) {
+	if o.Interval == 0 {
+		o.Interval = defaultInterval
+	}
+	s := &Switches{o: o}
+	var err error
+	if s.metrics, err = newMetrics(o.Registerer, s.age); err != nil {
+		return nil, err
+	}
+	return s, s.Refresh(ctx)
+}
+
+// Modes implements arena.Switches.
+func (s *Switches) Modes(d arena.Domain) arena.Modes { return (*s.modes.Load())[d] }
+
+// Run reads the switches until ctx ends.
+func (s *Switches) Run(ctx context.Context) {
+	ticker := time.NewTicker(s.o.Interval)
+	defer ticker.Stop()
+	away := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := s.Refresh(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !away:
+			s.o.Logger.WarnContext(ctx, "the switches of the rollout cannot be read; the last known hold", slog.Any("error", err))
+		case err == nil && away:
+			s.o.Logger.InfoContext(ctx, "the switches of the rollout are read again")
+		}
+		away = err != nil
+	}
+}
+
+// Refresh reads the switches now. On an error they stay what they were.
+func (s *Switches) Refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows, err := s.o.Store.Switches(ctx)
+	if err != nil {
+		return err
+	}
+	s.readAt.Store(s.o.Now().UnixNano())
+	next := modesOf(rows, s.o.Initial)
+	last := s.modes.Load()
+	if last != nil && maps.Equal(*last, next) {
+		return nil
+	}
+	s.modes.Store(&next)
+	for _, d := range arena.Domains() {
+		s.metrics.show(d, next[d])
+		if last != nil && (*last)[d] != next[d] {
+			s.metrics.flips.WithLabelValues(string(d)).Inc()
+			s.o.Logger.InfoContext(ctx, "domain has moved", slog.String("domain", string(d)),
+				slog.String("read", string(next[d].Read)), slog.String("write", string(next[d].Write)))
+		}
+	}
+	return nil
+}
+
+// age is how long ago the switches were last read, in seconds.
+func (s *Switches) age() float64 {
+	return max(s.o.Now().Sub(time.Unix(0, s.readAt.Load())).Seconds(), 0)
+}
+
+// modesOf returns the modes of every domain.
+func modesOf(set []entities.RolloutSwitch, initial arena.Modes) map[arena.Domain]arena.Modes {
+	modes := make(map[arena.Domain]arena.Modes)
+	for _, d := range arena.Domains() {
+		modes[d] = initial
+	}
+	for _, row := range set {
+		modes[arena.Domain(row.Domain)] = arena.Modes{
+			Read: arena.ReadMode(row.ReadMode), Write: arena.WriteMode(row.WriteMode),
+		}
+	}
+	return modes
+}
