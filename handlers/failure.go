@@ -3,6 +3,10 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -25,7 +29,178 @@ var (
 	errTooMany        = errors.New("too many items")
 	errSlowBody       = errors.New("the body did not arrive in time")
 	errTooManyStreams = errors.New("too many streams")
+
+	// errTimeout is what problemOf makes of an error of a request whose own
+	// deadline is over.
+	errTimeout = errors.New("answering took too long")
 )
+
+// retryAfter is what a 503 asks for: about the interval at which clients poll
+// anyway, and longer than a failover of a healthy store takes to be noticed.
+const retryAfter = 5 * time.Second
+
+// failure is how one kind of failure is answered.
+type failure struct {
+	kind          problemType
+	status        int
+	title, detail string
+	// header is the name and the value of one that tells a client what to do.
+	header [2]string
+	// is reports whether an error is of this kind; nil where no error is.
+	is func(error) bool
+}
+
+// failures maps everything that can go wrong to HTTP. An error is of the first
+// kind that fits: that something cannot be reached is asked before anything else,
+// since what it hides may well exist. The last fits every error. The texts are
+// fixed, so that nothing of an internal error gets into them.
+var failures = makeFailures()
+
+func makeFailures() []failure {
+	none := [2]string{}
+	again := [2]string{"Retry-After", strconv.Itoa(int(retryAfter / time.Second))}
+	return []failure{
+		{
+			problemNotReady, http.StatusServiceUnavailable, "Not ready",
+			"The service cannot answer requests yet.", again, oneOf(errNotReady, arena.ErrClosing),
+		},
+		{
+			problemTimeout, http.StatusServiceUnavailable, "Timeout",
+			"Answering took too long.", again, oneOf(errTimeout),
+		},
+		{
+			problemUnavailable, http.StatusServiceUnavailable, "Unavailable",
+			"What is needed to answer cannot be reached now.", again,
+			oneOf(arena.ErrUnavailable, context.DeadlineExceeded, context.Canceled),
+		},
+		{
+			problemUnknownModel, http.StatusNotFound, "Unknown model",
+			"No model has this id.", none, oneOf(arena.ErrUnknownModel),
+		},
+		{
+			problemUnknownSymbol, http.StatusNotFound, "Unknown symbol",
+			"No symbol has this name.", none, oneOf(arena.ErrUnknownSymbol),
+		},
+		{
+			problemUnknownRoute, http.StatusNotFound, "Unknown route",
+			"There is nothing at this path; /openapi.json lists what there is.", none, nil,
+		},
+		{
+			problemMethod, http.StatusMethodNotAllowed, "Method not allowed",
+			"The path does not take this method; see Allow.", none, nil,
+		},
+		{
+			problemMalformed, http.StatusBadRequest, "Malformed body",
+			"The body is not one JSON value; see errors.", none, ofType[*malformedError],
+		},
+		{
+			problemNotAcceptable, http.StatusNotAcceptable, "Not acceptable",
+			"The request refuses every content coding that there is for this response.", none, oneOf(errNotAcceptable),
+		},
+		{
+			problemInvalidParameter, http.StatusBadRequest, "Invalid parameter",
+			"A parameter of the request has a wrong value; see errors.", none, ofType[*parameterError],
+		},
+		{
+			// Its detail is what is in the way.
+			problemRefused, http.StatusConflict, "Refused",
+			"The state of things does not allow it; nothing was changed.", none,
+			func(err error) bool {
+				refused, ok := errors.AsType[*arena.RefusedError](err)
+				return ok && !refused.Invalid
+			},
+		},
+		{
+			problemInvalidContent, http.StatusUnprocessableEntity, "Invalid content",
+			"The content is well-formed but not valid; see errors.", none,
+			func(err error) bool { return ofType[*arena.RefusedError](err) || ofType[wire.Faults](err) },
+		},
+		// Without Retry-After: waiting does not help, somebody has to change something.
+		{
+			problemNotConfigured, http.StatusServiceUnavailable, "Not configured",
+			"This instance was started without what this surface needs.", none, oneOf(errNotConfigured),
+		},
+		{
+			problemNoToken, http.StatusServiceUnavailable, "Write surface off",
+			"No token is configured for the write surface; set NOF0_INGEST_TOKEN to turn it on.", none, oneOf(errNoToken),
+		},
+		{
+			problemNoAdminToken, http.StatusServiceUnavailable, "Admin surface off",
+			"No token is configured for the admin surface; set NOF0_ADMIN_TOKEN to turn it on.", none, oneOf(errNoAdminToken),
+		},
+		{
+			problemUnauthorized, http.StatusUnauthorized, "Unauthorized",
+			"The request needs the header Authorization with Bearer and the token of this surface.",
+			[2]string{"WWW-Authenticate", `Bearer realm="nof0"`}, oneOf(errUnauthorized),
+		},
+		{
+			problemMediaType, http.StatusUnsupportedMediaType, "Unsupported media type",
+			"The body has to be application/json, in UTF-8.", [2]string{"Accept", contentJSON}, oneOf(errMediaType),
+		},
+		{
+			problemContentCoding, http.StatusUnsupportedMediaType, "Unsupported content coding",
+			"The body has to be sent as it is, not compressed.",
+			[2]string{"Accept-Encoding", string(identity)}, oneOf(errContentCoding),
+		},
+		{
+			problemTooLarge, http.StatusRequestEntityTooLarge, "Too large",
+			fmt.Sprintf("A request may bring %d items and %d bytes; split it.", arena.MaxBatch, maxBody), none,
+			oneOf(errTooLarge, errTooMany),
+		},
+		{
+			// What is left of the body is not waited for.
+			problemSlowBody, http.StatusRequestTimeout, "Body too slow",
+			"The body of the request did not arrive in time; nothing was done.",
+			[2]string{"Connection", "close"}, oneOf(errSlowBody),
+		},
+		{
+			problemKeyReused, http.StatusUnprocessableEntity, "Idempotency key reused",
+			"The Idempotency-Key came with another request before; nothing was done.", none, oneOf(arena.ErrKeyReused),
+		},
+		{
+			problemBusy, http.StatusServiceUnavailable, "Busy",
+			"Too many writers are at work; nothing was done, and the same request may be sent again.", again,
+			oneOf(arena.ErrBusy),
+		},
+		{
+			problemGone, http.StatusGone, "Events gone",
+			"The events to resume from are no longer kept; load the views again and subscribe without an id.", none,
+			oneOf(arena.ErrGone),
+		},
+		{
+			problemTooManyStreams, http.StatusServiceUnavailable, "Too many streams",
+			"As many streams are open as this instance serves.", again, oneOf(errTooManyStreams),
+		},
+		{
+			problemInternal, http.StatusInternalServerError, "Internal error",
+			"Something went wrong here; request_id finds it in the log.", none, func(error) bool { return true },
+		},
+	}
+}
+
+// rejections are the statuses of the items of a write that were not taken.
+var rejections = map[arena.Rejection]int{
+	arena.RejectedInvalid:  http.StatusUnprocessableEntity,
+	arena.RejectedUnknown:  http.StatusUnprocessableEntity,
+	arena.RejectedConflict: http.StatusConflict,
+	arena.RejectedSibling:  http.StatusFailedDependency,
+}
+
+func oneOf(known ...error) func(error) bool {
+	return func(err error) bool {
+		for _, one := range known {
+			if errors.Is(err, one) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func ofType[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
 
 // fail answers with the problem of an error. It is the only way from an error
 // to a response.
@@ -45,79 +220,40 @@ func fail(c *gin.Context, err error) {
 	problemOf(ctx, err).send(c)
 }
 
-// problemOf maps an error to the problem that may be shown of it. That
-// something cannot be reached is asked first: what it hides may well exist.
+// problemOf maps an error to the problem that may be shown of it.
 func problemOf(ctx context.Context, err error) problem {
-	var parameters *parameterError
-	var malformed *malformedError
-	var faults wire.Faults
-	var refused *arena.RefusedError
-	switch {
-	case errors.Is(err, errNotReady):
-		return newProblem(problemNotReady)
-	case errors.Is(err, arena.ErrUnavailable):
-		return newProblem(problemUnavailable)
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
-		return newProblem(problemTimeout)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return newProblem(problemUnavailable)
-	case errors.Is(err, arena.ErrUnknownModel):
-		return newProblem(problemUnknownModel)
-	case errors.Is(err, arena.ErrUnknownSymbol):
-		return newProblem(problemUnknownSymbol)
-	case errors.As(err, &malformed):
-		p := newProblem(problemMalformed)
-		p.Errors = wire.Faults{malformed.fault}
-		return p
-	case errors.Is(err, errNotAcceptable):
-		return newProblem(problemNotAcceptable)
-	case errors.As(err, &parameters):
-		p := newProblem(problemInvalidParameter)
-		p.Errors = parameters.faults
-		return p
-	case errors.As(err, &refused) && refused.Invalid:
-		p := newProblem(problemInvalidContent)
-		p.Errors = wire.Faults{{Reason: refused.Reason}}
-		return p
-	case errors.As(err, &refused):
-		p := newProblem(problemRefused)
-		p.Detail = refused.Reason
-		return p
-	case errors.As(err, &faults):
-		p := newProblem(problemInvalidContent)
-		p.Errors = faults
-		return p
-	default:
-		return newProblem(kindOf(err))
+	isOutage := errors.Is(err, errNotReady) || errors.Is(err, arena.ErrUnavailable)
+	if !isOutage && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = errTimeout
 	}
-}
-
-// kindOf is the problem of an error that says no more than its kind.
-func kindOf(err error) problemType {
-	for _, known := range []struct {
-		err  error
-		kind problemType
-	}{
-		{errNotConfigured, problemNotConfigured},
-		{errNoToken, problemNoToken},
-		{errNoAdminToken, problemNoAdminToken},
-		{errUnauthorized, problemUnauthorized},
-		{errMediaType, problemMediaType},
-		{errContentCoding, problemContentCoding},
-		{errTooLarge, problemTooLarge},
-		{errTooMany, problemTooLarge},
-		{errSlowBody, problemSlowBody},
-		{arena.ErrKeyReused, problemKeyReused},
-		{arena.ErrBusy, problemBusy},
-		{arena.ErrGone, problemGone},
-		{arena.ErrClosing, problemNotReady},
-		{errTooManyStreams, problemTooManyStreams},
-	} {
-		if errors.Is(err, known.err) {
-			return known.kind
+	for _, f := range failures {
+		if f.is != nil && f.is(err) {
+			p := newProblem(f.kind)
+			p.explain(err)
+			return p
 		}
 	}
-	return problemInternal
+	return newProblem(problemInternal)
+}
+
+// explain adds what clients may know of an error of the problem's kind.
+func (p *problem) explain(err error) {
+	malformed, _ := errors.AsType[*malformedError](err)
+	parameters, _ := errors.AsType[*parameterError](err)
+	refused, _ := errors.AsType[*arena.RefusedError](err)
+	faults, _ := errors.AsType[wire.Faults](err)
+	switch {
+	case p.Type == problemMalformed:
+		p.Errors = wire.Faults{malformed.fault}
+	case p.Type == problemInvalidParameter:
+		p.Errors = parameters.faults
+	case p.Type == problemRefused:
+		p.Detail = refused.Reason
+	case p.Type == problemInvalidContent && refused != nil:
+		p.Errors = wire.Faults{{Reason: refused.Reason}}
+	case p.Type == problemInvalidContent:
+		p.Errors = faults
+	}
 }
 
 func unknownRoute(c *gin.Context) { newProblem(problemUnknownRoute).send(c) }

@@ -88,12 +88,21 @@ func (i *intake) handler(kind arena.IngestKind) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
+		response := reply.Response
+		if response == nil {
+			rendered, err := respond(reply)
+			if err != nil {
+				fail(c, err)
+				return
+			}
+			response = &rendered
+		}
 		h := c.Writer.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Type", contentJSON)
-		setLength(h, len(reply.Body))
-		c.Writer.WriteHeader(reply.Status)
-		if _, err := c.Writer.Write(reply.Body); err != nil {
+		setLength(h, len(response.Body))
+		c.Writer.WriteHeader(response.Status)
+		if _, err := c.Writer.Write(response.Body); err != nil {
 			recordOf(c.Request.Context()).clientGone(err)
 		}
 	}
@@ -135,6 +144,7 @@ func (i *intake) read(c *gin.Context, kind arena.IngestKind) (arena.Batch, error
 		return batch, err
 	}
 	batch.Atomic, batch.Register = options.atomic, options.register
+	batch.Respond = respond
 	if options.key != "" {
 		batch.Key = &arena.RequestKey{
 			TokenID: i.token.id, Key: options.key, Digest: digestOf(kind, options, body),

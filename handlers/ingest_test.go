@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nof0/internal/arena"
+	"nof0/internal/wire"
 )
 
 func TestWritesAreHandedOn(t *testing.T) {
@@ -25,7 +26,7 @@ func TestWritesAreHandedOn(t *testing.T) {
 	} {
 		for _, path := range []string{"/api/ingest/" + kind, "/api/ingest/" + kind + "/"} {
 			w := b.post(path+"?atomic=true&register=false&path=x", `{"items":[{"a": 1.0},{}]}`)
-			if w.Code != 200 || w.Body.String() != string(smallReply().Body) {
+			if w.Code != 200 || w.Body.String() != takenBody {
 				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 			}
 			wantHeader(t, w.Header(), "Content-Type", "application/json")
@@ -46,14 +47,52 @@ func TestWritesAreHandedOn(t *testing.T) {
 
 func TestTheReplyIsTheArenas(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{200, 409, 422} {
+	rejected := func(why arena.Rejection, faults ...wire.Fault) arena.Result {
+		return arena.Result{ID: "x", Outcome: "rejected", Rejected: &arena.Rejected{Why: why, Detail: "is so", Faults: faults}}
+	}
+	for name, c := range map[string]struct {
+		reply  arena.Reply
+		status int
+		body   string
+	}{
+		"taken": {
+			arena.Reply{Results: []arena.Result{{ID: "x", Outcome: "inserted", Equity: "unchanged", Detail: "late"}}},
+			200, `{"results":[{"index":0,"id":"x","outcome":"inserted","equity":"unchanged","detail":"late"}]}`,
+		},
+		"some not taken": {
+			arena.Reply{Results: []arena.Result{{ID: "y", Outcome: "updated"}, rejected(arena.RejectedUnknown)}},
+			200, `{"results":[{"index":0,"id":"y","outcome":"updated"},` +
+				`{"index":1,"id":"x","outcome":"rejected","error":{"status":422,"detail":"is so"}}]}`,
+		},
+		"invalid": {
+			arena.Reply{
+				Results:   []arena.Result{rejected(arena.RejectedInvalid, wire.Fault{Path: "/id", Reason: "is empty"})},
+				Rejection: arena.RejectedInvalid,
+			},
+			422, `{"results":[{"index":0,"id":"x","outcome":"rejected",` +
+				`"error":{"status":422,"detail":"is so","errors":[{"path":"/id","reason":"is empty"}]}}]}`,
+		},
+		"unknown": {
+			arena.Reply{Results: []arena.Result{rejected(arena.RejectedUnknown)}, Rejection: arena.RejectedUnknown},
+			422, `{"results":[{"index":0,"id":"x","outcome":"rejected","error":{"status":422,"detail":"is so"}}]}`,
+		},
+		"in conflict": {
+			arena.Reply{
+				Results:   []arena.Result{rejected(arena.RejectedSibling), rejected(arena.RejectedConflict)},
+				Rejection: arena.RejectedConflict,
+			},
+			409, `{"results":[{"index":0,"id":"x","outcome":"rejected","error":{"status":424,"detail":"is so"}},` +
+				`{"index":1,"id":"x","outcome":"rejected","error":{"status":409,"detail":"is so"}}]}`,
+		},
+		"answered before": {
+			arena.Reply{Response: &arena.Response{Status: 409, Body: []byte(`{"results":[1]}`)}}, 409, `{"results":[1]}`,
+		},
+	} {
 		b := setup(t)
-		b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) {
-			return &arena.Reply{Status: status, Body: []byte(`{"results":[]}`)}, nil
-		}
+		b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return &c.reply, nil }
 		w := b.post("/api/ingest/trades", `{"id":"x"}`)
-		if w.Code != status || w.Body.String() != `{"results":[]}` {
-			t.Errorf("%d %s", w.Code, w.Body)
+		if w.Code != c.status || w.Body.String() != c.body {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 		if !b.ingest.last(t).Single {
 			t.Error("one item is not handed on as one")

@@ -277,7 +277,7 @@ func payloads() map[string]any {
 		"PriceItem": priceItem{}, "MarketContext": wire.MarketContext{}, "PositionItem": wire.PositionItem{},
 		"TradeItem": tradeItem{}, "Model": wire.Model{}, "Symbol": wire.Symbol{}, "TraderState": wire.TraderState{},
 		"MarketAsset": wire.MarketAsset{},
-		"Results":     arena.Results{}, "Result": arena.Result{}, "ResultError": arena.ResultError{},
+		"Results":     results{}, "Result": result{}, "ResultError": resultError{},
 		"Event": eventData{}, "ParityRuns": wire.ParityRuns{}, "ParityRun": wire.ParityRun{},
 		"ParityCounts": wire.ParityCounts{}, "ParityFinding": wire.ParityFinding{},
 		"RolloutState": arena.RolloutState{}, "DomainState": arena.DomainState{}, "RolloutChange": arena.RolloutChange{},

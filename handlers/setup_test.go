@@ -149,8 +149,11 @@ func (f *fakeAnswerer) Answer(ctx context.Context, req arena.Request) (*arena.An
 	return f.answer(ctx, req)
 }
 
+// takenBody is smallReply as it is sent.
+const takenBody = `{"results":[{"index":0,"id":"BTC","outcome":"inserted"}]}`
+
 func smallReply() *arena.Reply {
-	return &arena.Reply{Status: 200, Body: []byte(`{"results":[{"index":0,"id":"BTC","outcome":"inserted"}]}`)}
+	return &arena.Reply{Results: []arena.Result{{ID: "BTC", Outcome: "inserted"}}}
 }
 
 type fakeIngester struct {

@@ -2,7 +2,6 @@ package arena_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -69,10 +68,10 @@ func TestWhatIsBeyondTheBoundsLeavesNothing(t *testing.T) {
 	} {
 		w := batch(c.kind, c.item)
 		w.Register = true
-		status, results := b.take(t, w)
-		require.Equal(t, http.StatusUnprocessableEntity, status, c.item)
-		require.Len(t, results[0].Error.Errors, 1, "%s: %v", c.item, results[0].Error)
-		require.Equal(t, c.path, results[0].Error.Errors[0].Path, c.item)
+		rejection, results := b.take(t, w)
+		require.Equal(t, arena.RejectedInvalid, rejection, c.item)
+		require.Len(t, results[0].Rejected.Faults, 1, "%s: %v", c.item, results[0].Rejected)
+		require.Equal(t, c.path, results[0].Rejected.Faults[0].Path, c.item)
 	}
 	require.Equal(t, before, b.rows(t))
 }
@@ -87,8 +86,8 @@ func TestARefusedItemRegistersNothing(t *testing.T) {
 	// The trade is known with another symbol, which is new.
 	w := batch(arena.IngestTrades, strings.Replace(trade("m_1", 1, "-1", 200), "SOL", "NEW", 1))
 	w.Register = true
-	status, _ := b.take(t, w)
-	require.Equal(t, http.StatusConflict, status)
+	rejection, _ := b.take(t, w)
+	require.Equal(t, arena.RejectedConflict, rejection)
 	require.Equal(t, before, b.rows(t))
 
 	// Next to accepted ones, some with the same new names.
@@ -123,7 +122,7 @@ func TestTicksGetNoMorePartitionsThanTheyNeed(t *testing.T) {
 	w.Single = false
 	_, results := b.take(t, w)
 	for _, r := range results {
-		require.Contains(t, r.Error.Detail, "unknown symbol")
+		require.Contains(t, r.Rejected.Detail, "unknown symbol")
 	}
 	require.Equal(t, before, b.rows(t), "no partition was made")
 
@@ -132,11 +131,11 @@ func TestTicksGetNoMorePartitionsThanTheyNeed(t *testing.T) {
 	_, results = b.take(t, w)
 	accepted := 0
 	for _, r := range results {
-		if r.Error == nil {
+		if r.Rejected == nil {
 			accepted++
 			continue
 		}
-		require.Contains(t, r.Error.Detail, "month")
+		require.Contains(t, r.Rejected.Detail, "month")
 	}
 	require.Equal(t, 24+3, accepted)
 	require.Len(t, b.rows(t), len(before)+24)

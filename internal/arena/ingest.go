@@ -51,45 +51,63 @@ type Batch struct {
 	Atomic bool
 	// Register makes unknown models and symbols known instead of refusing them.
 	Register bool
-	// Key makes a repeated write get the first one's reply; nil is none.
-	Key *RequestKey
+	// Key makes a repeated write get the first one's response; nil is none. Respond
+	// then renders that response, in the transaction that stores the write.
+	Key     *RequestKey
+	Respond func(*Reply) (Response, error)
 }
 
 // RequestKey identifies a write by the token of the writer and the key it
 // chose. Digest is that of the whole request.
 type RequestKey struct{ TokenID, Key, Digest string }
 
+// Response is what a request is answered with. It is kept under the key of the
+// request as Respond has made it, and nothing here looks into it.
+type Response struct {
+	Status int
+	Body   []byte
+}
+
+// Rejection is why an item was not taken.
+type Rejection string
+
+// The rejections.
+const (
+	RejectedInvalid  Rejection = "invalid"  // its content is wrong, whatever is stored
+	RejectedUnknown  Rejection = "unknown"  // it names a model or a symbol that is not known
+	RejectedConflict Rejection = "conflict" // it contradicts what is stored
+	RejectedSibling  Rejection = "sibling"  // another item of its atomic batch was rejected
+)
+
 // Result is what became of one item.
 type Result struct {
-	Index   int          `json:"index"`
-	ID      string       `json:"id"`
-	Outcome string       `json:"outcome"` // inserted, updated, unchanged or rejected
-	Error   *ResultError `json:"error,omitzero"`
+	ID      string
+	Outcome string // inserted, updated, unchanged or rejected
+	// Rejected says why the item was rejected; nil where it was taken.
+	Rejected *Rejected
 	// Equity is the outcome of the equity row that came along with a trade,
 	// superseded where the JSON files hold a newer one of its hour.
-	Equity string `json:"equity,omitzero"`
+	Equity string
 	// Detail says of an accepted item what a sender might not expect.
-	Detail string `json:"detail,omitzero"`
+	Detail string
 }
 
-// ResultError says why an item was rejected.
-type ResultError struct {
-	Status int         `json:"status"` // 409 or 422
-	Detail string      `json:"detail"`
-	Errors wire.Faults `json:"errors,omitempty"`
-}
-
-// Results is the body of a reply.
-type Results struct {
-	Results []Result `json:"results"`
+// Rejected is why an item was rejected, for programs and for people.
+type Rejected struct {
+	Why    Rejection
+	Detail string
+	Faults wire.Faults // of RejectedInvalid
 }
 
 // Reply is the answer to a write.
 type Reply struct {
-	// Status is 200; of a single item or an atomic batch that was rejected 409
-	// or 422.
-	Status int
-	Body   []byte // JSON of Results
+	Results []Result // in the order of the items
+	// Rejection is that of a single item, or of the first item at fault of an
+	// atomic batch, and then nothing was stored; "" otherwise.
+	Rejection Rejection
+	// Response is what Respond made of this reply or, for a repeated key, of the
+	// first one, whose Results are not kept; nil without a key.
+	Response *Response
 }
 
 // Ingester takes in writes. A reply without an error is a promise: what it

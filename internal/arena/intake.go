@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"time"
 
@@ -148,26 +147,26 @@ type entry struct {
 	outcome      repository.Outcome
 	detail       string
 	alongOutcome repository.Outcome // of the equity row that came along with a trade
-	err          *ResultError
+	rejected     *Rejected
 }
 
-func (e *entry) accepted() bool { return e.err == nil }
+func (e *entry) accepted() bool { return e.rejected == nil }
 
-func (e *entry) refuse(status int, detail string, faults wire.Faults) {
-	e.err = &ResultError{Status: status, Detail: detail, Errors: faults}
+func (e *entry) reject(why Rejection, detail string, faults wire.Faults) {
+	e.rejected = &Rejected{Why: why, Detail: detail, Faults: faults}
 }
 
-// invalid refuses an item for the faults of its content.
+// invalid rejects an item for the faults of its content.
 func (e *entry) invalid(err error) {
 	var faults wire.Faults
 	if !errors.As(err, &faults) {
 		faults = wire.Faults{{Reason: err.Error()}}
 	}
-	e.refuse(http.StatusUnprocessableEntity, "the item is invalid: "+faults.Error(), faults)
+	e.reject(RejectedInvalid, "the item is invalid: "+faults.Error(), faults)
 }
 
 func (e *entry) unknownSymbol(symbol string) {
-	e.refuse(http.StatusUnprocessableEntity, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/symbols", repository.ErrUnknownSymbol, symbol), nil)
+	e.reject(RejectedUnknown, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/symbols", repository.ErrUnknownSymbol, symbol), nil)
 }
 
 // settle takes over what the store made of an item.
@@ -177,7 +176,7 @@ func (e *entry) settle(outcome repository.Outcome, reason string) {
 		if reason == "" {
 			reason = "the same identity is stored with other content; a fact never changes once seen"
 		}
-		e.refuse(http.StatusConflict, reason, nil)
+		e.reject(RejectedConflict, reason, nil)
 	case repository.Superseded:
 		e.outcome = repository.Unchanged // the store knows better
 	default:
@@ -265,7 +264,7 @@ func (w *write) begin(ctx context.Context) (done bool, err error) {
 	case stored.RequestDigest != key.Digest:
 		return true, ErrKeyReused
 	}
-	w.reply = &Reply{Status: int(stored.Status), Body: stored.Body}
+	w.reply = &Reply{Response: &Response{Status: int(stored.Status), Body: stored.Body}}
 	return true, nil
 }
 
@@ -275,7 +274,7 @@ func (w *write) finish(ctx context.Context) error {
 		return nil
 	}
 	return w.tx.Idempotency.Finish(ctx, entities.IdempotencyKey{
-		TokenID: key.TokenID, Key: key.Key, Status: int64(w.reply.Status), Body: w.reply.Body,
+		TokenID: key.TokenID, Key: key.Key, Status: int64(w.reply.Response.Status), Body: w.reply.Response.Body,
 	})
 }
 
@@ -343,7 +342,7 @@ func (w *write) resolve(ctx context.Context) error {
 		for _, model := range e.models {
 			account, ok := accounts[model]
 			if !ok {
-				e.refuse(http.StatusUnprocessableEntity, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/models", repository.ErrUnknownModel, model), nil)
+				e.reject(RejectedUnknown, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/models", repository.ErrUnknownModel, model), nil)
 			} else if e.equity != nil && account.InceptionAt != nil {
 				if err := w.intake.o.Bounds.CheckMarkers(*e.equity, *account.InceptionAt); err != nil {
 					e.invalid(err)
@@ -528,7 +527,7 @@ func (w *write) spoil() bool {
 	}
 	for i := range w.entries {
 		if e := &w.entries[i]; e.accepted() {
-			e.refuse(http.StatusFailedDependency, fmt.Sprintf("not stored: item %d of the atomic batch was rejected", first), nil)
+			e.reject(RejectedSibling, fmt.Sprintf("not stored: item %d of the atomic batch was rejected", first), nil)
 		}
 	}
 	return true
@@ -542,25 +541,25 @@ func (w *write) anyRefused() bool { return w.firstRefused() >= 0 }
 
 const rejected = "rejected"
 
-// answer renders the reply.
+// answer makes the reply and, for a write with a key, its response.
 func (w *write) answer() error {
-	results := Results{Results: make([]Result, len(w.entries))}
-	w.reply = &Reply{Status: http.StatusOK}
+	w.reply = &Reply{Results: make([]Result, len(w.entries))}
 	for i := range w.entries {
 		e := &w.entries[i]
-		results.Results[i] = Result{
-			Index: i, ID: e.id, Outcome: string(e.outcome), Equity: string(e.alongOutcome), Detail: e.detail,
+		if e.accepted() {
+			w.reply.Results[i] = Result{ID: e.id, Outcome: string(e.outcome), Equity: string(e.alongOutcome), Detail: e.detail}
+			continue
 		}
-		if !e.accepted() {
-			results.Results[i] = Result{Index: i, ID: e.id, Outcome: rejected, Error: e.err}
-			ownFault := e.err.Status != http.StatusFailedDependency
-			if (w.batch.Single || w.batch.Atomic) && w.reply.Status == http.StatusOK && ownFault {
-				w.reply.Status = e.err.Status
-			}
+		w.reply.Results[i] = Result{ID: e.id, Outcome: rejected, Rejected: e.rejected}
+		if (w.batch.Single || w.batch.Atomic) && w.reply.Rejection == "" && e.rejected.Why != RejectedSibling {
+			w.reply.Rejection = e.rejected.Why
 		}
 	}
-	body, err := wire.Marshal(results)
-	w.reply.Body = body
+	if w.batch.Key == nil {
+		return nil
+	}
+	response, err := w.batch.Respond(w.reply)
+	w.reply.Response = &response
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 	"testing"
 
@@ -36,12 +35,12 @@ func fuzzKind(f *testing.F, kind arena.IngestKind, seeds ...string) {
 		w := arena.Batch{Kind: kind, Items: []jsontext.Value{item}, Single: true, Register: true}
 		first := ingest(t, b, w)
 		if first.Outcome == "rejected" {
-			require.NotEmpty(t, first.Error.Detail)
-			require.Contains(t, []int{http.StatusConflict, http.StatusUnprocessableEntity}, first.Error.Status)
+			require.NotEmpty(t, first.Rejected.Detail)
+			require.Contains(t, []arena.Rejection{arena.RejectedConflict, arena.RejectedInvalid, arena.RejectedUnknown}, first.Rejected.Why)
 			return
 		}
 		again := ingest(t, b, w)
-		require.Nil(t, again.Error, "accepted once, refused again: %+v", again.Error)
+		require.Nil(t, again.Rejected, "accepted once, refused again: %+v", again.Rejected)
 		require.Equal(t, "unchanged", again.Outcome)
 	})
 }
@@ -114,10 +113,8 @@ func ingest(t *testing.T, b *intakeBundle, w arena.Batch) arena.Result {
 	t.Helper()
 	reply, err := b.intake.Ingest(t.Context(), w)
 	require.NoError(t, err, "%s", w.Items[0])
-	var results arena.Results
-	require.NoError(t, json.Unmarshal(reply.Body, &results))
-	require.Len(t, results.Results, 1)
-	return results.Results[0]
+	require.Len(t, reply.Results, 1)
+	return reply.Results[0]
 }
 
 func FuzzIngestPrices(f *testing.F) {

@@ -1,7 +1,6 @@
 package arena_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,19 +62,16 @@ func (b *intakeBundle) together(t *testing.T, writes []arena.Batch) map[string]i
 		w.Register = true
 		all.Go(func() {
 			reply, err := b.intake.Ingest(t.Context(), w)
-			var r arena.Results
-			if err == nil {
-				err = json.Unmarshal(reply.Body, &r)
-			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				counts[err.Error()]++
+				return
 			}
-			for _, one := range r.Results {
+			for _, one := range reply.Results {
 				counts[one.Outcome]++
-				if one.Error != nil {
-					counts[one.Error.Detail]++
+				if one.Rejected != nil {
+					counts[one.Rejected.Detail]++
 				}
 			}
 		})

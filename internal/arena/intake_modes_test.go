@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -148,9 +147,9 @@ func TestWritesGoWhereTheSwitchesSay(t *testing.T) {
 			require.Equal(t, events, b.count(t, "SELECT count(*) FROM outbox_events"))
 
 			b.paper.outcome = repository.Conflict
-			status, results := b.take(t, batch(kind, sample.item))
-			require.Equal(t, http.StatusConflict, status)
-			require.Equal(t, "the file says otherwise", results[0].Error.Detail)
+			rejection, results := b.take(t, batch(kind, sample.item))
+			require.Equal(t, arena.RejectedConflict, rejection)
+			require.Equal(t, "the file says otherwise", results[0].Rejected.Detail)
 			b.paper.taken()
 
 			for _, mode := range []arena.WriteMode{arena.WriteBoth, arena.WriteStore} {
@@ -200,8 +199,8 @@ func TestATradeOfDomainsThatHaveMovedAndNot(t *testing.T) {
 	b.paper.taken()
 
 	// What Postgres refuses does not get into the files.
-	status, _ := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-5", 900)))
-	require.Equal(t, http.StatusConflict, status)
+	rejection, _ := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-5", 900)))
+	require.Equal(t, arena.RejectedConflict, rejection)
 	require.Empty(t, b.paper.taken())
 }
 
@@ -239,8 +238,8 @@ func TestFilesThatFail(t *testing.T) {
 	require.ErrorIs(t, err, arena.ErrUnavailable)
 	require.Zero(t, b.count(t, "SELECT count(*) FROM idempotency_keys"))
 	b.paper.err = nil
-	status, results := b.take(t, w)
-	require.Equal(t, http.StatusOK, status)
+	rejection, results := b.take(t, w)
+	require.Empty(t, rejection)
 	require.Equal(t, "inserted", results[0].Outcome)
 
 	// The same key gets the same answer, whatever has moved.
@@ -256,14 +255,14 @@ func TestAtomicInTheFiles(t *testing.T) {
 	w := batch(arena.IngestTrades, trade("m_1", 7, "-1", 200), trade("m_2", 7, "-1", 201))
 	w.Atomic = true
 	b.paper.outcome = repository.Conflict
-	status, _ := b.take(t, w)
-	require.Equal(t, http.StatusConflict, status)
+	rejection, _ := b.take(t, w)
+	require.Equal(t, arena.RejectedConflict, rejection)
 	require.Equal(t, []applied{{arena.IngestTrades, 2, touched(arena.IngestTrades), true}}, b.paper.taken())
 
 	// One that is refused before is not brought to the files at all.
 	w.Items = append(w.Items, w.Items[0][:1])
-	status, _ = b.take(t, w)
-	require.Equal(t, http.StatusUnprocessableEntity, status)
+	rejection, _ = b.take(t, w)
+	require.Equal(t, arena.RejectedInvalid, rejection)
 	require.Empty(t, b.paper.taken())
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/testdb"
+	"nof0/internal/wire"
 	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
@@ -73,25 +73,36 @@ func batch(kind arena.IngestKind, items ...string) arena.Batch {
 	return b
 }
 
-// take hands in a write and returns its status and results.
-func (b *intakeBundle) take(t testing.TB, w arena.Batch) (int, []arena.Result) {
+// take hands in a write and returns how it was rejected, if it was, and the
+// results.
+func (b *intakeBundle) take(t testing.TB, w arena.Batch) (arena.Rejection, []arena.Result) {
 	t.Helper()
+	w.Respond = respond
 	reply, err := b.intake.Ingest(t.Context(), w)
 	require.NoError(t, err)
-	var results arena.Results
-	require.NoError(t, json.Unmarshal(reply.Body, &results))
-	require.Len(t, results.Results, len(w.Items))
-	return reply.Status, results.Results
+	if reply.Response != nil {
+		body := reply.Response.Body
+		*reply = arena.Reply{}
+		require.NoError(t, json.Unmarshal(body, reply))
+	}
+	require.Len(t, reply.Results, len(w.Items))
+	return reply.Rejection, reply.Results
+}
+
+// respond renders a reply so that take can read it back.
+func respond(reply *arena.Reply) (arena.Response, error) {
+	body, err := wire.Marshal(reply)
+	return arena.Response{Status: len(reply.Results), Body: body}, err
 }
 
 // send hands in a write that must be accepted whole and returns its outcomes.
 func (b *intakeBundle) send(t testing.TB, kind arena.IngestKind, items ...string) []string {
 	t.Helper()
-	status, results := b.take(t, batch(kind, items...))
-	require.Equal(t, http.StatusOK, status, "%+v", results)
+	rejection, results := b.take(t, batch(kind, items...))
+	require.Empty(t, rejection, "%+v", results)
 	var outcomes []string
 	for _, r := range results {
-		require.Nil(t, r.Error, "%+v", r.Error)
+		require.Nil(t, r.Rejected, "%+v", r.Rejected)
 		outcomes = append(outcomes, r.Outcome)
 	}
 	return outcomes
@@ -134,9 +145,7 @@ func TestTradeIsTakenOnce(t *testing.T) {
 					outcomes <- err.Error()
 					continue
 				}
-				var r arena.Results
-				_ = json.Unmarshal(reply.Body, &r)
-				outcomes <- r.Results[0].Outcome
+				outcomes <- reply.Results[0].Outcome
 			}
 		})
 	}
@@ -151,8 +160,8 @@ func TestTradeIsTakenOnce(t *testing.T) {
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
 	require.Equal(t, 1, b.count(t, "SELECT num_trades FROM model_stats"))
 
-	status, results := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-2", 200)))
-	require.Equal(t, http.StatusConflict, status)
+	rejection, results := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-2", 200)))
+	require.Equal(t, arena.RejectedConflict, rejection)
 	require.Equal(t, "rejected", results[0].Outcome)
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM trades WHERE quantity = -1"))
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
@@ -173,12 +182,12 @@ func TestPartialClosesEndInAClosedPosition(t *testing.T) {
 
 	// A late repeat of the opening does not bring it back; another order does.
 	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestPositions, position(7, "-6.9752")))
-	status, _ := b.take(t, batch(arena.IngestPositions, position(7, "-6")))
-	require.Equal(t, http.StatusConflict, status)
+	rejection, _ := b.take(t, batch(arena.IngestPositions, position(7, "-6")))
+	require.Equal(t, arena.RejectedConflict, rejection)
 	require.Equal(t, []string{"inserted"}, b.send(t, arena.IngestPositions, position(8, "-3")))
-	status, results := b.take(t, batch(arena.IngestPositions, position(9, "-3")))
-	require.Equal(t, http.StatusConflict, status)
-	require.Contains(t, results[0].Error.Detail, "another position")
+	rejection, results := b.take(t, batch(arena.IngestPositions, position(9, "-3")))
+	require.Equal(t, arena.RejectedConflict, rejection)
+	require.Contains(t, results[0].Rejected.Detail, "another position")
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM positions"))
 }
 
@@ -189,15 +198,15 @@ func TestTradeSaysWhatRemains(t *testing.T) {
 	}
 	cases := map[string]struct {
 		remaining string
-		status    int
+		rejection arena.Rejection
 		open      string
 	}{
-		"null closes":          {`null`, 200, ""},
-		"an object is left":    {left(7, "-3"), 200, "-3"},
-		"of another order":     {left(8, "-3"), 422, "-5"},
-		"on the other side":    {left(7, "3"), 422, "-5"},
-		"damaged":              {`{"symbol":"SOL"}`, 422, "-5"},
-		"absent means reduced": {``, 200, "-4"},
+		"null closes":          {`null`, "", ""},
+		"an object is left":    {left(7, "-3"), "", "-3"},
+		"of another order":     {left(8, "-3"), arena.RejectedInvalid, "-5"},
+		"on the other side":    {left(7, "3"), arena.RejectedInvalid, "-5"},
+		"damaged":              {`{"symbol":"SOL"}`, arena.RejectedInvalid, "-5"},
+		"absent means reduced": {``, "", "-4"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -209,10 +218,10 @@ func TestTradeSaysWhatRemains(t *testing.T) {
 				item += `,"remaining":` + c.remaining
 			}
 			item += `,"equity":{"model_id":"m","timestamp":200,"dollar_equity":1e4,"since_inception_hourly_marker":3}}`
-			status, results := b.take(t, batch(arena.IngestTrades, item))
-			require.Equal(t, c.status, status, "%+v", results)
+			rejection, results := b.take(t, batch(arena.IngestTrades, item))
+			require.Equal(t, c.rejection, rejection, "%+v", results)
 			stored := 0
-			if c.status == 200 {
+			if c.rejection == "" {
 				stored = 1
 			}
 			require.Equal(t, stored, b.count(t, "SELECT count(*) FROM trades"))
@@ -240,20 +249,20 @@ func TestBatchItemByItemAndAtomic(t *testing.T) {
 
 	w := batch(arena.IngestTrades, items...)
 	w.Atomic = true
-	status, results := b.take(t, w)
-	require.Equal(t, http.StatusUnprocessableEntity, status)
+	rejection, results := b.take(t, w)
+	require.Equal(t, arena.RejectedInvalid, rejection)
 	require.Equal(t, "rejected", results[0].Outcome)
 	require.Zero(t, b.count(t, "SELECT count(*) FROM trades"))
 	require.Zero(t, b.count(t, "SELECT count(*) FROM outbox_events WHERE type = 'trade'"))
 
 	w.Atomic = false
-	status, results = b.take(t, w)
-	require.Equal(t, http.StatusOK, status)
+	rejection, results = b.take(t, w)
+	require.Empty(t, rejection)
 	var refused []int
-	for _, r := range results {
+	for i, r := range results {
 		if r.Outcome == "rejected" {
-			refused = append(refused, r.Index)
-			require.NotEmpty(t, r.Error.Detail)
+			refused = append(refused, i)
+			require.NotEmpty(t, r.Rejected.Detail)
 		}
 	}
 	require.Equal(t, []int{10, 500, 999}, refused)
@@ -268,13 +277,13 @@ func TestUnknownModelsAndSymbols(t *testing.T) {
 	item := `{"id":"new_1","model_id":"new","symbol":"DOGE","side":"long","quantity":1,"entry_time":1,"exit_time":2,` +
 		`"entry_price":1,"exit_price":2,"realized_net_pnl":1}`
 	w := batch(arena.IngestTrades, item)
-	status, results := b.take(t, w)
-	require.Equal(t, http.StatusUnprocessableEntity, status)
-	require.Contains(t, results[0].Error.Detail, "unknown")
+	rejection, results := b.take(t, w)
+	require.Equal(t, arena.RejectedUnknown, rejection)
+	require.Contains(t, results[0].Rejected.Detail, "unknown")
 	require.Zero(t, b.count(t, "SELECT count(*) FROM trades"))
 	w.Register = true
-	status, _ = b.take(t, w)
-	require.Equal(t, http.StatusOK, status)
+	rejection, _ = b.take(t, w)
+	require.Empty(t, rejection)
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM trades t JOIN models m ON m.id = t.model_id JOIN symbols s USING (symbol)"))
 }
 
@@ -286,13 +295,13 @@ func TestIdempotencyKeyRepeatsTheReply(t *testing.T) {
 		"refused":        batch(arena.IngestTrades, trade("m_{2}", 1, "-1", 200)),
 		"refused as one": {Kind: arena.IngestTrades, Atomic: true, Items: []jsontext.Value{jsontext.Value(trade("m_3", 3, "-1", 200)), jsontext.Value("7")}},
 	} {
-		w.Key = &arena.RequestKey{TokenID: "t", Key: name, Digest: "d"}
+		w.Key, w.Respond = &arena.RequestKey{TokenID: "t", Key: name, Digest: "d"}, respond
 		first, err := b.intake.Ingest(t.Context(), w)
 		require.NoError(t, err)
 		again, err := b.intake.Ingest(t.Context(), w)
 		require.NoError(t, err)
-		require.Equal(t, first.Status, again.Status, name)
-		require.JSONEq(t, string(first.Body), string(again.Body), name)
+		require.Equal(t, len(w.Items), first.Response.Status, name)
+		require.Equal(t, first.Response, again.Response, name)
 
 		w.Key = &arena.RequestKey{TokenID: "t", Key: name, Digest: "other"}
 		_, err = b.intake.Ingest(t.Context(), w)
@@ -390,8 +399,8 @@ func TestGuardDecidesNothing(t *testing.T) {
 	// Another database on the same Redis holds the trade with other content.
 	_, err := b.db.Exec(t.Context(), "UPDATE trades SET exit_price = 1 WHERE id = 'm_1'")
 	require.NoError(t, err)
-	status, _ := b.take(t, batch(arena.IngestTrades, items[0]))
-	require.Equal(t, http.StatusConflict, status)
+	rejection, _ := b.take(t, batch(arena.IngestTrades, items[0]))
+	require.Equal(t, arena.RejectedConflict, rejection)
 }
 
 // TestGuardOnlySavesWork holds that a guard chooses the cheaper question for what
@@ -410,8 +419,8 @@ func TestGuardOnlySavesWork(t *testing.T) {
 	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestTrades, trade("m_1", 7, "-1", 200)))
 	require.Equal(t, 1, guard.answered)
 
-	status, _ := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-2", 200)))
-	require.Equal(t, http.StatusConflict, status, "other content goes to the database")
+	rejection, _ := b.take(t, batch(arena.IngestTrades, trade("m_1", 7, "-2", 200)))
+	require.Equal(t, arena.RejectedConflict, rejection, "other content goes to the database")
 	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestTrades, " "+trade("m_1", 7, "-1", 200)), "and so does other text")
 	require.Equal(t, []string{"inserted", "unchanged"}, b.send(t, arena.IngestTrades, trade("m_2", 8, "-1", 200), trade("m_1", 7, "-1", 200)))
 

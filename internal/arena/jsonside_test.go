@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -337,19 +336,22 @@ func TestTheFirstDayOfACutover(t *testing.T) {
 		Bounds: wiretest.Bounds(),
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
-	var last []byte
-	status := func(kind arena.IngestKind, item string) int {
+	var last []arena.Result
+	rejection := func(kind arena.IngestKind, item string) arena.Rejection {
 		reply, err := intake.Ingest(t.Context(), arena.Batch{Kind: kind, Items: []jsontext.Value{jsontext.Value(item)}, Single: true})
 		require.NoError(t, err)
-		last = reply.Body
-		return reply.Status
+		last = reply.Results
+		return reply.Rejection
 	}
 	fill := func(id, model, symbol string) string {
 		return fmt.Sprintf(`{"id":%q,"model_id":%q,"symbol":%q,"side":"long","quantity":10,"entry_time":1761000000,"exit_time":1761000100,`+
 			`"entry_oid":7,"entry_price":1,"exit_price":2,"realized_net_pnl":10}`, id, model, symbol)
 	}
-	for _, refused := range []string{fill("x_1", "nobody", "SOL"), fill("x_2", "holder", "XRP"), fill("x_3", "", "SOL")} {
-		require.Equal(t, http.StatusUnprocessableEntity, status(arena.IngestTrades, refused), refused)
+	for refused, why := range map[string]arena.Rejection{
+		fill("x_1", "nobody", "SOL"): arena.RejectedUnknown, fill("x_2", "holder", "XRP"): arena.RejectedUnknown,
+		fill("x_3", "", "SOL"): arena.RejectedInvalid,
+	} {
+		require.Equal(t, why, rejection(arena.IngestTrades, refused), refused)
 	}
 	require.Zero(t, b.count(t, "SELECT count(*) FROM models WHERE id <> 'holder'"), "nobody else is registered")
 	for _, taken := range []struct {
@@ -365,7 +367,7 @@ func TestTheFirstDayOfACutover(t *testing.T) {
 		{arena.IngestAnalytics, `{"id":"incepted","model_id":"incepted"}`},
 		{arena.IngestPositions, `{"model_id":"leader","position":{"symbol":"DOGE","entry_oid":8,"entry_price":1,"quantity":1}}`},
 	} {
-		require.Equal(t, http.StatusOK, status(taken.kind, taken.item), "%s: %s", taken.item, last)
+		require.Empty(t, rejection(taken.kind, taken.item), "%s: %+v", taken.item, last)
 	}
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM models WHERE kind = 'benchmark'"))
 	require.Zero(t, b.count(t, "SELECT count(*) FROM trades"), "they are in the files")

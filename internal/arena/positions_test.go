@@ -2,7 +2,6 @@ package arena_test
 
 import (
 	"fmt"
-	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -137,11 +136,11 @@ func TestWhatArrivesLateOrTwice(t *testing.T) {
 			t.Parallel()
 			b := setupBothSides(t)
 			for i, s := range c.steps {
-				status, results := b.intakeBundle.take(t, batch(s.kind, s.item))
+				rejection, results := b.intakeBundle.take(t, batch(s.kind, s.item))
 				said := results[0].Detail
-				if results[0].Error != nil {
-					said = results[0].Error.Detail
-					require.Equal(t, http.StatusConflict, status)
+				if results[0].Rejected != nil {
+					said = results[0].Rejected.Detail
+					require.Equal(t, arena.RejectedConflict, rejection)
 				}
 				require.Equal(t, s.outcome, results[0].Outcome, "%d: %s", i, said)
 				require.Contains(t, said, s.detail, i)

@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"slices"
 	"testing"
@@ -114,10 +113,8 @@ func (b *bundle) take(t *testing.T, w arena.Batch) {
 	t.Helper()
 	reply, err := b.intake.Ingest(t.Context(), w)
 	require.NoError(t, err)
-	var results arena.Results
-	require.NoError(t, json.Unmarshal(reply.Body, &results))
-	for _, r := range results.Results {
-		require.Nil(t, r.Error, "%+v", r.Error)
+	for _, r := range reply.Results {
+		require.Nil(t, r.Rejected, "%+v", r.Rejected)
 	}
 }
 
