@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nof0/internal/app"
+	"nof0/internal/cutover"
 	"nof0/internal/season"
 )
 
@@ -190,8 +191,13 @@ func (d *dev) jsonDir(from source) string {
 
 // moveToStore moves every domain that nobody has moved to the store, where it is
 // equal to the JSON files.
-func (d *dev) moveToStore(ctx context.Context) error {
-	moved, stay, err := app.MoveToStore(ctx, d.cfg, d.logger, "nof0 dev")
+func (d *dev) moveToStore(ctx context.Context) (err error) {
+	store, err := app.OpenStore(ctx, d.cfg, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	moved, stay, err := cutover.MoveToStore(ctx, d.cfg, store, "nof0 dev")
 	if len(moved) > 0 {
 		fmt.Fprintf(d.err, "served from Postgres, where it equals the files: %s\n", strings.Join(moved, ", "))
 	}

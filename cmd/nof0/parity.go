@@ -13,6 +13,7 @@ import (
 	"nof0/config"
 	"nof0/internal/app"
 	"nof0/internal/arena"
+	"nof0/internal/cutover"
 	"nof0/internal/cutover/parity"
 	"nof0/internal/wire"
 )
@@ -113,7 +114,7 @@ func (c *cli) compare(ctx context.Context, dir string, domains []arena.Domain, o
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	o := app.ParityOptions(cfg, store)
+	o := cutover.ParityOptions(cfg, store)
 	if once {
 		o.Compare.Confirm = parity.Confirm{}
 	}

@@ -17,6 +17,7 @@ import (
 	"nof0/config"
 	"nof0/internal/app"
 	"nof0/internal/arena"
+	"nof0/internal/cutover"
 )
 
 func (c *cli) rolloutCommand() *cobra.Command {
@@ -116,11 +117,15 @@ func (c *cli) rollout(ctx context.Context, flip arena.Flip) (err error) {
 	if err := checkSchema(ctx, cfg, logger); err != nil {
 		return err
 	}
-	moves, closeAll, err := app.OpenRollout(ctx, cfg, logger)
+	store, err := app.OpenStore(ctx, cfg, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeAll()) }()
+	defer func() { err = errors.Join(err, store.Close()) }()
+	moves, err := cutover.OpenRollout(cfg, store, logger)
+	if err != nil {
+		return err
+	}
 	if flip.Read != "" || flip.Write != "" {
 		state, err := moves.Set(ctx, flip)
 		if err != nil {

@@ -16,8 +16,7 @@ import (
 	"nof0/config"
 	"nof0/handlers"
 	"nof0/internal/arena"
-	"nof0/internal/cutover/parity"
-	"nof0/internal/cutover/switches"
+	"nof0/internal/cutover"
 	"nof0/internal/recompute"
 	"nof0/internal/relay"
 	"nof0/internal/telemetry"
@@ -38,11 +37,7 @@ type App struct {
 	guard   *cachelayer.Guard
 	redis   *cachelayer.Client
 	cache   *cachelayer.Cache
-	json    jsonStore
-	moves   *switches.Rollout
-	modes   *switches.Switches
-	parity  *parity.Runner
-	shadow  *parity.Shadow // nil without JSON files
+	cutover *cutover.Cutover
 	handler http.Handler
 	closers []func() error
 }
@@ -63,22 +58,19 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err := a.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
-	if err := a.openRollout(ctx, registry); err != nil {
+	if err := a.openCutover(ctx, registry); err != nil {
 		return nil, err
 	}
 	if err := a.openServices(registry); err != nil {
 		return nil, err
 	}
 	a.followIdentity(ctx)
-	if a.parity, err = a.newParity(registry); err != nil {
-		return nil, err
-	}
 	httpMetrics, err := telemetry.NewHTTPMetrics(registry)
 	if err != nil {
 		return nil, err
 	}
 	a.handler, err = handlers.New(handlers.Options{
-		Answers: a.Service,
+		Answers: a.cutover.Answers(a.Service),
 		Ingest: arena.NewIntake(arena.IntakeOptions{
 			Store:           a.Store,
 			PrimaryProvider: cfg.Arena.PrimaryProvider,
@@ -88,13 +80,13 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			AfterCommit:     a.relay.AfterCommit,
 			Guard:           a.guard,
 			Writers:         max(1, cfg.Postgres.MaxOpen/2),
-			JSON:            a.json.side(),
+			JSON:            a.cutover.Writes(),
 			Logger:          logger,
 			Now:             time.Now,
 		}),
 		IngestToken: cfg.IngestToken,
-		Rollout:     a.moves,
-		Parity:      a.parity,
+		Rollout:     a.cutover.Rollout(),
+		Parity:      a.cutover.Parity(),
 		AdminToken:  cfg.AdminToken,
 		Stream:      a.hub,
 		Config:      cfg.HTTP,
@@ -135,7 +127,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		PrimaryProvider: a.cfg.Arena.PrimaryProvider,
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
-		Relayed:         func() { a.hub.Wake(); a.json.kick(); a.metrics.Kick() },
+		Relayed:         func() { a.hub.Wake(); a.cutover.Kick(); a.metrics.Kick() },
 		Registerer:      registry,
 		Logger:          a.logger,
 	})
@@ -156,24 +148,14 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
-	options := arena.ServiceOptions{
-		JSON:     a.json.files(),
-		Store:    arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
-		Switches: a.modes,
-		Cache:    cache,
-		TTLs:     a.cfg.Cache,
-
+	a.Service, err = arena.NewService(arena.ServiceOptions{
+		Store:     arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
+		Cache:     cache,
+		TTLs:      a.cfg.Cache,
 		NotFinite: notFinite.Note,
 		Logger:    a.logger,
 		Now:       time.Now,
-	}
-	if a.shadow, err = a.newShadow(registry); err != nil {
-		return err
-	}
-	if a.shadow != nil {
-		options.Shadow = a.shadow
-	}
-	a.Service, err = arena.NewService(options)
+	})
 	return err
 }
 

@@ -63,8 +63,8 @@ func setupBehind(t *testing.T) *behind {
 	require.NoError(t, err)
 	t.Cleanup(nothing.Close)
 	b.fresh, err = arena.NewService(arena.ServiceOptions{
-		Store:    arena.NewStore(b.app.Store.Repositories, b.cfg.Arena.PrimaryProvider, time.Now),
-		Switches: fixed{Read: arena.ReadStore, Write: arena.WriteStore}, Cache: nothing, TTLs: cfg,
+		Store: arena.NewStore(b.app.Store.Repositories, b.cfg.Arena.PrimaryProvider, time.Now),
+		Cache: nothing, TTLs: cfg,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(t, err)
@@ -99,11 +99,6 @@ func setupBehind(t *testing.T) *behind {
 	}
 	return b
 }
-
-// fixed are the modes of every domain.
-type fixed arena.Modes
-
-func (m fixed) Modes(arena.Domain) arena.Modes { return arena.Modes(m) }
 
 // truth is the entity tag of what is stored now, "" where there is no such thing.
 func (b *behind) truth(path string) string {

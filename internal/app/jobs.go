@@ -16,14 +16,9 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() { a.relay.Run(ctx) })
 	all.Go(func() { a.hub.Run(ctx) })
-	all.Go(func() { a.modes.Run(ctx) })
 	all.Go(func() { a.redis.Run(ctx) })
 	all.Go(func() { a.every(ctx, time.Second, "look which database it is", a.checkIdentity) })
-	all.Go(func() { a.json.follow(ctx) })
-	if a.shadow != nil {
-		all.Go(func() { a.shadow.Run(ctx) })
-	}
-	all.Go(func() { a.parity.Follow(ctx) })
+	all.Go(func() { a.cutover.Run(ctx) })
 	all.Go(func() { a.metrics.Run(ctx) })
 	// Both may run in several processes at once: neither does harm twice.
 	all.Go(func() {

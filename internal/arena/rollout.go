@@ -50,19 +50,6 @@ func InitialModes(jsonFiles bool) Modes {
 // Domains lists the domains in the order in which they move.
 func Domains() []Domain { return catalogue.Domains() }
 
-// Switches tells the modes of a domain as this process knows them now. It costs
-// no query.
-type Switches interface {
-	Modes(d Domain) Modes
-}
-
-// Shadow compares, beside the request, what the two sources answer to a request
-// of a domain that is in ReadShadow. Offer returns at once: it samples, and
-// drops what it has no room for.
-type Shadow interface {
-	Offer(ctx context.Context, d Domain, req Request)
-}
-
 // JSONSide takes the writes of domains that are in WriteJSON.
 type JSONSide interface {
 	// Known returns those of the given models and symbols that any file mentions.

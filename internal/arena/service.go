@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,24 +20,16 @@ import (
 type Service struct {
 	o    ServiceOptions
 	keys cachelayer.Keys
-	// moved is from when on a domain has been read from where it is.
-	moved sync.Map // Domain to move
-	// known are the last answers of the store by key, and those of the JSON
-	// files, by key under inFiles.
+	// known are the last answers of the store by key, and those of other sources by
+	// their versions.
 	known *otter.Cache[string, known]
 }
 
 // ServiceOptions are what a Service is made of.
 type ServiceOptions struct {
-	// JSON and Store are the two sources; one that is not there is nil.
-	JSON  Files
 	Store *Store
-	// Switches tells which of them serves a domain now.
-	Switches Switches
-	// Shadow, where given, is offered the requests of domains in ReadShadow.
-	Shadow Shadow
-	Cache  *cachelayer.Cache
-	TTLs   config.Cache
+	Cache *cachelayer.Cache
+	TTLs  config.Cache
 	// LargeBody is the size in bytes from which account totals are streamed
 	// and not held whole; 0 is 32 MiB.
 	LargeBody int
@@ -52,39 +43,12 @@ type ServiceOptions struct {
 var _ Answerer = (*Service)(nil)
 
 // known is the last answer of a key: of the store, for when it does not answer,
-// or of the JSON files, for as long as they are of that version.
+// or of another source, for as long as that is of the version.
 type known struct {
 	rendering *rendering
 	at        time.Time
 	version   string
 }
-
-// move is a change of the source that a domain is read from.
-type move struct {
-	origin string
-	at     time.Time
-}
-
-// movedAt tells since when this process reads a domain from origin; zero where it
-// has not read it from elsewhere. What the other source answered meanwhile is no
-// older than that.
-func (s *Service) movedAt(d Domain, origin string) time.Time {
-	known, ok := s.moved.Load(d)
-	last, _ := known.(move)
-	switch {
-	case !ok:
-		last = move{origin: origin}
-	case last.origin == origin:
-		return last.at
-	default:
-		last = move{origin: origin, at: s.o.Now()}
-	}
-	s.moved.Store(d, last)
-	return last.at
-}
-
-// inFiles begins the keys of answers of the JSON files.
-const inFiles = "json:"
 
 // NewService returns the service of the given sources.
 func NewService(o ServiceOptions) (*Service, error) {
@@ -104,65 +68,31 @@ func NewService(o ServiceOptions) (*Service, error) {
 // Answer implements Answerer. Errors wrap ErrUnknownModel or ErrUnavailable
 // where they apply.
 func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
+	v, key, err := s.viewOf(req)
+	if err != nil {
+		return nil, err
+	}
+	return s.fromStore(ctx, v, req, key, &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originStore})
+}
+
+// viewOf returns the view that a request asks for, and where it is kept.
+func (s *Service) viewOf(req Request) (*view, cachelayer.Key, error) {
 	v, ok := views[req.View]
 	if !ok {
-		return nil, fmt.Errorf("no view %q", req.View)
+		return nil, cachelayer.Key{}, fmt.Errorf("no view %q", req.View)
 	}
 	key, err := v.key(s.keys, req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnknownModel, err)
+		return nil, key, fmt.Errorf("%w: %w", ErrUnknownModel, err)
 	}
-	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge)}
-	if v.StoreOnly {
-		answer.Origin = originStore
-		return s.fromStore(ctx, v, req, key, answer)
-	}
-	// Asked once: whatever moves meanwhile, a response is of one source.
-	mode := s.o.Switches.Modes(v.Domain).Read
-	from := s.fromJSON
-	answer.Origin = originJSON
-	if mode == ReadStore {
-		from, answer.Origin = s.fromStore, originStore
-	}
-	moved := s.movedAt(v.Domain, answer.Origin)
-	answer, err = from(ctx, v, req, key, answer)
-	if err == nil && mode == ReadShadow && s.o.Shadow != nil {
-		s.o.Shadow.Offer(ctx, v.Domain, req)
-	}
-	if answer != nil && answer.Modified.Before(moved) {
-		answer.Modified = moved
-	}
-	return answer, err
+	return v, key, nil
 }
 
 // What Answer.Origin tells.
 const (
-	originJSON  = "json"
 	originStore = "store"
 	originStale = "stale"
 )
-
-// fromJSON answers from the files. What was rendered of them is good for as long
-// as none of them has changed; who comes after a change finds it.
-func (s *Service) fromJSON(ctx context.Context, v *view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
-	if s.o.JSON == nil {
-		return nil, fmt.Errorf("%w: %s is read from the JSON store, and this instance has no json_dir (NOF0_JSON_DIR)", ErrUnavailable, v.Domain)
-	}
-	version := s.o.JSON.Version(req.View)
-	name := inFiles + key.Name
-	if last, ok := s.known.GetIfPresent(name); ok && last.version == version {
-		return answer.of(last.rendering), nil
-	}
-	key = s.keys.Own(key.Family, name+"@"+version, key.TTL)
-	r, err := fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
-		return s.load(ctx, s.o.JSON, v, req)
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.known.Set(name, known{rendering: r, at: s.o.Now(), version: version})
-	return answer.of(r), nil
-}
 
 func (s *Service) fromStore(ctx context.Context, v *view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
 	if s.o.Store == nil {

@@ -53,12 +53,3 @@ type Source interface {
 	// Conversations returns the newest RecentConversations documents.
 	Conversations(ctx context.Context) (wire.Conversations, error)
 }
-
-// Files is a Source whose content changes under it, as files do.
-type Files interface {
-	Source
-	// Version names the state of what a view is made from: what was rendered of
-	// a version is good as long as the view is of that version. It costs far less
-	// than the view.
-	Version(view View) string
-}

@@ -80,15 +80,10 @@ func serviceOf(t *testing.T, store *arena.Store, largeBody int) *arena.Service {
 	t.Cleanup(cache.Close)
 	now := time.UnixMilli(1761500000000)
 	s, err := arena.NewService(arena.ServiceOptions{
-		Store: store, Switches: fixedModes{Read: arena.ReadStore, Write: arena.WriteStore},
+		Store: store,
 		Cache: cache, TTLs: cfg.Cache, LargeBody: largeBody,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 	})
 	require.NoError(t, err)
 	return s
 }
-
-// fixedModes are those of every domain.
-type fixedModes arena.Modes
-
-func (m fixedModes) Modes(arena.Domain) arena.Modes { return arena.Modes(m) }

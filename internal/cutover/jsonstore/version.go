@@ -33,9 +33,7 @@ func filesOf(view arena.View) []snapshot.Kind {
 	}
 }
 
-var _ arena.Files = (*Source)(nil)
-
-// Version implements arena.Files. A file that cannot be looked at has a version
+// Version names the state of the files that a view is made from. A file that cannot be looked at has a version
 // too: that of one that is not there.
 func (s *Source) Version(view arena.View) string {
 	kinds := filesOf(view)

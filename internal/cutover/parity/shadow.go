@@ -53,8 +53,6 @@ type Shadow struct {
 	reported map[arena.Domain]time.Time
 }
 
-var _ arena.Shadow = (*Shadow)(nil)
-
 type offer struct {
 	domain  arena.Domain
 	request arena.Request
@@ -107,7 +105,8 @@ func setDefault[T comparable](v *T, fallback T) {
 	}
 }
 
-// Offer implements arena.Shadow.
+// Offer takes a request to compare what both sides answer to it. It returns at once:
+// it samples, and drops what it has no room for.
 func (s *Shadow) Offer(_ context.Context, d arena.Domain, req arena.Request) {
 	if !s.sample(req.View) {
 		return

@@ -50,8 +50,6 @@ type Switches struct {
 	readAt atomic.Int64
 }
 
-var _ arena.Switches = (*Switches)(nil)
-
 // NewSwitches reads the switches for the first time. The error is that of the
 // Store or of the Registerer.
 func NewSwitches(ctx context.Context, o SwitchesOptions) (*Switches, error) {
@@ -66,7 +64,8 @@ func NewSwitches(ctx context.Context, o SwitchesOptions) (*Switches, error) {
 	return s, s.Refresh(ctx)
 }
 
-// Modes implements arena.Switches.
+// Modes returns the modes of a domain as this process knows them now. It costs no
+// query.
 func (s *Switches) Modes(d arena.Domain) arena.Modes { return (*s.modes.Load())[d] }
 
 // Run reads the switches until ctx ends.

@@ -1,4 +1,4 @@
-package arena_test
+package cutover
 
 import (
 	"context"
@@ -14,35 +14,34 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/atlas/atlastest"
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/arena"
 	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/importer"
 	"nof0/internal/season"
+	"nof0/internal/testdb"
 	"nof0/internal/wire/wiretest"
+	"nof0/repository"
 )
 
 // moving are modes that move while they are asked for.
 type moving struct{ modes atomic.Pointer[arena.Modes] }
 
-func (m *moving) Modes(arena.Domain) arena.Modes { return *m.modes.Load() }
+func (m *moving) of(arena.Domain) arena.Modes { return *m.modes.Load() }
 
 func (m *moving) to(read arena.ReadMode) {
 	m.modes.Store(&arena.Modes{Read: read, Write: arena.WriteBoth})
 }
-
-// offers counts what a shadow is offered.
-type offers struct{ n atomic.Int64 }
-
-func (o *offers) Offer(context.Context, arena.Domain, arena.Request) { o.n.Add(1) }
 
 // tellingTrades is a directory whose rows all say whose they are.
 func tellingTrades(t *testing.T, dir, whose string, count int) {
 	t.Helper()
 	rows := make([]string, count)
 	for i := range rows {
-		rows[i] = strings.Replace(trade(fmt.Sprintf("m_%s_%02d", whose, i), 7, "-1", 200+i), `"model_id"`, fmt.Sprintf(`"whose":%q,"model_id"`, whose), 1)
+		rows[i] = fmt.Sprintf(`{"id":"m_%s_%02d","whose":%q,"model_id":"m","symbol":"SOL","side":"short","quantity":-1,"entry_oid":7,`+
+			`"entry_time":100,"exit_time":%d,"entry_price":200,"exit_price":190.5,"realized_net_pnl":-1.25}`, whose, i, whose, 200+i)
 	}
 	body := []byte(`{"trades":[` + strings.Join(rows, ",") + `],"serverTime":1761452335744}`)
 	tmp := filepath.Join(dir, ".trades")
@@ -50,26 +49,35 @@ func tellingTrades(t *testing.T, dir, whose string, count int) {
 	require.NoError(t, os.Rename(tmp, filepath.Join(dir, "trades.json")))
 }
 
-type serviceBundle struct {
-	*intakeBundle
-
+type bundle struct {
 	dir      string
-	service  *arena.Service
+	answers  *answers
 	switches *moving
-	shadow   *offers
+	offered  atomic.Int64
 }
 
-func setupService(t *testing.T) *serviceBundle {
+func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &serviceBundle{intakeBundle: setupIntake(t), dir: t.TempDir(), switches: &moving{}, shadow: &offers{}}
+	b := &bundle{dir: t.TempDir(), switches: &moving{}}
 	b.switches.to(arena.ReadJSON)
 	tellingTrades(t, b.dir, "store", 40)
-	_, err := importer.Import(t.Context(), b.dir, importer.Options{
-		Bounds: wiretest.Bounds(), Now: time.Now, Store: b.store, PrimaryProvider: "hyperliquid",
+	store, err := repository.Open(t.Context(), repository.Options{DSN: testdb.New(t, atlastest.Migrator{}), MaxOpen: 10})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	_, err = importer.Import(t.Context(), b.dir, importer.Options{
+		Bounds: wiretest.Bounds(), Now: time.Now, Store: store, PrimaryProvider: "hyperliquid",
 	})
 	require.NoError(t, err)
 	tellingTrades(t, b.dir, "json", 40)
+	b.answers = over(t, b.dir, arena.NewStore(store.Repositories, "hyperliquid", time.Now))
+	b.answers.modes = b.switches.of
+	b.answers.offer = func(context.Context, arena.Domain, arena.Request) { b.offered.Add(1) }
+	return b
+}
 
+// over answers from a directory and a store.
+func over(t testing.TB, dir string, store *arena.Store) *answers {
+	t.Helper()
 	cfg := config.Default()
 	client, err := cachelayer.Open("", cfg.Redis, cachelayer.Options{})
 	require.NoError(t, err)
@@ -77,20 +85,21 @@ func setupService(t *testing.T) *serviceBundle {
 	cache, err := cachelayer.New(client, cfg.Cache, cachelayer.Options{})
 	require.NoError(t, err)
 	t.Cleanup(cache.Close)
-	b.service, err = arena.NewService(arena.ServiceOptions{
-		JSON:  jsonstore.NewSource(jsonstore.SourceOptions{Dir: b.dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
-		Store: arena.NewStore(b.store.Repositories, "hyperliquid", time.Now), Switches: b.switches, Shadow: b.shadow,
-		Cache: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	service, err := arena.NewService(arena.ServiceOptions{
+		Store: store, Cache: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(t, err)
-	return b
+	return &answers{
+		service: service, now: time.Now,
+		files: jsonstore.NewSource(jsonstore.SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
+	}
 }
 
 // TestNoAnswerMixesSources asks while the switch moves all the time: every row
 // of an answer is of the source that it names.
 func TestNoAnswerMixesSources(t *testing.T) {
 	t.Parallel()
-	b := setupService(t)
+	b := setup(t)
 	stop := make(chan struct{})
 	var flipping, asking sync.WaitGroup
 	flipping.Go(func() {
@@ -107,7 +116,7 @@ func TestNoAnswerMixesSources(t *testing.T) {
 	for range 8 {
 		asking.Go(func() {
 			for range 300 {
-				answer, err := b.service.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+				answer, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
 				if err != nil {
 					t.Error(err)
 					return
@@ -136,10 +145,10 @@ func TestNoAnswerMixesSources(t *testing.T) {
 // long as they are what they were, and no longer.
 func TestChangedFilesAreSeenAtOnce(t *testing.T) {
 	t.Parallel()
-	b := setupService(t)
+	b := setup(t)
 	ask := func() *arena.Answer {
 		t.Helper()
-		answer, err := b.service.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+		answer, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
 		require.NoError(t, err)
 		return answer
 	}
@@ -154,7 +163,7 @@ func TestChangedFilesAreSeenAtOnce(t *testing.T) {
 	require.Same(t, &first.Body[0], &ask().Body[0], "what has not changed is not rendered again")
 
 	require.NoError(t, os.Remove(filepath.Join(b.dir, "trades.json")))
-	_, err := b.service.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+	_, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
 	require.ErrorIs(t, err, arena.ErrUnavailable)
 }
 
@@ -162,43 +171,37 @@ func TestChangedFilesAreSeenAtOnce(t *testing.T) {
 // shadow are.
 func TestTheShadowIsOfferedWhatItCompares(t *testing.T) {
 	t.Parallel()
-	b := setupService(t)
+	b := setup(t)
 	for read, want := range map[arena.ReadMode]int64{arena.ReadJSON: 0, arena.ReadStore: 0, arena.ReadShadow: 1} {
 		b.switches.to(read)
-		b.shadow.n.Store(0)
-		answer, err := b.service.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+		b.offered.Store(0)
+		answer, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
 		require.NoError(t, err)
 		require.Equal(t, read == arena.ReadStore, answer.Origin == "store")
-		require.Equal(t, want, b.shadow.n.Load(), read)
+		require.Equal(t, want, b.offered.Load(), read)
 	}
 	b.switches.to(arena.ReadShadow)
-	b.shadow.n.Store(0)
-	_, err := b.service.Answer(t.Context(), arena.Request{View: arena.ViewAnalyticsOf, Model: "nobody"})
+	b.offered.Store(0)
+	_, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewAnalyticsOf, Model: "nobody"})
 	require.Error(t, err)
-	require.Zero(t, b.shadow.n.Load(), "there is nothing to compare with")
+	require.Zero(t, b.offered.Load(), "there is nothing to compare with")
 }
 
 // BenchmarkFilesUnchanged measures an answer of files that are what they were.
 func BenchmarkFilesUnchanged(b *testing.B) {
-	dir := writeSeason(b, season.Options{Seed: 1, Models: season.DefaultModels, Hours: season.DefaultHours})
-	cfg := config.Default()
-	client, err := cachelayer.Open("", cfg.Redis, cachelayer.Options{})
+	made, err := season.Generate(b.Context(), season.Options{Seed: 1, Models: season.DefaultModels, Hours: season.DefaultHours})
 	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, client.Close()) })
-	cache, err := cachelayer.New(client, cfg.Cache, cachelayer.Options{})
+	dir := b.TempDir()
+	_, err = made.Write(b.Context(), dir)
 	require.NoError(b, err)
-	b.Cleanup(cache.Close)
 	switches := &moving{}
 	switches.to(arena.ReadJSON)
-	service, err := arena.NewService(arena.ServiceOptions{
-		JSON:     jsonstore.NewSource(jsonstore.SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: time.Now}),
-		Switches: switches, Cache: cache, TTLs: cfg.Cache, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
-	require.NoError(b, err)
+	from := over(b, dir, nil)
+	from.modes = switches.of
 	for _, view := range []arena.View{arena.ViewTrades, arena.ViewAnalytics, arena.ViewPositions, arena.ViewAccountTotals} {
 		b.Run(string(view), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := service.Answer(b.Context(), arena.Request{View: view}); err != nil {
+				if _, err := from.Answer(b.Context(), arena.Request{View: view}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,0 +1,30 @@
+package arena
+
+import "context"
+
+// originJSON is the Origin of answers from the JSON files.
+const originJSON = "json"
+
+// AnswerFrom answers from another source than the store. What was rendered of a
+// version of it is good for as long as it is of that version; who comes after a
+// change finds it.
+func (s *Service) AnswerFrom(ctx context.Context, source Source, version string, req Request) (*Answer, error) {
+	v, key, err := s.viewOf(req)
+	if err != nil {
+		return nil, err
+	}
+	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originJSON}
+	name := "json:" + key.Name
+	if last, ok := s.known.GetIfPresent(name); ok && last.version == version {
+		return answer.of(last.rendering), nil
+	}
+	key = s.keys.Own(key.Family, name+"@"+version, key.TTL)
+	r, err := fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
+		return s.load(ctx, source, v, req)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.known.Set(name, known{rendering: r, at: s.o.Now(), version: version})
+	return answer.of(r), nil
+}

@@ -1,0 +1,60 @@
+package cutover
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"nof0/config"
+	"nof0/internal/arena"
+	"nof0/internal/cutover/jsonstore"
+	"nof0/internal/cutover/parity"
+	"nof0/repository"
+)
+
+// ParityOptions are those of the comparison of the JSON directory of a
+// configuration with a database. Without a directory there is nothing to
+// compare.
+func ParityOptions(cfg config.Config, store *repository.Store) parity.RunnerOptions {
+	o := parity.RunnerOptions{
+		Compare: parity.Options{
+			Store:   arena.NewStore(store.Repositories, cfg.Arena.PrimaryProvider, time.Now),
+			Repos:   store.Repositories,
+			Confirm: parity.DefaultConfirm(),
+			Now:     time.Now,
+		},
+		Database: store,
+		Interval: cfg.Rollout.ParityInterval,
+	}
+	if cfg.JSONDir != "" {
+		o.Compare.JSON = newSource(cfg)
+	}
+	return o
+}
+
+// newShadow returns what compares a sample of the requests.
+func newShadow(o Options, files *jsonstore.Source) (*parity.Shadow, error) {
+	return parity.NewShadow(parity.ShadowOptions{
+		JSON:       files,
+		Store:      arena.NewStore(o.Store.Repositories, o.Config.Arena.PrimaryProvider, time.Now),
+		Repos:      o.Store.Repositories,
+		Fraction:   o.Config.Rollout.ShadowSample,
+		Random:     rand.Float64,
+		Confirm:    parity.DefaultConfirm(),
+		Registerer: o.Registerer,
+		Logger:     o.Logger,
+		Now:        time.Now,
+	})
+}
+
+// parityRuns tells how the last comparisons ended.
+type parityRuns struct{ runs repository.Parity }
+
+// Newest implements switches.Parity.
+func (p parityRuns) Newest(ctx context.Context, domain string) (verdict string, ranAt time.Time, ok bool, err error) {
+	run, err := p.runs.Newest(ctx, domain)
+	if err != nil || run == nil {
+		return "", time.Time{}, false, err
+	}
+	return run.Verdict, run.RanAt, true, nil
+}
