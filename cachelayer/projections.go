@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -241,13 +242,22 @@ func (p *Projections) pipeline(ctx context.Context, commands []command) ([]*redi
 			return nil
 		})
 	}
+	errs := []error{err}
 	for _, reply := range replies {
-		err = errors.Join(err, reply.Err())
+		errs = append(errs, reply.Err())
 	}
-	if err != nil {
+	if err := distinct(errs); err != nil {
 		return nil, unavailable(err)
 	}
 	return replies, nil
+}
+
+// distinct joins errors, those of one text once: a lost connection fails every
+// command of a pipeline with the same one.
+func distinct(errs []error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	slices.SortStableFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(slices.CompactFunc(errs, func(a, b error) bool { return a.Error() == b.Error() })...)
 }
 
 // sizeOf is the length of a value of a write.

@@ -391,6 +391,15 @@ func TestProjectionsWithoutRedis(t *testing.T) {
 	p = gone.projections()
 	err = p.Rewrite(gone.ctx, []Key{p.keys.Leaderboard()}, func(context.Context, *Batch) error { return nil })
 	require.ErrorIs(t, err, ErrUnavailable)
+
+	// An outage of many commands is one line of a log.
+	var many []Key
+	for _, model := range []string{"m", "n", "o", "p", "q"} {
+		many = append(many, ok(p.keys.LastDecision(model)), ok(p.keys.Positions(model)))
+	}
+	err = p.Rewrite(gone.ctx, many, func(context.Context, *Batch) error { return nil })
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.LessOrEqual(t, strings.Count(err.Error(), "\n"), 1, err)
 	require.ErrorIs(t, p.PublishTrades(gone.ctx, []TradeEvent{{ID: 1}}), ErrUnavailable)
 	g = NewGuard(gone.client, config.Default().Cache)
 	require.ErrorIs(t, g.SetIngested(gone.ctx, "m", "1", "d"), ErrUnavailable)
