@@ -7,6 +7,8 @@ CREATE TABLE "models" (
   "kind" text NOT NULL DEFAULT 'competitor',
   "trader_config" jsonb,
   "extra" jsonb,
+  "listed_at" timestamptz NOT NULL DEFAULT now(),
+  "listing" integer NOT NULL DEFAULT 0,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("id"),

@@ -15,10 +15,10 @@ import (
 // Accounts keeps the trading accounts.
 type Accounts struct{ base }
 
-// All returns every account by model.
+// All returns every account, in the order of lists of models.
 func (r Accounts) All(ctx context.Context) (accounts []entities.Account, err error) {
 	err = r.run(ctx, "accounts", "All", func(db *gorm.DB) error {
-		return db.Order(byModel).Find(&accounts).Error
+		return db.Joins("LEFT JOIN models ON models.id = accounts.model_id").Order(asListed).Find(&accounts).Error
 	})
 	return accounts, err
 }

@@ -12,7 +12,8 @@ import (
 // Analytics keeps the published metrics documents.
 type Analytics struct{ base }
 
-// All returns the documents of every known model from a source, by model.
+// All returns the documents of every known model from a source, in the order of
+// lists of models.
 func (r Analytics) All(ctx context.Context, source string) (docs []entities.ModelAnalytics, err error) {
 	err = r.run(ctx, "analytics", "All", func(db *gorm.DB) error {
 		return db.Raw(`
@@ -24,7 +25,7 @@ func (r Analytics) All(ctx context.Context, source string) (docs []entities.Mode
 				WHERE a.model_id = m.id AND a.source = ?
 				LIMIT 1
 			) doc
-			ORDER BY doc.`+byModel, source).Scan(&docs).Error
+			ORDER BY `+asListed, source).Scan(&docs).Error
 	})
 	return docs, err
 }
@@ -44,8 +45,8 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 	return doc, err
 }
 
-// Served returns the document of every known model that is to be served, by
-// model: the imported one until trades or decisions newer than it have come by
+// Served returns the document of every known model that is to be served, in the
+// order of lists of models: the imported one until trades or decisions newer than it have come by
 // ingest, then the computed one. Where only one is there, it is that.
 func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, err error) {
 	err = r.run(ctx, "analytics", "Served", func(db *gorm.DB) error {
@@ -62,7 +63,7 @@ func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, 
 				) THEN 'computed' ELSE 'imported' END) DESC
 				LIMIT 1
 			) doc
-			ORDER BY doc.` + byModel).Scan(&docs).Error
+			ORDER BY ` + asListed).Scan(&docs).Error
 	})
 	return docs, err
 }

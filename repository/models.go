@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -11,10 +12,10 @@ import (
 // Models keeps the participants of the arena.
 type Models struct{ base }
 
-// All returns every model by id.
+// All returns every model in the order of lists.
 func (r Models) All(ctx context.Context) (models []entities.Model, err error) {
 	err = r.run(ctx, "models", "All", func(db *gorm.DB) error {
-		return db.Order(`id COLLATE "C"`).Find(&models).Error
+		return db.Order(asListed).Find(&models).Error
 	})
 	return models, err
 }
@@ -28,13 +29,32 @@ func (r Models) Exists(ctx context.Context, id string) (exists bool, err error) 
 }
 
 // Register adds the models that are not known yet and leaves the others alone.
-// It returns those that it added.
+// It returns those that it added. They are listed by their Listing, at the start of
+// the transaction.
 func (r Models) Register(ctx context.Context, models []entities.Model) (added []entities.Model, err error) {
 	err = r.run(ctx, "models", "Register", func(db *gorm.DB) error {
 		added, err = registerAll(db, models)
 		return err
 	})
 	return added, err
+}
+
+// List adds the models that are not known yet, and lists known ones earlier where
+// ListedAt and Listing say so: whatever the order in which captures come, each
+// model stands where the first of them has it. It returns how many models it
+// changed or added.
+func (r Models) List(ctx context.Context, models []entities.Model) (changed int64, err error) {
+	err = r.run(ctx, "models", "List", func(db *gorm.DB) error {
+		changed, err = upsertCounted(db, clause.OnConflict{
+			Columns:   []clause.Column{{Name: "id"}},
+			DoUpdates: clause.AssignmentColumns([]string{"listed_at", "listing", "updated_at"}),
+			Where: clause.Where{Exprs: []clause.Expression{
+				clause.Expr{SQL: "(excluded.listed_at, excluded.listing) < (models.listed_at, models.listing)"},
+			}},
+		}, models)
+		return err
+	})
+	return changed, err
 }
 
 // Withdraw takes back models that this transaction has registered and that

@@ -10,7 +10,10 @@ import (
 // does, whatever the collation of the database: every list that leaves it, and
 // every page of one, is ordered by these and by nothing else.
 const (
-	byModel         = `model_id COLLATE "C"`
+	byModel = `model_id COLLATE "C"`
+	// asListed orders what has one row per model, as lists of models are: it needs
+	// the columns of models.
+	asListed        = `kind = 'benchmark', listed_at, listing, id COLLATE "C"`
 	bySymbol        = `symbol COLLATE "C"`
 	newestTrades    = `exit_time DESC, id COLLATE "C" DESC`
 	newestDecisions = `executed_at DESC, id COLLATE "C" DESC, model_id COLLATE "C" DESC`

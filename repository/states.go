@@ -21,7 +21,7 @@ type Traders struct{ base }
 
 // Put stores the states of traders.
 func (r Traders) Put(ctx context.Context, states []entities.TraderState) (outcomes []Outcome, err error) {
-	return putStates(ctx, r.base, "traders", "Put", states)
+	return putStates(ctx, r.base, "traders", "Put", states, nil)
 }
 
 // Markets keeps the venues' metadata and context of symbols.
@@ -29,7 +29,7 @@ type Markets struct{ base }
 
 // PutAssets stores the metadata of symbols at venues.
 func (r Markets) PutAssets(ctx context.Context, assets []entities.MarketAsset) (outcomes []Outcome, err error) {
-	return putStates(ctx, r.base, "markets", "PutAssets", assets)
+	return putStates(ctx, r.base, "markets", "PutAssets", assets, nil)
 }
 
 // RaiseContexts stores the market contexts of symbols at venues, each unless the
@@ -48,17 +48,28 @@ func (r Markets) RaiseContexts(ctx context.Context, markets []entities.MarketAss
 	})
 }
 
-// Put stores models.
+// Put stores models. New ones are listed in their order, at the start of the
+// transaction; known ones stay where they are.
 func (r Models) Put(ctx context.Context, models []entities.Model) (outcomes []Outcome, err error) {
-	return putStates(ctx, r.base, "models", "Put", models)
+	models = slices.Clone(models)
+	for i := range models {
+		models[i].Listing = int64(i)
+	}
+	return putStates(ctx, r.base, "models", "Put", models, func(stored, given *entities.Model) {
+		given.ListedAt, given.Listing = stored.ListedAt, stored.Listing
+	})
 }
 
 // Put stores symbols.
 func (r Symbols) Put(ctx context.Context, symbols []entities.Symbol) (outcomes []Outcome, err error) {
-	return putStates(ctx, r.base, "symbols", "Put", symbols)
+	return putStates(ctx, r.base, "symbols", "Put", symbols, nil)
 }
 
-func putStates[T any](ctx context.Context, r base, repository, method string, rows []T) (outcomes []Outcome, err error) {
+// putStates stores rows. Keep, where given, takes over into a row what stays of the
+// one that is stored.
+func putStates[T any](
+	ctx context.Context, r base, repository, method string, rows []T, keep func(stored, given *T),
+) (outcomes []Outcome, err error) {
 	err = r.run(ctx, repository, method, func(db *gorm.DB) error {
 		known, err := openFacts(db, rows)
 		if err != nil {
@@ -69,6 +80,9 @@ func putStates[T any](ctx context.Context, r base, repository, method string, ro
 		for i := range rows {
 			row, key := &rows[i], known.table.key(&rows[i])
 			stored, ok := known.known[key]
+			if ok && keep != nil {
+				keep(stored, row)
+			}
 			switch {
 			case !ok:
 				outcomes[i] = Inserted

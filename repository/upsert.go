@@ -45,17 +45,25 @@ func withdraw[T any](db *gorm.DB, rows []T) error {
 // upsert inserts rows, or does with those whose identity is stored what
 // conflict says. No identity may stand twice among them.
 func upsert[T any](db *gorm.DB, conflict clause.OnConflict, rows []T) error {
+	_, err := upsertCounted(db, conflict, rows)
+	return err
+}
+
+// upsertCounted is upsert, and returns how many rows it inserted or changed.
+func upsertCounted[T any](db *gorm.DB, conflict clause.OnConflict, rows []T) (changed int64, err error) {
 	table, err := tableOf[T](db)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for at := range slices.Chunk(table.sorted(rows), table.batch) {
 		batch := pick(rows, at)
-		if err := db.Clauses(conflict).Omit(bookkeeping()...).Create(&batch).Error; err != nil {
-			return err
+		res := db.Clauses(conflict).Omit(bookkeeping()...).Create(&batch)
+		if res.Error != nil {
+			return 0, res.Error
 		}
+		changed += res.RowsAffected
 	}
-	return nil
+	return changed, nil
 }
 
 // pick copies the rows at the given places: GORM writes into what it stores.

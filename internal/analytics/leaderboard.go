@@ -50,8 +50,8 @@ func Tally(trades []wire.Trade) TradeTally {
 	return t
 }
 
-// Leaderboard returns a row per competitor, by return descending, ties by id. A
-// figure that no double can hold is an infinity or NaN; rendered, it is absent.
+// Leaderboard returns a row per competitor, by return descending, ties in the order
+// that they come in. A figure that no double can hold is an infinity or NaN; rendered, it is absent.
 // A competitor without equity has neither equity nor return_pct, a sharpe of
 // 0, and comes last.
 func Leaderboard(competitors []Competitor) []wire.LeaderboardRow {
@@ -59,22 +59,28 @@ func Leaderboard(competitors []Competitor) []wire.LeaderboardRow {
 	for i := range competitors {
 		rows = append(rows, competitors[i].row())
 	}
-	slices.SortFunc(rows, CompareRows)
+	slices.SortStableFunc(rows, CompareRows)
 	return rows
 }
 
 // CompareRows orders the rows of a leaderboard: by return descending, those
-// without one that is finite last, ties by id.
+// without one that is finite behind them, and those without equity last. Ties are as
+// the models are listed.
 func CompareRows(a, b wire.LeaderboardRow) int {
 	x, hasA := finite(a.ReturnPct)
 	y, hasB := finite(b.ReturnPct)
+	return cmp.Or(first(hasA, hasB), cmp.Compare(y, x), first(!a.Equity.IsZero(), !b.Equity.IsZero()))
+}
+
+// first orders what has something before what has not.
+func first(a, b bool) int {
 	switch {
-	case hasA && !hasB:
+	case a == b:
+		return 0
+	case a:
 		return -1
-	case hasB && !hasA:
-		return 1
 	}
-	return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.ID, b.ID))
+	return 1
 }
 
 // ShowsImported reports whether equity, return and Sharpe ratio are those of the

@@ -23,7 +23,7 @@ func TestLeaderboardOrder(t *testing.T) {
 	for i := range rows {
 		ids[i] = rows[i].ID
 	}
-	assert.Equal(t, []string{"wins", "a-tied", "b-tied", "loses", "nav-unknown", "z-new"}, ids)
+	assert.Equal(t, []string{"wins", "b-tied", "a-tied", "loses", "nav-unknown", "z-new"}, ids)
 	assert.Equal(t, wire.Some(200.0), rows[0].ReturnPct)
 	none := wire.LeaderboardRow{WinDollars: wire.Some(0.0), LoseDollars: wire.Some(0.0), Sharpe: wire.Some(0.0)}
 	none.ID = "z-new"

@@ -389,6 +389,10 @@ func (w *write) registerModels(ctx context.Context, models []string) error {
 	if len(models) == 0 {
 		return nil
 	}
+	var named []string // in the order of the items
+	for _, e := range w.accepted() {
+		named = append(named, e.models...)
+	}
 	rows := make([]entities.Model, len(models))
 	accounts := make([]entities.Account, len(models))
 	for i, id := range models {
@@ -396,7 +400,7 @@ func (w *write) registerModels(ctx context.Context, models []string) error {
 		if slices.Contains(w.intake.o.Benchmarks, id) {
 			kind = entities.ModelBenchmark
 		}
-		rows[i] = entities.Model{ID: id, DisplayName: id, Kind: kind}
+		rows[i] = entities.Model{ID: id, DisplayName: id, Kind: kind, Listing: int64(slices.Index(named, id))}
 		accounts[i] = entities.Account{ModelID: id, Provider: w.intake.o.PrimaryProvider}
 	}
 	var err error

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -263,7 +262,7 @@ func (s *Store) Conversations(ctx context.Context) (wire.Conversations, error) {
 	return wire.Conversations{Conversations: NewestDocuments(docs), ServerTime: s.serverTime()}, nil
 }
 
-// competitors lists the models that compete, by id.
+// competitors lists the models that compete, in the order of lists.
 func (s *Store) competitors(ctx context.Context) ([]string, error) {
 	models, err := s.repos.Models.All(ctx)
 	if err != nil {
@@ -275,8 +274,6 @@ func (s *Store) competitors(ctx context.Context) ([]string, error) {
 			ids = append(ids, m.ID)
 		}
 	}
-	// The database may sort text by another rule than the JSON source does.
-	slices.SortFunc(ids, strings.Compare)
 	return ids, nil
 }
 

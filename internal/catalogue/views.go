@@ -96,7 +96,7 @@ var views = []View{
 		Name: ViewSinceInception, Path: "/since-inception-values", Domain: DomainAccounts,
 		Key: "view:since_inception", TTL: Long, MaxAge: Long,
 		// The number of invocations is counted from decisions.
-		Reads: []Table{Accounts, Stats},
+		Reads: []Table{Models, Accounts, Stats},
 	},
 	{
 		Name: ViewLeaderboard, Path: "/leaderboard", Domain: DomainAnalytics,

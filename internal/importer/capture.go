@@ -83,6 +83,7 @@ type capture struct {
 	decisions  []item[wire.Decision]
 
 	models     map[string]bool
+	mentions   snapshot.Mentions // of the models, and of others that tell of their order
 	symbols    map[string]bool
 	capturedAt time.Time
 	report     *Report
@@ -96,9 +97,9 @@ type capture struct {
 // by model.
 func readCapture(dir *snapshot.Capture, o Options, inceptions map[string]time.Time) (*capture, error) {
 	c := &capture{
-		bounds:  o.Bounds,
-		now:     o.Now(),
-		models:  make(map[string]bool),
+		bounds: o.Bounds,
+		now:    o.Now(),
+		models: make(map[string]bool), mentions: snapshot.Mentions{},
 		symbols: make(map[string]bool),
 		report:  &Report{Dir: dir.Dir, Derived: []string{}, Ignored: []string{}},
 		byKind:  make(map[string]*KindReport),
@@ -159,7 +160,7 @@ func (c *capture) checkMarkers(inceptions map[string]time.Time) {
 		return true
 	})
 	for _, e := range c.equity {
-		c.saw(e.value.ModelID, e.value.Timestamp)
+		c.saw(snapshot.AccountTotals, e.value.ModelID, e.value.Timestamp)
 	}
 }
 
@@ -196,7 +197,7 @@ func (c *capture) readStanding(f *snapshot.File, row snapshot.Row) (standing, er
 	if err != nil {
 		return standing{}, err
 	}
-	c.models[l.ID] = true
+	c.mention(snapshot.Leaderboard, l.ID)
 	s := standing{row: l}
 	if at, listed := f.ImportedAsOf[l.ID]; listed {
 		s.asOf = wire.Time(at)
@@ -280,7 +281,7 @@ func (c *capture) readEquity(row snapshot.Row) (wire.AccountTotal, error) {
 func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
 	t, err := decode(c, row.Raw, wire.Decode[wire.Trade])
 	if err == nil {
-		c.saw(t.ModelID, t.ExitTime)
+		c.saw(snapshot.Trades, t.ModelID, t.ExitTime)
 		c.symbols[t.Symbol] = true
 	}
 	return t, err
@@ -291,7 +292,7 @@ func (c *capture) readStatement(row snapshot.Row) (statement, error) {
 	if err != nil {
 		return statement{}, err
 	}
-	c.models[m.ModelID] = true
+	c.mention(snapshot.Positions, m.ModelID)
 	for symbol := range m.Positions {
 		c.symbols[symbol] = true
 	}
@@ -301,7 +302,7 @@ func (c *capture) readStatement(row snapshot.Row) (statement, error) {
 func (c *capture) readAccount(f *snapshot.File, row snapshot.Row) (wire.SinceInception, error) {
 	s, err := decode(c, row.Raw, wire.Decode[wire.SinceInception])
 	if err == nil {
-		c.saw(s.ModelID, s.InceptionDate)
+		c.saw(snapshot.SinceInception, s.ModelID, s.InceptionDate)
 	}
 	if slices.Contains(f.Counted, s.ModelID) {
 		s.NumInvocations = wire.Opt[int64]{} // it follows from the decisions, and goes on doing so
@@ -317,7 +318,7 @@ func (c *capture) readAnalytics(f *snapshot.File, row snapshot.Row) (analyticsDo
 	if f.Kind == snapshot.ModelAnalytics && doc.ModelID != f.Model {
 		return analyticsDoc{}, wire.Faults{{Path: "/model_id", Reason: "differs from the model in the name of the file"}}
 	}
-	c.saw(doc.ModelID, doc.UpdatedAt.Or(0))
+	c.saw(f.Kind, doc.ModelID, doc.UpdatedAt.Or(0))
 	return analyticsDoc{AnalyticsDoc: doc, payload: row.Raw, serverTime: f.ServerTime}, nil
 }
 
@@ -343,21 +344,27 @@ func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
 	if err != nil {
 		return wire.Thread{}, err
 	}
-	c.saw(doc.Thread.ModelID, doc.Timestamp())
+	c.saw(snapshot.Conversations, doc.Thread.ModelID, doc.Timestamp())
 	return *doc.Thread, nil
 }
 
 func (c *capture) readDecision(row snapshot.Row) (wire.Decision, error) {
 	d, err := decode(c, row.Raw, wire.Decode[wire.Decision])
 	if err == nil {
-		c.saw(d.ModelID, max(d.Timestamp, d.InsertedAt.Or(0)))
+		c.saw(snapshot.Conversations, d.ModelID, max(d.Timestamp, d.InsertedAt.Or(0)))
 	}
 	return d, err
 }
 
-// saw takes note of a model and of a time in unix seconds.
-func (c *capture) saw(model string, seconds float64) {
+// mention takes note of a model in a file.
+func (c *capture) mention(kind snapshot.Kind, model string) {
 	c.models[model] = true
+	c.mentions.Add(kind, model)
+}
+
+// saw takes note of a model in a file and of a time in unix seconds.
+func (c *capture) saw(kind snapshot.Kind, model string, seconds float64) {
+	c.mention(kind, model)
 	if t := wire.Time(seconds); t.After(c.capturedAt) {
 		c.capturedAt = t
 	}

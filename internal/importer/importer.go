@@ -108,6 +108,7 @@ func open(ctx context.Context, dir string, o Options, accounts repository.Accoun
 	}
 	if o.Domains != nil {
 		c.keep(kindsOf(o.Domains))
+		c.mentions.AddLeading(dir)
 	}
 	return &writer{capture: c, options: o, dir: dir}, nil
 }
@@ -128,6 +129,7 @@ type writer struct {
 	dir     string
 	ledger  snapshot.Ledger
 	tx      repository.Repositories
+	listed  int64 // models that are new, or listed earlier than before
 	done    int
 }
 
@@ -160,6 +162,9 @@ func (w *writer) announce(ctx context.Context) error {
 		if n := kind.Inserted + kind.Updated; n > 0 {
 			changed[kind.Kind] = n
 		}
+	}
+	if w.listed > 0 {
+		changed["models"] = int(w.listed)
 	}
 	if len(changed) == 0 {
 		return nil
@@ -198,31 +203,33 @@ func (w *writer) lock(ctx context.Context, locks []repository.Lock) error {
 	return w.tx.Locks.Hold(ctx, locks)
 }
 
-// register makes every model and symbol known and locks the accounts.
-func (w *writer) register(ctx context.Context) error {
+// register makes every model and symbol known, lists the models in the order of the
+// capture and locks the accounts.
+func (w *writer) register(ctx context.Context) (err error) {
 	var (
 		models   []entities.Model
 		accounts []entities.Account
 		symbols  []entities.Symbol
 		ids      []string
 	)
-	for id := range w.models {
+	for place, id := range w.mentions.Models() {
+		if !w.models[id] {
+			continue
+		}
 		kind := entities.ModelCompetitor
 		if slices.Contains(w.options.Benchmarks, id) {
 			kind = entities.ModelBenchmark
 		}
 		ids = append(ids, id)
-		models = append(models, entities.Model{ID: id, DisplayName: id, Kind: kind})
+		models = append(models, entities.Model{
+			ID: id, DisplayName: id, Kind: kind, ListedAt: w.capturedAt, Listing: int64(place),
+		})
 		accounts = append(accounts, entities.Account{ModelID: id, Provider: w.options.PrimaryProvider})
 	}
 	for symbol := range w.symbols {
 		symbols = append(symbols, entities.Symbol{Symbol: symbol})
 	}
-	// In one order, so that two imports can't wait for each other's rows.
-	slices.SortFunc(models, func(a, b entities.Model) int { return strings.Compare(a.ID, b.ID) })
-	slices.SortFunc(accounts, func(a, b entities.Account) int { return strings.Compare(a.ModelID, b.ModelID) })
-	slices.SortFunc(symbols, func(a, b entities.Symbol) int { return strings.Compare(a.Symbol, b.Symbol) })
-	if _, err := w.tx.Models.Register(ctx, models); err != nil {
+	if w.listed, err = w.tx.Models.List(ctx, models); err != nil {
 		return err
 	}
 	if _, err := w.tx.Accounts.Register(ctx, accounts); err != nil {
@@ -231,7 +238,7 @@ func (w *writer) register(ctx context.Context) error {
 	if _, err := w.tx.Symbols.Register(ctx, symbols); err != nil {
 		return err
 	}
-	_, err := w.tx.Accounts.Lock(ctx, ids)
+	_, err = w.tx.Accounts.Lock(ctx, ids)
 	return err
 }
 

@@ -129,7 +129,10 @@ func roads() []road {
 			columns: map[string]string{"conversation_id": identity, "content_digest": derived, "sequence": "its place in the thread"},
 		}),
 		roadOf(func(m wire.Model) entities.Model { return Model(m, nil) }, nil, road{
-			given:   map[string]any{"kind": "benchmark"},
+			given: map[string]any{"kind": "benchmark"},
+			columns: map[string]string{
+				"listed_at": "the repository's: when it was registered or captured", "listing": "its place in that batch or capture",
+			},
 			members: map[string]string{"since_inception": "rows of accounts"},
 		}),
 		roadOf(Symbol, nil, road{}),

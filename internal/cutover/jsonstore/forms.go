@@ -26,7 +26,6 @@ func positionsForm() form[wire.ModelPositions] {
 		kind:   snapshot.Positions,
 		decode: func(row snapshot.Row) (wire.ModelPositions, error) { return wire.DecodeModelPositions(row.Raw) },
 		id:     func(m *wire.ModelPositions) string { return m.ModelID },
-		order:  func(a, b *wire.ModelPositions) int { return strings.Compare(a.ModelID, b.ModelID) },
 	}
 }
 
@@ -57,7 +56,6 @@ func inceptionForm() form[wire.SinceInception] {
 		kind:   snapshot.SinceInception,
 		decode: func(row snapshot.Row) (wire.SinceInception, error) { return wire.Decode[wire.SinceInception](row.Raw) },
 		id:     func(s *wire.SinceInception) string { return s.ModelID },
-		order:  func(a, b *wire.SinceInception) int { return strings.Compare(a.ModelID, b.ModelID) },
 	}
 }
 
@@ -66,7 +64,6 @@ func analyticsForm() form[analyticsRow] {
 		kind:   snapshot.Analytics,
 		decode: func(row snapshot.Row) (analyticsRow, error) { return decodeAnalytics(row.Raw) },
 		id:     func(d *analyticsRow) string { return d.model },
-		order:  func(a, b *analyticsRow) int { return strings.Compare(a.model, b.model) },
 		render: func(d *analyticsRow) any { return d.raw },
 	}
 }

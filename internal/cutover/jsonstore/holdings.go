@@ -24,6 +24,7 @@ func note(list map[string][]string, model, id string) {
 type holdings struct {
 	sheet   *sheet[wire.ModelPositions]
 	book    *repository.Book
+	models  []string                                // that the write concerns, in the order of its items
 	open    map[string]map[string]entities.Position // by model, then id
 	ledger  snapshot.Ledger
 	changed map[string]bool // models
@@ -56,6 +57,7 @@ func (d *desk) openPositions(items []any) (*holdings, error) {
 		if model == "" || h.open[model] != nil {
 			continue
 		}
+		h.models = append(h.models, model)
 		h.open[model] = map[string]entities.Position{}
 		facts = append(facts, h.ledger.Facts[model]...)
 		for _, id := range h.ledger.Closed[model] {
@@ -97,14 +99,19 @@ func (d *desk) positionsFromEquity(s *sheet[wire.ModelPositions]) error {
 	if err != nil {
 		return err
 	}
+	var models []string
 	newest := make(map[string]*wire.AccountTotal)
 	for _, l := range totals.lines {
-		if old := newest[l.value.ModelID]; old == nil || l.value.Timestamp > old.Timestamp {
+		old := newest[l.value.ModelID]
+		if old == nil {
+			models = append(models, l.value.ModelID)
+		}
+		if old == nil || l.value.Timestamp > old.Timestamp {
 			newest[l.value.ModelID] = &l.value
 		}
 	}
-	for model, row := range newest {
-		open, err := row.OpenPositions()
+	for _, model := range models {
+		open, err := newest[model].OpenPositions()
 		if err != nil {
 			return err
 		}
@@ -155,7 +162,10 @@ func (h *holdings) stage(w *Writer, e *snapshot.Editing) error {
 	if h == nil {
 		return nil
 	}
-	for model := range h.changed {
+	for _, model := range h.models {
+		if !h.changed[model] {
+			continue
+		}
 		row := wire.ModelPositions{ModelID: model}
 		if old := h.sheet.get(model); old != nil {
 			row = *old

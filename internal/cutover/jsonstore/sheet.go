@@ -24,12 +24,14 @@ type sheet[T any] struct {
 	form[T]
 	lines   []*line[T]
 	byID    map[string]*line[T]
+	places  int      // of rows that were ever added
 	counted []string // File.Counted
 	changed bool
 }
 
 type line[T any] struct {
 	id    string
+	place int // among the rows as they came
 	value T
 	text  []byte
 }
@@ -40,7 +42,7 @@ type form[T any] struct {
 	decode func(snapshot.Row) (T, error)
 	// id is the identity of a row, which in a file of named rows is its name.
 	id func(*T) string
-	// order is that of the file, but for ties.
+	// order is that of the file, but for ties; nil keeps rows as they came.
 	order func(a, b *T) int
 	// render is the value that is written for a row; nil writes the row itself.
 	render func(*T) any
@@ -64,13 +66,22 @@ func (s *sheet[T]) put(v T) error {
 	if err != nil {
 		return err
 	}
-	l := &line[T]{id: s.id(&v), value: v, text: text}
+	l := s.newLine(v)
+	l.text = text
+	if old := s.byID[l.id]; old != nil {
+		l.place = old.place
+	}
 	s.remove(l.id)
 	at, _ := s.find(l)
 	s.lines = slices.Insert(s.lines, at, l)
 	s.byID[l.id] = l
 	s.changed = true
 	return nil
+}
+
+func (s *sheet[T]) newLine(v T) *line[T] {
+	s.places++
+	return &line[T]{id: s.id(&v), place: s.places, value: v}
 }
 
 func (s *sheet[T]) text(v *T) ([]byte, error) {
@@ -102,6 +113,9 @@ func (s *sheet[T]) find(l *line[T]) (int, bool) {
 }
 
 func (s *sheet[T]) compare(a, b *line[T]) int {
+	if s.order == nil {
+		return cmp.Compare(a.place, b.place)
+	}
 	return cmp.Or(s.order(&a.value, &b.value), strings.Compare(a.id, b.id))
 }
 
@@ -118,7 +132,7 @@ func (s *sheet[T]) fill(f *snapshot.File) error {
 		if err != nil {
 			return fmt.Errorf("%s: row %d at offset %d: %w", f.Name, row.Index, row.Offset, err)
 		}
-		l := &line[T]{id: s.id(&v), value: v}
+		l := s.newLine(v)
 		if s.byID[l.id] != nil {
 			continue
 		}

@@ -1,7 +1,6 @@
 package jsonstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,8 +119,7 @@ func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, err
 	if err != nil {
 		return wire.SinceInceptionValues{}, err
 	}
-	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b wire.SinceInception) int { return cmp.Compare(a.ModelID, b.ModelID) })
+	rows = asListed(s, rows, func(i wire.SinceInception) string { return i.ModelID })
 	return wire.SinceInceptionValues{SinceInceptionValues: orEmpty(rows), ServerTime: s.serverTime()}, nil
 }
 
@@ -133,7 +131,8 @@ func (s *Source) Leaderboard(context.Context) (wire.Leaderboard, error) {
 		return wire.Leaderboard{}, err
 	}
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r wire.LeaderboardRow) bool { return s.isBenchmark(r.ID) })
-	slices.SortFunc(rows, analytics.CompareRows)
+	rows = asListed(s, rows, func(r wire.LeaderboardRow) string { return r.ID })
+	slices.SortStableFunc(rows, analytics.CompareRows)
 	return wire.Leaderboard{Leaderboard: orEmpty(rows), ServerTime: s.serverTime()}, nil
 }
 
@@ -144,6 +143,7 @@ func (s *Source) Analytics(context.Context) (wire.Analytics, error) {
 		return wire.Analytics{}, err
 	}
 	docs = slices.DeleteFunc(docs, func(d analyticsRow) bool { return s.isBenchmark(d.model) })
+	docs = asListed(s, docs, func(d analyticsRow) string { return d.model })
 	return wire.Analytics{Analytics: raws(docs), ServerTime: s.serverTime()}, nil
 }
 
@@ -186,7 +186,6 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 			}
 		}
 	}
-	slices.SortFunc(docs, func(a, b analyticsRow) int { return cmp.Compare(a.model, b.model) })
 	return docs, nil
 }
 
@@ -249,23 +248,23 @@ func (s *Source) Conversations(context.Context) (wire.Conversations, error) {
 	return wire.Conversations{Conversations: arena.NewestDocuments(orEmpty(docs)), ServerTime: s.serverTime()}, nil
 }
 
-// competitors lists the models of the directory, by id, without the benchmarks.
+// competitors lists the models of the directory without the benchmarks.
 func (s *Source) competitors() ([]string, error) {
 	models, err := s.models()
 	return slices.DeleteFunc(models, s.isBenchmark), err
 }
 
-// models lists every model that any file of the directory mentions, by id.
-func (s *Source) models() ([]string, error) {
-	return union(
-		namesIn(s, snapshot.Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) []string { return []string{r.ModelID} }),
-		namesIn(s, snapshot.AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) []string { return []string{r.ModelID} }),
-		namesIn(s, snapshot.Trades, wire.Decode[wire.Trade], func(r wire.Trade) []string { return []string{r.ModelID} }),
-		namesIn(s, snapshot.SinceInception, wire.Decode[wire.SinceInception], func(r wire.SinceInception) []string { return []string{r.ModelID} }),
-		namesIn(s, snapshot.Leaderboard, wire.Decode[wire.LeaderboardRow], func(r wire.LeaderboardRow) []string { return []string{r.ID} }),
-		s.analyticsIDs,
-		namesIn(s, snapshot.Conversations, snapshot.DecodeDocument, func(d wire.Document) []string { return []string{d.Model()} }),
-	)
+// mentioning are the lists of models that the files mention, as they mention them.
+func (s *Source) mentioning() map[snapshot.Kind]func() ([]string, error) {
+	return map[snapshot.Kind]func() ([]string, error){
+		snapshot.Positions:      namesIn(s, snapshot.Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) []string { return []string{r.ModelID} }),
+		snapshot.AccountTotals:  namesIn(s, snapshot.AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) []string { return []string{r.ModelID} }),
+		snapshot.Trades:         namesIn(s, snapshot.Trades, wire.Decode[wire.Trade], func(r wire.Trade) []string { return []string{r.ModelID} }),
+		snapshot.SinceInception: namesIn(s, snapshot.SinceInception, wire.Decode[wire.SinceInception], func(r wire.SinceInception) []string { return []string{r.ModelID} }),
+		snapshot.Leaderboard:    namesIn(s, snapshot.Leaderboard, wire.Decode[wire.LeaderboardRow], func(r wire.LeaderboardRow) []string { return []string{r.ID} }),
+		snapshot.Analytics:      s.analyticsIDs,
+		snapshot.Conversations:  namesIn(s, snapshot.Conversations, snapshot.DecodeDocument, func(d wire.Document) []string { return []string{d.Model()} }),
+	}
 }
 
 // symbols lists every symbol that any file of the directory mentions.

@@ -196,13 +196,16 @@ func TestTradesAreTheNewestHundredPerModel(t *testing.T) {
 	}
 }
 
-func TestSinceInceptionIsByModel(t *testing.T) {
+func TestSinceInceptionIsInTheOrderOfTheFileAndBenchmarksLast(t *testing.T) {
 	t.Parallel()
 	row := `{"model_id":%q,"nav_since_inception":1,"inception_date":1}`
-	got, err := sourceOf(t, map[string]string{"since-inception-values.json": envelope1("sinceInceptionValues",
-		fmt.Sprintf(row, "b"), fmt.Sprintf(row, "a"))}).SinceInception(t.Context())
+	got, err := sourceOf(t, map[string]string{
+		"since-inception-values.json": envelope1("sinceInceptionValues",
+			fmt.Sprintf(row, "b"), fmt.Sprintf(row, "buynhold_btc"), fmt.Sprintf(row, "a")),
+		"trades.json": "{", // what cannot be read is the fault of another view
+	}).SinceInception(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"a", "b"}, ids(got.SinceInceptionValues, func(r wire.SinceInception) string { return r.ModelID }))
+	require.Equal(t, []string{"b", "a", "buynhold_btc"}, ids(got.SinceInceptionValues, func(r wire.SinceInception) string { return r.ModelID }))
 }
 
 func TestLeaderboardIsByReturn(t *testing.T) {
@@ -212,7 +215,7 @@ func TestLeaderboardIsByReturn(t *testing.T) {
 		standing("buynhold_btc", `,"return_pct":99`), standing("zero", `,"return_pct":0`), standing("tie-a", `,"return_pct":1`),
 		standing("top", `,"return_pct":7`))}).Leaderboard(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"top", "tie-a", "tie-b", "zero", "low", "none-a", "none-b"},
+	require.Equal(t, []string{"top", "tie-b", "tie-a", "zero", "low", "none-b", "none-a"},
 		ids(got.Leaderboard, func(r wire.LeaderboardRow) string { return r.ID }))
 }
 
@@ -226,7 +229,7 @@ func TestAnalyticsOfSingleFilesOnlyFillGaps(t *testing.T) {
 	}
 	s := sourceOf(t, files)
 	payload, err := s.Analytics(t.Context())
-	require.Equal(t, `{"analytics":[{"model_id":"a","from":"all"},{"model_id":"b","from":"single"},{"model_id":"c","from":"all"}],`+
+	require.Equal(t, `{"analytics":[{"model_id":"c","from":"all"},{"model_id":"a","from":"all"},{"model_id":"b","from":"single"}],`+
 		`"serverTime":1761452335744}`, render(t, payload, err))
 	for model, want := range map[string]string{"a": "all", "b": "single", "c": "all"} {
 		payload, err := s.AnalyticsOf(t.Context(), model)
@@ -260,7 +263,7 @@ func TestPositionsListEveryCompetitor(t *testing.T) {
 	got, err := s.Positions(t.Context(), 0)
 	require.NoError(t, err)
 	model := func(m wire.ModelPositions) string { return m.ModelID }
-	all := []string{"analysed", "board", "decider", "equity", "inception", "single", "stated", "talker", "trader"}
+	all := []string{"stated", "inception", "equity", "analysed", "single", "trader", "board", "talker", "decider"}
 	require.Equal(t, all, ids(got.AccountTotals, model))
 	body := render(t, got, nil)
 	require.Contains(t, body, `{"model_id":"equity","positions":{}}`, "positions.json is the statement")

@@ -18,15 +18,11 @@ func filesOf(view arena.View) []snapshot.Kind {
 		return []snapshot.Kind{snapshot.AccountTotals}
 	case arena.ViewTrades:
 		return []snapshot.Kind{snapshot.Trades}
-	case arena.ViewSinceInception:
-		return []snapshot.Kind{snapshot.SinceInception}
-	case arena.ViewLeaderboard:
-		return []snapshot.Kind{snapshot.Leaderboard}
-	case arena.ViewAnalytics, arena.ViewAnalyticsOf:
+	case arena.ViewAnalyticsOf:
 		return []snapshot.Kind{snapshot.Analytics, snapshot.ModelAnalytics}
 	case arena.ViewConversations:
 		return []snapshot.Kind{snapshot.Conversations}
-	default: // the positions list every model that any file mentions
+	default: // lists of models, in whose order every file has a part
 		return []snapshot.Kind{
 			snapshot.Positions, snapshot.AccountTotals, snapshot.Trades, snapshot.SinceInception, snapshot.Leaderboard, snapshot.Analytics, snapshot.ModelAnalytics, snapshot.Conversations,
 		}

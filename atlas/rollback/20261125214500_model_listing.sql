@@ -1,0 +1,3 @@
+-- Undoes 20261125214500_model_listing.sql.
+
+ALTER TABLE "models" DROP COLUMN "listing", DROP COLUMN "listed_at";
