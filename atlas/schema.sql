@@ -445,6 +445,7 @@ CREATE TABLE "json_mirror" (
 
 CREATE TABLE "store_identity" (
   "id" text DEFAULT (gen_random_uuid())::text,
+  "untagged_until" timestamptz,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("id")

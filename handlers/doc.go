@@ -25,6 +25,7 @@
 //   - A surface that is off is 503 without Retry-After: waiting does not help.
 //   - A stream of events ends with an event of type end that says why, except
 //     when its client is gone. It may be resumed by the id of the last event;
-//     one that is no longer kept is 410, and the views have to be read again.
+//     one that is no longer kept, or is of another database, is 410, and the
+//     views have to be read again.
 //   - The latency of a stream is the time to its first byte.
 package handlers

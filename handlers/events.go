@@ -35,7 +35,7 @@ const (
 type subscription struct {
 	types string // by commas; "" is all
 	model string // "" is all
-	after int64  // negative is none
+	after arena.Position
 }
 
 func (s subscription) wants(e arena.Event) bool {
@@ -59,15 +59,25 @@ func subscriptionParameters() []parameter[subscription] {
 		parse: func(raw string) (string, bool) { return raw, wire.CheckID(raw) == nil },
 		wrong: "is not the id of a model",
 	}
-	after := func(s *subscription, v int64) { s.after = v }
+	position := form[arena.Position]{parse: parsePosition, wrong: "is not the id of an event"}
+	after := func(s *subscription, v arena.Position) { s.after = v }
 	return []parameter[subscription]{
 		query("types", types, func(s *subscription, v string) { s.types = v }),
 		query("model_id", model, func(s *subscription, v string) { s.model = v }),
-		query("last_event_id", integer(0), after),
+		query("last_event_id", position, after),
 		// After the parameter: a browser that comes back sends the header, and
 		// the parameter is still that of its first request.
-		header("Last-Event-ID", integer(0), after),
+		header("Last-Event-ID", position, after),
 	}
+}
+
+// parsePosition reads the id of an event: the sequence with the tag of the
+// history, or alone.
+func parsePosition(raw string) (p arena.Position, ok bool) {
+	sequence, history, tagged := strings.Cut(raw, "-")
+	p.Sequence, ok = parseInteger(sequence, 0)
+	p.History = history
+	return p, ok && tagged == (strings.Trim(history, "0123456789abcdef") == "" && history != "")
 }
 
 // events is the stream of events.
@@ -89,7 +99,7 @@ func (s *events) serve(c *gin.Context) {
 		fail(c, errNotConfigured)
 		return
 	}
-	wanted := subscription{after: -1}
+	wanted := subscription{after: arena.Position{Sequence: -1}}
 	if err := readParameters(c, &wanted, subscriptionParameters()); err != nil {
 		fail(c, err)
 		return
@@ -158,9 +168,9 @@ type sending struct {
 	wanted subscription
 	frames *frames
 	to     *clientWriter
-	// seen is the newest sequence that the subscription brought, and told the
+	// seen is the newest position that the subscription brought, and told the
 	// newest that the client knows of: it was sent other ids only.
-	seen, told int64
+	seen, told arena.Position
 }
 
 // all sends events as they come, and heartbeats between them. Its error says
@@ -194,14 +204,14 @@ func (s *sending) all(ctx context.Context, feed arena.Subscription) error {
 // event sends an event that is wanted. While others wait, it is not yet
 // flushed.
 func (s *sending) event(ctx context.Context, e arena.Event, last bool) error {
-	s.seen = e.Sequence
+	s.seen = e.Position
 	var frame []byte
 	if s.wanted.wants(e) {
 		var err error
 		if frame, err = s.frames.of(e); err != nil {
 			return s.end(ctx, err)
 		}
-		s.told = e.Sequence
+		s.told = e.Position
 	}
 	return s.write(frame, last)
 }
@@ -234,8 +244,8 @@ func (s *sending) end(ctx context.Context, cause error) error {
 // want, it gets the id of the last one, or it would one day come back with an
 // id that is no longer kept.
 func (s *sending) mark(frame []byte) []byte {
-	if s.seen > s.told {
-		frame = fmt.Appendf(frame, "id: %d\n", s.seen)
+	if s.seen.Sequence > s.told.Sequence {
+		frame = fmt.Appendf(frame, "id: %s\n", s.seen)
 		s.told = s.seen
 	}
 	return append(frame, '\n')

@@ -17,15 +17,17 @@ import (
 	"nof0/internal/arena"
 )
 
+func at(sequence int64) arena.Position { return arena.Position{Sequence: sequence} }
+
 func event(sequence int64, kind, model string) arena.Event {
 	return arena.Event{
-		Sequence: sequence, ID: sequence, Type: kind, Model: model, At: testTime, Data: jsontext.Value("{}"),
+		Position: at(sequence), ID: sequence, Type: kind, Model: model, At: testTime, Data: jsontext.Value("{}"),
 	}
 }
 
 // withFeed makes every subscription the given one.
 func (b *bundle) withFeed(feed arena.Subscription) {
-	b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) { return feed, nil }
+	b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) { return feed, nil }
 }
 
 // ids are the events of a stream and its marks, by id.
@@ -104,13 +106,15 @@ func TestStreamsResume(t *testing.T) {
 	b := setup(t)
 	for _, c := range []struct {
 		query, header string
-		want          int64
+		want          arena.Position
 	}{
-		{"", "", -1},
-		{"?last_event_id=41", "", 41},
-		{"?last_event_id=0", "", 0},
-		{"", "42", 42},
-		{"?last_event_id=41", "42", 42},
+		{"", "", at(-1)},
+		{"?last_event_id=41", "", at(41)},
+		{"?last_event_id=0", "", at(0)},
+		{"", "42", at(42)},
+		{"?last_event_id=41", "42", at(42)},
+		{"?last_event_id=41-00ff", "", arena.Position{Sequence: 41, History: "00ff"}},
+		{"?last_event_id=41", "0-9e107d9d", arena.Position{History: "9e107d9d"}},
 	} {
 		var headers []string
 		if c.header != "" {
@@ -120,7 +124,7 @@ func TestStreamsResume(t *testing.T) {
 			t.Errorf("%+v: %d", c, w.Code)
 		}
 		if got := b.stream.afters[len(b.stream.afters)-1]; got != c.want {
-			t.Errorf("%+v: after %d", c, got)
+			t.Errorf("%+v: after %v", c, got)
 		}
 	}
 }
@@ -140,6 +144,10 @@ func TestParametersOfStreams(t *testing.T) {
 		{"last_event_id=-1", "", "/last_event_id"},
 		{"last_event_id=x", "", "/last_event_id"},
 		{"", "x", "/Last-Event-ID"},
+		{"last_event_id=5-", "", "/last_event_id"},
+		{"last_event_id=5-0g0", "", "/last_event_id"},
+		{"", "5-00ff-1", "/Last-Event-ID"},
+		{"", "-00ff", "/Last-Event-ID"},
 		{"", "99999999999999999999", "/Last-Event-ID"},
 	} {
 		var headers []string
@@ -175,7 +183,7 @@ func TestStreamsThatCannotBegin(t *testing.T) {
 		problemNotReady:    {arena.ErrClosing, 503, "5"},
 		problemInternal:    {errors.New("secret"), 500, ""},
 	} {
-		b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) {
+		b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) {
 			return nil, errors.Join(errors.New("SELECT"), c.err)
 		}
 		w := b.do("GET", "/api/stream")
@@ -220,7 +228,7 @@ func TestStreamsSayWhyTheyEnd(t *testing.T) {
 	}
 	for name, feed := range map[string]*fakeSubscription{
 		"without a reason": fed(nil),
-		"no JSON":          fed(arena.ErrClosing, arena.Event{Sequence: 2, Data: jsontext.Value("{")}),
+		"no JSON":          fed(arena.ErrClosing, arena.Event{Position: at(2), Data: jsontext.Value("{")}),
 	} {
 		b.withFeed(feed)
 		w := b.do("GET", "/api/stream")
@@ -344,7 +352,7 @@ func TestTheLatencyOfAStreamIsThatOfItsFirstByte(t *testing.T) {
 	now := testTime
 	b := setup(t, func(o *Options) { o.Now = func() time.Time { return now } })
 	feed := fed(arena.ErrClosing)
-	b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) {
+	b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) {
 		now = now.Add(time.Second)
 		return feed, nil
 	}
@@ -377,7 +385,7 @@ func TestAClientThatLeavesEndsItsStream(t *testing.T) {
 		client := b.serve(t, &http.Server{})
 		feed := &fakeSubscription{events: make(chan arena.Event)}
 		var subscribed func() error
-		b.stream.subscribe = func(ctx context.Context, _ int64) (arena.Subscription, error) {
+		b.stream.subscribe = func(ctx context.Context, _ arena.Position) (arena.Subscription, error) {
 			subscribed = ctx.Err
 			return feed, nil
 		}
@@ -430,7 +438,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	b := setup(t, func(o *Options) { o.Now, o.MaxStreams = time.Now, 2 })
 	synctest.Test(t, func(t *testing.T) {
 		client := b.serve(t, &http.Server{})
-		b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) {
+		b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) {
 			return &fakeSubscription{events: make(chan arena.Event)}, nil
 		}
 		ctx, leave := context.WithCancel(t.Context())

@@ -164,7 +164,7 @@ func makeFailures() []failure {
 		},
 		{
 			problemGone, http.StatusGone, "Events gone",
-			"The events to resume from are no longer kept; load the views again and subscribe without an id.", none,
+			"The events to resume from are no longer kept, or are those of another database; load the views again and subscribe without an id.", none,
 			oneOf(arena.ErrGone),
 		},
 		{

@@ -34,19 +34,19 @@ type frames struct {
 }
 
 type frame struct {
-	sequence int64
+	position arena.Position
 	text     []byte
 }
 
 // of returns the frame of an event, which is shared and must not be changed.
 func (f *frames) of(e arena.Event) ([]byte, error) {
 	slot := &f.recent[uint64(e.Sequence)%recentFrames]
-	if known := slot.Load(); known != nil && known.sequence == e.Sequence {
+	if known := slot.Load(); known != nil && known.position == e.Position {
 		return known.text, nil
 	}
 	text, err := render(e)
 	if err == nil && len(text) <= largestFrame {
-		slot.Store(&frame{sequence: e.Sequence, text: text})
+		slot.Store(&frame{position: e.Position, text: text})
 	}
 	return text, err
 }
@@ -60,5 +60,5 @@ func render(e arena.Event) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("error rendering event %d: %w", e.Sequence, err)
 	}
-	return fmt.Appendf(nil, "id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Type, data), nil
+	return fmt.Appendf(nil, "id: %s\nevent: %s\ndata: %s\n\n", e.Position, e.Type, data), nil
 }

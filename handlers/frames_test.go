@@ -15,15 +15,15 @@ func TestFrames(t *testing.T) {
 	for want, e := range map[string]arena.Event{
 		"id: 7\nevent: trade\ndata: {\"id\":3,\"sequence\":7,\"type\":\"trade\",\"model_id\":\"gpt-5\",\"at\":1761452335.744," +
 			"\"data\":{\"a\":1,\"b\":15.479999999999999}}\n\n": {
-			Sequence: 7, ID: 3, Type: arena.EventTrade, Model: "gpt-5", At: testTime,
+			Position: at(7), ID: 3, Type: arena.EventTrade, Model: "gpt-5", At: testTime,
 			Data: jsontext.Value(" {\"a\":1.0,\r\n\"b\": 15.479999999999999}\n"),
 		},
 		"id: 8\nevent: prices\ndata: {\"id\":4,\"sequence\":8,\"type\":\"prices\",\"at\":1761452335," +
 			"\"data\":{\"a\":\"x\\r\\n\u2028\"}}\n\n": {
-			Sequence: 8, ID: 4, Type: arena.EventPrices, At: testTime.Truncate(time.Second), Data: jsontext.Value("{\"a\":\"x\\r\\n\u2028\"}"),
+			Position: at(8), ID: 4, Type: arena.EventPrices, At: testTime.Truncate(time.Second), Data: jsontext.Value("{\"a\":\"x\\r\\n\u2028\"}"),
 		},
-		"id: 9\nevent: import\ndata: {\"id\":5,\"sequence\":9,\"type\":\"import\",\"at\":1761452335,\"data\":null}\n\n": {
-			Sequence: 9, ID: 5, Type: arena.EventImport, At: testTime.Truncate(time.Second),
+		"id: 9-00ff\nevent: import\ndata: {\"id\":5,\"sequence\":9,\"type\":\"import\",\"at\":1761452335,\"data\":null}\n\n": {
+			Position: arena.Position{Sequence: 9, History: "00ff"}, ID: 5, Type: arena.EventImport, At: testTime.Truncate(time.Second),
 		},
 	} {
 		got, err := new(frames).of(e)
@@ -41,7 +41,7 @@ func TestRecentFramesAreKept(t *testing.T) {
 	var f frames
 	of := func(sequence int64, data string) []byte {
 		t.Helper()
-		frame, err := f.of(arena.Event{Sequence: sequence, Data: jsontext.Value(data)})
+		frame, err := f.of(arena.Event{Position: at(sequence), Data: jsontext.Value(data)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,6 +57,10 @@ func TestRecentFramesAreKept(t *testing.T) {
 	}
 	if again := of(1, small); &again[0] == &first[0] || string(again) != string(first) {
 		t.Error("an event that was pushed out came back wrong")
+	}
+	other, err := f.of(arena.Event{Position: arena.Position{Sequence: 1, History: "00ff"}, Data: jsontext.Value("[]")})
+	if err != nil || !strings.Contains(string(other), `"data":[]`) {
+		t.Errorf("an event of another database is shown as %s, %v", other, err)
 	}
 	if once, again := of(2, large), of(2, large); &once[0] == &again[0] {
 		t.Error("a large event was kept")

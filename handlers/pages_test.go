@@ -171,7 +171,7 @@ func TestOpenAPIShowsAStream(t *testing.T) {
 	document := openAPI(t)
 	text := object(t, document, "paths", "/api/stream", "get", "responses", "200", "content", contentEvents)["example"].(string)
 	frames := strings.Split(strings.TrimSuffix(text, "\n\n"), "\n\n")
-	if len(frames) != 4 || frames[0] != "retry: 2000" || frames[2] != ": alive\nid: 90317" ||
+	if len(frames) != 4 || frames[0] != "retry: 2000" || frames[2] != ": alive\nid: 90317-5f0c1d2e" ||
 		frames[3] != "event: end\ndata: {\"reason\":\"closing\"}" {
 		t.Fatalf("frames are %q", frames)
 	}
@@ -181,7 +181,7 @@ func TestOpenAPIShowsAStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	rendered, err := render(arena.Event{
-		Sequence: shown.Sequence, ID: shown.ID, Type: shown.Type, Model: shown.ModelID, At: wire.Time(shown.At), Data: shown.Data,
+		Position: arena.Position{Sequence: shown.Sequence, History: "5f0c1d2e"}, ID: shown.ID, Type: shown.Type, Model: shown.ModelID, At: wire.Time(shown.At), Data: shown.Data,
 	})
 	if err != nil || string(rendered) != frames[1]+"\n\n" {
 		t.Errorf("sent would be %s, %v", rendered, err)

@@ -50,7 +50,7 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 		rollout: &fakeRollout{}, parity: &fakeParity{}, metrics: &fakeMetrics{}, logs: &logBuffer{},
 	}
 	b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return smallReply(), nil }
-	b.stream.subscribe = func(context.Context, int64) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
+	b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
 	b.answers.answer = func(context.Context, arena.Request) (*arena.Answer, error) { return smallAnswer(), nil }
 	opts := Options{
 		Answers:     b.answers,
@@ -182,13 +182,13 @@ func (f *fakeIngester) last(t *testing.T) arena.Batch {
 }
 
 type fakeStreamer struct {
-	subscribe func(context.Context, int64) (arena.Subscription, error)
+	subscribe func(context.Context, arena.Position) (arena.Subscription, error)
 
 	mu     sync.Mutex
-	afters []int64
+	afters []arena.Position
 }
 
-func (f *fakeStreamer) Subscribe(ctx context.Context, after int64) (arena.Subscription, error) {
+func (f *fakeStreamer) Subscribe(ctx context.Context, after arena.Position) (arena.Subscription, error) {
 	f.mu.Lock()
 	f.afters = append(f.afters, after)
 	f.mu.Unlock()

@@ -99,6 +99,17 @@ func (r Outbox) Bounds(ctx context.Context) (oldest, newest int64, err error) {
 	return oldest, newest, err
 }
 
+// WasUntagged reports whether an event was relayed before the ids of events on the
+// stream named the database: a client may hold its sequence alone.
+func (r Outbox) WasUntagged(ctx context.Context, sequence int64) (was bool, err error) {
+	err = r.run(ctx, "outbox", "WasUntagged", func(db *gorm.DB) error {
+		return db.Raw(`SELECT EXISTS (
+			SELECT 1 FROM outbox_events e CROSS JOIN store_identity i
+			WHERE e.sequence = ? AND e.relayed_at < i.untagged_until)`, sequence).Scan(&was).Error
+	})
+	return was, err
+}
+
 // TypesSince returns, by type, the sequence of the newest relayed event past a
 // sequence.
 func (r Outbox) TypesSince(ctx context.Context, sequence int64) (newest map[string]int64, err error) {

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"time"
@@ -29,7 +31,8 @@ func (a *App) followIdentity(ctx context.Context) {
 		})
 		a.cache.Clear()
 		a.Service.Forget()
-		a.hub.Reset()
+		tag := sha256.Sum256([]byte(database))
+		a.hub.SetHistory(hex.EncodeToString(tag[:4]))
 	})
 	ctx, cancel := context.WithTimeout(ctx, firstLook)
 	defer cancel()

@@ -3,6 +3,7 @@ package arena
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,24 +27,44 @@ const (
 	EventImport       = catalogue.EventImport
 )
 
+// Position is a place in the order of all events.
+type Position struct {
+	// Sequence counts the events of a database; negative is no position.
+	Sequence int64
+	// History tells whose events they are: the database, at one state of it. It is
+	// "" where a client does not say, as one of a server of before does.
+	History string
+}
+
+// String is the id of an event on the stream, SEQUENCE-HISTORY.
+func (p Position) String() string {
+	id := strconv.FormatInt(p.Sequence, 10)
+	if p.History != "" {
+		id += "-" + p.History
+	}
+	return id
+}
+
 // Event is one committed fact as it is told to the world.
 type Event struct {
-	// Sequence is its place in the order of all events. An event that is told
+	// Position is its place in the order of all events. An event that is told
 	// again, after a crash, has the same ID, by which it is known.
-	Sequence int64
-	ID       int64
-	Type     string
-	Model    string // "" for an event of no model
-	At       time.Time
-	Data     jsontext.Value
+	Position
+
+	ID    int64
+	Type  string
+	Model string // "" for an event of no model
+	At    time.Time
+	Data  jsontext.Value
 }
 
 // Errors that end a Subscription.
 var (
 	// ErrSlowConsumer says that the subscriber did not keep up.
 	ErrSlowConsumer = errors.New("the consumer is too slow")
-	// ErrGone says that the events to resume from are no longer kept.
-	ErrGone = errors.New("events to resume from are no longer kept")
+	// ErrGone says that the events to resume from are no longer kept, or those of
+	// another database.
+	ErrGone = errors.New("events to resume from are not kept here")
 	// ErrClosing says that the server is going away.
 	ErrClosing = errors.New("the server is closing")
 )
@@ -58,7 +79,7 @@ type Subscription interface {
 
 // Streamer hands out subscriptions.
 type Streamer interface {
-	// Subscribe starts after a sequence, or with the next event where after is
-	// negative. Errors wrap ErrGone or ErrUnavailable where they apply.
-	Subscribe(ctx context.Context, after int64) (Subscription, error)
+	// Subscribe starts after a position, or with the next event where it is none.
+	// Errors wrap ErrGone or ErrUnavailable where they apply.
+	Subscribe(ctx context.Context, after Position) (Subscription, error)
 }

@@ -44,6 +44,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	closing bool
+	history string // whose sequences they are
 	// last is the sequence up to which the live subscribers were served.
 	last int64
 	live map[*subscription]struct{}
@@ -96,11 +97,13 @@ func (h *Hub) Close() {
 	h.ends.Wait()
 }
 
-// Reset ends every subscription with arena.ErrGone: the sequences of another
-// database are another history.
-func (h *Hub) Reset() {
+// SetHistory names the history of the events from now on, and ends every
+// subscription with arena.ErrGone: the sequences of another database, or of another
+// state of the same, are of other events.
+func (h *Hub) SetHistory(history string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.history = history
 	for s := range h.live {
 		h.detach(s)
 	}
@@ -154,16 +157,16 @@ func pause(ctx context.Context, wait time.Duration, woken <-chan struct{}) {
 func (h *Hub) poll(ctx context.Context) error {
 	for {
 		h.mu.Lock()
-		from, idle := h.last, len(h.live) == 0
+		from, idle := arena.Position{Sequence: h.last, History: h.history}, len(h.live) == 0
 		h.mu.Unlock()
 		if idle {
 			return nil
 		}
-		rows, err := h.o.Outbox.Since(ctx, from, h.o.Page)
+		rows, err := h.o.Outbox.Since(ctx, from.Sequence, h.o.Page)
 		if err != nil {
 			return err
 		}
-		h.publish(from, eventsOf(rows))
+		h.publish(from, eventsOf(rows, from.History))
 		if len(rows) < h.o.Page {
 			return nil
 		}
@@ -172,10 +175,10 @@ func (h *Hub) poll(ctx context.Context) error {
 
 // publish hands events that follow from to the live subscribers. One whose
 // buffer is full is left to itself: it slows down nobody else.
-func (h *Hub) publish(from int64, events []arena.Event) {
+func (h *Hub) publish(from arena.Position, events []arena.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.last != from {
+	if h.last != from.Sequence || h.history != from.History {
 		return // all for whom this was read have left, and others have come
 	}
 	for _, e := range events {
@@ -208,8 +211,15 @@ func (h *Hub) detach(s *subscription) {
 }
 
 // Subscribe implements arena.Streamer. The subscription ends with ctx.
-func (h *Hub) Subscribe(ctx context.Context, after int64) (arena.Subscription, error) {
+func (h *Hub) Subscribe(ctx context.Context, after arena.Position) (arena.Subscription, error) {
+	h.mu.Lock()
+	history := h.history
+	h.mu.Unlock()
 	oldest, newest, err := h.o.Outbox.Bounds(ctx)
+	known := after.History == history || after.Sequence <= 0 && after.History == ""
+	if err == nil && !known && after.History == "" {
+		known, err = h.o.Outbox.WasUntagged(ctx, after.Sequence)
+	}
 	if err != nil {
 		if errors.Is(err, repository.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", arena.ErrUnavailable, err)
@@ -217,11 +227,12 @@ func (h *Hub) Subscribe(ctx context.Context, after int64) (arena.Subscription, e
 		return nil, err
 	}
 	switch {
-	case after < 0:
-		after = newest
-	case after < oldest-1, after > newest:
-		// Past the newest one lies a history that this database does not know.
-		return nil, fmt.Errorf("%w: %d, of %d to %d", arena.ErrGone, after, oldest, newest)
+	case !known:
+		return nil, fmt.Errorf("%w: %s, and the history here is %s", arena.ErrGone, after, history)
+	case after.Sequence < 0:
+		after.Sequence = newest
+	case after.Sequence < oldest-1, after.Sequence > newest:
+		return nil, fmt.Errorf("%w: %s, of %d to %d", arena.ErrGone, after, oldest, newest)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &subscription{
@@ -230,16 +241,21 @@ func (h *Hub) Subscribe(ctx context.Context, after int64) (arena.Subscription, e
 		done:     ctx.Done(),
 		cause:    func() error { return context.Cause(ctx) },
 		out:      make(chan arena.Event),
-		position: after,
+		history:  history,
+		position: after.Sequence,
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.history != history {
+		cancel(arena.ErrGone) // what was looked at was of another database
+		return nil, arena.ErrGone
+	}
 	if h.closing {
 		cancel(arena.ErrClosing)
 		return nil, arena.ErrClosing
 	}
 	h.all[s] = struct{}{}
-	if after == newest {
+	if after.Sequence == newest {
 		// As of now there is nothing to catch up with.
 		h.join(s)
 	}
@@ -272,7 +288,8 @@ type subscription struct {
 	out    chan arena.Event
 	// queue comes from the hub while the subscription is live; the hub closes
 	// it to detach the subscription.
-	queue chan arena.Event
+	queue   chan arena.Event
+	history string
 	// position is the sequence of the last event that was sent or queued. It is
 	// the hub's, under its lock, while the subscription is live.
 	position int64
@@ -349,7 +366,7 @@ func (s *subscription) catchUp(ctx context.Context) bool {
 			return false
 		}
 		backoff = 0
-		for _, e := range eventsOf(rows) {
+		for _, e := range eventsOf(rows, s.history) {
 			if e.Sequence != s.position+1 {
 				s.end(arena.ErrGone) // removed while it was being caught up with
 				return false
@@ -392,7 +409,7 @@ func (s *subscription) send(e arena.Event) bool {
 	return false
 }
 
-func eventsOf(rows []entities.OutboxEvent) []arena.Event {
+func eventsOf(rows []entities.OutboxEvent, history string) []arena.Event {
 	events := make([]arena.Event, len(rows))
 	for i, row := range rows {
 		events[i] = arena.Event{
@@ -402,6 +419,7 @@ func eventsOf(rows []entities.OutboxEvent) []arena.Event {
 			At:    row.CreatedAt,
 			Data:  jsontext.Value(row.Payload),
 		}
+		events[i].History = history
 		if row.Sequence != nil {
 			events[i].Sequence = *row.Sequence
 		}

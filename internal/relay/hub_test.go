@@ -6,12 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/repository"
 )
+
+func at(sequence int64) arena.Position { return arena.Position{Sequence: sequence} }
 
 // tell relays n events at once.
 func (b *bundle) tell(t testing.TB, n int) {
@@ -88,7 +91,7 @@ func TestSubscribersComeAndGo(t *testing.T) {
 		group.Go(func() {
 			after := int64(0)
 			for after < n {
-				sub, err := h.Subscribe(b.ctx, after)
+				sub, err := h.Subscribe(b.ctx, at(after))
 				if err != nil {
 					t.Error(err)
 					return
@@ -121,9 +124,9 @@ func TestASlowConsumerIsEndedAndTheOthersGoOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	h := b.newHub(t, 100*time.Millisecond)
-	slow, err := h.Subscribe(b.ctx, 0)
+	slow, err := h.Subscribe(b.ctx, at(0))
 	require.NoError(t, err)
-	resuming, err := h.Subscribe(b.ctx, 0)
+	resuming, err := h.Subscribe(b.ctx, at(0))
 	require.NoError(t, err)
 	fast := read(t, h, 0)
 	b.tell(t, 50)
@@ -144,11 +147,11 @@ func TestSubscriptionsEnd(t *testing.T) {
 	b := setup(t)
 	h := b.newHub(t, time.Minute)
 	ctx, cancel := context.WithCancel(b.ctx)
-	leaving, err := h.Subscribe(ctx, 0)
+	leaving, err := h.Subscribe(ctx, at(0))
 	require.NoError(t, err)
 	staying := read(t, h, -1)
 	b.tell(t, 30)
-	stuck, err := h.Subscribe(b.ctx, 0)
+	stuck, err := h.Subscribe(b.ctx, at(0))
 	require.NoError(t, err)
 	cancel()
 	eventually(t, func() bool {
@@ -165,7 +168,7 @@ func TestSubscriptionsEnd(t *testing.T) {
 	<-staying.done
 	require.ErrorIs(t, staying.sub.Err(), arena.ErrClosing)
 	require.ErrorIs(t, stuck.Err(), arena.ErrClosing)
-	_, err = h.Subscribe(b.ctx, 0)
+	_, err = h.Subscribe(b.ctx, at(0))
 	require.ErrorIs(t, err, arena.ErrClosing)
 }
 
@@ -175,9 +178,9 @@ func TestAGapEndsTheSubscription(t *testing.T) {
 	b := setup(t)
 	h := NewHub(HubOptions{Outbox: b.store.Outbox, Page: 4})
 	b.tell(t, 3)
-	live, err := h.Subscribe(b.ctx, -1)
+	live, err := h.Subscribe(b.ctx, at(-1))
 	require.NoError(t, err)
-	behind, err := h.Subscribe(b.ctx, 0)
+	behind, err := h.Subscribe(b.ctx, at(0))
 	require.NoError(t, err)
 	require.Equal(t, int64(1), (<-behind.Events()).Sequence)
 	b.tell(t, 10)
@@ -207,6 +210,71 @@ func TestSubscribeWithoutPostgres(t *testing.T) {
 	h := NewHub(HubOptions{Outbox: s.Outbox})
 	ctx, cancel := context.WithDeadline(b.ctx, time.Now())
 	defer cancel()
-	_, err := h.Subscribe(ctx, 0)
+	_, err := h.Subscribe(ctx, at(0))
 	require.ErrorIs(t, err, arena.ErrUnavailable)
+}
+
+// An id is followed where it is of the events that are here, or can be of no others.
+func TestOnlyIDsOfTheOwnHistoryAreFollowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	h := NewHub(HubOptions{Outbox: b.store.Outbox})
+	defer h.Close()
+	h.SetHistory("aaaa")
+	b.tell(t, 9)
+	follows := func(p arena.Position) bool {
+		t.Helper()
+		sub, err := h.Subscribe(b.ctx, p)
+		if err != nil {
+			require.ErrorIs(t, err, arena.ErrGone)
+			return false
+		}
+		sub.Close()
+		return true
+	}
+	for _, c := range []struct {
+		id      arena.Position
+		follows bool
+	}{
+		{at(-1), true},
+		{at(0), true}, // from the begin
+		{arena.Position{Sequence: 5, History: "aaaa"}, true},
+		{arena.Position{Sequence: 9, History: "aaaa"}, true},
+		{arena.Position{Sequence: 10, History: "aaaa"}, false},
+		{arena.Position{Sequence: 5, History: "bbbb"}, false},
+		{arena.Position{Sequence: 0, History: "bbbb"}, false},
+		{at(5), false}, // nobody here has told it so
+		{at(9), false},
+	} {
+		require.Equal(t, c.follows, follows(c.id), "%v", c.id)
+	}
+
+	// As after a deploy over servers that told sequences alone: theirs are followed,
+	// those of later events are not.
+	db, err := pgx.Connect(b.ctx, b.dsn)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close(context.Background())) }()
+	_, err = db.Exec(b.ctx, `
+		UPDATE outbox_events SET relayed_at = relayed_at - interval '1 hour' WHERE sequence <= 6;
+		UPDATE store_identity SET untagged_until = now() - interval '30 minutes'`)
+	require.NoError(t, err)
+	require.True(t, follows(at(1)))
+	require.True(t, follows(at(6)))
+	require.False(t, follows(at(7)))
+	require.False(t, follows(at(70)))
+
+	// Another state of the database takes the place of this one.
+	live, err := h.Subscribe(b.ctx, at(-1))
+	require.NoError(t, err)
+	behind, err := h.Subscribe(b.ctx, arena.Position{Sequence: 2, History: "aaaa"})
+	require.NoError(t, err)
+	require.Equal(t, arena.Position{Sequence: 3, History: "aaaa"}, (<-behind.Events()).Position)
+	h.SetHistory("bbbb")
+	for _, sub := range []arena.Subscription{live, behind} {
+		for range sub.Events() {
+		}
+		require.ErrorIs(t, sub.Err(), arena.ErrGone)
+	}
+	require.False(t, follows(arena.Position{Sequence: 5, History: "aaaa"}))
+	require.True(t, follows(arena.Position{Sequence: 5, History: "bbbb"}))
 }

@@ -368,7 +368,7 @@ type reader struct {
 
 func read(t testing.TB, h *Hub, after int64) *reader {
 	t.Helper()
-	sub, err := h.Subscribe(context.Background(), after)
+	sub, err := h.Subscribe(context.Background(), arena.Position{Sequence: after})
 	require.NoError(t, err)
 	r := &reader{done: make(chan struct{}), sub: sub}
 	go func() {
