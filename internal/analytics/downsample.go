@@ -12,9 +12,10 @@ type Sample struct {
 // a number of samples, without losing its extremes. The time between the first
 // and the last sample is cut into equal buckets; of each the smallest and the
 // largest sample stay, the earlier first, and of the series the first and the
-// last. Where fewer than four samples are asked for, there is room for the
-// smallest and the largest alone. A series that has no more samples than that stays whole. What it holds
-// does not depend on the length of the series. Get one from NewDownsample.
+// last. Where there is room for one besides these, it is the extreme that is
+// farthest beyond them. A series that has no more samples than asked for stays
+// whole. What it holds does not depend on the length of the series. Get one from
+// NewDownsample.
 type Downsample struct {
 	points      int
 	first, last int64 // bounds in time
@@ -88,12 +89,13 @@ func (d *Downsample) Samples() []Sample {
 			samples = append(samples, s)
 		}
 	}
-	ends := d.points >= MinPoints+2
-	if ends {
-		add(d.begin)
-	}
+	add(d.begin)
 	for _, b := range d.buckets {
-		if b.n == 0 {
+		if b.n == 0 || d.points == MinPoints {
+			continue
+		}
+		if d.points == MinPoints+1 {
+			add(d.farthest(b))
 			continue
 		}
 		if cmp.Less(b.top.At, b.low.At) {
@@ -102,8 +104,17 @@ func (d *Downsample) Samples() []Sample {
 		add(b.low)
 		add(b.top)
 	}
-	if ends {
-		add(d.end)
-	}
+	add(d.end)
 	return samples
+}
+
+// farthest returns the extreme of a bucket that is farther beyond the first and the
+// last sample of the series, the earlier of two that are as far.
+func (d *Downsample) farthest(b bucket) Sample {
+	below := min(d.begin.Value, d.end.Value) - b.low.Value
+	above := b.top.Value - max(d.begin.Value, d.end.Value)
+	if below > above || below == above && b.low.At < b.top.At {
+		return b.low
+	}
+	return b.top
 }

@@ -41,16 +41,49 @@ func TestDownsampleKeepsExtremes(t *testing.T) {
 			}
 			gotLow, gotTop = min(gotLow, s.Value), max(gotTop, s.Value)
 		}
-		require.InDelta(t, low, gotLow, 0)
-		require.InDelta(t, top, gotTop, 0)
+		require.Equal(t, series[0], got[0])
+		require.Equal(t, series[n-1], got[len(got)-1])
+		if points >= 4 {
+			require.InDelta(t, low, gotLow, 0)
+			require.InDelta(t, top, gotTop, 0)
+		}
 		if n <= points {
 			require.Equal(t, series, got)
-		} else if points >= 4 {
-			require.Equal(t, series[0], got[0])
-			require.Equal(t, series[n-1], got[len(got)-1])
 		}
 	}
 	assert.Empty(t, NewDownsample(10, 0, 0).Samples())
+}
+
+// Few points are the first and the newest, and the extreme farthest beyond them.
+func TestDownsampleToFewPoints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		values     []float64
+		two, three []int64 // the times that stay
+	}{
+		{nil, nil, nil},
+		{[]float64{5}, []int64{0}, []int64{0}},
+		{[]float64{5, 5}, []int64{0, 1}, []int64{0, 1}},
+		{[]float64{5, 9, 6}, []int64{0, 2}, []int64{0, 1, 2}},
+		{[]float64{5, 9, 1, 6}, []int64{0, 3}, []int64{0, 2, 3}}, // 3 beyond 6, 4 beyond 5
+		{[]float64{5, 4, 8, 7, 6}, []int64{0, 4}, []int64{0, 2, 4}},
+		{[]float64{5, 7, 4, 6}, []int64{0, 3}, []int64{0, 1, 3}}, // as far, and earlier
+		{[]float64{1, 2, 3, 4, 5}, []int64{0, 4}, []int64{0, 4}}, // the ends are the extremes
+		{[]float64{5, 5, 5, 5}, []int64{0, 3}, []int64{0, 3}},
+	} {
+		for points, want := range map[int][]int64{2: c.two, 3: c.three} {
+			d := NewDownsample(points, 0, int64(len(c.values)-1))
+			for at, v := range c.values {
+				d.Add(Sample{int64(at), v})
+			}
+			var got []int64
+			for _, s := range d.Samples() {
+				got = append(got, s.At)
+				require.InDelta(t, c.values[s.At], s.Value, 0)
+			}
+			require.Equal(t, want, got, "%v to %d", c.values, points)
+		}
+	}
 }
 
 func TestDrawdown(t *testing.T) {

@@ -12,7 +12,9 @@ import (
 	"nof0/config"
 	"nof0/internal/analytics"
 	"nof0/internal/arena"
+	"nof0/internal/retention"
 	"nof0/internal/season"
+	"nof0/internal/testdb"
 	"nof0/internal/wire"
 )
 
@@ -70,6 +72,12 @@ func TestEquityAndPricesOverTime(t *testing.T) {
 	for _, figure := range []string{"rows", "return_pct", "max_drawdown_pct", "sharpe", "drawdown_pct"} {
 		require.Equal(t, curve[figure], few[figure], figure)
 	}
+	for points := 2; points <= 5; points++ {
+		thin := equityOf(t, fmt.Sprintf("%s/api/equity?points=%d&model_id=%s", b.url, points, model))["points"].([]any)
+		require.LessOrEqual(t, len(thin), points)
+		require.InDelta(t, rows[0].Timestamp, thin[0].(map[string]any)["timestamp"], 0)
+		require.InDelta(t, last.Timestamp, thin[len(thin)-1].(map[string]any)["timestamp"], 0, "the newest")
+	}
 	part := equityOf(t, fmt.Sprintf("%s/api/equity?model_id=%s&from=%.6f&to=%.6f", b.url, model, rows[10].Timestamp, rows[20].Timestamp))
 	require.Len(t, part["points"], 11, "both ends are in it")
 	require.InEpsilon(t, (rows[20].DollarEquity/rows[10].DollarEquity-1)*100, part["return_pct"], 1e-9)
@@ -117,4 +125,33 @@ func TestMetricsFollowIngest(t *testing.T) {
 	require.Contains(t, string(get(t, b.url+"/api/analytics/m").body), `"coverage":{`)
 	post(t, b.url, "models", `{"id":"m","since_inception":{"model_id":"m","nav_since_inception":10000,"inception_date":1}}`)
 	require.Contains(t, string(get(t, b.url+"/api/since-inception-values").body), `"num_invocations":1`, "counted, as no source gave a value")
+}
+
+// TestPricesAreThoseThatAreKept holds that ticks that are archived or restored by
+// another process leave the answers and come back, while documents live for an hour.
+func TestPricesAreThoseThatAreKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withIngest, func(c *config.Config) { c.Cache.Short = time.Hour })
+	for at, price := range map[string]int{"1701388800000": 10, "1701388860000": 11, "1704067200000": 12} { // December 2023 and the January after
+		post(t, b.url, "prices", fmt.Sprintf(`{"symbol":"SOL","price":%d,"timestamp":%s}`, price, at))
+	}
+	shows := func(n int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			return len(get(t, b.url+"/api/prices/SOL").object(t)["points"].([]any)) == n
+		}, waitLong, waitTick)
+	}
+	shows(3)
+	o := retention.Options{
+		DSN: testdb.Direct(t, b.cfg.DatabaseURL), Prices: b.app.Store.Prices, ArchiveDir: t.TempDir(),
+		Now: time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC), Keep: 24 * time.Hour * 31,
+	}
+	report, err := retention.Run(t.Context(), o)
+	require.NoError(t, err)
+	shows(1)
+	for range 2 {
+		_, err = retention.Restore(t.Context(), o, report.Partitions[0].File)
+		require.NoError(t, err)
+		shows(3)
+	}
 }
