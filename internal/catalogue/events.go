@@ -8,6 +8,7 @@ const (
 	EventPosition     = "position"      // {model_id, provider, status, position}
 	EventEquity       = "equity"        // an account-totals row
 	EventPrices       = "prices"        // {prices: [price row…]}, one per batch
+	EventPriceHistory = "price_history" // {change: archived or restored, from, to, rows}: ticks of a month left or came back
 	EventDecision     = "decision"      // a decision document
 	EventConversation = "conversation"  // a thread
 	EventAnalytics    = "analytics"     // {model_id}
@@ -36,6 +37,7 @@ var events = []Event{
 	{Type: EventPosition, Changes: []Table{Positions}},
 	{Type: EventEquity, Changes: []Table{Equity}, Segmented: true},
 	{Type: EventPrices, Changes: []Table{Ticks, LatestPrices, MarketContexts}},
+	{Type: EventPriceHistory, Changes: []Table{Ticks}},
 	{Type: EventDecision, Changes: []Table{Decisions, Stats, Conversations, Messages}},
 	{Type: EventConversation, Changes: []Table{Conversations, Messages}},
 	{Type: EventAnalytics, Changes: []Table{Analytics}},

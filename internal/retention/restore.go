@@ -56,6 +56,9 @@ func Restore(ctx context.Context, o Options, path string) (r Restored, err error
 			return err
 		}
 		r.Inserted = tag.RowsAffected()
+		if err := announce(ctx, tx, changeRestored, m.From, m.To, r.Inserted); err != nil {
+			return err
+		}
 		if r.Inserted == m.Rows {
 			return nil
 		}

@@ -159,6 +159,9 @@ func (r *run) retire(ctx context.Context, p *Partition) error {
 	if err := r.session.detach(ctx, p); err != nil {
 		return err
 	}
+	if err := r.session.announceAll(ctx, p, changeArchived); err != nil {
+		return err
+	}
 	if err := r.stepped(p, "detached"); err != nil {
 		return err
 	}
@@ -199,7 +202,10 @@ func (r *run) returnTo(ctx context.Context, p *Partition) error {
 			return err
 		}
 	}
-	return r.Prices.EnsurePartitions(ctx, []time.Time{p.From})
+	if err := r.Prices.EnsurePartitions(ctx, []time.Time{p.From}); err != nil {
+		return err
+	}
+	return r.session.announceAll(ctx, p, changeRestored)
 }
 
 func (r *run) stepped(p *Partition, done string) error {

@@ -195,6 +195,51 @@ func TestRunArchivesWhatIsOldAndRestoreBringsItBack(t *testing.T) {
 	assert.Equal(t, b.ticks[1000:], b.rows(t))
 }
 
+// What leaves and what comes back is announced, once for each change, and nothing
+// else is.
+func TestChangesOfTicksAreAnnounced(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	announced := func() (all []string) {
+		t.Helper()
+		rows, err := b.conn.Query(t.Context(), `
+			WITH gone AS (DELETE FROM outbox_events RETURNING *)
+			SELECT concat_ws(' ', type, aggregate, payload->>'change', to_timestamp((payload->>'from')::bigint) AT TIME ZONE 'UTC',
+				(payload->>'to')::bigint - (payload->>'from')::bigint, payload->>'rows') FROM gone ORDER BY id`)
+		require.NoError(t, err)
+		all, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return all
+	}
+	september, october := "2025-09-01 00:00:00 2592000", "2025-10-01 00:00:00 2678400"
+	b.options.DryRun = true
+	b.run(t)
+	assert.Empty(t, announced())
+	b.options.DryRun = false
+	report := b.run(t)
+	assert.Equal(t, []string{"price_history price_ticks archived " + september + " 500", "price_history price_ticks archived " + october + " 500"}, announced())
+	b.run(t)
+	assert.Empty(t, announced())
+	for _, want := range [][]string{{"price_history price_ticks restored " + october + " 500"}, {}} {
+		_, err := Restore(t.Context(), b.options, report.Partitions[1].File)
+		require.NoError(t, err)
+		assert.Equal(t, want, announced())
+	}
+	b.exec(t, "DELETE FROM price_ticks WHERE observed_at < '2025-11-01' AND symbol = 'S1'")
+	_, err := Restore(t.Context(), b.options, report.Partitions[1].File)
+	require.NoError(t, err)
+	left := announced()
+	require.Len(t, left, 1)
+	assert.NotContains(t, left[0], " 500", "of the rows that came back")
+	b.exec(t, "DELETE FROM price_ticks WHERE observed_at < '2025-11-01'")
+	b.run(t) // a month that is empty
+	assert.Empty(t, announced())
+
+	b.exec(t, "ALTER TABLE price_ticks DETACH PARTITION price_ticks_2025_11")
+	b.run(t)
+	require.Len(t, announced(), 1, "a month that comes back")
+}
+
 func TestDryRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
