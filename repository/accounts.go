@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"gorm.io/gorm"
@@ -54,8 +55,8 @@ func (r Accounts) Lock(ctx context.Context, models []string) (accounts []entitie
 
 // SetInception records the facts of an account's inception and the number of
 // invocations as the source gave it at asOf. Inception facts never change
-// once set; an older number never replaces a newer one. The account must be
-// locked.
+// once set; an older number never replaces a newer one, and another one of the
+// same time is a Conflict. The account must be locked.
 func (r Accounts) SetInception(ctx context.Context, stated entities.Account, asOf time.Time) (outcome Outcome, err error) {
 	err = r.run(ctx, "accounts", "SetInception", func(db *gorm.DB) error {
 		stored, err := accountOf(db, stated.ModelID)
@@ -78,7 +79,12 @@ func (r Accounts) SetInception(ctx context.Context, stated entities.Account, asO
 		default:
 			outcome = Unchanged
 		}
-		if stored.InvocationsAsOf == nil || asOf.After(*stored.InvocationsAsOf) {
+		atOnce := stored.InvocationsAsOf != nil && asOf.Equal(*stored.InvocationsAsOf)
+		if atOnce && stored.Invocations != nil && stated.Invocations != nil && *stored.Invocations != *stated.Invocations {
+			outcome = Conflict
+			return nil
+		}
+		if stored.InvocationsAsOf == nil || asOf.After(*stored.InvocationsAsOf) || atOnce && stored.Invocations == nil && stated.Invocations != nil {
 			if outcome == Unchanged && (!sameValue(stored.Invocations, stated.Invocations) || !sameJSON(stored.Extra, stated.Extra)) {
 				outcome = Updated
 			}
@@ -95,8 +101,9 @@ func (r Accounts) SetInception(ctx context.Context, stated entities.Account, asO
 }
 
 // SetStanding records the row of an imported leaderboard unless the stored one is
-// as new. One that says the same is Unchanged, and as new as it is from then on.
-// The account must be locked.
+// newer. One that says the same is Unchanged, and as new as it is from then on; one
+// of the same time that says something else is a Conflict, but for counts that only
+// one of the two has, which stay. The account must be locked.
 func (r Accounts) SetStanding(ctx context.Context, model string, standing entities.JSON, asOf time.Time) (outcome Outcome, err error) {
 	err = r.run(ctx, "accounts", "SetStanding", func(db *gorm.DB) error {
 		stored, err := accountOf(db, model)
@@ -105,23 +112,48 @@ func (r Accounts) SetStanding(ctx context.Context, model string, standing entiti
 		}
 		asOf := asOf.Truncate(time.Microsecond) // as it is stored
 		same := sameJSON(stored.Standing, standing)
+		atOnce := stored.StandingAsOf != nil && asOf.Equal(*stored.StandingAsOf)
+		hasCounts, agree := standingsAgree(stored.Standing, standing)
 		switch {
 		case stored.StandingAsOf == nil:
 			outcome = Inserted
 		case same:
 			outcome = Unchanged
-		case asOf.After(*stored.StandingAsOf):
+		case asOf.After(*stored.StandingAsOf), atOnce && agree && hasCounts:
 			outcome = Updated
+		case atOnce && !agree:
+			outcome = Conflict
 		default:
 			outcome = Superseded
 		}
-		if stored.StandingAsOf != nil && !asOf.After(*stored.StandingAsOf) {
+		if outcome == Conflict || outcome == Superseded || same && !asOf.After(*stored.StandingAsOf) {
 			return nil
 		}
 		return db.Model(&entities.Account{}).Where("model_id = ?", model).
 			Updates(map[string]any{"standing": standing, "standing_as_of": asOf}).Error
 	})
 	return outcome, err
+}
+
+// standingsAgree reports whether two rows of a leaderboard say the same, apart from
+// what follows from trades where only one of them has that; added is true where it
+// is the given one.
+func standingsAgree(stored, given entities.JSON) (added, agree bool) {
+	var rows [2]map[string]any
+	for i, raw := range []entities.JSON{stored, given} {
+		if v, err := decodeJSON(raw); err == nil {
+			rows[i], _ = v.(map[string]any)
+		}
+	}
+	if counts := [2]bool{rows[0]["num_trades"] != 0.0, rows[1]["num_trades"] != 0.0}; counts[0] != counts[1] {
+		added = counts[1]
+		for _, row := range rows {
+			for _, name := range []string{"num_trades", "num_wins", "num_losses", "win_dollars", "lose_dollars"} {
+				delete(row, name)
+			}
+		}
+	}
+	return added, reflect.DeepEqual(rows[0], rows[1])
 }
 
 // accountOf returns the account of a model.

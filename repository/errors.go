@@ -17,15 +17,23 @@ import (
 var (
 	// ErrUnavailable says that the database cannot be asked now.
 	ErrUnavailable = errors.New("database unavailable")
+	// ErrLocked says that a lock was not to be had in time; nothing was done.
+	ErrLocked = errors.New("lock is held by others")
 	// ErrUnknownModel says that a row names a model that does not exist.
 	ErrUnknownModel = errors.New("unknown model")
 	// ErrUnknownSymbol says that a row names a symbol that does not exist.
 	ErrUnknownSymbol = errors.New("unknown symbol")
 )
 
-// classify wraps what the driver reports of an outage in ErrUnavailable and
-// leaves every other error as it is.
+// lockNotAvailable is the SQLSTATE of a lock that was waited for too long.
+const lockNotAvailable = "55P03"
+
+// classify wraps what the driver reports of an outage in ErrUnavailable, and of a
+// lock in ErrLocked, and leaves every other error as it is.
 func classify(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == lockNotAvailable && !errors.Is(err, ErrLocked) {
+		return fmt.Errorf("%w: %w", ErrLocked, err)
+	}
 	if err == nil || errors.Is(err, ErrUnavailable) || !isOutage(err) {
 		return err
 	}

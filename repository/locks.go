@@ -2,8 +2,10 @@ package repository
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -51,6 +53,16 @@ func lockOf(class Lock, names ...string) Lock {
 		_, _ = hash.Write([]byte(name + "\x00"))
 	}
 	return class + Lock(hash.Sum32()%lockBuckets)
+}
+
+// Bound makes the transaction wait no longer than that for each lock, such as the
+// table's that a migration holds; the error then wraps ErrLocked.
+func (r Locks) Bound(ctx context.Context, wait time.Duration) error {
+	return r.run(ctx, "locks", "Bound", func(db *gorm.DB) error { return boundLocks(db, wait) })
+}
+
+func boundLocks(db *gorm.DB, wait time.Duration) error {
+	return db.Exec("SELECT set_config('lock_timeout', ?, true)", fmt.Sprint(max(wait.Milliseconds(), 1))).Error
 }
 
 // Hold waits for the locks and holds them until the transaction ends: LockRollout

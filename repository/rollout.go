@@ -2,18 +2,12 @@ package repository
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 
 	"nof0/entities"
 )
-
-// ErrLocked says that a lock was not to be had in time; nothing was done.
-var ErrLocked = errors.New("lock is held by others")
 
 // Rollout keeps where each domain is read from and written to, and the lock
 // under which that may change.
@@ -32,23 +26,15 @@ const rolloutLock = 0x6e6f6630_0004
 // error wraps ErrLocked, and the transaction can only be rolled back.
 func (r Rollout) LockExclusive(ctx context.Context, atMost time.Duration) error {
 	return r.run(ctx, "rollout", "LockExclusive", func(db *gorm.DB) error {
-		limit := max(atMost.Milliseconds(), 1)
-		if err := db.Exec("SELECT set_config('lock_timeout', ?, true)", fmt.Sprint(limit)).Error; err != nil {
+		if err := boundLocks(db, atMost); err != nil {
 			return err
 		}
-		err := db.Exec("SELECT pg_advisory_xact_lock(?)", int64(rolloutLock)).Error
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == lockNotAvailable {
-			return fmt.Errorf("%w: %w", ErrLocked, err)
-		}
-		if err != nil {
+		if err := db.Exec("SELECT pg_advisory_xact_lock(?)", int64(rolloutLock)).Error; err != nil {
 			return err
 		}
 		return db.Exec("SELECT set_config('lock_timeout', '0', true)").Error
 	})
 }
-
-// lockNotAvailable is the SQLSTATE of a lock that was waited for too long.
-const lockNotAvailable = "55P03"
 
 // Switches returns the switches that have been set, by domain.
 func (r Rollout) Switches(ctx context.Context) (switches []entities.RolloutSwitch, err error) {

@@ -173,10 +173,25 @@ func (s *Store) inTx(ctx context.Context, o *sql.TxOptions, fn func(ctx context.
 	return nil
 }
 
+// snapshotIdle is how long a transaction of InSnapshot may do nothing before the
+// server ends it: what it holds keeps migrations waiting, and dead rows in place.
+const snapshotIdle = 5 * time.Minute
+
 // InSnapshot runs fn in a transaction that only reads: all that it reads is of
-// one moment. In all else it is as InTx.
-func (s *Store) InSnapshot(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error {
-	return s.inTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+// one moment. A statement waits for a lock no longer than lockWait. In all else it
+// is as InTx.
+func (s *Store) InSnapshot(ctx context.Context, lockWait time.Duration, fn func(ctx context.Context, tx Repositories) error) error {
+	return s.inTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func(ctx context.Context, tx Repositories) error {
+		if err := tx.Locks.Bound(ctx, lockWait); err != nil {
+			return err
+		}
+		if err := tx.Locks.run(ctx, "store", "InSnapshot", func(db *gorm.DB) error {
+			return db.Exec("SELECT set_config('idle_in_transaction_session_timeout', ?, true)", fmt.Sprint(snapshotIdle.Milliseconds())).Error
+		}); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
 }
 
 func bind(b base) Repositories {

@@ -25,6 +25,10 @@ equity snapshot, decision document and thread, and the newest prices, positions,
 analytics and inceptions. Importing it into the same database changes nothing;
 into an empty one it gives the same answers; and the JSON store can serve it.
 
+It waits for a lock, such as that of a migration, no longer than
+postgres.statement_timeout. A migration that comes while it runs waits for it in
+turn, for its lock_timeout, and is then to be applied again.
+
 Files are replaced together once all are written, so that an export that is
 stopped leaves the directory as it was. A directory that holds anything else than
 a snapshot is refused.
@@ -100,6 +104,7 @@ func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, forc
 		Store:           store,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Now:             time.Now,
+		LockWait:        cfg.Postgres.StatementTimeout,
 		Force:           force,
 		Progress:        progress,
 	})

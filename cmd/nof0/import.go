@@ -67,6 +67,7 @@ func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string) (rep
 	return importer.Import(ctx, dir, importer.Options{
 		Store:           store,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
+		LockWait:        cfg.Postgres.StatementTimeout,
 		Benchmarks:      cfg.Arena.Benchmarks,
 		Bounds:          wire.Bounds(cfg.Bounds),
 		Now:             time.Now,

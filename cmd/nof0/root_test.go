@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -154,6 +156,9 @@ func TestAServerThatAnswersIsNotAskedFor(t *testing.T) {
 	})
 	season := t.TempDir()
 	mustNof0(t, nil, "season", "generate", season, "--models", "2", "--hours", "3")
+	trades := t.TempDir() // the trades alone, of which no partition is to be made
+	require.NoError(t, os.WriteFile(filepath.Join(trades, "trades.json"), []byte(`{"trades":[{"id":"m_1","model_id":"m","symbol":"BTC","side":"long",
+		"quantity":1,"entry_time":1761000000,"exit_time":1761000100,"entry_price":1,"exit_price":2,"realized_net_pnl":1}]}`), 0o600))
 	for name, c := range map[string]struct {
 		environ []string
 		args    []string
@@ -161,6 +166,8 @@ func TestAServerThatAnswersIsNotAskedFor(t *testing.T) {
 	}{
 		"import into a locked table":      {hasty, []string{"import", season}, "did not end in time"},
 		"parity with a locked table":      {hasty, []string{"parity", "--snapshot", season}, "did not end in time"},
+		"import of trades alone":          {hasty, []string{"import", trades}, "Others hold a table that this needs"},
+		"export of a locked table":        {hasty, []string{"export", filepath.Join(t.TempDir(), "new")}, "Others hold a table that this needs"},
 		"switches in a locked table":      {hasty, []string{"rollout"}, "did not end in time"},
 		"a wrong password":                {[]string{with(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "wrong") })}, []string{"export", t.TempDir()}, "refuses the user or the password"},
 		"no such user":                    {[]string{with(func(u *url.URL) { u.User = url.UserPassword("nobody", "wrong") })}, []string{"rollout"}, "refuses the user or the password"},

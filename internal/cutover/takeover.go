@@ -36,6 +36,7 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 		Benchmarks:      t.cfg.Arena.Benchmarks,
 		Bounds:          wire.Bounds(t.cfg.Bounds),
 		Now:             time.Now,
+		LockWait:        t.cfg.Postgres.StatementTimeout,
 		Domains:         []arena.Domain{d},
 		CapturedAt:      now,
 	})

@@ -4,6 +4,7 @@ package export
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,9 @@ type Options struct {
 	Store           *repository.Store
 	PrimaryProvider string
 	Now             func() time.Time
+	// LockWait is how long a statement waits for a lock, such as that of a
+	// migration; 0 is 10 s.
+	LockWait time.Duration
 	// Force writes also into a directory that holds other files.
 	Force bool
 	// Progress, where given, is told the rows that are written and their total.
@@ -62,9 +66,8 @@ var ErrForeignDir = errors.New("the directory is not empty and no snapshot direc
 // older snapshot in it is replaced. On an error, and when it is killed, the
 // directory is as it was.
 func Write(ctx context.Context, dir string, o Options) (exported *Report, err error) {
-	if o.PageSize == 0 {
-		o.PageSize = 1000
-	}
+	o.PageSize = cmp.Or(o.PageSize, 1000)
+	o.LockWait = cmp.Or(o.LockWait, 10*time.Second)
 	created, err := makeDir(dir, o.Force)
 	if err != nil {
 		return nil, err
@@ -76,7 +79,7 @@ func Write(ctx context.Context, dir string, o Options) (exported *Report, err er
 	}()
 	exported = &Report{Dir: dir}
 	err = snapshot.Edit(ctx, dir, func(e *snapshot.Editing) error {
-		return o.Store.InSnapshot(ctx, func(ctx context.Context, tx repository.Repositories) error {
+		return o.Store.InSnapshot(ctx, o.LockWait, func(ctx context.Context, tx repository.Repositories) error {
 			x := &writer{Options: o, tx: tx, edit: e, report: exported}
 			return x.run(ctx)
 		})

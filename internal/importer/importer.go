@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,10 @@ type Options struct {
 	// CapturedAt is the time of the directory's current state; zero is the
 	// newest time that the directory mentions.
 	CapturedAt time.Time
+	// LockWait is how long a statement waits for a lock, such as that of a
+	// migration, while others wait for those of the import; 0 is 30 s. It does not
+	// hold for other writers of the same models.
+	LockWait time.Duration
 	// Progress, where given, is told the rows that are done and their total.
 	Progress func(done, total int)
 }
@@ -138,6 +143,9 @@ type writer struct {
 func (w *writer) write(ctx context.Context, tx repository.Repositories, locks ...repository.Lock) error {
 	w.tx = tx
 	if err := w.lock(ctx, locks); err != nil {
+		return err
+	}
+	if err := tx.Locks.Bound(ctx, cmp.Or(w.options.LockWait, 30*time.Second)); err != nil {
 		return err
 	}
 	if err := w.register(ctx); err != nil {
@@ -373,9 +381,13 @@ func (w *writer) writeStandings(ctx context.Context) error {
 			return "", fmt.Errorf("error rendering the standing of %s: %w", s.row.ID, err)
 		}
 		if s.asOf.IsZero() {
-			s.asOf = w.capturedAt
+			return w.tx.Accounts.SetStanding(ctx, s.row.ID, entities.JSON(payload), w.capturedAt)
 		}
-		return w.tx.Accounts.SetStanding(ctx, s.row.ID, entities.JSON(payload), s.asOf)
+		outcome, err := w.tx.Accounts.SetStanding(ctx, s.row.ID, entities.JSON(payload), s.asOf)
+		if outcome == repository.Conflict {
+			outcome = repository.Superseded // an export shows the row beside what is newer
+		}
+		return outcome, err
 	})
 }
 

@@ -69,9 +69,14 @@ func (k *KindReport) count(outcome repository.Outcome, n int) {
 func (k *KindReport) settle(outcome repository.Outcome, at origin) {
 	k.count(outcome, 1)
 	if outcome == repository.Conflict {
-		k.Rows = append(k.Rows, at.rejected(wire.Faults{{
-			Reason: "another row is stored under the same identity; a fact never changes once seen",
-		}}))
+		reason := "another row is stored under the same identity; a fact never changes once seen"
+		switch k.Kind {
+		case kindAnalytics, kindStandings:
+			reason = "another row of this model and the same time is stored; which of them is right cannot be told: leave one of them out"
+		case kindAccounts:
+			reason = "another inception of this model, which never changes, or another count of the same time is stored"
+		}
+		k.Rows = append(k.Rows, at.rejected(wire.Faults{{Reason: reason}}))
 	}
 }
 

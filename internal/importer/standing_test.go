@@ -2,8 +2,6 @@ package importer_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -23,13 +21,7 @@ import (
 // accounts of each.
 func TestAnImportedLeaderboardIsShown(t *testing.T) {
 	t.Parallel()
-	capture := func(files map[string]string) string {
-		dir := t.TempDir()
-		for name, body := range files {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name+".json"), []byte(body), 0o600))
-		}
-		return dir
-	}
+	capture := func(files map[string]string) string { return directory(t, files) }
 	row := func(id string, equity, trades int) string {
 		return fmt.Sprintf(`{"id":%q,"equity":%d,"return_pct":%d,"num_trades":%d,"num_wins":%[4]d,"num_losses":0,"win_dollars":5,"lose_dollars":0,"sharpe":0.5,"note":"é"}`,
 			id, equity, equity/100-100, trades)
@@ -83,5 +75,63 @@ func TestAnImportedLeaderboardIsShown(t *testing.T) {
 			require.Equal(t, wire.Some(7000.0), c.Equity)
 		}
 		require.Equal(t, first, state, "in the order %v", order)
+	}
+}
+
+// TestCapturesOfOneTimeThatContradictAreRefused imports, in both orders, captures of
+// one time: which of two rows is right cannot be told, and the second says so.
+// Counts that only one of them has are no contradiction.
+func TestCapturesOfOneTimeThatContradictAreRefused(t *testing.T) {
+	t.Parallel()
+	board := func(equity, trades int) string {
+		return fmt.Sprintf(`{"leaderboard":[{"id":"a","equity":%d,"return_pct":1,"num_trades":%d,"num_wins":%[2]d,"num_losses":0,`+
+			`"win_dollars":%[2]d,"lose_dollars":0,"sharpe":0.5}],"serverTime":1761000100000}`, equity, trades)
+	}
+	inception := func(invocations string) string {
+		return `{"sinceInceptionValues":[{"model_id":"a","nav_since_inception":10000,"inception_date":1761000000` + invocations + `}],"serverTime":1761000100000}`
+	}
+	one := func(name, body string) string { return directory(t, map[string]string{name: body}) }
+	for name, c := range map[string]struct {
+		dirs     [2]string
+		rejected int
+	}{
+		"equities":      {[2]string{one("leaderboard", board(9000, 3)), one("leaderboard", board(9001, 3))}, 1},
+		"counts":        {[2]string{one("leaderboard", board(9000, 3)), one("leaderboard", board(9000, 4))}, 1},
+		"one has none":  {[2]string{one("leaderboard", board(9000, 3)), one("leaderboard", board(9000, 0))}, 0},
+		"the same":      {[2]string{one("leaderboard", board(9000, 3)), one("leaderboard", board(9000, 3))}, 0},
+		"invocations":   {[2]string{one("since-inception-values", inception(`,"num_invocations":5`)), one("since-inception-values", inception(`,"num_invocations":6`))}, 1},
+		"one says none": {[2]string{one("since-inception-values", inception(`,"num_invocations":5`)), one("since-inception-values", inception(""))}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var states []string
+			for first := range 2 {
+				store := open(t, testdb.New(t, atlastest.Migrator{}))
+				for i, dir := range []string{c.dirs[first], c.dirs[1-first], c.dirs[first]} {
+					report, err := importer.Import(t.Context(), dir, importer.Options{Store: store, PrimaryProvider: "hyperliquid", Bounds: wiretest.Bounds(), Now: time.Now})
+					require.NoError(t, err)
+					if i != 1 {
+						require.Zero(t, report.Rejected(), "%+v", report)
+						continue
+					}
+					require.Equal(t, c.rejected, report.Rejected(), "%+v", report)
+					for _, kind := range report.Kinds {
+						for _, row := range kind.Rows {
+							require.Equal(t, "a", row.ID)
+							require.ErrorContains(t, row.Faults, "same time")
+						}
+					}
+				}
+				accounts, err := store.Accounts.All(t.Context())
+				require.NoError(t, err)
+				require.Len(t, accounts, 1)
+				invocations := int64(-1)
+				if accounts[0].Invocations != nil {
+					invocations = *accounts[0].Invocations
+				}
+				states = append(states, fmt.Sprintf("%s %d", accounts[0].Standing, invocations))
+			}
+			require.Equal(t, c.rejected == 0, states[0] == states[1], "%v", states)
+		})
 	}
 }
