@@ -142,7 +142,7 @@ func TestModelsAreListedAsTheyWereCaptured(t *testing.T) {
 		"analytics":   competitors, "curves": append(competitors[:6:6], benchmark),
 	}
 	for i, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0, 2, 0, 1}} {
-		dsn := ""
+		var dsn string
 		if i == 3 {
 			dsn = testdb.Collated(t, atlastest.Migrator{}, "und")
 		} else {
