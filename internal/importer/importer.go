@@ -230,7 +230,7 @@ func (w *writer) register(ctx context.Context) (err error) {
 		}
 		ids = append(ids, id)
 		models = append(models, entities.Model{
-			ID: id, DisplayName: id, Kind: kind, ListedAt: w.capturedAt, Listing: int64(place),
+			ID: id, DisplayName: id, Kind: kind, ListedAt: w.listedAt(), Listing: int64(place),
 		})
 		accounts = append(accounts, entities.Account{ModelID: id, Provider: w.options.PrimaryProvider})
 	}
@@ -248,6 +248,15 @@ func (w *writer) register(ctx context.Context) (err error) {
 	}
 	_, err = w.tx.Accounts.Lock(ctx, ids)
 	return err
+}
+
+// listedAt is when the directory lists its models: at the time of the capture, or,
+// where it was the store until now, before all that the database has registered.
+func (w *writer) listedAt() time.Time {
+	if w.options.CapturedAt.IsZero() {
+		return w.capturedAt
+	}
+	return time.Unix(0, 0)
 }
 
 func (w *writer) writePrices(ctx context.Context) error {

@@ -230,4 +230,21 @@ func TestModelsThatWereRegisteredStandAmongThoseCaptured(t *testing.T) {
 	require.Equal(t, []string{"old", "d", "w", "c", "m", "k", "a", "b"}, all())
 	put(entities.ModelCompetitor, "a", "m", "c", "new") // others of them, and in another order
 	require.Equal(t, []string{"old", "d", "a", "w", "c", "m", "k", "new", "b"}, all())
+
+	// The JSON store was there before, and some of its models have been registered
+	// by writes that came first; its trades are taken over without the inceptions.
+	dir := directory(t, map[string]string{
+		"since-inception-values": many("sinceInceptionValues", inceptionRow, 1761000000, "k", "y", "w"),
+		"trades": many("trades", `{"id":"MODEL_1","model_id":"MODEL","symbol":"BTC","side":"long","quantity":1,
+			"entry_time":1761000000,"exit_time":1761000100,"entry_price":1,"exit_price":2,"realized_net_pnl":1}`, 1761000200, "w", "y", "k"),
+	})
+	require.NoError(t, store.InTx(t.Context(), func(ctx context.Context, tx repository.Repositories) error {
+		report, err := importer.ImportInto(ctx, tx, dir, importer.Options{
+			PrimaryProvider: "hyperliquid", Bounds: wiretest.Bounds(), Now: time.Now,
+			Domains: []arena.Domain{arena.DomainTrades}, CapturedAt: time.Now(),
+		})
+		require.Zero(t, report.Rejected())
+		return err
+	}))
+	require.Equal(t, []string{"k", "y", "w", "old", "d", "a", "c", "m", "new", "b"}, all())
 }
