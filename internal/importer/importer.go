@@ -319,7 +319,7 @@ func (w *writer) writePositions(ctx context.Context) (err error) {
 		for i, symbol := range symbols {
 			rows[i] = mapping.Position(s.value.model, w.options.PrimaryProvider, s.value.open[symbol])
 		}
-		outcomes, closed, err := w.statePositions(ctx, s.value.model, rows, entities.JSON(s.value.extra))
+		outcomes, others, err := w.statePositions(ctx, s.value.model, rows, entities.JSON(s.value.extra))
 		if err != nil {
 			return err
 		}
@@ -328,7 +328,7 @@ func (w *writer) writePositions(ctx context.Context) (err error) {
 			at.id = rows[i].ID
 			kind.settle(outcome, at)
 		}
-		kind.count(repository.Updated, int(closed))
+		kind.count(repository.Updated, int(others))
 		w.progress(1)
 	}
 	return w.closeUnlisted(ctx, kind)

@@ -135,3 +135,45 @@ func TestCapturesOfOneTimeThatContradictAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatAStatementSaysBesidePositions imports statements that differ in what no
+// column names alone: the newer one holds, and is announced; of two of one time the
+// same one, in any order.
+func TestWhatAStatementSaysBesidePositions(t *testing.T) {
+	t.Parallel()
+	says := func(at int, members string) string {
+		return directory(t, map[string]string{"positions": many("accountTotals", `{"model_id":"MODEL","positions":{}`+members+`}`, at, "m")})
+	}
+	first, other, none, newer := says(1761000000, `,"note":"x"`), says(1761000000, `,"note":"y","n":1`), says(1761000000, ""), says(1761000001, `,"note":"a"`)
+	shown := map[string]bool{}
+	for _, order := range [][]string{{first, other, none}, {other, first, none}, {none, first, other}, {none, other, first}} {
+		store := open(t, testdb.New(t, atlastest.Migrator{}))
+		extra := func() string {
+			answer, err := newStore(store).Positions(t.Context(), 0)
+			require.NoError(t, err)
+			require.Len(t, answer.AccountTotals, 1)
+			return string(answer.AccountTotals[0].Extra)
+		}
+		events := func() int64 {
+			waiting, _, err := store.Outbox.Lag(t.Context())
+			require.NoError(t, err)
+			return waiting
+		}
+		for _, dir := range order {
+			take(t, store, dir)
+		}
+		shown[extra()] = true
+		before := events()
+		for _, dir := range order {
+			take(t, store, dir)
+		}
+		require.Equal(t, before, events(), "nothing has changed")
+		take(t, store, newer)
+		require.JSONEq(t, `{"note":"a"}`, extra())
+		require.Equal(t, before+1, events())
+		take(t, store, first)
+		require.JSONEq(t, `{"note":"a"}`, extra())
+		require.Equal(t, before+1, events())
+	}
+	require.Len(t, shown, 1)
+}
