@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"nof0/entities"
 )
 
@@ -57,7 +59,7 @@ func NewBook(positions []entities.Position, facts []entities.PositionFact) *Book
 		loaded[i] = &positions[i]
 		b.load(loaded[i])
 	}
-	b.adopt(loaded)
+	b.adopt(loaded, nil)
 	for key := range b.facts {
 		row := b.fold(key).row
 		if row == nil {
@@ -78,6 +80,9 @@ func (b *Book) Adjust(o Opening) Applied { return b.book.adjust(o) }
 
 // Fill does to the position of a fill what the fill says.
 func (b *Book) Fill(f *Fill) Applied { return b.book.fill(f) }
+
+// FillAgain takes in what a known fill says remains, where it had not said so.
+func (b *Book) FillAgain(f *Fill) Applied { return b.book.fillAgain(f) }
 
 // FactsOf returns the facts of the positions of a model, by position.
 func (b *Book) FactsOf(model string) map[string][]entities.PositionFact {
@@ -180,22 +185,86 @@ func (b *book) fold(key positionKey, more ...*entities.PositionFact) folded {
 	return fold(slices.AppendSeq(more, maps.Values(b.facts[key])))
 }
 
-// adopt makes a fact of each position that is not what its facts come to:
-// somebody who keeps none has written it.
-func (b *book) adopt(positions []*entities.Position) {
+// adopt makes facts of each position that is not what its facts come to: somebody
+// who keeps none has written it. Fills are the stored trades of such positions of
+// which no fact is kept.
+func (b *book) adopt(positions []*entities.Position, fills map[positionKey][]*entities.PositionFact) {
 	for _, p := range positions {
-		known := b.fold(keyOf(p)).row
-		if known != nil && sameRow(p, known, "Status", "StatedAt", "OpenedQuantity") {
-			continue
+		if !b.isExplained(p, b.fold(keyOf(p)).row) && !b.adoptFills(p, fills[keyOf(p)]) {
+			b.adoptRow(p)
 		}
-		found := factOf(p, entities.FactFound, p.ID)
-		found.ObservedAt, found.SeenAt = b.foundAt(p), p.StatedAt
-		if account := b.statements[p.ModelID]; account != nil && account.StatementAt != nil &&
-			p.Status == entities.PositionOpen && account.StatementAt.After(found.SeenAt) {
-			found.SeenAt = *account.StatementAt // which has left it open
-		}
-		b.add(found)
 	}
+}
+
+// isExplained reports whether a position is what facts come to.
+func (b *book) isExplained(p, folded *entities.Position, except ...string) bool {
+	return folded != nil && sameRow(p, folded, append(except, "Status", "StatedAt", "OpenedQuantity")...)
+}
+
+// adoptFills makes facts of fills where they explain a position: with the facts
+// that are known, or, where none is, with the size before the first of them.
+func (b *book) adoptFills(p *entities.Position, fills []*entities.PositionFact) bool {
+	if len(fills) == 0 {
+		return false
+	}
+	if len(b.facts[keyOf(p)]) > 0 {
+		if !b.isExplained(p, b.fold(keyOf(p), fills...).row) {
+			return false
+		}
+	} else {
+		slices.SortFunc(fills, compareFacts)
+		if last := fills[len(fills)-1]; p.ClosedAt != nil {
+			last.State = entities.JSON("null") // it is known to have closed the position
+		}
+		fills = append(fills, foundBefore(p, fills))
+		row := fold(fills).row
+		if !b.isExplained(p, row, "Margin", "UnrealizedPnl") {
+			return false
+		}
+		if !sameContent(p, row) { // in the last digit, of what was scaled twice
+			row.Status = p.Status
+			b.put(row)
+		}
+	}
+	for _, f := range fills {
+		b.add(f)
+	}
+	return true
+}
+
+// foundBefore is a position as it must have been found before fills, in the order
+// of time, made it what it is.
+func foundBefore(p *entities.Position, fills []*entities.PositionFact) *entities.PositionFact {
+	size, before := decimal.NewFromFloat(p.Quantity), *p
+	if p.ClosedAt != nil {
+		fills = fills[:len(fills)-1] // which has left the size as it was
+	}
+	for _, f := range fills {
+		size = size.Add(decimal.NewFromFloat(*f.Quantity))
+	}
+	before.Quantity, _ = size.Float64()
+	before.ClosedAt, before.Status = nil, entities.PositionOpen
+	if p.Margin != nil {
+		margin := *p.Margin * before.Quantity / p.Quantity
+		before.Margin = &margin
+	}
+	found := factOf(&before, entities.FactFound, p.ID)
+	found.SeenAt = p.StatedAt
+	if p.EntryTime != nil {
+		found.ObservedAt = *p.EntryTime
+	}
+	return found
+}
+
+// adoptRow takes a position as it is found.
+func (b *book) adoptRow(p *entities.Position) {
+	found := factOf(p, entities.FactFound, p.ID)
+	found.ObservedAt, found.SeenAt = b.foundAt(p), p.StatedAt
+	if account := b.statements[p.ModelID]; account != nil && account.StatementAt != nil &&
+		p.Status == entities.PositionOpen && account.StatementAt.After(found.SeenAt) {
+		found.SeenAt = *account.StatementAt // which has left it open
+	}
+	b.add(found)
 }
 
 // foundAt is where a position that was found stands among its fills: after
@@ -385,14 +454,7 @@ func (b *book) fill(f *Fill) Applied {
 	if f.Unnamed {
 		fact.EntryTime = f.entered()
 	}
-	switch f.Remaining {
-	case RemainingNone:
-		fact.State = entities.JSON("null")
-	case RemainingLeft:
-		left := *f.Left
-		left.ID = id
-		fact.State = stateJSON(left)
-	}
+	fact.State = f.remainder(id)
 	b.add(fact)
 	key := positionKey{t.ModelID, id}
 	a := Applied{Outcome: Inserted, Positions: b.refold(key), Detail: b.fold(key).remarks[t.ID]}
@@ -400,6 +462,51 @@ func (b *book) fill(f *Fill) Applied {
 		a.Detail = noLongerOpen
 	}
 	return a
+}
+
+// fillAgain takes in what a fill says remains whose trade is known: the first to
+// say so counts. Its outcome is Unchanged or Conflict. A trade of which no fact is
+// kept, such as an imported one, moves no position.
+func (b *book) fillAgain(f *Fill) Applied {
+	a := Applied{Outcome: Unchanged}
+	identity := factKey{f.Trade.ModelID, entities.FactFill, f.Trade.ID}
+	for key, facts := range b.facts {
+		stored := facts[identity]
+		if stored == nil || !f.saysRemaining() {
+			continue
+		}
+		if stored.State != nil {
+			if !sameRemainder(stored, f) {
+				return conflictf("this fill is stored with another remaining position")
+			}
+			continue
+		}
+		next := *stored
+		if id, conflict := b.match(f); f.Unnamed && f.Left != nil && f.Left.EntryTime != nil && conflict == "" {
+			next.PositionID, next.EntryTime = id, f.Left.EntryTime // which tells the opening better
+		}
+		next.State = f.remainder(next.PositionID)
+		delete(facts, identity)
+		b.add(&next)
+		a.Positions, a.Detail = b.refold(key), "the trade was known; what remains of its position was not"
+		if next.PositionID != key.id {
+			a.Positions = append(a.Positions, b.refold(positionKey{key.model, next.PositionID})...)
+		}
+		return a
+	}
+	return a
+}
+
+// sameRemainder reports whether the fact of a fill says that the same remains as
+// the fill does.
+func sameRemainder(fact *entities.PositionFact, f *Fill) bool {
+	stored, said := stateOf(fact), f.Left
+	if stored == nil || f.Remaining != RemainingLeft {
+		return stored == nil && f.Remaining == RemainingNone
+	}
+	left := *said
+	left.ModelID, left.ID, left.Provider, left.Symbol = stored.ModelID, stored.ID, stored.Provider, stored.Symbol
+	return sameContent(stored, &left)
 }
 
 // state takes in a statement of the open positions of an account. Where it is

@@ -2,7 +2,9 @@ package repository
 
 import (
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,11 +13,17 @@ import (
 	"nof0/entities"
 )
 
-// bookOfFills reads what fills concern.
-func bookOfFills(db *gorm.DB, fills []Fill) (*book, error) {
+// bookOfFills reads what fills concern. Again are stored facts of fills that come
+// again, or nil.
+func bookOfFills(db *gorm.DB, fills []Fill, again ...*entities.PositionFact) (*book, error) {
 	b := newBook()
 	var keys []positionKey
 	var symbols []string
+	for _, fact := range again {
+		if fact != nil {
+			keys = append(keys, positionKey{fact.ModelID, fact.PositionID})
+		}
+	}
 	for i := range fills {
 		if fills[i].Remaining != RemainingElsewhere {
 			keys = append(keys, positionKey{fills[i].Trade.ModelID, fills[i].PositionID})
@@ -125,8 +133,8 @@ func (b *book) readRows(db *gorm.DB, models, ids []string, which string, symbols
 // newest statements of models.
 func (b *book) takeIn(db *gorm.DB, models, ids []string, rows []entities.Position) error {
 	var fresh []*entities.Position
-	for i := range rows {
-		if b.positions[keyOf(&rows[i])] == nil {
+	for i := range rows { // the open ones twice, where they are asked for by id too
+		if key := keyOf(&rows[i]); b.positions[key] == nil && !slices.ContainsFunc(fresh, func(p *entities.Position) bool { return keyOf(p) == key }) {
 			fresh = append(fresh, &rows[i])
 			ids = append(ids, rows[i].ID)
 		}
@@ -161,8 +169,55 @@ func (b *book) takeIn(db *gorm.DB, models, ids []string, rows []entities.Positio
 	for _, p := range fresh {
 		b.load(p)
 	}
-	b.adopt(fresh)
+	fills, err := b.unkeptFills(db, fresh)
+	if err != nil {
+		return err
+	}
+	b.adopt(fresh, fills)
 	return nil
+}
+
+// unkeptFills reads the trades that may have made positions what they are, and of
+// which no fact is kept, as facts. They were stored by a version that kept none.
+// Imported trades of a position that an import stated are not among them.
+func (b *book) unkeptFills(db *gorm.DB, positions []*entities.Position) (map[positionKey][]*entities.PositionFact, error) {
+	var values []string
+	var args []any
+	at := make(map[string]positionKey)
+	for _, p := range positions {
+		if p.OpenedQuantity == nil || b.isExplained(p, b.fold(keyOf(p)).row) {
+			continue
+		}
+		var oid *int64
+		if p.EntryOid != nil && *p.EntryOid > 0 {
+			oid = p.EntryOid
+		}
+		nth := strconv.Itoa(len(values))
+		at[nth] = keyOf(p)
+		values = append(values, "(?::text, ?::text, ?::text, ?::text, ?::bigint, ?::timestamptz, ?::boolean)")
+		args = append(args, nth, p.ModelID, p.Provider, p.Symbol, oid, p.EntryTime, math.Signbit(p.Quantity))
+	}
+	if len(values) == 0 {
+		return nil, nil
+	}
+	var rows []struct {
+		Nth string
+		entities.PositionFact
+	}
+	err := db.Raw(`
+		SELECT given.nth, t.model_id, t.id AS ref, t.provider, t.symbol, t.exit_time AS observed_at, t.exit_time AS seen_at, t.quantity
+		FROM (VALUES `+strings.Join(values, ", ")+`) AS given (nth, model_id, provider, symbol, oid, entered, short)
+		JOIN trades t ON t.model_id = given.model_id AND t.exit_time >= coalesce(given.entered, '-infinity')
+			AND t.provider = given.provider AND t.symbol = given.symbol AND (t.quantity < 0) = given.short
+			AND CASE WHEN given.oid IS NULL THEN t.entry_time = given.entered AND coalesce(t.entry_oid, 0) <= 0 ELSE t.entry_oid = given.oid END
+		WHERE NOT EXISTS (SELECT FROM position_facts f WHERE f.model_id = t.model_id AND f.kind = 'fill' AND f.ref = t.id)`, args...).Scan(&rows).Error
+	fills := make(map[positionKey][]*entities.PositionFact)
+	for i := range rows {
+		fact, key := &rows[i].PositionFact, at[rows[i].Nth]
+		fact.PositionID, fact.Kind = key.id, entities.FactFill
+		fills[key] = append(fills[key], fact)
+	}
+	return fills, err
 }
 
 // readSuccessors reads, for positions that are not open, the newest one that

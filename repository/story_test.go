@@ -104,6 +104,11 @@ func (s *storyteller) next(atMost int) {
 		}
 		s.open[symbol] = &left
 		s.addf(storyEvent{fill: f}, "reduce to %v", left.Quantity)
+		if f.Remaining == RemainingReduce && atMost > 1 && s.random.IntN(2) == 0 {
+			again := *f
+			again.Remaining, again.Left, again.PositionID = RemainingLeft, &left, p.ID
+			s.addf(storyEvent{fill: &again}, "again, which leaves %v", left.Quantity)
+		}
 	case kind == 5 && atMost > 1 && !s.unnamed:
 		s.leave(symbol)
 		s.enter(symbol, -p.Quantity)
@@ -159,6 +164,8 @@ func (e storyEvent) take(t testing.TB, b *book, trades map[string]bool) {
 		require.NotEqual(t, Conflict, a.Outcome, "%s", e.what+": "+a.Reason)
 	case e.fill != nil:
 		if trades[e.fill.Trade.ID] {
+			a := b.fillAgain(e.fill)
+			require.Equal(t, Unchanged, a.Outcome, "%s", e.what+": "+a.Reason)
 			return
 		}
 		trades[e.fill.Trade.ID] = true
@@ -343,22 +350,23 @@ func (s story) requireRefilled(t testing.TB, stored *Store) {
 			return do(ctx, tx)
 		}))
 	}
-	taken := make(map[string]bool)
-	for i, e := range s.events {
-		if e.fill == nil || taken[e.fill.Trade.ID] {
-			continue
+	says := make(map[string]*Fill) // how each trade was sent, with what remains where it once came so
+	for _, e := range s.events {
+		if e.fill != nil && (says[e.fill.Trade.ID] == nil || e.fill.saysRemaining()) {
+			says[e.fill.Trade.ID] = e.fill
 		}
-		taken[e.fill.Trade.ID] = true
+	}
+	for id, fill := range says {
 		inAccount(func(ctx context.Context, tx Repositories) error {
-			_, err := tx.Trading.Unfill(ctx, []entities.Trade{e.fill.Trade})
+			_, err := tx.Trading.Unfill(ctx, []entities.Trade{fill.Trade})
 			return err
 		})
-		require.Zero(t, scalar[int](t, stored, "SELECT count(*) FROM position_facts WHERE kind = 'fill' AND ref = $1", e.fill.Trade.ID))
+		require.Zero(t, scalar[int](t, stored, "SELECT count(*) FROM position_facts WHERE kind = 'fill' AND ref = $1", id))
 		inAccount(func(ctx context.Context, tx Repositories) error {
-			_, err := tx.Trading.Refill(ctx, []Fill{*e.fill})
+			_, err := tx.Trading.Refill(ctx, []Fill{*fill})
 			return err
 		})
-		require.Equal(t, before, rowsOf(t, stored, "positions"), "%v without and with %d", s, i)
+		require.Equal(t, before, rowsOf(t, stored, "positions"), "%v without and with %s", s, id)
 	}
 }
 

@@ -60,6 +60,24 @@ func (f *Fill) entered() *time.Time {
 	return &f.Trade.EntryTime
 }
 
+// saysRemaining reports whether a fill says what is left of its position.
+func (f *Fill) saysRemaining() bool {
+	return f.Remaining == RemainingNone || f.Remaining == RemainingLeft
+}
+
+// remainder is the State of the fact of a fill of a position.
+func (f *Fill) remainder(position string) entities.JSON {
+	switch f.Remaining {
+	case RemainingNone:
+		return entities.JSON("null")
+	case RemainingLeft:
+		left := *f.Left
+		left.ID = position
+		return stateJSON(left)
+	}
+	return nil
+}
+
 // Fills takes in closing trades in their order. Outcomes stand in the order of
 // fills.
 func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, err error) {
@@ -80,7 +98,11 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		if err != nil {
 			return err
 		}
-		book, err := bookOfFills(db, fills)
+		again, err := factsOf(db, fills, func(f *Fill) bool { return f.saysRemaining() && knownTrades.look(&f.Trade) == Unchanged })
+		if err != nil {
+			return err
+		}
+		book, err := bookOfFills(db, fills, again...)
 		if err != nil {
 			return err
 		}
@@ -102,22 +124,61 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 	return applied, err
 }
 
-// Stored reports whether all of the trades are stored as they are given: Fills
-// would leave each of them Unchanged. It needs no transaction, since a trade that
-// is stored stays so.
-func (r Trading) Stored(ctx context.Context, trades []entities.Trade) (stored bool, err error) {
+// Stored reports whether fills are stored as they are given, apart from their
+// equity snapshots: Fills would leave each of them Unchanged. It needs no
+// transaction, since what is stored stays so.
+func (r Trading) Stored(ctx context.Context, fills []Fill) (stored bool, err error) {
 	err = r.run(ctx, "trading", "Stored", func(db *gorm.DB) error {
+		trades := make([]entities.Trade, len(fills))
+		for i := range fills {
+			trades[i] = fills[i].Trade
+		}
 		known, err := openFacts(db, trades)
 		if err != nil {
 			return err
 		}
-		stored = true
 		for i := range trades {
-			stored = stored && known.look(&trades[i]) == Unchanged
+			if known.look(&trades[i]) != Unchanged {
+				return nil
+			}
+		}
+		facts, err := factsOf(db, fills, (*Fill).saysRemaining)
+		if err != nil {
+			return err
+		}
+		stored = true
+		for i := range fills {
+			if fills[i].saysRemaining() {
+				stored = stored && facts[i] != nil && facts[i].State != nil && sameRemainder(facts[i], &fills[i])
+			}
 		}
 		return nil
 	})
 	return stored, err
+}
+
+// factsOf returns the stored facts of those fills that are wanted, in the order of
+// fills, nil where there is none.
+func factsOf(db *gorm.DB, fills []Fill, wanted func(*Fill) bool) ([]*entities.PositionFact, error) {
+	facts := make([]*entities.PositionFact, len(fills))
+	var like []entities.PositionFact
+	var at []int
+	for i := range fills {
+		if wanted(&fills[i]) {
+			like = append(like, entities.PositionFact{ModelID: fills[i].Trade.ModelID, Kind: entities.FactFill, Ref: fills[i].Trade.ID})
+			at = append(at, i)
+		}
+	}
+	found, err := findAll(db, like)
+	for i, fact := range found {
+		facts[at[i]] = fact
+		if fact != nil && fact.State != nil {
+			if _, err := readState(fact); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return facts, err
 }
 
 // fill decides one fill and notes what is to be written. What comes along with
@@ -139,6 +200,12 @@ func fill(f *Fill, trades *facts[entities.Trade], equity *facts[entities.Account
 		}
 		a.Detail, a.Positions = moved.Detail, moved.Positions
 		trades.add(&f.Trade)
+	} else {
+		again := book.fillAgain(f)
+		if again.Outcome == Conflict {
+			return again
+		}
+		a.Detail, a.Positions = again.Detail, again.Positions
 	}
 	if a.Equity == Inserted {
 		equity.add(f.Equity)

@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	"nof0/cachelayer"
-	"nof0/entities"
-	"nof0/internal/mapping"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -51,11 +49,11 @@ func (w *write) repeated(ctx context.Context) *Reply {
 			return nil
 		}
 	}
-	trades := make([]entities.Trade, len(w.entries))
+	fills := make([]repository.Fill, len(w.entries))
 	for i := range w.entries {
-		trades[i] = mapping.Trade(valueOf[wire.TradeItem](&w.entries[i]).Trade, w.intake.o.PrimaryProvider)
+		fills[i] = w.fill(valueOf[wire.TradeItem](&w.entries[i]))
 	}
-	if stored, err := w.intake.o.Store.Trading.Stored(ctx, trades); err != nil || !stored {
+	if stored, err := w.intake.o.Store.Trading.Stored(ctx, fills); err != nil || !stored {
 		return nil
 	}
 	for i := range w.entries {

@@ -106,6 +106,28 @@ func TestWhatArrivesLateOrTwice(t *testing.T) {
 			{trades, closing("m_2", "7", 100, 200, 1, equityRow(200)), "inserted", "", "unchanged"},
 			{trades, closing("m_1", "7", 100, 200, 2, equityRow(300)), "rejected", "other content", ""},
 		}, nil},
+		"a known fill that now says what remains": {[]step{
+			{positions, opening("7", 100, 5, ""), "inserted", "", ""},
+			{trades, closing("m_1", "7", 100, 200, 2, ""), "inserted", "", ""},
+			{trades, closing("m_1", "7", 100, 200, 2, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":2.5}`), "unchanged", "what remains of its position was not", ""},
+			{trades, closing("m_1", "7", 100, 200, 2, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":2.5}`), "unchanged", "", ""},
+			{trades, closing("m_1", "7", 100, 200, 2, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":2}`+equityRow(200)), "rejected", "another remaining", ""},
+			{trades, closing("m_1", "7", 100, 200, 2, `,"remaining":null`), "rejected", "another remaining", ""},
+			{trades, closing("m_1", "7", 100, 200, 2, ""), "unchanged", "", ""},
+			{trades, closing("m_2", "7", 100, 300, 1, ""), "inserted", "", ""},
+		}, []float64{1.5}},
+		"a known fill that now says that nothing remains": {[]step{
+			{positions, opening("7", 100, 5, ""), "inserted", "", ""},
+			{trades, closing("m_2", "7", 100, 300, 1, ""), "inserted", "", ""},
+			{trades, closing("m_1", "0", 100, 200, 2, ""), "inserted", "", ""},
+			{trades, closing("m_2", "7", 100, 300, 1, `,"remaining":null`+equityRow(300)), "unchanged", "was not", "inserted"},
+		}, nil},
+		"a known fill that says what remained before others": {[]step{
+			{positions, opening("7", 100, -8, ""), "inserted", "", ""},
+			{trades, closing("m_1", "7", 100, 200, -1, ""), "inserted", "", ""},
+			{trades, closing("m_2", "7", 100, 300, -2, ""), "inserted", "", ""},
+			{trades, closing("m_1", "7", 100, 200, -1, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":-6}`), "unchanged", "was not", ""},
+		}, []float64{-4}},
 		"no order id, and clocks that differ": {[]step{
 			{positions, opening("-1", 106, 1, ""), "inserted", "", ""},
 			{trades, closing("m_1", "0", 100, 200, 1, ""), "inserted", "", ""},
@@ -125,6 +147,18 @@ func TestWhatArrivesLateOrTwice(t *testing.T) {
 			{trades, closing("m_2", "0", 100, 115, 2, ""), "inserted", "", ""},
 			{trades, closing("m_3", "0", 110, 130, 1, ""), "inserted", "", ""},
 		}, []float64{1}},
+		"ids that are no ids, as strings": {[]step{
+			{positions, opening(`""`, 106, 1, ""), "inserted", "", ""},
+			{positions, opening(`""`, 106, 1, ""), "unchanged", "", ""},
+			{trades, closing("m_1", `" "`, 100, 200, 1, ""), "inserted", "", ""},
+			{trades, closing("m_1", `" "`, 100, 200, 1, equityRow(200)), "unchanged", "", "inserted"},
+			{positions, opening(`"-1"`, 900, 2, ""), "inserted", "", ""},
+			{trades, closing("m_2", `"0"`, 900, 950, 0.5, `,"remaining":{"symbol":"SOL","entry_oid":"","entry_time":900,"entry_price":200,"quantity":1.5,"tp_oid":"","note":1}`), "inserted", "", ""},
+		}, []float64{1.5}},
+		"ids that are no ids, as floats": {[]step{
+			{positions, opening("-1.0", 106, -3, ""), "inserted", "", ""},
+			{trades, closing("m_1", "0.0", 100, 200, -1, ""), "inserted", "", ""},
+		}, []float64{-2}},
 		"order id 0 opens again": {[]step{
 			{positions, opening("0", 100, 1, ""), "inserted", "", ""},
 			{trades, closing("m_1", "0", 100, 200, 1, ""), "inserted", "", ""},

@@ -108,7 +108,13 @@ func decode[T any, P row[T]](raw jsontext.Value) (T, Faults) {
 	if l, ok := any(p).(lister); ok {
 		l.checkRows(raw, &faults)
 	}
-	if err := json.Unmarshal(raw, p); err != nil {
+	err := json.Unmarshal(raw, p)
+	if o, ok := any(p).(orderRow); ok && err != nil {
+		// Few sources spell ids so, and only theirs cost a second reading.
+		v = none
+		raw, err = unmarshalWithoutIDs(raw, o)
+	}
+	if err != nil {
 		v = memberwise[T, P](raw, &faults)
 		faults.put(typeFault(err))
 	}

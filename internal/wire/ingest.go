@@ -132,10 +132,6 @@ func (t *TradeItem) check(f *Faults) {
 	}
 }
 
-// IsOrderID reports whether a member names an order. Sources that have none
-// leave it out, or send null, an empty string, 0 or -1.
-func IsOrderID(id Opt[int64]) bool { return id.Or(0) > 0 }
-
 // MarketContext is the market around a price. Prices are USD, funding a
 // fraction per hour, volumes those of the last 24 hours.
 type MarketContext struct {

@@ -254,6 +254,16 @@ func (d *desk) trade(item wire.TradeItem, sizeStep float64) (arena.JSONResult, e
 		}
 		result.Equity = look.Outcome
 	}
+	if known && d.positions != nil {
+		fill := arena.FillOf(item, d.o.PrimaryProvider, sizeStep, d.o.MatchWindow)
+		again := d.positions.book.FillAgain(&fill)
+		if again.Outcome == repository.Conflict {
+			return conflict("%s", again.Reason), nil
+		}
+		if result.Detail = again.Detail; again.Detail != "" {
+			d.positions.keep(t.ModelID, again)
+		}
+	}
 	if !known {
 		applied := d.closePosition(item, sizeStep)
 		if applied.Outcome == repository.Conflict {
