@@ -31,8 +31,9 @@ type DiffParams struct {
 // Diff writes the migration that leads from what the migration files build to
 // the wanted schema, with the rollback that undoes it, rewrites atlas.sum, and
 // returns the names of the migrations it wrote: none when there is no
-// difference. New indexes on existing tables come in a second file, which builds
-// them concurrently and outside a transaction.
+// difference. Two things come in files of their own, outside a transaction: what
+// fills new columns from the members in extra, in batches, and new indexes on
+// existing tables, which are built concurrently.
 //
 // Partitions, views and functions appear on neither side, but for the triggers
 // that use a column that goes: they go before it and come back after it. What
@@ -72,6 +73,11 @@ func Diff(ctx context.Context, params DiffParams) ([]string, error) {
 
 	var plans []*migrate.Plan
 	tables, indexes := splitIndexes(found)
+	write := func(planned *migrate.Plan, name string, directives ...string) {
+		planned.Name, planned.Directives = name, directives
+		planned.Version = version.Add(time.Duration(len(plans)) * time.Second).Format(versionLayout)
+		plans = append(plans, planned)
+	}
 	add := func(changes []schema.Change, name string, directives ...string) error {
 		if len(changes) == 0 {
 			return nil
@@ -81,13 +87,14 @@ func Diff(ctx context.Context, params DiffParams) ([]string, error) {
 			return err
 		}
 		dropUsers(planned, changes, functions)
-		planned.Name, planned.Directives = name, directives
-		planned.Version = version.Add(time.Duration(len(plans)) * time.Second).Format(versionLayout)
-		plans = append(plans, planned)
+		write(planned, name, directives...)
 		return nil
 	}
 	if err := add(tables, params.Name); err != nil {
 		return nil, err
+	}
+	if moves := planMoves(tables); len(moves.Changes) > 0 {
+		write(moves, params.Name+"_from_extra", "-- atlas:txmode none")
 	}
 	// Two files need two names, and what is named after its indexes needs no more.
 	ofIndexes := params.Name

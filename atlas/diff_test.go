@@ -65,7 +65,7 @@ func TestDiff(t *testing.T) {
 		params := differ(t, files, strings.Replace(testSchema, `  "note" text,`, `  "note" text,`+"\n"+`  "reason" text,`, 1))
 		written, err := Diff(t.Context(), params)
 		require.NoError(t, err)
-		require.Equal(t, []string{"20261225183001_change.sql"}, written, "not before the file it follows")
+		require.Equal(t, []string{"20261225183001_change.sql", "20261225183002_change_from_extra.sql"}, written, "not before the file it follows")
 		assert.Equal(t, "-- Modify \"items\" table\nALTER TABLE \"items\" ADD COLUMN \"reason\" text NULL;\n", read(t, params.Migrations, written[0]))
 		assert.Equal(t, "-- Undoes 20261225183001_change.sql.\n\nALTER TABLE \"items\" DROP COLUMN \"reason\";\n", read(t, params.Rollbacks, written[0]))
 		require.NoError(t, Validate(os.DirFS(params.Migrations)))
@@ -81,16 +81,16 @@ func TestDiff(t *testing.T) {
 			`CREATE INDEX "items_symbol" ON "items" ("symbol");`)
 		written, err := Diff(t.Context(), params)
 		require.NoError(t, err)
-		require.Equal(t, []string{"20261225183001_change.sql", "20261225183002_change_indexes.sql"}, written)
+		require.Equal(t, []string{"20261225183001_change.sql", "20261225183002_change_from_extra.sql", "20261225183003_change_indexes.sql"}, written)
 		assert.NotContains(t, read(t, params.Migrations, written[0]), "INDEX")
 		assert.Equal(t, "-- atlas:txmode none\n\n-- Create index \"items_symbol\" to table: \"items\"\nCREATE INDEX CONCURRENTLY \"items_symbol\" ON \"items\" (\"symbol\");\n",
-			read(t, params.Migrations, written[1]))
+			read(t, params.Migrations, written[2]))
 
 		db := emptyDB(t)
 		migrator := New(db, Options{Migrations: os.DirFS(params.Migrations), Rollbacks: os.DirFS(params.Rollbacks)})
 		_, err = migrator.Apply(t.Context())
 		require.NoError(t, err)
-		for range 2 {
+		for range 3 {
 			_, err = migrator.Down(t.Context())
 			require.NoError(t, err)
 		}

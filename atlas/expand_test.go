@@ -44,7 +44,7 @@ func TestDiffRefusesARename(t *testing.T) {
 		t.Parallel()
 		written, err := Diff(t.Context(), differ(t, files, strings.Replace(testSchema, `"note" text`, `"weight" bigint`, 1)))
 		require.NoError(t, err)
-		require.Len(t, written, 1)
+		require.Len(t, written, 2)
 	})
 }
 
@@ -118,6 +118,93 @@ func TestFillGoesThroughEveryRow(t *testing.T) {
 			assert.Equal(t, 15000, query[int](t, db, `SELECT count(*) FROM `+table+` WHERE extra IS NULL`))
 		}
 	}
+}
+
+// TestMembersMoveToTheirColumns adds a column of each type to a table whose rows
+// have members of their names in extra: those that the type expresses are in the
+// column afterwards, and in extra again after the way back, whoever wrote them.
+func TestMembersMoveToTheirColumns(t *testing.T) {
+	t.Parallel()
+	const initial, undo = "20261225183000_initial.sql", "DROP TABLE docs; DROP TABLE other;"
+	before := `CREATE TABLE "docs" ("id" bigint NOT NULL, "extra" jsonb NULL, PRIMARY KEY ("id"));
+CREATE TABLE "other" ("id" bigint NOT NULL, PRIMARY KEY ("id"));
+`
+	after := strings.Replace(before, `"extra" jsonb NULL,`, `"extra" jsonb NULL, "strategy" text NULL, "weight" double precision NULL, "count" bigint NULL, "few" integer NULL, "done" boolean NULL,
+		"plan" jsonb NULL, "at" timestamptz NULL, "kind" text NOT NULL DEFAULT 'a',`, 1)
+	after = strings.Replace(after, `"other" ("id" bigint NOT NULL,`, `"other" ("id" bigint NOT NULL, "strategy" text NULL,`, 1)
+	params := differ(t, migrations(t, map[string]string{initial: before}), after)
+	require.NoError(t, os.WriteFile(filepath.Join(params.Rollbacks, initial), []byte(undo), 0o600))
+
+	written, err := Diff(t.Context(), params)
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"20261225183001_change.sql", "20261225183002_change_from_extra.sql"}, written)
+	require.NotContains(t, read(t, params.Migrations, written[1]), "other", "it has no extra")
+	lint := func() []Finding {
+		report, err := Lint(t.Context(), LintParams{
+			Scratch: params.Scratch, Migrations: os.DirFS(params.Migrations), Rollbacks: os.DirFS(params.Rollbacks),
+			Members: []string{"strategy", "weight", "count", "few", "done", "plan", "at", "kind"},
+		})
+		require.NoError(t, err)
+		return report.Refused()
+	}
+	require.Empty(t, lint())
+
+	db := emptyDB(t)
+	migrator := New(db, Options{Migrations: os.DirFS(params.Migrations), Rollbacks: os.DirFS(params.Rollbacks)})
+	_, err = migrator.ApplyTo(t.Context(), "20261225183000")
+	require.NoError(t, err)
+	rows := []struct{ extra, columns string }{
+		{`{"strategy": "breakout", "weight": 1.5, "count": 12, "few": -3, "done": false, "plan": {"a": [1]}, "at": 1761000000.25, "note": 1}`, `(breakout,1.5,12,-3,f,"{""a"": [1]}","2025-10-20 22:40:00.25+00")`},
+		{`{"strategy": "", "weight": 0, "count": 9223372036854775807, "few": 2147483647, "done": true, "plan": null, "at": 0}`, `("",0,9223372036854775807,2147483647,t,null,"1970-01-01 00:00:00+00")`},
+		// What the types do not express.
+		{`{"strategy": 5, "weight": "1.5", "count": 1.5, "few": 2147483648, "done": 1, "at": 1.0000001}`, `(,,,,,,)`},
+		{`{"strategy": null, "weight": 1e400, "count": 9223372036854775808, "few": "x", "done": null, "at": 1e300}`, `(,,,,,,)`},
+		{`{"strategy": ["x"], "weight": 1e-350, "count": {}, "few": 0.1, "done": "true", "at": -1}`, `(,,,,,,)`},
+		{`{}`, `(,,,,,,)`},
+	}
+	for i, row := range rows {
+		_, err := db.ExecContext(t.Context(), `INSERT INTO docs VALUES ($1, $2)`, i, row.extra)
+		require.NoError(t, err)
+	}
+	execute(t, db, `INSERT INTO docs VALUES (99)`)
+	extras := func() string {
+		return query[string](t, db, `SELECT string_agg(id || ' ' || coalesce(extra::text, ''), E'\n' ORDER BY id) FROM docs WHERE id < 100`)
+	}
+	stored := extras()
+	_, err = migrator.Apply(t.Context())
+	require.NoError(t, err)
+	for i, row := range rows {
+		require.Equal(t, row.columns, query[string](t, db, `SELECT ROW(strategy, weight, count, few, done, plan, at AT TIME ZONE 'UTC' AT TIME ZONE 'UTC')::text FROM docs WHERE id = $1`, i), row.extra)
+	}
+	require.Equal(t, stored, extras(), "binaries that do not know the columns answer from there")
+
+	// A binary that keeps the members in their columns alone.
+	execute(t, db, `INSERT INTO docs (id, extra, strategy, weight, count, plan, at) VALUES (100, '{"note": 2}', 'new', 2.5, 7, '[2]', to_timestamp(1761000000.125)), (101, NULL, 'x', NULL, NULL, NULL, NULL)`)
+	for range 2 {
+		_, err = migrator.Down(t.Context())
+		require.NoError(t, err)
+	}
+	require.Equal(t, stored, extras())
+	require.JSONEq(t, `{"note": 2, "strategy": "new", "weight": 2.5, "count": 7, "plan": [2], "at": 1761000000.125}`, query[string](t, db, `SELECT extra::text FROM docs WHERE id = 100`))
+	require.JSONEq(t, `{"strategy": "x"}`, query[string](t, db, `SELECT extra::text FROM docs WHERE id = 101`))
+
+	// Lint misses what is taken away.
+	moves := read(t, params.Migrations, written[1])
+	rewrite := func(name, content string) {
+		require.NoError(t, os.WriteFile(filepath.Join(params.Migrations, name), []byte(content), 0o600))
+		require.NoError(t, WriteSum(params.Migrations))
+	}
+	rewrite(written[1], strings.Replace(moves, "weight = (extra ->> 'weight')::float8", "strategy = extra ->> 'strategy'", 1))
+	found := lint()
+	require.Len(t, found, 1)
+	require.Equal(t, RuleUnmoved, found[0].Rule)
+	require.Equal(t, written[0], found[0].File)
+	require.Contains(t, found[0].Text, `it adds column "weight" to "docs"`)
+	rewrite(written[1], "SELECT 1; -- UPDATE docs SET strategy = extra ->> 'strategy'\n")
+	require.Len(t, lint(), 7)
+	rewrite(written[0], "-- nof0:nolint unmoved: nobody has sent them\n"+read(t, params.Migrations, written[0]))
+	require.Empty(t, lint())
 }
 
 func TestATableThatIsInNoListIsNamed(t *testing.T) {

@@ -30,12 +30,13 @@ const (
 	RuleUnusable        Rule = "unusable"         // leaves a table of which no row can be written
 	RuleHistory         Rule = "history"          // edits, removes or overtakes what others may have applied
 	RuleRollback        Rule = "rollback"         // has no way back, or one that ends elsewhere
+	RuleUnmoved         Rule = "unmoved"          // gives a member a column, and leaves it in extra
 	RuleNolint          Rule = "nolint"           // allows what the file does not do
 )
 
 // allowableRules are the rules that a file may leave out with a reason.
 func allowableRules() []Rule {
-	return []Rule{RuleDestructive, RuleDataDepend, RuleIncompatible, RuleConcurrentIndex, RuleRewrite, RuleLockTimeout, RuleDangling}
+	return []Rule{RuleDestructive, RuleDataDepend, RuleIncompatible, RuleConcurrentIndex, RuleRewrite, RuleLockTimeout, RuleDangling, RuleUnmoved}
 }
 
 // advice says what to do instead.
@@ -59,6 +60,8 @@ func (r Rule) advice() string {
 		return "restore it, and write a new migration instead"
 	case RuleRollback:
 		return "write the statements that undo it into rollback/, under the same name"
+	case RuleUnmoved:
+		return "keep the file …_from_extra that `nof0 migrate diff` writes with the column"
 	case RuleNolint:
 		return "take the line out"
 	default:
@@ -98,7 +101,8 @@ type LintParams struct {
 	Scratch    Scratch
 	Migrations fs.FS
 	Rollbacks  fs.FS
-	Bases      []Base // states of the directory that must be kept; their files are not analysed again
+	Members    []string // names of the members of payloads
+	Bases      []Base   // states of the directory that must be kept; their files are not analysed again
 }
 
 // Lint runs the migrations on a scratch database and watches what each
@@ -130,7 +134,7 @@ func Lint(ctx context.Context, params LintParams) (LintReport, error) {
 		return slices.ContainsFunc(params.Bases, func(b Base) bool { return b.has(file) })
 	}
 	err = params.Scratch.Use(ctx, func(ctx context.Context, db *sql.DB) error {
-		l := &linter{db: db}
+		l := &linter{db: db, members: params.Members}
 		if l.driver, err = postgres.Open(db); err != nil {
 			return fmt.Errorf("error opening the migration driver: %w", err)
 		}
@@ -138,8 +142,8 @@ func Lint(ctx context.Context, params LintParams) (LintReport, error) {
 			return err
 		}
 		defer l.session.close()
-		for _, file := range files {
-			if reviewed(file) {
+		for i, file := range files {
+			if l.following = files[i:]; reviewed(file) {
 				if err := l.skip(ctx, file); err != nil {
 					return err
 				}
@@ -171,6 +175,9 @@ type linter struct {
 	db      *sql.DB // the same database past the session
 	driver  migrate.Driver
 	start   state // as the newest file found it
+
+	members   []string       // names of the members of payloads
+	following []migrate.File // the newest file and those after it
 }
 
 // linted is one file under the eyes of the linter.
@@ -221,6 +228,9 @@ func (l *linter) lint(ctx context.Context, file migrate.File) ([]Finding, error)
 		return nil, err
 	}
 	if err := f.analyze(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.unmoved(); err != nil {
 		return nil, err
 	}
 	f.judge()

@@ -16,6 +16,7 @@ import (
 	"nof0/atlas"
 	"nof0/config"
 	"nof0/entities"
+	"nof0/internal/wire"
 )
 
 func (c *cli) migrateLintCommand() *cobra.Command {
@@ -33,11 +34,12 @@ what could hurt a database with rows in it or the binaries that run on it:
   rewrite           writes a whole table anew while nobody can read it
   lock_timeout      waits for a lock without end, and everybody behind it too
   dangling          leaves a function that names a column that it drops
+  unmoved           gives a member of payloads a column, and leaves it in extra
   unusable          leaves a table of which no row can be inserted, updated or deleted
   history           edits, removes or overtakes a migration that others may have applied
   rollback          has no way back, or one that does not lead back
 
-A file takes one of the first seven on itself by a comment that gives the reason:
+A file takes one of the first eight on itself by a comment that gives the reason:
 
   -- nof0:nolint destructive: nothing has read the column since version 12
 
@@ -65,7 +67,7 @@ before, and in the last tag, count as reviewed.`,
 				return err
 			}
 			report, err := atlas.Lint(cmd.Context(), atlas.LintParams{
-				Scratch: scratch, Migrations: os.DirFS(migrations), Rollbacks: os.DirFS(filepath.Join(root, "rollback")), Bases: bases,
+				Scratch: scratch, Migrations: os.DirFS(migrations), Rollbacks: os.DirFS(filepath.Join(root, "rollback")), Members: wire.Members(), Bases: bases,
 			})
 			if err != nil {
 				return err

@@ -268,6 +268,7 @@ func TestEveryMemberAndEveryColumnHasItsRoad(t *testing.T) {
 	t.Parallel()
 	walked := map[string]bool{}
 	for _, r := range roads() {
+		require.Subset(t, wire.Members(), slices.Collect(maps.Keys(wiretest.Full(t, r.payload, r.given))), "lint knows the members of %T", r.payload)
 		require.Empty(t, r.check(t, func(string, string, any) {}))
 		walked[tableOf(t, r.entity).Table] = true
 	}
