@@ -72,9 +72,9 @@ faults: servers build ## kill servers and processes under a load of writes, in f
 faults-cutover: servers build ## the same, of the JSON files that follow
 	$(FAULTS) 'FilesFollow|JSONWrites'
 faults-schema: servers build ## the same, of migrations and rolling deploys
-	$(FAULTS) 'Migration|Deploy|PreviousBinary'
-faults-positions: servers build ## five minutes of generated stories in any order, by two processes that are killed
-	$(FAULTS) 'Stories'
+	$(FAULTS) 'Migration|Deploy|PreviousBinary|AMemberMoves'
+faults-positions: servers build ## five minutes of generated stories and of reads after every kind of write, by two processes that are killed
+	$(FAULTS) 'Stories|ReadsBehind'
 
 .PHONY: bench
 bench: servers build ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first

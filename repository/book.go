@@ -124,6 +124,7 @@ type book struct {
 	changed map[positionKey]bool
 	order   []positionKey // of the changes
 	fresh   map[factKey]*entities.PositionFact
+	folds   map[positionKey]*folded // of facts, so that a fill more costs a step
 
 	asked  map[positionKey]bool // those that were read
 	wanted []entities.Position  // those whose place is to be read
@@ -137,6 +138,7 @@ func newBook() *book {
 		statements: make(map[string]*entities.Account),
 		changed:    make(map[positionKey]bool),
 		fresh:      make(map[factKey]*entities.PositionFact),
+		folds:      make(map[positionKey]*folded),
 		asked:      make(map[positionKey]bool),
 	}
 }
@@ -166,8 +168,19 @@ func (b *book) add(f *entities.PositionFact) {
 	if b.facts[key] == nil {
 		b.facts[key] = make(map[factKey]*entities.PositionFact)
 	}
+	known := b.facts[key][factKeyOf(f)] != nil
+	if at := b.folds[key]; at != nil && (known || !at.goOn(f)) {
+		delete(b.folds, key)
+	}
 	b.facts[key][factKeyOf(f)] = f
 	b.fresh[factKeyOf(f)] = f
+}
+
+// drop takes a fact out.
+func (b *book) drop(f *entities.PositionFact) {
+	key := positionKey{f.ModelID, f.PositionID}
+	delete(b.facts[key], factKeyOf(f))
+	delete(b.folds, key)
 }
 
 func (b *book) forgetChanges() {
@@ -180,9 +193,18 @@ func (b *book) fact(key positionKey, kind, ref string) *entities.PositionFact {
 	return b.facts[key][factKey{key.model, kind, ref}]
 }
 
-// fold folds the facts of a position together with others.
+// fold folds the facts of a position together with others. The row is the
+// caller's.
 func (b *book) fold(key positionKey, more ...*entities.PositionFact) folded {
-	return fold(slices.AppendSeq(more, maps.Values(b.facts[key])))
+	if len(more) > 0 {
+		return fold(slices.AppendSeq(more, maps.Values(b.facts[key])))
+	}
+	if b.folds[key] == nil {
+		b.folds[key] = new(fold(slices.Collect(maps.Values(b.facts[key]))))
+	}
+	f := *b.folds[key]
+	f.ownRow()
+	return f
 }
 
 // adopt makes facts of each position that is not what its facts come to: somebody
@@ -486,7 +508,7 @@ func (b *book) fillAgain(f *Fill) Applied {
 			next.PositionID, next.EntryTime = id, f.Left.EntryTime // which tells the opening better
 		}
 		next.State = f.remainder(next.PositionID)
-		delete(facts, identity)
+		b.drop(stored)
 		b.add(&next)
 		a.Positions, a.Detail = b.refold(key), "the trade was known; what remains of its position was not"
 		if next.PositionID != key.id {
@@ -769,7 +791,7 @@ func (b *book) claims(p *entities.Position, window time.Duration) (claimed []*en
 // claim makes fills those of a position.
 func (b *book) claim(p *entities.Position, claimed []*entities.PositionFact) {
 	for _, f := range claimed {
-		delete(b.facts[positionKey{f.ModelID, f.PositionID}], factKeyOf(f))
+		b.drop(f)
 		next := *f
 		next.PositionID = p.ID
 		b.add(&next)

@@ -24,6 +24,7 @@ type folded struct {
 	openAt, openSeen time.Time
 	// gone says that the row was found closed without a time.
 	gone bool
+	last *entities.PositionFact // in the order of times
 	// remarks say of fills, by trade, what they did not close.
 	remarks map[string]string
 }
@@ -35,20 +36,54 @@ func fold(facts []*entities.PositionFact) folded {
 	slices.SortFunc(ordered, compareFacts)
 	f := folded{remarks: make(map[string]string)}
 	for _, fact := range ordered {
-		switch {
-		case fact.Kind == entities.FactStatement && outdated(fact, facts):
-		case fact.Kind == entities.FactFill:
-			f.fill(fact)
-		case fact.Kind == entities.FactAdjustment && f.row != nil && f.row.ClosedAt != nil:
-			// Fills know when a position has ended.
-		default:
-			f.total(fact)
+		if fact.Kind != entities.FactStatement || !outdated(fact, facts) {
+			f.take(fact)
 		}
-		if f.row != nil && fact.SeenAt.After(f.row.StatedAt) {
-			f.row.StatedAt = fact.SeenAt
-		}
+		f.see(fact)
+	}
+	if len(ordered) > 0 {
+		f.last = ordered[len(ordered)-1]
 	}
 	return f
+}
+
+// take takes in the next fact in the order of times.
+func (f *folded) take(fact *entities.PositionFact) {
+	switch {
+	case fact.Kind == entities.FactFill:
+		f.fill(fact)
+	case fact.Kind == entities.FactAdjustment && f.row != nil && f.row.ClosedAt != nil:
+		// Fills know when a position has ended.
+	default:
+		f.total(fact)
+	}
+}
+
+func (f *folded) see(fact *entities.PositionFact) {
+	if f.row != nil && fact.SeenAt.After(f.row.StatedAt) {
+		f.row.StatedAt = fact.SeenAt
+	}
+}
+
+// goOn takes in one fact more. It reports false where that takes folding anew: it
+// knows only of fills that come after everything else.
+func (f *folded) goOn(fact *entities.PositionFact) bool {
+	if fact.Kind != entities.FactFill || f.last == nil || compareFacts(f.last, fact) >= 0 {
+		return false
+	}
+	f.ownRow()
+	f.take(fact)
+	f.see(fact)
+	f.last = fact
+	return true
+}
+
+// ownRow puts a copy in the place of a row that others have got.
+func (f *folded) ownRow() {
+	if f.row != nil {
+		row := *f.row
+		f.row = &row
+	}
 }
 
 // outdated reports whether a statement is older than a fact without a time of

@@ -194,6 +194,11 @@ func (s story) told(t testing.TB, order []int) string {
 	for _, i := range order {
 		s.events[i].take(t, b, trades)
 	}
+	for key, facts := range b.facts {
+		whole, kept := fold(slices.Collect(maps.Values(facts))), b.fold(key)
+		require.Equal(t, whole.row, kept.row, "%v in the order %v: what is kept of a fold is what the facts come to", s, order)
+		require.Equal(t, whole.openAt, kept.openAt)
+	}
 	var rows []string
 	for _, p := range b.positions {
 		raw, err := json.Marshal(p) //nolint:musttag // compared with others alone

@@ -257,8 +257,8 @@ func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed [
 		if err := book.readSuccessors(db, keys); err != nil {
 			return err
 		}
-		for i, f := range stored {
-			delete(book.facts[keys[i]], factKeyOf(f))
+		for _, f := range stored {
+			book.drop(f)
 			if err := db.Delete(f).Error; err != nil {
 				return err
 			}

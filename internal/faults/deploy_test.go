@@ -34,7 +34,8 @@ ALTER TABLE "trades" VALIDATE CONSTRAINT "trades_note_short";
 `}
 )
 
-// buildNext builds the program with more migrations than it has.
+// buildNext builds the program with more migrations than it has, and with other
+// sources: a name with a slash is a path below the root of the module.
 func buildNext(t *testing.T, more ...map[string]string) string {
 	t.Helper()
 	source, err := filepath.Abs(filepath.Join("..", "..", "atlas"))
@@ -46,9 +47,12 @@ func buildNext(t *testing.T, more ...map[string]string) string {
 	}
 	for _, files := range more {
 		for name, content := range files {
-			path := filepath.Join(dir, "migrations", name)
+			path, in := filepath.Join(dir, "migrations", name), filepath.Join(source, "migrations", name)
+			if strings.Contains(name, "/") {
+				path, in = filepath.Join(dir, strings.ReplaceAll(name, "/", "-")), filepath.Join(source, "..", name)
+			}
 			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-			replace[filepath.Join(source, "migrations", name)] = path
+			replace[in] = path
 		}
 	}
 	require.NoError(t, atlas.WriteSum(filepath.Join(dir, "migrations")))

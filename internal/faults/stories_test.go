@@ -115,7 +115,7 @@ func TestStoriesInAnyOrderThroughKills(t *testing.T) {
 	defer stop()
 	db := s.database()
 	random := rand.New(rand.NewPCG(7, 11))
-	length := time.Duration(sized(300, 8)) * time.Second
+	length := time.Duration(sized(150, 8)) * time.Second
 	stories, facts, kills := 0, 0, 0
 	differences := map[string]string{}
 	for began := time.Now(); time.Since(began) < length; {
