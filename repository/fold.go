@@ -175,7 +175,11 @@ func (f *folded) total(fact *entities.PositionFact) {
 
 // fill closes the position, or a part of it.
 func (f *folded) fill(fact *entities.PositionFact) {
-	if left := stateOf(fact); left != nil && (f.row != nil || fact.EntryTime == nil || left.EntryTime != nil) {
+	left := stateOf(fact)
+	if left != nil && f.row != nil && math.Abs(left.Quantity) < smallest(f.row, fact.SizeStep) {
+		left = nil // the noise of whoever subtracts doubles
+	}
+	if left != nil && (f.row != nil || fact.EntryTime == nil || left.EntryTime != nil) {
 		f.total(fact)
 		return
 	}
@@ -232,17 +236,22 @@ const noise = 1e-9
 // was open. Excess is the size by which it was more.
 func reduce(p *entities.Position, quantity float64, sizeStep *float64) (left, excess float64) {
 	left, _ = decimal.NewFromFloat(p.Quantity).Sub(decimal.NewFromFloat(quantity)).Float64()
-	smallest := noise * openedOf(p)
-	if sizeStep != nil {
-		smallest = max(smallest, *sizeStep/2)
-	}
 	switch {
-	case math.Abs(left) < smallest || left == 0:
+	case math.Abs(left) < smallest(p, sizeStep) || left == 0:
 		return 0, 0
 	case math.Signbit(left) != math.Signbit(p.Quantity):
 		return 0, math.Abs(left)
 	}
 	return left, 0
+}
+
+// smallest is the size below which nothing of a position is left.
+func smallest(p *entities.Position, sizeStep *float64) float64 {
+	size := noise * openedOf(p)
+	if sizeStep != nil {
+		size = max(size, *sizeStep/2)
+	}
+	return size
 }
 
 // openedOf is the largest size that a position is known to have had.

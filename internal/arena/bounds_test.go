@@ -55,6 +55,8 @@ func TestWhatIsBeyondTheBoundsLeavesNothing(t *testing.T) {
 		{arena.IngestEquity, `{"model_id":"m","timestamp":1761010000,"dollar_equity":1,"since_inception_hourly_marker":300}`, "/since_inception_hourly_marker"},
 		{arena.IngestEquity, `{"model_id":"new","timestamp":200,"dollar_equity":1,"since_inception_hourly_marker":0,"positions":{"NEW":{` + position + `,"current_price":1e99}}}`, "/positions/NEW/current_price"},
 		{arena.IngestPositions, `{"model_id":"new","position":{` + position + `,"leverage":1e-13}}`, "/position/leverage"},
+		{arena.IngestPositions, fmt.Sprintf(`{"model_id":"new","timestamp":%d,"position":{%s}}`, later, position), "/timestamp"},
+		{arena.IngestPositions, `{"model_id":"new","timestamp":253402300799,"position":{` + position + `}}`, "/timestamp"},
 		{arena.IngestDecisions, fmt.Sprintf(`{"id":"new_1","model_id":"new","timestamp":%d}`, later), "/timestamp"},
 		{arena.IngestDecisions, `{"id":"new_1","model_id":"new","timestamp":200,"llm_response":{"BTC":{"leverage":-1e308}}}`, "/llm_response/BTC/leverage"},
 		{arena.IngestConversations, fmt.Sprintf(`{"model_id":"new","messages":[{"role":"user","content":"","timestamp":%d}]}`, later), "/messages/0/timestamp"},

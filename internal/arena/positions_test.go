@@ -116,6 +116,18 @@ func TestWhatArrivesLateOrTwice(t *testing.T) {
 			{trades, closing("m_1", "7", 100, 200, 2, ""), "unchanged", "", ""},
 			{trades, closing("m_2", "7", 100, 300, 1, ""), "inserted", "", ""},
 		}, []float64{1.5}},
+		"noise that remains": {[]step{
+			{positions, opening("7", 100, -6.9752, ""), "inserted", "", ""},
+			{trades, closing("m_1", "7", 100, 200, -2.4952, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":-4.48}`), "inserted", "", ""},
+			{trades, closing("m_2", "7", 100, 300, -4.4799999999999995, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":-8.9e-16}`), "inserted", "", ""},
+			{trades, closing("m_2", "7", 100, 300, -4.4799999999999995, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":-8.9e-16}`), "unchanged", "", ""},
+			{positions, opening("8", 400, 2, ""), "inserted", "", ""},
+		}, []float64{2}},
+		"noise that remains after the close": {[]step{
+			{positions, opening("7", 100, 3, ""), "inserted", "", ""},
+			{trades, closing("m_1", "7", 100, 200, 3, `,"remaining":null`), "inserted", "", ""},
+			{trades, closing("m_2", "7", 100, 300, 1e-9, `,"remaining":{"symbol":"SOL","entry_oid":7,"entry_price":200,"quantity":1e-9}`), "inserted", "", ""},
+		}, nil},
 		"a known fill that now says that nothing remains": {[]step{
 			{positions, opening("7", 100, 5, ""), "inserted", "", ""},
 			{trades, closing("m_2", "7", 100, 300, 1, ""), "inserted", "", ""},

@@ -21,7 +21,8 @@ import (
 //
 // Which bound holds for a member is said by the bound tag of its field:
 //
-//	amount      0, or from MinAmount to MaxAmount without sign; a float64 without a tag
+//	amount      0, or from MinAmount to MaxAmount without sign; a float64 without a
+//	            tag, unless its name is that of a time
 //	difference  the same from MinDifference: what is left when two amounts cancel
 //	time        unix seconds from EarliestYear to Ahead from now
 //	millis      the same in unix milliseconds
@@ -213,7 +214,11 @@ func boundMembers(t reflect.Type) []boundMember {
 		switch field.Type {
 		case reflect.TypeFor[float64](), reflect.TypeFor[Opt[float64]]():
 			allowed = "free amount difference time"
-			if !tagged {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			switch {
+			case !tagged && namesTime(name):
+				bound = "time"
+			case !tagged:
 				bound = "amount"
 			}
 		case reflect.TypeFor[int64](), reflect.TypeFor[Opt[int64]]():

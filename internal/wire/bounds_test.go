@@ -55,6 +55,7 @@ var boundedRows = []boundedRow{
 	bounded[TraderState](`{"trader_id":"t"}`),
 	bounded[MarketAsset](`{"symbol":"BTC"}`),
 	bounded[Symbol](`{"symbol":"BTC"}`),
+	bounded[PositionItem](`{"model_id":"m","position":` + positionRow + `}`),
 }
 
 // unbounded are the members that hold any number: ids, which are no amounts.
@@ -96,6 +97,9 @@ func TestEveryNumberOfEveryRowIsBounded(t *testing.T) {
 			}
 			require.Error(t, err, full)
 			require.Contains(t, faultsOf(t, err), "/"+name, full)
+			if namesTime(name) {
+				require.Error(t, r.check(with(t, r.minimal, name, "90000000000")), "%s: the year 4821", full)
+			}
 		}
 	}
 	require.Empty(t, slices.Collect(maps.Keys(free)))
