@@ -434,6 +434,24 @@ CREATE TABLE "parity_runs" (
 );
 CREATE INDEX IF NOT EXISTS "parity_runs_newest" ON "parity_runs" ("domain","ran_at" desc);
 
+CREATE TABLE "corrections" (
+  "id" bigserial,
+  "kind" text NOT NULL,
+  "model_id" text NOT NULL,
+  "fact_id" text NOT NULL,
+  "action" text NOT NULL,
+  "before" jsonb,
+  "after" jsonb,
+  "reason" text NOT NULL,
+  "actor" text NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id"),
+  CONSTRAINT "chk_corrections_action" CHECK (action IN ('void', 'replace')),
+  CONSTRAINT "chk_corrections_kind" CHECK (kind IN ('trade', 'equity', 'decision'))
+);
+CREATE INDEX IF NOT EXISTS "corrections_fact" ON "corrections" ("kind","model_id","fact_id","id" desc);
+
 CREATE TABLE "json_mirror" (
   "domain" text,
   "sequence" bigint NOT NULL,

@@ -43,6 +43,7 @@ func All() []any {
 		&RolloutSwitch{},
 		&RolloutChange{},
 		&ParityRun{},
+		&Correction{},
 		&JSONMirror{},
 		&StoreIdentity{},
 	}

@@ -1,13 +1,10 @@
 package handlers
 
 import (
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/internal/arena"
 	"nof0/internal/wire"
@@ -101,17 +98,7 @@ func (a *admin) read(c *gin.Context) (f flip, err error) {
 	if err != nil {
 		return f, err
 	}
-	err = json.Unmarshal(body, &f, json.RejectUnknownMembers(true))
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return f, &malformedError{wire.Fault{Reason: syntactic.Error()}}
-	}
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return f, wire.Faults{{
-			Path:   string(semantic.JSONPointer),
-			Reason: "is not what is expected here: read, write, reason (text) and force (true or false)",
-		}}
-	}
-	return f, err
+	return f, readObject(body, &f, "read, write, reason (text) and force (true or false)")
 }
 
 // sendOnce answers with what nobody may keep.

@@ -82,6 +82,10 @@ func makeFailures() []failure {
 			"No symbol has this name.", none, oneOf(arena.ErrUnknownSymbol),
 		},
 		{
+			problemUnknownFact, http.StatusNotFound, "Unknown fact",
+			"No fact of this kind has this model and id, and none was corrected.", none, oneOf(arena.ErrUnknownFact),
+		},
+		{
 			problemUnknownRoute, http.StatusNotFound, "Unknown route",
 			"There is nothing at this path; /openapi.json lists what there is.", none, nil,
 		},

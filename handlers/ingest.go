@@ -60,17 +60,22 @@ type writeOptions struct {
 }
 
 func writeParameters() []parameter[writeOptions] {
-	key := form[string]{
+	return []parameter[writeOptions]{
+		query("atomic", boolean(), func(o *writeOptions, v bool) { o.atomic = v }),
+		query("register", boolean(), func(o *writeOptions, v bool) { o.register = v }),
+		keyParameter(),
+	}
+}
+
+// keyParameter is the key by which a request that is sent again gets the answer of
+// the first one.
+func keyParameter() parameter[writeOptions] {
+	return header(headerKey, form[string]{
 		parse: func(raw string) (string, bool) {
 			return raw, raw != "" && len(raw) <= longestKey && visible(raw)
 		},
 		wrong: fmt.Sprintf("is not 1 to %d visible ASCII characters", longestKey),
-	}
-	return []parameter[writeOptions]{
-		query("atomic", boolean(), func(o *writeOptions, v bool) { o.atomic = v }),
-		query("register", boolean(), func(o *writeOptions, v bool) { o.register = v }),
-		header(headerKey, key, func(o *writeOptions, v string) { o.key = v }),
-	}
+	}, func(o *writeOptions, v string) { o.key = v })
 }
 
 // handler takes in the writes of a kind.

@@ -34,12 +34,13 @@ type Options struct {
 	Stream arena.Streamer
 	// IngestToken is the bearer token of the write surface; "" turns it off.
 	IngestToken string
-	// Rollout shows and sets where every domain is, and Parity compares the two
-	// sources; where one is nil, its routes answer 503. AdminToken is the bearer
-	// token of that surface; "" turns it off.
-	Rollout    arena.Rollout
-	Parity     arena.Parity
-	AdminToken string
+	// Rollout shows and sets where every domain is, Parity compares the two
+	// sources, and Corrections corrects facts; where one is nil, its routes answer
+	// 503. AdminToken is the bearer token of that surface; "" turns it off.
+	Rollout     arena.Rollout
+	Parity      arena.Parity
+	Corrections arena.Corrector
+	AdminToken  string
 	// MaxStreams is how many streams of events may be open at once; 0 is 1,000.
 	MaxStreams int
 	// Config is the HTTP section of the configuration.

@@ -58,7 +58,7 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 		switch {
 		case strings.HasPrefix(path, pathIngest):
 			documented, want = []string{"post"}, []string{"OPTIONS", "POST"}
-		case path == pathParity:
+		case path == pathParity, path == pathCorrections:
 			documented, want = []string{"get", "post"}, []string{"GET", "HEAD", "OPTIONS", "POST"}
 		case path == "/admin/rollout/{domain}":
 			documented, want = []string{"put"}, []string{"OPTIONS", "PUT"}
@@ -97,7 +97,7 @@ func TestOpenAPIParametersAreRead(t *testing.T) {
 	}
 	document := openAPI(t)
 	operations(t, document, func(path string, operation map[string]any) {
-		if path == pathParity {
+		if path == pathParity || path == pathCorrections {
 			return // each of its operations has its own
 		}
 		var documented []string
@@ -282,6 +282,7 @@ func payloads() map[string]any {
 		"ParityCounts": wire.ParityCounts{}, "ParityFinding": wire.ParityFinding{},
 		"RolloutState": arena.RolloutState{}, "DomainState": arena.DomainState{}, "RolloutChange": arena.RolloutChange{},
 		"Flip": flip{}, "Links": linkList{},
+		"Corrections": arena.Corrections{}, "Correction": arena.Correction{}, "CorrectionRequest": correctionBody{}, "CorrectionResult": arena.CorrectionResult{},
 	}
 }
 

@@ -31,6 +31,7 @@ type bundle struct {
 	stream  *fakeStreamer
 	rollout *fakeRollout
 	parity  *fakeParity
+	facts   *fakeCorrector
 	metrics *fakeMetrics
 	logs    *logBuffer
 }
@@ -47,7 +48,7 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 	t.Helper()
 	b := &bundle{
 		answers: &fakeAnswerer{}, ingest: &fakeIngester{}, stream: &fakeStreamer{},
-		rollout: &fakeRollout{}, parity: &fakeParity{}, metrics: &fakeMetrics{}, logs: &logBuffer{},
+		rollout: &fakeRollout{}, parity: &fakeParity{}, facts: &fakeCorrector{}, metrics: &fakeMetrics{}, logs: &logBuffer{},
 	}
 	b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return smallReply(), nil }
 	b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
@@ -59,6 +60,7 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 		IngestToken: testToken,
 		Rollout:     b.rollout,
 		Parity:      b.parity,
+		Corrections: b.facts,
 		AdminToken:  testAdminToken,
 		Config: config.HTTP{
 			RequestTimeout: time.Minute, WriteTimeout: time.Minute, AllowedOrigins: []string{"*"},

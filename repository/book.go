@@ -152,6 +152,18 @@ func (b *book) load(p *entities.Position) {
 	b.slots[slotOf(p)][keyOf(p)] = true
 }
 
+// forget takes out a position that no fact tells of, and returns it as it was: nil
+// where facts do, or there is none.
+func (b *book) forget(key positionKey) *entities.Position {
+	p := b.positions[key]
+	if p == nil || b.fold(key).row != nil {
+		return nil
+	}
+	delete(b.positions, key)
+	delete(b.slots[slotOf(p)], key)
+	return p
+}
+
 // beside lists the positions in the place of another, which is left out.
 func (b *book) beside(p *entities.Position) (others []*entities.Position) {
 	for key := range b.slots[slotOf(p)] {

@@ -262,6 +262,24 @@ func (b *book) readSuccessors(db *gorm.DB, keys []positionKey) error {
 	return b.takeIn(db, slices.Sorted(maps.Keys(models)), nil, rows)
 }
 
+// readBeside reads what may be open in the place of a position that is gone: the one
+// that was entered last, and those of which nobody knows when.
+func (b *book) readBeside(db *gorm.DB, gone *entities.Position) error {
+	var rows []entities.Position
+	err := db.Raw(`
+		SELECT `+columnsOf[entities.Position](db, "p")+`
+		FROM positions p
+		WHERE p.model_id = @model AND p.provider = @provider AND p.symbol = @symbol AND p.closed_at IS NULL AND (p.entry_time IS NULL
+			OR p.entry_time = (
+				SELECT max(entry_time) FROM positions
+				WHERE model_id = @model AND provider = @provider AND symbol = @symbol))`,
+		map[string]any{"model": gone.ModelID, "provider": gone.Provider, "symbol": gone.Symbol}).Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return b.takeIn(db, []string{gone.ModelID}, nil, rows)
+}
+
 // span is a place and a range of entry times.
 type span struct {
 	slot

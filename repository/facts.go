@@ -21,7 +21,8 @@ const maxParameters = 65535
 const maxBatch = 1000
 
 // insertFacts inserts the rows whose identity is not stored yet and tells of
-// the others whether what is stored is the same. Nothing stored is changed.
+// the others whether what is stored is the same. Nothing stored is changed, and
+// what an operator has voided stays so.
 // Of rows with the same identity the first counts. Outcomes stand in the order
 // of rows; of several writers of a fact at once, one sees it as inserted.
 func insertFacts[T any](db *gorm.DB, rows []T, same func(a, b *T) bool) ([]Outcome, error) {
@@ -50,10 +51,14 @@ func insertBatch[T any](db *gorm.DB, table *table, rows []T, at []keyed, outcome
 	if err != nil {
 		return err
 	}
+	corrected, err := correctionsOf(db, rows, at, known, same)
+	if err != nil {
+		return err
+	}
 	var fresh []T
 	var freshAt []keyed
 	for _, k := range at {
-		if _, stored := known[k.key]; !stored {
+		if _, stored := known[k.key]; !stored && corrected[k.key] == nil {
 			known[k.key] = &rows[k.at]
 			fresh = append(fresh, rows[k.at])
 			freshAt = append(freshAt, k)
@@ -74,6 +79,8 @@ func insertBatch[T any](db *gorm.DB, table *table, rows []T, at []keyed, outcome
 		outcomes[k.at] = Conflict
 		if stored, ok := known[k.key]; ok && same(stored, &rows[k.at]) {
 			outcomes[k.at] = Unchanged
+		} else if corrected[k.key] != nil {
+			outcomes[k.at] = Corrected
 		}
 	}
 	for _, k := range freshAt {

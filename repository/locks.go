@@ -15,7 +15,7 @@ import (
 type Locks struct{ base }
 
 // Lock is the key of an advisory lock. Locks are taken in the order of their
-// keys: the rollout, models, traders, venues, symbols.
+// keys: the rollout, metrics (LockRecompute), models, traders, venues, symbols.
 type Lock int64
 
 // LockRollout is held shared by whoever writes facts of a domain (see Rollout).

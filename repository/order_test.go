@@ -42,6 +42,7 @@ func TestTextIsOrderedByItsBytes(t *testing.T) {
 		"outbox.go: id":             "is a number",
 		"parity.go: id":             "is a number",
 		"rollout.go: id":            "is a number",
+		"corrections.go: id":        "is a number",
 		"order.go: conversation_id": "brings those of a conversation together",
 	}
 	seen := 0

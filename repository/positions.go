@@ -54,10 +54,10 @@ func (r Positions) NewestClosed(ctx context.Context, provider string, n int) (cl
 // State takes in a statement: "at asOf exactly these positions of the model
 // were open". It is a fact among the others, with its own time: it holds until
 // a newer statement, and what fills and openings say of later times stays. The
-// account must be locked. Outcomes stand in the order of positions; others counts
-// what else has changed: positions that the statement no longer lists, and extra,
-// which is what it says of the model beside them.
-func (r Positions) State(ctx context.Context, model string, positions []entities.Position, extra entities.JSON, asOf time.Time) (outcomes []Outcome, others int64, err error) {
+// account must be locked. Outcomes stand in the order of positions; closed
+// counts the ones that the statement no longer lists. Extra is what it says of
+// the model beside them.
+func (r Positions) State(ctx context.Context, model string, positions []entities.Position, extra entities.JSON, asOf time.Time) (outcomes []Outcome, closed int64, err error) {
 	err = r.run(ctx, "positions", "State", func(db *gorm.DB) error {
 		account, err := accountOf(db, model)
 		if err != nil {
@@ -75,44 +75,32 @@ func (r Positions) State(ctx context.Context, model string, positions []entities
 		}
 		if account.StatementAt == nil || !asOf.Before(*account.StatementAt) {
 			b.statements[model].StatementAt = &asOf
-			if others, err = noteStatement(db, account, extra, asOf); err != nil {
+			if err := noteStatement(db, account, extra, asOf); err != nil {
 				return err
 			}
 		}
-		var closed int64
 		if outcomes, closed, err = b.state(account, positions, asOf); err != nil {
 			return err
 		}
-		others += closed
 		return b.write(db)
 	})
-	return outcomes, others, err
+	return outcomes, closed, err
 }
 
 // noteStatement keeps the time of the newest statement of an account, and what
-// it says beside positions; of two of one time the greater, so that their order
-// does not matter. It returns 1 where that has changed what is said.
-func noteStatement(db *gorm.DB, account *entities.Account, extra entities.JSON, asOf time.Time) (changed int64, err error) {
-	same := sameJSON(account.PositionsExtra, extra)
-	if account.StatementAt != nil && account.StatementAt.Equal(asOf) && (same || extra == nil) {
-		return 0, nil
-	}
+// it says beside positions.
+func noteStatement(db *gorm.DB, account *entities.Account, extra entities.JSON, asOf time.Time) error {
 	changes := map[string]any{"statement_at": asOf, "positions_extra": extra}
 	if account.PositionsAsOf == nil || account.PositionsAsOf.Before(asOf) {
 		changes["positions_as_of"] = asOf
 	}
-	res := db.Model(&entities.Account{}).Where("model_id = ?", account.ModelID).
-		Where("statement_at IS DISTINCT FROM ? OR positions_extra IS NULL OR positions_extra < ?::jsonb", asOf, extra).Updates(changes)
-	if same {
-		return 0, res.Error
-	}
-	return res.RowsAffected, res.Error
+	return db.Model(&entities.Account{}).Where("model_id = ?", account.ModelID).
+		Where("statement_at IS DISTINCT FROM ?", asOf).Updates(changes).Error
 }
 
 // TakeOver takes in the open positions of a model as another store kept them
 // until now, with the facts that it knows; to Postgres what arrives later is
-// new. Outcomes are those of State, closed counts the positions that are no longer
-// open, and the account must be locked.
+// new. Outcomes and closed are those of State, and the account must be locked.
 func (r Positions) TakeOver(ctx context.Context, model string, positions []entities.Position, facts []entities.PositionFact, extra entities.JSON, asOf time.Time) (outcomes []Outcome, closed int64, err error) {
 	err = r.run(ctx, "positions", "TakeOver", func(db *gorm.DB) error {
 		account, err := accountOf(db, model)

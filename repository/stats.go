@@ -67,9 +67,14 @@ func later(known *time.Time, at time.Time) *time.Time {
 }
 
 // addStats moves the statistics by trades that have just been inserted, by
-// ingest or by an import. The database adds, so that two writers at once lose
-// nothing.
+// ingest or by an import.
 func addStats(db *gorm.DB, trades []entities.Trade, ingested bool) error {
+	return moveStats(db, trades, "+", ingested)
+}
+
+// moveStats moves the statistics by trades that have come or gone: sign is + or −.
+// The database adds, so that two writers at once lose nothing.
+func moveStats(db *gorm.DB, trades []entities.Trade, sign string, ingested bool) error {
 	if len(trades) == 0 {
 		return nil
 	}
@@ -91,7 +96,7 @@ func addStats(db *gorm.DB, trades []entities.Trade, ingested bool) error {
 	}
 	sums := make(map[string]any)
 	for _, column := range stmt.Schema.DBNames {
-		sum := fmt.Sprintf("model_stats.%[1]s + excluded.%[1]s", column)
+		sum := fmt.Sprintf("model_stats.%[1]s %[2]s excluded.%[1]s", column, sign)
 		switch {
 		case column == "model_id", column == "created_at":
 			continue

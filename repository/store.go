@@ -69,6 +69,7 @@ type Repositories struct {
 	Locks         Locks
 	Parity        Parity
 	Mirror        Mirror
+	Corrections   Corrections
 }
 
 // Open connects to the database. It fails where the database cannot be reached.
@@ -217,6 +218,7 @@ func bind(b base) Repositories {
 		Locks:         Locks{b},
 		Parity:        Parity{b},
 		Mirror:        Mirror{b},
+		Corrections:   Corrections{b},
 	}
 }
 

@@ -102,12 +102,26 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		if err != nil {
 			return err
 		}
+		var unsaid []FactRef
+		for _, fact := range again {
+			if fact != nil && fact.State == nil {
+				unsaid = append(unsaid, FactRef{entities.CorrectTrade, fact.ModelID, fact.Ref})
+			}
+		}
+		late, err := newestCorrections(db, unsaid)
+		if err != nil {
+			return err
+		}
 		book, err := bookOfFills(db, fills, again...)
 		if err != nil {
 			return err
 		}
 		applied = make([]Applied, len(fills))
 		for i := range fills {
+			if fact := again[i]; fact != nil && late[FactRef{entities.CorrectTrade, fact.ModelID, fact.Ref}] != nil {
+				applied[i] = Applied{Outcome: Corrected} // what remains is as the operator said: nothing is said of it
+				continue
+			}
 			applied[i] = fill(&fills[i], knownTrades, knownEquity, book)
 		}
 		if err := knownTrades.write(db); err != nil {
@@ -193,6 +207,9 @@ func fill(f *Fill, trades *facts[entities.Trade], equity *facts[entities.Account
 			return conflictf("an equity snapshot of this model and time is stored with other content")
 		}
 	}
+	if a.Outcome == Corrected || a.Equity == Corrected {
+		return Applied{Outcome: Corrected}
+	}
 	if a.Outcome == Inserted {
 		moved := book.fill(f)
 		if moved.Outcome == Conflict {
@@ -232,14 +249,55 @@ func (r Trading) Adjust(ctx context.Context, openings []Opening) (applied []Appl
 	return applied, err
 }
 
+// Adopt makes facts of what a version that kept none has done to the positions of
+// fills.
+func (r Trading) Adopt(ctx context.Context, fills []Fill) error {
+	return r.run(ctx, "trading", "Adopt", func(db *gorm.DB) error {
+		book, err := bookOfFills(db, fills)
+		if err != nil {
+			return err
+		}
+		return book.write(db)
+	})
+}
+
+// FillOf returns what a stored trade said of the position that it closed:
+// RemainingElsewhere where no fact is kept of it, so that it moved none.
+func (r Trading) FillOf(ctx context.Context, trade entities.Trade) (remaining Remaining, left *entities.Position, err error) {
+	remaining = RemainingElsewhere
+	err = r.run(ctx, "trading", "FillOf", func(db *gorm.DB) error {
+		stored, err := findAll(db, []entities.PositionFact{fillFactOf(trade)})
+		if err != nil || stored[0] == nil {
+			return err
+		}
+		switch fact := stored[0]; {
+		case fact.State == nil:
+			remaining = RemainingReduce
+		case string(fact.State) == "null":
+			remaining = RemainingNone
+		default:
+			remaining = RemainingLeft
+			left, err = readState(fact)
+		}
+		return err
+	})
+	return remaining, left, err
+}
+
+// fillFactOf has the identity of the fact of a trade.
+func fillFactOf(t entities.Trade) entities.PositionFact {
+	return entities.PositionFact{ModelID: t.ModelID, Kind: entities.FactFill, Ref: t.ID}
+}
+
 // Unfill takes back what trades did to positions, which are then what their
-// other facts come to, and returns those that have changed. A trade of which no
-// fact is kept, such as an imported one, moved none. The trades themselves stay.
+// other facts come to, and returns those that have changed; one that no other fact
+// tells of is deleted, and returned as closed. A trade of which no fact is kept, such
+// as an imported one, moved none. The trades themselves stay.
 func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed []*entities.Position, err error) {
 	err = r.run(ctx, "trading", "Unfill", func(db *gorm.DB) error {
 		like := make([]entities.PositionFact, len(trades))
 		for i := range trades {
-			like[i] = entities.PositionFact{ModelID: trades[i].ModelID, Kind: entities.FactFill, Ref: trades[i].ID}
+			like[i] = fillFactOf(trades[i])
 		}
 		stored, err := findAll(db, like)
 		if err != nil {
@@ -254,9 +312,6 @@ func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed [
 		if err := book.read(db, keys, symbols...); err != nil {
 			return err
 		}
-		if err := book.readSuccessors(db, keys); err != nil {
-			return err
-		}
 		for _, f := range stored {
 			book.drop(f)
 			if err := db.Delete(f).Error; err != nil {
@@ -264,7 +319,29 @@ func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed [
 			}
 		}
 		for _, key := range keys {
+			gone := book.forget(key)
+			if gone == nil {
+				continue
+			}
+			if err := db.Delete(gone).Error; err != nil {
+				return err
+			}
+			gone.Status = entities.PositionClosed
+			changed = append(changed, gone)
+			if err := book.readBeside(db, gone); err != nil {
+				return err
+			}
+		}
+		if err := book.readSuccessors(db, keys); err != nil {
+			return err
+		}
+		for _, key := range keys {
 			changed = append(changed, book.refold(key)...)
+		}
+		for _, gone := range changed {
+			for _, other := range book.beside(gone) {
+				changed = append(changed, book.refold(keyOf(other))...)
+			}
 		}
 		return book.write(db)
 	})
@@ -291,9 +368,10 @@ func (r Trading) Refill(ctx context.Context, fills []Fill) (applied []Applied, e
 // facts are the rows of a table that a batch concerns: what is stored, and
 // what is to be added.
 type facts[T any] struct {
-	table *table
-	known map[string]*T
-	fresh []T
+	table     *table
+	known     map[string]*T
+	corrected map[string]*entities.Correction
+	fresh     []T
 }
 
 func openFacts[T any](db *gorm.DB, rows []T) (*facts[T], error) {
@@ -301,25 +379,33 @@ func openFacts[T any](db *gorm.DB, rows []T) (*facts[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &facts[T]{table: table, known: make(map[string]*T)}
+	f := &facts[T]{table: table, known: make(map[string]*T), corrected: make(map[string]*entities.Correction)}
 	for at := range slices.Chunk(table.sorted(rows), table.batch) {
 		known, err := loadByKey(db, table, rows, at)
 		if err != nil {
 			return nil, err
 		}
+		corrected, err := correctionsOf(db, rows, at, known, func(a, b *T) bool { return sameRow(a, b) })
+		if err != nil {
+			return nil, err
+		}
 		maps.Copy(f.known, known)
+		maps.Copy(f.corrected, corrected)
 	}
 	return f, nil
 }
 
-// look tells what adding a row would come to: Inserted, Unchanged or Conflict.
+// look tells what adding a row would come to: Inserted, Unchanged, Conflict or
+// Corrected.
 func (f *facts[T]) look(row *T) Outcome {
 	stored, ok := f.known[f.table.key(row)]
 	switch {
+	case ok && sameRow(stored, row):
+		return Unchanged
+	case f.corrected[f.table.key(row)] != nil:
+		return Corrected
 	case !ok:
 		return Inserted
-	case sameRow(stored, row):
-		return Unchanged
 	}
 	return Conflict
 }

@@ -27,7 +27,9 @@ func (c *cli) importCommand() *cobra.Command {
 		Short: "Load a snapshot directory into Postgres",
 		Long: `Load a snapshot directory into Postgres, in one transaction. It is safe to repeat:
 facts are inserted once, and an older snapshot sets no newer state back. Running
-servers are told through the outbox and serve the new data within a second.
+servers are told through the outbox and serve the new data within a second. What an
+operator has corrected (nof0 correct) stays so: such rows are named and count as
+superseded.
 
 Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
 		Example:           example("DATABASE_URL=postgres://… nof0 import captures/2025-10-26"),
@@ -87,6 +89,9 @@ func (c *cli) printImport(report *importer.Report) error {
 	for _, k := range report.Kinds {
 		for _, r := range k.Rows {
 			fmt.Fprintf(c.out, "rejected %s row %d (offset %d) %q: %v\n", r.File, r.Row, r.Offset, r.ID, r.Faults)
+		}
+		for _, r := range k.Corrected {
+			fmt.Fprintf(c.out, "not taken %s row %d (offset %d) %q: %s\n", r.File, r.Row, r.Offset, r.ID, r.Why)
 		}
 	}
 	for _, name := range report.Derived {

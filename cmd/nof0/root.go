@@ -154,6 +154,7 @@ func (c *cli) root() *cobra.Command {
 		c.exportCommand(),
 		c.parityCommand(),
 		c.rolloutCommand(),
+		c.correctCommand(),
 		c.cacheCommand(),
 		c.analyticsCommand(),
 		c.seasonCommand(),

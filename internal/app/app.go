@@ -69,21 +69,13 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err != nil {
 		return nil, err
 	}
+	o := intakeOptions(cfg, a.Store, a.cutover, logger)
+	o.AfterCommit, o.Guard = a.relay.AfterCommit, a.guard
+	intake := arena.NewIntake(o)
 	a.handler, err = handlers.New(handlers.Options{
-		Answers: a.cutover.Answers(a.Service),
-		Ingest: arena.NewIntake(arena.IntakeOptions{
-			Store:           a.Store,
-			PrimaryProvider: cfg.Arena.PrimaryProvider,
-			Benchmarks:      cfg.Arena.Benchmarks,
-			Bounds:          wire.Bounds(cfg.Bounds),
-			MatchWindow:     cfg.Arena.MatchWindow,
-			AfterCommit:     a.relay.AfterCommit,
-			Guard:           a.guard,
-			Writers:         max(1, cfg.Postgres.MaxOpen/2),
-			JSON:            a.cutover.Writes(),
-			Logger:          logger,
-			Now:             time.Now,
-		}),
+		Answers:     a.cutover.Answers(a.Service),
+		Ingest:      intake,
+		Corrections: intake,
 		IngestToken: cfg.IngestToken,
 		Rollout:     a.cutover.Rollout(),
 		Parity:      a.cutover.Parity(),
@@ -98,6 +90,39 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		WithAttrs:   telemetry.With,
 	})
 	return a, err
+}
+
+// intakeOptions are those of whoever writes facts.
+func intakeOptions(cfg config.Config, store *repository.Store, side *cutover.Cutover, logger *slog.Logger) arena.IntakeOptions {
+	return arena.IntakeOptions{
+		Store:           store,
+		PrimaryProvider: cfg.Arena.PrimaryProvider,
+		Benchmarks:      cfg.Arena.Benchmarks,
+		Bounds:          wire.Bounds(cfg.Bounds),
+		MatchWindow:     cfg.Arena.MatchWindow,
+		Recompute:       recompute.Within,
+		Writers:         max(1, cfg.Postgres.MaxOpen/2),
+		JSON:            side.Writes(),
+		Logger:          logger,
+		Now:             time.Now,
+	}
+}
+
+// OpenCorrector opens what corrects facts, for who serves nothing: servers follow by
+// the outbox.
+func OpenCorrector(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ arena.Corrector, closeAll func() error, err error) {
+	store, err := OpenStore(ctx, cfg, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	side, err := cutover.Open(ctx, cutover.Options{
+		Config: cfg, Store: store, Logger: logger, Imported: func(context.Context) {},
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	closeAll = func() error { return errors.Join(side.Close(), store.Close()) }
+	return arena.NewIntake(intakeOptions(cfg, store, side, logger)), closeAll, nil
 }
 
 func (a *App) openStore(ctx context.Context, registry prometheus.Registerer) error {

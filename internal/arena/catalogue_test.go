@@ -39,7 +39,7 @@ func everyKind(model, symbol string) map[arena.IngestKind]string {
 // positions follow from is announced with the position.
 var bookkeeping = []string{
 	"outbox_events", "outbox_sequence", "idempotency_keys", "analytics_states", "rollout_switches", "rollout_changes",
-	"mirror_positions", "parity_runs", "position_facts", "changed_rows", "atlas_schema_revisions",
+	"mirror_positions", "parity_runs", "position_facts", "corrections", "changed_rows", "atlas_schema_revisions",
 }
 
 // TestViewsReadWhatTheCatalogueSays asks Postgres which tables a view took locks

@@ -26,7 +26,10 @@ type Intake struct {
 	room chan struct{}
 }
 
-var _ Ingester = (*Intake)(nil)
+var (
+	_ Ingester  = (*Intake)(nil)
+	_ Corrector = (*Intake)(nil)
+)
 
 // IntakeOptions are what an Intake is made of.
 type IntakeOptions struct {
@@ -41,6 +44,9 @@ type IntakeOptions struct {
 	// it is acknowledged: the next read of this process then sees it.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
 	Guard       Guard // nil remembers nothing
+	// Recompute, where given, computes the metrics of a model in the transaction of
+	// a correction, and returns the events that it has put into the outbox.
+	Recompute func(ctx context.Context, tx repository.Repositories, model string, now time.Time) ([]entities.OutboxEvent, error)
 	// JSON takes the writes of domains that are still in the JSON files; nil
 	// where there are none.
 	JSON JSONSide
@@ -147,6 +153,7 @@ type entry struct {
 	outcome      repository.Outcome
 	detail       string
 	alongOutcome repository.Outcome // of the equity row that came along with a trade
+	corrected    bool               // it was rejected for a correction
 	rejected     *Rejected
 }
 
@@ -155,6 +162,9 @@ func (e *entry) accepted() bool { return e.rejected == nil }
 func (e *entry) reject(why Rejection, detail string, faults wire.Faults) {
 	e.rejected = &Rejected{Why: why, Detail: detail, Faults: faults}
 }
+
+// conflict rejects an item for what is stored.
+func (e *entry) conflict(reason string) { e.reject(RejectedConflict, reason, nil) }
 
 // invalid rejects an item for the faults of its content.
 func (e *entry) invalid(err error) {
@@ -176,7 +186,10 @@ func (e *entry) settle(outcome repository.Outcome, reason string) {
 		if reason == "" {
 			reason = "the same identity is stored with other content; a fact never changes once seen"
 		}
-		e.reject(RejectedConflict, reason, nil)
+		e.conflict(reason)
+	case repository.Corrected:
+		e.corrected = true
+		e.conflict("an operator has corrected this fact")
 	case repository.Superseded:
 		e.outcome = repository.Unchanged // the store knows better
 	default:

@@ -68,8 +68,17 @@ func (w *write) inJSON(d Domain) bool { return slices.Contains(w.json, d) }
 // the files they are the truth: when they fail, so does the write, on both sides.
 func (w *write) store(ctx context.Context, kind kind) error {
 	onlyJSON := len(w.json) > 0 && len(w.json) == len(kind.domains)
+	if onlyJSON {
+		// The files keep no corrections.
+		if err := w.refuseCorrected(ctx, w.accepted(), isVoid); err != nil {
+			return err
+		}
+	}
 	if !onlyJSON || kind.always {
 		if err := kind.apply(ctx, w, w.accepted()); err != nil {
+			return err
+		}
+		if err := w.explainCorrected(ctx); err != nil {
 			return err
 		}
 	}

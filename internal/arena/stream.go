@@ -25,6 +25,7 @@ const (
 	EventModel        = catalogue.EventModel
 	EventSymbol       = catalogue.EventSymbol
 	EventImport       = catalogue.EventImport
+	EventCorrection   = catalogue.EventCorrection
 )
 
 // Position is a place in the order of all events.

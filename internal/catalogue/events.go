@@ -17,6 +17,7 @@ const (
 	EventModel        = "model"         // a model row
 	EventSymbol       = "symbol"        // a symbol row
 	EventImport       = "import"        // {captured_at, kinds}: a snapshot was imported
+	EventCorrection   = "correction"    // {kind, model_id, fact_id, action, fact}: an operator voided or replaced a fact
 )
 
 // Event declares one type of event.
@@ -46,6 +47,7 @@ var events = []Event{
 	{Type: EventModel, Changes: []Table{Models, Accounts}},
 	{Type: EventSymbol, Changes: []Table{Symbols}},
 	{Type: EventImport, Changes: Tables()},
+	{Type: EventCorrection, Changes: []Table{Trades, Stats, Positions, Equity, Decisions, Conversations, Messages}},
 }
 
 // Tables lists every table.

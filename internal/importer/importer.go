@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -319,7 +320,7 @@ func (w *writer) writePositions(ctx context.Context) (err error) {
 		for i, symbol := range symbols {
 			rows[i] = mapping.Position(s.value.model, w.options.PrimaryProvider, s.value.open[symbol])
 		}
-		outcomes, others, err := w.statePositions(ctx, s.value.model, rows, entities.JSON(s.value.extra))
+		outcomes, closed, err := w.statePositions(ctx, s.value.model, rows, entities.JSON(s.value.extra))
 		if err != nil {
 			return err
 		}
@@ -328,7 +329,7 @@ func (w *writer) writePositions(ctx context.Context) (err error) {
 			at.id = rows[i].ID
 			kind.settle(outcome, at)
 		}
-		kind.count(repository.Updated, int(others))
+		kind.count(repository.Updated, int(closed))
 		w.progress(1)
 	}
 	return w.closeUnlisted(ctx, kind)
@@ -453,14 +454,36 @@ func writeFacts[P, R any](
 		if err != nil {
 			return err
 		}
+		corrected := make(map[repository.FactRef]origin)
 		for i, outcome := range outcomes {
 			report.settle(outcome, chunk[i].origin)
 			if seen != nil {
 				seen(rows[i], outcome)
 			}
+			if ref, ok := repository.RefOf(&rows[i]); ok && outcome == repository.Corrected {
+				corrected[ref] = chunk[i].origin
+			}
+		}
+		if err := w.explain(ctx, report, corrected); err != nil {
+			return err
 		}
 		w.progress(len(chunk))
 	}
+	return nil
+}
+
+// explain names the rows whose facts were corrected, in the order of their file.
+func (w *writer) explain(ctx context.Context, report *KindReport, corrected map[repository.FactRef]origin) error {
+	newest, err := w.tx.Corrections.Of(ctx, slices.Collect(maps.Keys(corrected)))
+	if err != nil {
+		return err
+	}
+	from := len(report.Corrected)
+	for ref, c := range newest {
+		at := corrected[ref]
+		report.Corrected = append(report.Corrected, CorrectedRow{at.file, at.row.Index, at.row.Offset, at.id, repository.Explain(c)})
+	}
+	slices.SortFunc(report.Corrected[from:], func(a, b CorrectedRow) int { return cmp.Compare(a.Row, b.Row) })
 	return nil
 }
 

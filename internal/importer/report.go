@@ -39,6 +39,17 @@ type KindReport struct {
 	Superseded int           `json:"superseded"`
 	Rejected   int           `json:"rejected"`
 	Rows       []RejectedRow `json:"rejected_rows"`
+	// Corrected rows are superseded by what an operator has said of the fact.
+	Corrected []CorrectedRow `json:"corrected_rows,omitempty"`
+}
+
+// CorrectedRow names a row of which the fact was voided, or is another one.
+type CorrectedRow struct {
+	File   string `json:"file"`
+	Row    int    `json:"row"`    // from 0
+	Offset int64  `json:"offset"` // bytes from the start of the file
+	ID     string `json:"id,omitempty"`
+	Why    string `json:"why"`
 }
 
 // RejectedRow names one refused row and why it was refused.
@@ -58,7 +69,7 @@ func (k *KindReport) count(outcome repository.Outcome, n int) {
 		k.Updated += n
 	case repository.Unchanged:
 		k.Unchanged += n
-	case repository.Superseded:
+	case repository.Superseded, repository.Corrected:
 		k.Superseded += n
 	case repository.Conflict:
 		k.Rejected += n

@@ -158,6 +158,7 @@ var noPayload = map[string]string{
 	"rollout_switches": "set by operators",
 	"rollout_changes":  "set by operators",
 	"parity_runs":      "reports of comparisons",
+	"corrections":      "what operators have corrected, with the payloads whole",
 	"json_mirror":      "how far the files are",
 }
 

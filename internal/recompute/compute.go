@@ -11,7 +11,6 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/analytics"
-	"nof0/internal/arena"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -104,17 +103,14 @@ func (c *computation) run(ctx context.Context, whole bool) (r Result, events []e
 	var row *entities.ModelAnalytics
 	if changed {
 		r.Outcome = Updated
-		event, err := wire.Marshal(map[string]string{"model_id": c.model})
+		event, err := analyticsEvent(c.model)
 		if err != nil {
 			return r, nil, fmt.Errorf("error rendering the event: %w", err)
 		}
 		row = &entities.ModelAnalytics{
 			ModelID: c.model, Source: entities.AnalyticsComputed, Payload: entities.JSON(doc), AsOf: c.now, ServerTime: &c.now,
 		}
-		events = []entities.OutboxEvent{{
-			Aggregate: "analytics", ModelID: c.model, Type: arena.EventAnalytics,
-			Payload: entities.JSON(event),
-		}}
+		events = []entities.OutboxEvent{event}
 	}
 	if err := c.tx.Recompute.Keep(ctx, c.next(done), row); err != nil {
 		return r, nil, err

@@ -98,6 +98,10 @@ func (c *concern) add(e entities.OutboxEvent, primaryProvider string) error {
 		return c.addAsset(e, primaryProvider)
 	case arena.EventImport:
 		c.everything = true
+	case arena.EventCorrection:
+		m := e.ModelID
+		c.trades[m], c.positions[m], c.decisions[m], c.conversations[m], c.leaderboard = true, true, true, true, true
+		c.equityOf(m)[-1] = true // which none of the newest hours is: the series is read whole
 	}
 	return nil
 }
@@ -107,12 +111,17 @@ func (c *concern) addEquity(e entities.OutboxEvent) error {
 	if err != nil {
 		return err
 	}
-	if c.equity[e.ModelID] == nil {
-		c.equity[e.ModelID] = map[int64]bool{}
-	}
-	c.equity[e.ModelID][marker] = true
+	c.equityOf(e.ModelID)[marker] = true
 	c.leaderboard = true
 	return nil
+}
+
+// equityOf are the hourly markers of a model whose snapshots were told.
+func (c *concern) equityOf(model string) map[int64]bool {
+	if c.equity[model] == nil {
+		c.equity[model] = map[int64]bool{}
+	}
+	return c.equity[model]
 }
 
 func (c *concern) addPrices(e entities.OutboxEvent, primaryProvider string) error {

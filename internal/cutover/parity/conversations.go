@@ -9,6 +9,7 @@ import (
 	"nof0/internal/mapping"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
+	"nof0/repository"
 )
 
 // documentKey is the identity of a document: that of a decision, or of a thread.
@@ -82,30 +83,12 @@ func (r *reading) conversations(ctx context.Context) error {
 		return err
 	}
 	for _, d := range given {
-		json, err := documentRow(d)
-		if err != nil {
-			return err
+		other, answers := answered[keyOfDocument(d)]
+		if !answers {
+			other = behind[keyOfDocument(d)]
+			answers = other == wire.Document{} || !claimed.claims(other)
 		}
-		other, ok := answered[keyOfDocument(d)]
-		if !ok {
-			if other, ok = behind[keyOfDocument(d)]; !ok {
-				r.onlyJSON(json, "the store does not have it")
-				continue
-			}
-			if claimed.claims(other) {
-				r.onlyJSON(json, "the store has it and does not answer with it")
-				continue
-			}
-		}
-		if d.Thread != nil && other.Thread != nil {
-			err = r.thread(json, *d.Thread, *other.Thread, wire.Seconds(asOf))
-		} else {
-			var store row
-			if store, err = documentRow(other); err == nil {
-				err = r.pair(json, store)
-			}
-		}
-		if err != nil {
+		if err := r.pairDocument(ctx, d, other, answers, wire.Seconds(asOf)); err != nil {
 			return err
 		}
 	}
@@ -120,6 +103,30 @@ func (r *reading) conversations(ctx context.Context) error {
 		r.onlyStore(store, d.Timestamp() <= wire.Seconds(asOf) && holds.claims(d))
 	}
 	return nil
+}
+
+// pairDocument compares a document with the store's, which is empty where it does not
+// have it; answers says that it is in its answer, or need not be.
+func (r *reading) pairDocument(ctx context.Context, d, other wire.Document, answers bool, asOf float64) error {
+	ref := repository.FactRef{Kind: entities.CorrectDecision, Model: d.Model(), ID: keyOfDocument(d).decision}
+	json, err := documentRow(d)
+	if err != nil {
+		return err
+	}
+	switch {
+	case other == wire.Document{}:
+		return r.lacking(ctx, ref, json)
+	case !answers:
+		r.onlyJSON(json, "the store has it and does not answer with it")
+		return nil
+	case d.Thread != nil && other.Thread != nil:
+		return r.thread(json, *d.Thread, *other.Thread, asOf)
+	}
+	store, err := documentRow(other)
+	if err != nil {
+		return err
+	}
+	return r.pairFact(ctx, ref, json, store)
 }
 
 // documentsBehind looks up the documents that the store did not answer with.

@@ -11,6 +11,7 @@ import (
 	"nof0/internal/mapping"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
+	"nof0/repository"
 )
 
 // tradeKey is the identity of a trade.
@@ -83,6 +84,7 @@ func (r *reading) pairTrades(ctx context.Context, given, stored []wire.Trade) er
 		return err
 	}
 	for _, t := range given {
+		ref := repository.FactRef{Kind: entities.CorrectTrade, Model: t.ModelID, ID: t.ID}
 		json, err := rowOf(t.ModelID, t.ID, t)
 		if err != nil {
 			return err
@@ -90,7 +92,9 @@ func (r *reading) pairTrades(ctx context.Context, given, stored []wire.Trade) er
 		other, ok := answered[keyOfTrade(t)]
 		if !ok {
 			if other, ok = behind[keyOfTrade(t)]; !ok {
-				r.onlyJSON(json, "the store does not have it")
+				if err := r.lacking(ctx, ref, json); err != nil {
+					return err
+				}
 				continue
 			}
 			if claimed.claims(t.ModelID, other) {
@@ -102,7 +106,7 @@ func (r *reading) pairTrades(ctx context.Context, given, stored []wire.Trade) er
 		if err != nil {
 			return err
 		}
-		if err := r.pair(json, store); err != nil {
+		if err := r.pairFact(ctx, ref, json, store); err != nil {
 			return err
 		}
 	}
@@ -264,6 +268,7 @@ func (r *reading) pairTotals(ctx context.Context, given *givenTotals, stored []w
 	}
 	for i, a := range given.rows {
 		k := keyOfTotal(a)
+		ref := repository.FactRef{Kind: entities.CorrectEquity, Model: a.ModelID, ID: repository.EquityFactID(wire.Time(a.Timestamp))}
 		json, err := totalRow(a)
 		if err != nil {
 			return err
@@ -271,7 +276,9 @@ func (r *reading) pairTotals(ctx context.Context, given *givenTotals, stored []w
 		other, ok := answered[k]
 		if !ok {
 			if other, ok = behind[k]; !ok {
-				r.onlyJSON(json, "the store does not have it")
+				if err := r.lacking(ctx, ref, json); err != nil {
+					return err
+				}
 				continue
 			}
 			newest, answers := hours[hour{a.ModelID, other.SinceInceptionHourlyMarker}]
@@ -284,7 +291,7 @@ func (r *reading) pairTotals(ctx context.Context, given *givenTotals, stored []w
 		if err != nil {
 			return err
 		}
-		if err := r.pair(json, store); err != nil {
+		if err := r.pairFact(ctx, ref, json, store); err != nil {
 			return err
 		}
 	}

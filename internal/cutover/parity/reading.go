@@ -146,6 +146,32 @@ func (r *reading) pair(json, store row) error {
 	return nil
 }
 
+// pairFact is pair for a fact that operators may have corrected: what differs says so.
+func (r *reading) pairFact(ctx context.Context, ref repository.FactRef, json, store row) error {
+	from := len(r.findings)
+	if err := r.pair(json, store); err != nil || len(r.findings) == from {
+		return err
+	}
+	newest, err := r.repos.Corrections.Of(ctx, []repository.FactRef{ref})
+	if c := newest[ref]; c != nil {
+		for i := range r.findings[from:] {
+			r.findings[from+i].Reason = repository.Explain(c)
+		}
+	}
+	return err
+}
+
+// lacking is a fact that the store does not have, as an operator may have seen to.
+func (r *reading) lacking(ctx context.Context, ref repository.FactRef, json row) error {
+	newest, err := r.repos.Corrections.Of(ctx, []repository.FactRef{ref})
+	reason := "the store does not have it"
+	if c := newest[ref]; c != nil {
+		reason = repository.Explain(c)
+	}
+	r.onlyJSON(json, reason)
+	return err
+}
+
 // older turns the differences of a row or more, from a point on, into one
 // finding that cannot be compared: the JSON side speaks of an earlier time.
 func (r *reading) older(from int, model, id string, json, store time.Time) {

@@ -1,0 +1,165 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/arena"
+	"nof0/internal/wire"
+)
+
+const (
+	pathCorrections = "/admin/corrections"
+	// defaultCorrections and mostCorrections are how many are listed.
+	defaultCorrections = 20
+	mostCorrections    = 1000
+)
+
+// corrections is where operators correct facts.
+type corrections struct {
+	to     arena.Corrector
+	token  bearer
+	within time.Duration // in which a body has to arrive
+	now    func() time.Time
+}
+
+func newCorrections(opts Options) *corrections {
+	return &corrections{
+		to: opts.Corrections, token: newBearer(opts.AdminToken, errNoAdminToken),
+		within: bodyTimeoutOf(opts.Config), now: opts.Now,
+	}
+}
+
+// check refuses who may not be here.
+func (s *corrections) check(c *gin.Context) error {
+	if s.to == nil {
+		return errNotConfigured
+	}
+	return s.token.check(c.Request.Header)
+}
+
+func correctionParameters() []parameter[arena.CorrectionQuery] {
+	kinds := arena.CorrectionKinds()
+	return []parameter[arena.CorrectionQuery]{
+		query("kind", form[string]{
+			parse: func(raw string) (string, bool) { return raw, slices.Contains(kinds, raw) },
+			wrong: "is none of " + strings.Join(kinds, ", "),
+		}, func(q *arena.CorrectionQuery, kind string) { q.Kind = kind }),
+		query("model_id", form[string]{
+			parse: func(raw string) (string, bool) { return raw, wire.CheckID(raw) == nil }, wrong: "is no id of a model",
+		}, func(q *arena.CorrectionQuery, model string) { q.Model = model }),
+		query("before", integer(1), func(q *arena.CorrectionQuery, id int64) { q.Before = id }),
+		query("limit", integer(1), func(q *arena.CorrectionQuery, n int64) { q.Limit = int(min(n, mostCorrections)) }),
+	}
+}
+
+// list shows a page of corrections.
+func (s *corrections) list(c *gin.Context) {
+	asked := arena.CorrectionQuery{Limit: defaultCorrections}
+	err := s.check(c)
+	if err == nil {
+		err = readParameters(c, &asked, correctionParameters())
+	}
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	page, err := s.to.Corrections(c.Request.Context(), asked)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	sendOnce(c, page)
+}
+
+// correctionBody is the body of a request to correct a fact.
+type correctionBody struct {
+	Kind   string         `json:"kind"`
+	Model  string         `json:"model_id"`
+	FactID string         `json:"fact_id"`
+	Action string         `json:"action"`
+	Fact   jsontext.Value `json:"fact,omitzero"`
+	Reason string         `json:"reason"`
+}
+
+// correct voids or replaces a fact.
+func (s *corrections) correct(c *gin.Context) {
+	request, err := s.read(c)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	ctx, done := staying(c.Request.Context())
+	defer done()
+	reply, err := s.to.Correct(ctx, request)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if reply.Response != nil {
+		sendStatus(c, string(reply.Response.Body))
+		return
+	}
+	sendOnce(c, &reply.CorrectionResult)
+}
+
+// respondCorrection renders the result of a correction.
+func respondCorrection(result *arena.CorrectionResult) (arena.Response, error) {
+	body, err := wire.Marshal(result)
+	return arena.Response{Status: http.StatusOK, Body: body}, err
+}
+
+func (s *corrections) read(c *gin.Context) (r arena.CorrectionRequest, err error) {
+	if err := s.check(c); err != nil {
+		return r, err
+	}
+	var options writeOptions
+	if err := readParameters(c, &options, []parameter[writeOptions]{keyParameter()}); err != nil {
+		return r, err
+	}
+	if err := checkContent(c.Request.Header); err != nil {
+		return r, err
+	}
+	raw, err := readBody(c, s.now().Add(s.within))
+	if err != nil {
+		return r, err
+	}
+	var body correctionBody
+	if err := readObject(raw, &body, "kind, model_id, fact_id, action and reason (text), and fact to replace one"); err != nil {
+		return r, err
+	}
+	r = arena.CorrectionRequest{
+		Kind: body.Kind, Model: body.Model, ID: body.FactID, Action: body.Action, Fact: body.Fact,
+		Reason: body.Reason, By: "admin API, " + c.ClientIP(),
+	}
+	if options.key != "" {
+		sum := sha256.Sum256(append([]byte("correction\n"), raw...))
+		r.Respond = respondCorrection
+		r.Key = &arena.RequestKey{TokenID: s.token.id, Key: options.key, Digest: hex.EncodeToString(sum[:])}
+	}
+	return r, nil
+}
+
+// readObject reads the body of a request of operators strictly: expected says which
+// members it has.
+func readObject(raw []byte, into any, expected string) error {
+	err := json.Unmarshal(raw, into, json.RejectUnknownMembers(true))
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return &malformedError{wire.Fault{Reason: syntactic.Error()}}
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		return wire.Faults{{
+			Path: string(semantic.JSONPointer), Reason: "is not what is expected here: " + expected,
+		}}
+	}
+	return err
+}

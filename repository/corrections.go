@@ -1,0 +1,287 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// Corrections keeps which facts operators have voided or replaced, and what was
+// there before. Whatever inserts facts asks it, so that no sender and no import
+// brings back what was corrected.
+type Corrections struct{ base }
+
+// FactRef is the identity of a fact that can be corrected.
+type FactRef struct{ Kind, Model, ID string }
+
+// EquityFactID is the id of an equity row: its time in unix seconds.
+func EquityFactID(at time.Time) string {
+	return strconv.FormatFloat(float64(at.UnixMicro())/1e6, 'f', -1, 64)
+}
+
+// RefOf is the identity of a row; ok is false where its kind is not corrected.
+func RefOf(row any) (ref FactRef, ok bool) {
+	switch r := row.(type) {
+	case *entities.Trade:
+		return FactRef{entities.CorrectTrade, r.ModelID, r.ID}, true
+	case *entities.AccountEquitySnapshot:
+		return FactRef{entities.CorrectEquity, r.ModelID, EquityFactID(r.ObservedAt)}, true
+	case *entities.DecisionCycle:
+		return FactRef{entities.CorrectDecision, r.ModelID, r.ID}, true
+	}
+	return ref, false
+}
+
+// Explain says what a correction did, when, by whom and why.
+func Explain(c *entities.Correction) string {
+	did := map[string]string{entities.CorrectionVoid: "voided", entities.CorrectionReplace: "replaced"}[c.Action]
+	return fmt.Sprintf("this %s was %s on %s by %s: %s", c.Kind, did, c.CreatedAt.UTC().Format(time.RFC3339), c.Actor, c.Reason)
+}
+
+// Record adds a correction and fills in its id. The model must be locked.
+func (r Corrections) Record(ctx context.Context, c *entities.Correction) error {
+	return r.run(ctx, "corrections", "Record", func(db *gorm.DB) error { return db.Create(c).Error })
+}
+
+// Of returns the newest correction of each of the facts that has one.
+func (r Corrections) Of(ctx context.Context, refs []FactRef) (newest map[FactRef]*entities.Correction, err error) {
+	err = r.run(ctx, "corrections", "Of", func(db *gorm.DB) error {
+		newest, err = newestCorrections(db, refs)
+		return err
+	})
+	return newest, err
+}
+
+// CorrectionQuery says which corrections are listed. Kind and Model are "" for all,
+// and Before is the id that a page goes on from, 0 for the first page.
+type CorrectionQuery struct {
+	Kind, Model string
+	Before      int64
+	Limit       int
+}
+
+// List returns a page of corrections, newest first.
+func (r Corrections) List(ctx context.Context, q CorrectionQuery) (list []entities.Correction, err error) {
+	err = r.run(ctx, "corrections", "List", func(db *gorm.DB) error {
+		if q.Kind != "" {
+			db = db.Where("kind = ?", q.Kind)
+		}
+		if q.Model != "" {
+			db = db.Where("model_id = ?", q.Model)
+		}
+		if q.Before > 0 {
+			db = db.Where("id < ?", q.Before)
+		}
+		return db.Order("id DESC").Limit(q.Limit).Find(&list).Error
+	})
+	return list, err
+}
+
+func newestCorrections(db *gorm.DB, refs []FactRef) (map[FactRef]*entities.Correction, error) {
+	newest := make(map[FactRef]*entities.Correction)
+	for some := range slices.Chunk(refs, maxBatch) {
+		values, args := make([]string, len(some)), make([]any, 0, 3*len(some))
+		for i, ref := range some {
+			values[i] = "(?::text, ?::text, ?::text)"
+			args = append(args, ref.Kind, ref.Model, ref.ID)
+		}
+		var found []entities.Correction
+		err := db.Raw(`
+			SELECT `+columnsOf[entities.Correction](db, "newest")+`
+			FROM (VALUES `+strings.Join(values, ", ")+`) AS given (kind, model_id, fact_id)
+			CROSS JOIN LATERAL (
+				SELECT *
+				FROM corrections c
+				WHERE c.kind = given.kind AND c.model_id = given.model_id AND c.fact_id = given.fact_id
+				ORDER BY c.id DESC
+				LIMIT 1
+			) newest`, args...).Find(&found).Error
+		if err != nil {
+			return nil, err
+		}
+		for i := range found {
+			c := &found[i]
+			newest[FactRef{c.Kind, c.ModelID, c.FactID}] = c
+		}
+	}
+	return newest, nil
+}
+
+// correctionsOf returns, by key, the newest corrections of the rows at the given
+// places that are not stored as they come.
+func correctionsOf[T any](db *gorm.DB, rows []T, at []keyed, known map[string]*T, same func(a, b *T) bool) (map[string]*entities.Correction, error) {
+	keys := make(map[FactRef]string)
+	var refs []FactRef
+	for _, k := range at {
+		ref, ok := RefOf(&rows[k.at])
+		if stored := known[k.key]; ok && (stored == nil || !same(stored, &rows[k.at])) {
+			keys[ref], refs = k.key, append(refs, ref)
+		}
+	}
+	newest, err := newestCorrections(db, refs)
+	corrected := make(map[string]*entities.Correction, len(newest))
+	for ref, c := range newest {
+		corrected[keys[ref]] = c
+	}
+	return corrected, err
+}
+
+// replaceFact puts next in the place of the stored row old: nil where there is none,
+// or shall be none.
+func replaceFact[T any](db *gorm.DB, old, next *T) error {
+	if next == nil {
+		return db.Delete(old).Error
+	}
+	conflict, err := replaceAll[T](db)
+	if err != nil {
+		return err
+	}
+	return upsert(db, conflict, []T{*next})
+}
+
+// Replace puts a trade in the place of the stored one, which is nil where there is
+// none, as next is where none shall be, and moves the statistics by both. The model
+// must be locked.
+func (r Trades) Replace(ctx context.Context, old, next *entities.Trade) error {
+	return r.run(ctx, "trades", "Replace", func(db *gorm.DB) error {
+		if err := replaceFact(db, old, next); err != nil {
+			return err
+		}
+		var gone, come *time.Time
+		if old != nil {
+			if err := moveStats(db, []entities.Trade{*old}, "-", false); err != nil {
+				return err
+			}
+			gone = &old.ExitTime
+		}
+		if next != nil {
+			if err := addStats(db, []entities.Trade{*next}, false); err != nil {
+				return err
+			}
+			come = &next.ExitTime
+		}
+		return correctedStats(db, modelOf(old, next, func(t *entities.Trade) string { return t.ModelID }), gone, come)
+	})
+}
+
+// Replace is that of Trades. A snapshot moves no statistics.
+func (r Equity) Replace(ctx context.Context, old, next *entities.AccountEquitySnapshot) error {
+	return r.run(ctx, "equity", "Replace", func(db *gorm.DB) error { return replaceFact(db, old, next) })
+}
+
+// Replace is that of Trades. The messages of the cycle are not touched.
+func (r Decisions) Replace(ctx context.Context, old, next *entities.DecisionCycle) error {
+	return r.run(ctx, "decisions", "Replace", func(db *gorm.DB) error {
+		if err := replaceFact(db, old, next); err != nil {
+			return err
+		}
+		model := modelOf(old, next, func(d *entities.DecisionCycle) string { return d.ModelID })
+		var gone, come *time.Time
+		if old != nil {
+			gone = &old.ExecutedAt
+			if err := db.Exec("UPDATE model_stats SET num_decisions = num_decisions - 1, updated_at = now() WHERE model_id = ?", model).Error; err != nil {
+				return err
+			}
+		}
+		if next != nil {
+			come = &next.ExecutedAt
+			if err := addDecisions(db, []entities.DecisionCycle{*next}, false); err != nil {
+				return err
+			}
+		}
+		return correctedStats(db, model, gone, come)
+	})
+}
+
+func modelOf[T any](old, next *T, model func(*T) string) string {
+	if old != nil {
+		return model(old)
+	}
+	return model(next)
+}
+
+// correctedStats brings IngestedUntil to what it is without a fact of the time gone
+// and with one of the time come, each nil where there is none, and removes the
+// statistics of a model that has neither traded nor decided. Which facts came by
+// ingest is not kept: what an operator brings back counts as such, and so does the
+// newest fact that is left.
+func correctedStats(db *gorm.DB, model string, gone, come *time.Time) error {
+	if gone != nil {
+		if err := db.Exec(`
+			UPDATE model_stats
+			SET ingested_until = greatest(
+				(SELECT max(exit_time) FROM trades WHERE model_id = @model),
+				(SELECT max(executed_at) FROM decision_cycles WHERE model_id = @model))
+			WHERE model_id = @model AND ingested_until <= @gone`, map[string]any{"model": model, "gone": *gone}).Error; err != nil {
+			return err
+		}
+	}
+	if come != nil {
+		if err := db.Exec(`
+			UPDATE model_stats SET ingested_until = greatest(ingested_until, @come)
+			WHERE model_id = @model AND (ingested_until IS NOT NULL OR @back)`,
+			map[string]any{"model": model, "come": *come, "back": gone == nil}).Error; err != nil {
+			return err
+		}
+	}
+	return db.Exec("DELETE FROM model_stats WHERE model_id = ? AND num_trades = 0 AND num_decisions = 0", model).Error
+}
+
+// At returns the decision cycles of a model that were executed at a time, in the
+// order in which they were stored.
+func (r Decisions) At(ctx context.Context, model string, at time.Time) (rows []entities.DecisionCycle, err error) {
+	err = r.run(ctx, "decisions", "At", func(db *gorm.DB) error {
+		return db.Where("model_id = ? AND executed_at = ?", model, at).Order(`created_at, id COLLATE "C"`).Find(&rows).Error
+	})
+	return rows, err
+}
+
+// TakeOut deletes the messages of a decision from the conversation of its model, and
+// returns them. The decision itself has gone; with the model's last one the
+// conversation goes too.
+func (r Conversations) TakeOut(ctx context.Context, c entities.Conversation, d *entities.DecisionCycle) (gone []entities.ConversationMessage, err error) {
+	err = r.run(ctx, "conversations", "TakeOut", func(db *gorm.DB) error {
+		theirs := db.Where("conversation_id = ? AND time = ? AND metadata ->> 'decision_id' = ?", c.ID, d.ExecutedAt, d.ID).
+			Session(&gorm.Session{})
+		if err := theirs.Order(inThread).Find(&gone).Error; err != nil {
+			return err
+		}
+		if err := theirs.Delete(&entities.ConversationMessage{}).Error; err != nil {
+			return err
+		}
+		if err := db.Exec(`
+			UPDATE conversations
+			SET last_message_at = (SELECT max(time) FROM conversation_messages WHERE conversation_id = @id)
+			WHERE id = @id`, map[string]any{"id": c.ID}).Error; err != nil {
+			return err
+		}
+		return db.Exec(`
+			DELETE FROM conversations
+			WHERE id = ? AND NOT EXISTS (SELECT FROM decision_cycles WHERE model_id = ?)`, c.ID, c.ModelID).Error
+	})
+	return gone, err
+}
+
+// LockRecompute is held by whoever computes metrics.
+const LockRecompute Lock = recomputeLock
+
+// Drop forgets what was computed of a model: how far it has come, and its document.
+// had says that there was a document.
+func (r Recompute) Drop(ctx context.Context, model string) (had bool, err error) {
+	err = r.run(ctx, "recompute", "Drop", func(db *gorm.DB) error {
+		if err := db.Where("model_id = ?", model).Delete(&entities.AnalyticsState{}).Error; err != nil {
+			return err
+		}
+		res := db.Where("model_id = ? AND source = ?", model, entities.AnalyticsComputed).Delete(&entities.ModelAnalytics{})
+		had = res.RowsAffected > 0
+		return res.Error
+	})
+	return had, err
+}
