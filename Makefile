@@ -80,6 +80,13 @@ faults-positions: servers build ## five minutes of generated stories and of read
 bench: servers build ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first
 	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(or $(PACKAGES),./...)
 
+# The migrations and schema.sql are written by make migration, the captures by make testdata.
+.PHONY: generate generate-check
+generate: ## write what is generated from code: handlers/openapi.json
+	$(GO) test -count=1 ./handlers -run OpenAPIIsGenerated -update
+generate-check: ## fail when what is generated is not what the code says
+	$(GO) test -count=1 ./handlers -run OpenAPIIsGenerated
+
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code
 	$(GOLANGCI_LINT) fmt

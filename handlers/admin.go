@@ -55,10 +55,10 @@ func (a *admin) list(c *gin.Context) {
 
 // flip is the body of a request to set the switches of a domain.
 type flip struct {
-	Read   arena.ReadMode  `json:"read,omitzero"`
-	Write  arena.WriteMode `json:"write,omitzero"`
-	Reason string          `json:"reason,omitzero"`
-	Force  bool            `json:"force,omitzero"`
+	Read   arena.ReadMode  `json:"read,omitzero" jsonschema_description:"Where answers shall come from"`
+	Write  arena.WriteMode `json:"write,omitzero" jsonschema_description:"Where writes shall go"`
+	Reason string          `json:"reason,omitzero" jsonschema:"maxLength=500" jsonschema_description:"Why; 500 characters at most"`
+	Force  bool            `json:"force,omitzero" jsonschema_description:"Override what can be overridden, for a reason"`
 }
 
 // set sets the switches of a domain.

@@ -82,8 +82,8 @@ func TestFlipsAreHandedOn(t *testing.T) {
 		t.Errorf("handed on %+v", got)
 	}
 	// The body that is shown is taken.
-	operation := object(t, openAPI(t), "paths", "/admin/rollout/{domain}", "put")
-	body, err := wire.Marshal(object(t, operation, "requestBody", "content", contentJSON)["example"])
+	operation := dig(t, openAPI(t), "paths", "/admin/rollout/{domain}", "put")
+	body, err := wire.Marshal(dig(t, operation, "requestBody", "content", contentJSON)["example"])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,12 +83,12 @@ func (s *corrections) list(c *gin.Context) {
 
 // correctionBody is the body of a request to correct a fact.
 type correctionBody struct {
-	Kind   string         `json:"kind"`
+	Kind   string         `json:"kind" enum:"trade,equity,decision"`
 	Model  string         `json:"model_id"`
-	FactID string         `json:"fact_id"`
-	Action string         `json:"action"`
-	Fact   jsontext.Value `json:"fact,omitzero"`
-	Reason string         `json:"reason"`
+	FactID string         `json:"fact_id" jsonschema_description:"Id of the trade or the decision; time of the equity row in unix seconds"`
+	Action string         `json:"action" enum:"void,replace"`
+	Fact   jsontext.Value `json:"fact,omitzero" jsonschema_description:"What takes the place of the fact, as an item of ingest, with the same identity; for replace alone. The row of a trade alone leaves what its fill said of the position; {trade, remaining} says it anew"`
+	Reason string         `json:"reason" jsonschema:"minLength=1,maxLength=500"`
 }
 
 // correct voids or replaces a fact.

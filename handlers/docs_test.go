@@ -16,14 +16,14 @@ func TestDocs(t *testing.T) {
 	html := w.Body.String()
 
 	document := openAPI(t)
-	for path, methods := range object(t, document, "paths") {
-		for method := range object(t, methods) {
+	for path, methods := range dig(t, document, "paths") {
+		for method := range dig(t, methods) {
 			if strings.Count(html, `id="`+anchor(strings.ToUpper(method), path)+`"`) != 1 {
 				t.Errorf("%s %s is not shown once", method, path)
 			}
 		}
 	}
-	for name := range object(t, document, "components", "schemas") {
+	for name := range dig(t, document, "components", "schemas") {
 		if strings.Count(html, `id="`+name+`"`) != 1 {
 			t.Errorf("%s is not shown once", name)
 		}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -15,24 +16,53 @@ type endpoint struct {
 	parameters []parameter[arena.Request]
 }
 
-// endpoints is the read surface, in the order of the API document. Parameters
-// that are not named here are ignored: proxies in front of clients add some.
-func endpoints() []endpoint {
-	marker := query("lastHourlyMarker", integer(0), func(r *arena.Request, n int64) { r.FromMarker = n })
-	limit := query("limit", integer(1), func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
-	from := query("from", seconds(), func(r *arena.Request, at time.Time) { r.Series.From = at })
-	points := query("points", integerIn(arena.MinPoints, arena.MaxPoints), func(r *arena.Request, n int64) { r.Series.Points = int(n) })
-	parameters := map[arena.View][]parameter[arena.Request]{
-		arena.ViewAccountTotals: {marker},
-		arena.ViewAnalyticsOf:   {model()},
-		arena.ViewPositions:     {limit},
-		arena.ViewEquity:        {modelID(), from, until(), points},
-		arena.ViewPrices:        {symbol(), from, until(), points},
-	}
+// endpoints is the read surface: the views of the catalogue. Parameters that a
+// view does not declare are ignored: proxies in front of clients add some. The
+// error names a declared one that nothing here reads.
+func endpoints() ([]endpoint, error) {
 	views := catalogue.Views()
 	all := make([]endpoint, len(views))
 	for i, v := range views {
-		all[i] = endpoint{path: v.Path, view: v.Name, parameters: parameters[v.Name]}
+		all[i] = endpoint{path: v.Path, view: v.Name}
+		for _, p := range v.Parameters {
+			read := reader(p)
+			if read == nil {
+				return nil, fmt.Errorf("nothing reads the parameter %s of %s", p.Name, v.Path)
+			}
+			all[i].parameters = append(all[i].parameters, read)
+		}
 	}
-	return all
+	return all, nil
+}
+
+// reader reads a parameter of views into the request; nil where there is none of
+// its name.
+func reader(p catalogue.Parameter) parameter[arena.Request] {
+	switch p.Name {
+	case "model":
+		return model()
+	case "model_id":
+		return modelID()
+	case "symbol":
+		return symbol()
+	case "lastHourlyMarker":
+		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.FromMarker = n })
+	case "limit":
+		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
+	case "from":
+		return query(p.Name, seconds(), func(r *arena.Request, at time.Time) { r.Series.From = at })
+	case "to":
+		return until()
+	case "points":
+		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.Series.Points = int(n) })
+	}
+	return nil
+}
+
+// integerOf is an integer within the bounds of a parameter.
+func integerOf(p catalogue.Parameter) form[int64] {
+	if p.Max == 0 {
+		return integer(p.Min)
+	}
+	return integerIn(p.Min, p.Max)
 }

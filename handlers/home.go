@@ -33,12 +33,12 @@ const homePolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-
 // link leads to a document, by a path that is relative to the page, so that it holds
 // behind a prefix.
 type link struct {
-	Path    string `json:"path"`
-	Summary string `json:"summary"`
+	Path    string `json:"path" jsonschema_description:"Relative to this document"`
+	Summary string `json:"summary" jsonschema_description:"What it is"`
 }
 
 type linkList struct {
-	Links []link `json:"links"`
+	Links []link `json:"links" jsonschema_description:"In the order of their paths"`
 }
 
 // home is what people look at first: the newest prices, the leaderboard, and links to

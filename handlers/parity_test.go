@@ -110,11 +110,11 @@ func TestParityFails(t *testing.T) {
 
 func TestParityParametersAreDocumented(t *testing.T) {
 	t.Parallel()
-	operations := object(t, openAPI(t), "paths", pathParity)
+	operations := dig(t, openAPI(t), "paths", pathParity)
 	for method, want := range map[string][]string{"get": {"domain", "limit"}, "post": {"domain"}} {
 		var names []string
-		for _, p := range object(t, operations, method)["parameters"].([]any) {
-			names = append(names, object(t, p)["name"].(string))
+		for _, p := range dig(t, operations, method)["parameters"].([]any) {
+			names = append(names, dig(t, p)["name"].(string))
 		}
 		if !slices.Equal(names, want) {
 			t.Errorf("%s has the parameters %v", method, names)

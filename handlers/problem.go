@@ -47,13 +47,13 @@ const longestInstance = 512
 
 // problem is an RFC 9457 document.
 type problem struct {
-	Type      problemType `json:"type"`
-	Title     string      `json:"title"`
-	Status    int         `json:"status"`
-	Detail    string      `json:"detail,omitzero"`
-	Instance  string      `json:"instance,omitzero"`
-	RequestID string      `json:"request_id,omitzero"`
-	Errors    wire.Faults `json:"errors,omitempty"`
+	Type      problemType `json:"type" jsonschema_description:"Kind of failure"`
+	Title     string      `json:"title" jsonschema_description:"Kind of failure, for people"`
+	Status    int         `json:"status" jsonschema_description:"HTTP status"`
+	Detail    string      `json:"detail,omitzero" jsonschema_description:"What to make of it"`
+	Instance  string      `json:"instance,omitzero" jsonschema_description:"Path of the request"`
+	RequestID string      `json:"request_id,omitzero" jsonschema_description:"Id of the request, as in X-Request-Id"`
+	Errors    wire.Faults `json:"errors,omitempty" jsonschema_description:"Every fault of the request"`
 }
 
 // newProblem returns the document of a kind of failure, problemInternal where

@@ -65,8 +65,12 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	engine.NoRoute(unknownRoute)
 	engine.NoMethod(methodNotAllowed)
 
+	views, err := endpoints()
+	if err != nil {
+		return nil, err
+	}
 	api := engine.Group("/api")
-	for _, e := range endpoints() {
+	for _, e := range views {
 		register(api, e.path, view(e, opts.Answers, sender))
 	}
 	register(api, "/stream", newEvents(opts).serve)

@@ -93,7 +93,11 @@ func TestAThousandRequestsCompressOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range endpoints() {
+	views, err := endpoints()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range views {
 		register(engine, e.path, view(e, b.answers, s))
 	}
 

@@ -70,25 +70,24 @@ const (
 
 // CorrectionResult is what became of a correction.
 type CorrectionResult struct {
-	Outcome string `json:"outcome"` // voided, replaced or unchanged
+	Outcome string `json:"outcome" enum:"voided,replaced,unchanged"` // what was done
 	// Correction is the newest one of the fact, nil where it never was corrected.
 	Correction *Correction `json:"correction,omitzero"`
-	// Detail says of a trade what its fill did not close.
-	Detail string `json:"detail,omitzero"`
+	Detail     string      `json:"detail,omitzero"` // what the fill of a trade did not close
 }
 
 // Correction is one correction, as operators see it.
 type Correction struct {
 	ID     int64  `json:"id"`
-	Kind   string `json:"kind"`
+	Kind   string `json:"kind" enum:"trade,equity,decision"`
 	Model  string `json:"model_id"`
-	FactID string `json:"fact_id"`
-	Action string `json:"action"`
-	// Before and After are the payloads as they were and are served, null where
-	// there was or is none. A trade that moved a position stands as {trade,
-	// remaining?}.
+	FactID string `json:"fact_id"` // id of the trade or the decision; time of the equity row in unix seconds
+	Action string `json:"action" enum:"void,replace"`
+	// Before is the fact as it was served, null where it was void. A trade that moved a
+	// position stands as {trade, remaining}, remaining absent where its fill did not
+	// say.
 	Before jsontext.Value `json:"before"`
-	After  jsontext.Value `json:"after"`
+	After  jsontext.Value `json:"after"` // the fact as it is, null where it is void
 	Reason string         `json:"reason"`
 	By     string         `json:"by"`
 	At     time.Time      `json:"at"`
@@ -98,7 +97,7 @@ type Correction struct {
 // this is the last.
 type Corrections struct {
 	Corrections []Correction `json:"corrections"`
-	Next        int64        `json:"next,omitzero"`
+	Next        int64        `json:"next,omitzero"` // where the next page begins; absent on the last
 }
 
 func correctionOf(c *entities.Correction) *Correction {

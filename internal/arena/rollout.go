@@ -115,9 +115,9 @@ type RolloutState struct {
 // DomainState is where a domain is.
 type DomainState struct {
 	Domain Domain    `json:"domain"`
-	Read   ReadMode  `json:"read"`
-	Write  WriteMode `json:"write"`
-	// Changed is the last change, nil where the modes are the initial ones.
+	Read   ReadMode  `json:"read"`  // where answers come from; in shadow from the JSON files, and the store answers a sample to be compared
+	Write  WriteMode `json:"write"` // where writes go; in both the files follow Postgres
+	// Changed is the last change; absent where nobody has made one.
 	Changed *RolloutChange `json:"changed,omitzero"`
 }
 
@@ -127,7 +127,7 @@ type RolloutChange struct {
 	At        time.Time `json:"at"`
 	By        string    `json:"by"`
 	Reason    string    `json:"reason"`
-	Forced    bool      `json:"forced"`
+	Forced    bool      `json:"forced"` // something that was in the way has been overridden
 	ReadFrom  ReadMode  `json:"read_from"`
 	ReadTo    ReadMode  `json:"read_to"`
 	WriteFrom WriteMode `json:"write_from"`

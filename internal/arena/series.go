@@ -7,6 +7,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/analytics"
+	"nof0/internal/catalogue"
 	"nof0/internal/mapping"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -14,8 +15,8 @@ import (
 
 // Limits of the number of points that a series is thinned out to.
 const (
-	MinPoints     = analytics.MinPoints
-	MaxPoints     = 5000
+	MinPoints     = catalogue.MinPoints
+	MaxPoints     = catalogue.MaxPoints
 	DefaultPoints = 500
 )
 

@@ -57,6 +57,10 @@ type View struct {
 	Name   ViewName
 	Path   string // below /api
 	Domain Domain
+	// Operation is its id in the API document, which also has the texts.
+	Operation, Summary, Description string
+	// Parameters are those that it has in its path and in its query.
+	Parameters []Parameter
 	// Key is what its key is called after the prefix; braces are literal, and
 	// MODEL stands for the parameter of that name.
 	Key string
@@ -79,58 +83,76 @@ func Views() []View { return slices.Clone(views) }
 var views = []View{
 	{
 		Name: ViewCryptoPrices, Path: "/crypto-prices", Domain: DomainPrices,
+		Operation: "listCryptoPrices", Summary: "Newest prices",
 		Key: "crypto_prices", TTL: Short, MaxAge: Polled,
 		Reads: []Table{LatestPrices},
 	},
 	{
 		Name: ViewAccountTotals, Path: "/account-totals", Domain: DomainAccounts,
-		Key: "account_totals:since", TTL: Short, MaxAge: Polled,
+		Operation: "listAccountTotals", Summary: "Equity by model and hour",
+		Parameters: []Parameter{lastHourlyMarker},
+		Key:        "account_totals:since", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Models, Equity},
 	},
 	{
 		Name: ViewTrades, Path: "/trades", Domain: DomainTrades,
+		Operation: "listTrades", Summary: "Newest trades",
 		Key: "view:trades", TTL: Medium, MaxAge: Polled,
 		Reads: []Table{Models, Trades},
 	},
 	{
 		Name: ViewSinceInception, Path: "/since-inception-values", Domain: DomainAccounts,
+		Operation: "listSinceInceptionValues", Summary: "Inception of the accounts",
 		Key: "view:since_inception", TTL: Long, MaxAge: Long,
 		// The number of invocations is counted from decisions.
 		Reads: []Table{Models, Accounts, Stats},
 	},
 	{
 		Name: ViewLeaderboard, Path: "/leaderboard", Domain: DomainAnalytics,
+		Operation: "listLeaderboard", Summary: "Standing",
 		Key: "leaderboard:cache", TTL: Medium, MaxAge: Medium,
 		Reads: []Table{Models, Accounts, Stats, Equity},
 	},
 	{
 		Name: ViewAnalytics, Path: "/analytics", Domain: DomainAnalytics,
+		Operation: "listAnalytics", Summary: "Metrics of every model",
 		Key: "analytics:all", TTL: TwiceLong, MaxAge: Long,
 		Reads: []Table{Models, Stats, Analytics},
 	},
 	{
 		Name: ViewAnalyticsOf, Path: "/analytics/:model", Domain: DomainAnalytics,
-		Key: "analytics:{MODEL}", TTL: TwiceLong, MaxAge: Long,
+		Operation: "getAnalytics", Summary: "Metrics of one model",
+		Parameters: []Parameter{modelInPath},
+		Key:        "analytics:{MODEL}", TTL: TwiceLong, MaxAge: Long,
 		Reads: []Table{Models, Stats, Analytics}, ByModel: true,
 	},
 	{
 		Name: ViewPositions, Path: "/positions", Domain: DomainPositions,
-		Key: "view:positions", TTL: HalfMedium, MaxAge: Polled,
+		Operation: "listPositions", Summary: "Open positions",
+		Parameters: []Parameter{competitors},
+		Key:        "view:positions", TTL: HalfMedium, MaxAge: Polled,
 		Reads: []Table{Models, Accounts, Positions},
 	},
 	{
 		Name: ViewConversations, Path: "/conversations", Domain: DomainConversations,
+		Operation: "listConversations", Summary: "Newest decisions",
 		Key: "view:conversations", TTL: Long, MaxAge: Polled,
 		Reads: []Table{Decisions, Conversations, Messages},
 	},
 	{
 		Name: ViewEquity, Path: "/equity", Domain: DomainAccounts,
-		Key: "view:equity", TTL: Short, MaxAge: Polled,
+		Operation: "listEquity", Summary: "Equity over time",
+		Description: "The curves of every model, benchmarks included, or of one. " + thinnedOut,
+		Parameters:  []Parameter{modelParameter, from, to, points},
+		Key:         "view:equity", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Models, Accounts, Equity}, ByModel: true, StoreOnly: true, OwnMemory: true,
 	},
 	{
 		Name: ViewPrices, Path: "/prices/:symbol", Domain: DomainPrices,
-		Key: "view:prices", TTL: Short, MaxAge: Polled,
+		Operation: "getPriceHistory", Summary: "Prices over time",
+		Description: "The prices of a symbol at the primary provider, as far back as ticks are kept. " + thinnedOut,
+		Parameters:  []Parameter{symbolInPath, from, to, points},
+		Key:         "view:prices", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Symbols, Ticks}, StoreOnly: true, OwnMemory: true,
 	},
 }

@@ -21,6 +21,9 @@ const (
 // Write declares one kind of write.
 type Write struct {
 	Kind WriteKind
+	// Summary names the kind in the API document, and Does says what a write of it
+	// does.
+	Summary, Does string
 	// Domains are those that the items touch; none is Postgres alone.
 	Domains []Domain
 	// Always says that Postgres takes its part of an item wherever the domains
@@ -34,19 +37,62 @@ type Write struct {
 // Writes lists every kind of write, in the order of the API document.
 func Writes() []Write {
 	return []Write{
-		{Kind: WritePrices, Domains: []Domain{DomainPrices}, Emits: []string{EventPrices}},
-		{Kind: WritePositions, Domains: []Domain{DomainPositions}, Emits: []string{EventPosition}},
+		{
+			Kind: WritePrices, Domains: []Domain{DomainPrices}, Emits: []string{EventPrices},
+			Summary: "Prices",
+			Does:    "Appends ticks and raises the newest price, which never goes back in time.",
+		},
+		{
+			Kind: WritePositions, Domains: []Domain{DomainPositions}, Emits: []string{EventPosition},
+			Summary: "Open positions",
+			Does:    "Opens or adjusts a position. A second open one of the same model, provider and symbol is refused.",
+		},
 		{
 			Kind: WriteTrades, Domains: []Domain{DomainTrades, DomainPositions, DomainAccounts},
-			Emits: []string{EventTrade, EventPosition, EventEquity},
+			Emits:   []string{EventTrade, EventPosition, EventEquity},
+			Summary: "Closing trades",
+			Does: "Records a trade and, in the same transaction, closes or reduces its position and takes the equity " +
+				"snapshot that comes along.",
 		},
-		{Kind: WriteEquity, Domains: []Domain{DomainAccounts}, Emits: []string{EventEquity}},
-		{Kind: WriteConversations, Domains: []Domain{DomainConversations}, Emits: []string{EventConversation}},
-		{Kind: WriteDecisions, Domains: []Domain{DomainConversations}, Emits: []string{EventDecision}},
-		{Kind: WriteAnalytics, Domains: []Domain{DomainAnalytics}, Emits: []string{EventAnalytics}},
-		{Kind: WriteTraderState, Emits: []string{EventTraderState}},
-		{Kind: WriteMarketAssets, Emits: []string{EventMarketAssets}},
-		{Kind: WriteModels, Domains: []Domain{DomainAccounts}, Always: true, Emits: []string{EventModel}},
-		{Kind: WriteSymbols, Emits: []string{EventSymbol}},
+		{
+			Kind: WriteEquity, Domains: []Domain{DomainAccounts}, Emits: []string{EventEquity},
+			Summary: "Equity",
+			Does:    "Appends equity snapshots, with the positions at that moment.",
+		},
+		{
+			Kind: WriteConversations, Domains: []Domain{DomainConversations}, Emits: []string{EventConversation},
+			Summary: "Conversations",
+			Does:    "Appends threads and their messages.",
+		},
+		{
+			Kind: WriteDecisions, Domains: []Domain{DomainConversations}, Emits: []string{EventDecision},
+			Summary: "Decisions",
+			Does:    "Appends decisions, with their prompt and answer as messages.",
+		},
+		{
+			Kind: WriteAnalytics, Domains: []Domain{DomainAnalytics}, Emits: []string{EventAnalytics},
+			Summary: "Metrics",
+			Does:    "Replaces the published metrics of a model.",
+		},
+		{
+			Kind: WriteTraderState, Emits: []string{EventTraderState},
+			Summary: "Trader state",
+			Does:    "Inserts or updates the state of traders.",
+		},
+		{
+			Kind: WriteMarketAssets, Emits: []string{EventMarketAssets},
+			Summary: "Market metadata",
+			Does:    "Inserts or updates what venues say of symbols.",
+		},
+		{
+			Kind: WriteModels, Domains: []Domain{DomainAccounts}, Always: true, Emits: []string{EventModel},
+			Summary: "Models",
+			Does:    "Inserts or updates participants.",
+		},
+		{
+			Kind: WriteSymbols, Emits: []string{EventSymbol},
+			Summary: "Symbols",
+			Does:    "Inserts or updates symbols.",
+		},
 	}
 }

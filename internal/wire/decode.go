@@ -14,11 +14,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Fault is one thing that is wrong with a row.
+// Fault is one thing that is wrong with a row or a request.
 type Fault struct {
-	// Path is a JSON pointer into the row, "" for the row itself.
+	// Path is a JSON pointer into the row, the body or the object of the parameters,
+	// "" for the whole.
 	Path   string `json:"path"`
-	Reason string `json:"reason"`
+	Reason string `json:"reason"` // what is wrong with it
 }
 
 // Limits of what a row may hold beyond its types.

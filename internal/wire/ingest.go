@@ -8,11 +8,12 @@ import (
 // PositionItem is an open position as it is written: the row that GET sends,
 // with whose it is.
 type PositionItem struct {
-	ModelID  string         `json:"model_id"`
-	Provider Opt[string]    `json:"provider,omitzero"`
-	Position jsontext.Value `json:"position"`
-	// Timestamp is when the position was as it is stated, in unix seconds. Without
-	// it an item is the opening, or else how the position is when it arrives.
+	ModelID  string         `json:"model_id"`          // model
+	Provider Opt[string]    `json:"provider,omitzero"` // venue of the position; hyperliquid where it is absent
+	Position jsontext.Value `json:"position" is:"Position"`
+	// Timestamp is when the position was as it is stated, in unix seconds. Without it
+	// the first item of a position is its opening, at its entry time, and another one
+	// is how the position is when it arrives.
 	Timestamp Opt[float64] `json:"timestamp,omitzero"`
 
 	open Position
@@ -135,15 +136,15 @@ func (t *TradeItem) check(f *Faults) {
 // MarketContext is the market around a price. Prices are USD, funding a
 // fraction per hour, volumes those of the last 24 hours.
 type MarketContext struct {
-	Funding       Opt[float64]   `json:"funding,omitzero" bound:"difference"`
-	OpenInterest  Opt[float64]   `json:"open_interest,omitzero"`
-	OraclePrice   Opt[float64]   `json:"oracle_price,omitzero"`
-	MarkPrice     Opt[float64]   `json:"mark_price,omitzero"`
-	MidPrice      Opt[float64]   `json:"mid_price,omitzero"`
-	ImpactPrices  jsontext.Value `json:"impact_prices,omitzero" bound:"amounts"`
-	PrevDayPrice  Opt[float64]   `json:"prev_day_price,omitzero"`
-	DayNotional   Opt[float64]   `json:"day_notional,omitzero"`
-	DayBaseVolume Opt[float64]   `json:"day_base_volume,omitzero"`
+	Funding       Opt[float64]   `json:"funding,omitzero" bound:"difference"`    // fraction per hour
+	OpenInterest  Opt[float64]   `json:"open_interest,omitzero"`                 // coins
+	OraclePrice   Opt[float64]   `json:"oracle_price,omitzero"`                  // USD
+	MarkPrice     Opt[float64]   `json:"mark_price,omitzero"`                    // USD
+	MidPrice      Opt[float64]   `json:"mid_price,omitzero"`                     // USD
+	ImpactPrices  jsontext.Value `json:"impact_prices,omitzero" bound:"amounts"` // as the venue sends them
+	PrevDayPrice  Opt[float64]   `json:"prev_day_price,omitzero"`                // USD
+	DayNotional   Opt[float64]   `json:"day_notional,omitzero"`                  // volume of 24 hours in USD
+	DayBaseVolume Opt[float64]   `json:"day_base_volume,omitzero"`               // volume of 24 hours in coins
 	Extra         jsontext.Value `json:",embed"`
 }
 
@@ -199,12 +200,12 @@ func DecodePriceItem(raw jsontext.Value) (PriceItem, error) {
 // Model is a participant as it is written and listed. Kind is competitor or
 // benchmark.
 type Model struct {
-	ID           string         `json:"id"`
-	DisplayName  Opt[string]    `json:"display_name,omitzero"`
-	Kind         Opt[string]    `json:"kind,omitzero"`
-	TraderConfig jsontext.Value `json:"trader_config,omitzero"`
+	ID           string         `json:"id"`                                        // model
+	DisplayName  Opt[string]    `json:"display_name,omitzero"`                     // name for people
+	Kind         Opt[string]    `json:"kind,omitzero" enum:"competitor,benchmark"` // competitor where it is absent
+	TraderConfig jsontext.Value `json:"trader_config,omitzero" is:"object,null"`   // how the model trades
 	// SinceInception is the inception of its account, a row as GET sends it.
-	SinceInception jsontext.Value `json:"since_inception,omitzero"`
+	SinceInception jsontext.Value `json:"since_inception,omitzero" is:"SinceInception,null"`
 	Extra          jsontext.Value `json:",embed"`
 
 	inception *SinceInception
@@ -238,11 +239,11 @@ func (m *Model) check(f *Faults) {
 
 // Symbol is a traded perpetual as it is written and listed.
 type Symbol struct {
-	Symbol        string         `json:"symbol"`
-	QuoteCurrency Opt[string]    `json:"quote_currency,omitzero"`
-	TickSize      Opt[float64]   `json:"tick_size,omitzero"` // USD
-	SizeStep      Opt[float64]   `json:"size_step,omitzero"` // coins
-	Metadata      jsontext.Value `json:"metadata,omitzero"`
+	Symbol        string         `json:"symbol"`                  // coin
+	QuoteCurrency Opt[string]    `json:"quote_currency,omitzero"` // USD where it is absent
+	TickSize      Opt[float64]   `json:"tick_size,omitzero"`      // smallest step of the price in USD
+	SizeStep      Opt[float64]   `json:"size_step,omitzero"`      // smallest step of a quantity in coins
+	Metadata      jsontext.Value `json:"metadata,omitzero"`       // whatever the source adds
 	Extra         jsontext.Value `json:",embed"`
 }
 
@@ -258,14 +259,14 @@ func (s *Symbol) check(f *Faults) {
 // TraderState is what a trader remembers between decisions. Times are unix
 // seconds, allocation is percent of the account.
 type TraderState struct {
-	TraderID         string         `json:"trader_id"`
-	ExchangeProvider Opt[string]    `json:"exchange_provider,omitzero"`
-	MarketProvider   Opt[string]    `json:"market_provider,omitzero"`
-	AllocationPct    Opt[float64]   `json:"allocation_pct,omitzero"`
-	Cooldown         jsontext.Value `json:"cooldown,omitzero"`
-	RiskGuards       jsontext.Value `json:"risk_guards,omitzero"`
-	LastDecisionAt   Opt[float64]   `json:"last_decision_at,omitzero" bound:"time"`
-	PauseUntil       Opt[float64]   `json:"pause_until,omitzero" bound:"free"`
+	TraderID         string         `json:"trader_id"`                              // trader
+	ExchangeProvider Opt[string]    `json:"exchange_provider,omitzero"`             // venue that it trades on
+	MarketProvider   Opt[string]    `json:"market_provider,omitzero"`               // venue that it takes prices from
+	AllocationPct    Opt[float64]   `json:"allocation_pct,omitzero"`                // percent of the account
+	Cooldown         jsontext.Value `json:"cooldown,omitzero"`                      // what it waits for
+	RiskGuards       jsontext.Value `json:"risk_guards,omitzero"`                   // limits that it keeps
+	LastDecisionAt   Opt[float64]   `json:"last_decision_at,omitzero" bound:"time"` // unix seconds with up to six decimals
+	PauseUntil       Opt[float64]   `json:"pause_until,omitzero" bound:"free"`      // unix seconds with up to six decimals
 	Extra            jsontext.Value `json:",embed"`
 }
 
@@ -281,13 +282,13 @@ func (t *TraderState) check(f *Faults) {
 
 // MarketAsset is a venue's metadata of a symbol.
 type MarketAsset struct {
-	Provider      Opt[string]    `json:"provider,omitzero"`
-	Symbol        string         `json:"symbol"`
-	SizeDecimals  Opt[int64]     `json:"size_decimals,omitzero" bound:"amount"`
-	MaxLeverage   Opt[float64]   `json:"max_leverage,omitzero"`
-	OnlyIsolated  Opt[bool]      `json:"only_isolated,omitzero"`
-	MarginTableID Opt[int64]     `json:"margin_table_id,omitzero"`
-	IsDelisted    Opt[bool]      `json:"is_delisted,omitzero"`
+	Provider      Opt[string]    `json:"provider,omitzero"`                     // venue; hyperliquid where it is absent
+	Symbol        string         `json:"symbol"`                                // coin
+	SizeDecimals  Opt[int64]     `json:"size_decimals,omitzero" bound:"amount"` // decimals of a quantity
+	MaxLeverage   Opt[float64]   `json:"max_leverage,omitzero"`                 // largest leverage
+	OnlyIsolated  Opt[bool]      `json:"only_isolated,omitzero"`                // whether margin can be isolated only
+	MarginTableID Opt[int64]     `json:"margin_table_id,omitzero"`              // margin table of the venue
+	IsDelisted    Opt[bool]      `json:"is_delisted,omitzero"`                  // whether it is no longer traded
 	Extra         jsontext.Value `json:",embed"`
 }
 

@@ -18,17 +18,14 @@ const (
 
 // ParityFinding is one thing that a comparison of the two sources found.
 type ParityFinding struct {
-	Domain string `json:"domain"`
-	View   string `json:"view"`
-	Model  string `json:"model,omitzero"`
-	ID     string `json:"id,omitzero"`
-	// Field is the JSON pointer into the row, "" for the row itself.
-	Field string `json:"field,omitzero"`
-	Kind  string `json:"kind"`
-	// JSON and Store are what the two sides have; one that has nothing there is
-	// left out, which is not null.
-	JSON   jsontext.Value `json:"json,omitzero"`
-	Store  jsontext.Value `json:"store,omitzero"`
+	Domain string         `json:"domain"`
+	View   string         `json:"view"`
+	Model  string         `json:"model,omitzero"`
+	ID     string         `json:"id,omitzero"`    // of the row
+	Field  string         `json:"field,omitzero"` // JSON pointer into the row; absent for the row itself
+	Kind   string         `json:"kind" enum:"value,only in json,only in store,order,not compared,information"`
+	JSON   jsontext.Value `json:"json,omitzero"`  // what the JSON files have; absent where they have nothing there
+	Store  jsontext.Value `json:"store,omitzero"` // what Postgres has; absent where it has nothing there
 	Reason string         `json:"reason,omitzero"`
 }
 
@@ -39,9 +36,9 @@ func (f *ParityFinding) Fault() bool {
 
 // ParityCounts says how much was compared, in rows.
 type ParityCounts struct {
-	Compared    int `json:"compared"`     // rows of the JSON side
-	Equal       int `json:"equal"`        // of them
-	Differences int `json:"differences"`  // faults, of which a row may have several
+	Compared    int `json:"compared"`     // rows of the JSON files
+	Equal       int `json:"equal"`        // rows that are the same in Postgres
+	Differences int `json:"differences"`  // findings that make the two unequal; a row may have several
 	NotCompared int `json:"not_compared"` // findings of that kind
 	// OnlyStore are the rows of the store that the JSON side does not claim to
 	// hold: older than its cap, or newer than its file.
@@ -53,14 +50,15 @@ type ParityCounts struct {
 
 // ParityRun is the report of one comparison of a domain.
 type ParityRun struct {
-	ID      int64        `json:"id,omitzero"`
+	ID      int64        `json:"id,omitzero"` // of the report, once it is kept
 	Domain  string       `json:"domain"`
-	RanAt   float64      `json:"ran_at"` // unix seconds
-	Verdict string       `json:"verdict"`
+	RanAt   float64      `json:"ran_at"` // when the comparison began, in unix seconds
+	Verdict string       `json:"verdict" enum:"equal,different,could not compare"`
 	Counts  ParityCounts `json:"counts"`
 	// NotHeld names the views of which the JSON directory holds nothing.
 	NotHeld []string `json:"not_held,omitzero"`
-	// Findings are the faults, then what could not be compared.
+	// Findings are what differs, then what could not be compared; a kept report has
+	// the first 20.
 	Findings []ParityFinding `json:"findings"`
 	// Information lists what differs and may: the frozen figures of
 	// leaderboard.json.

@@ -2,41 +2,43 @@ package wire
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// CryptoPrices is the answer of /crypto-prices.
+// CryptoPrices is the answer of /crypto-prices: the newest price of each symbol.
 type CryptoPrices struct {
-	Prices     map[string]Price `json:"prices"`
+	Prices     map[string]Price `json:"prices"` // prices by symbol
 	ServerTime int64            `json:"serverTime"`
 }
 
 // AccountTotals is the answer of /account-totals: one row per model and hourly
 // marker, by marker, then model.
 type AccountTotals struct {
-	AccountTotals []AccountTotal `json:"accountTotals"`
+	AccountTotals []AccountTotal `json:"accountTotals"` // rows from the marker asked for on
 	// LastHourlyMarkerRead is the newest marker of the season, also when the
 	// request asked for later ones; -1 before the first row.
 	LastHourlyMarkerRead int64 `json:"lastHourlyMarkerRead"`
 	ServerTime           int64 `json:"serverTime"`
 }
 
-// Trades is the answer of /trades: per model, newest exit first, ties by id
-// descending.
+// Trades is the answer of /trades: the newest 100 of each model, newest exit
+// first, ties by id descending.
 type Trades struct {
-	Trades     []Trade `json:"trades"`
+	Trades     []Trade `json:"trades"` // closed trades
 	ServerTime int64   `json:"serverTime"`
 }
 
-// SinceInceptionValues is the answer of /since-inception-values.
+// SinceInceptionValues is the answer of /since-inception-values: the inception of
+// every account.
 type SinceInceptionValues struct {
-	SinceInceptionValues []SinceInception `json:"sinceInceptionValues"`
+	SinceInceptionValues []SinceInception `json:"sinceInceptionValues"` // one per model
 	// Counted lists the models whose num_invocations no source gave: it was
 	// counted from decisions.
 	Counted    []string `json:"-"`
 	ServerTime int64    `json:"serverTime"`
 }
 
-// Leaderboard is the answer of /leaderboard, by return descending.
+// Leaderboard is the answer of /leaderboard: the standing of every competitor, by
+// return descending.
 type Leaderboard struct {
-	Leaderboard []LeaderboardRow `json:"leaderboard"`
+	Leaderboard []LeaderboardRow `json:"leaderboard"` // one per competitor
 	// ImportedAsOf lists the models that an imported row speaks for, with its
 	// time in unix seconds.
 	ImportedAsOf map[string]float64 `json:"-"`
@@ -46,19 +48,20 @@ type Leaderboard struct {
 // Analytics is the answer of /analytics and /analytics/MODEL: one document per
 // model.
 type Analytics struct {
-	Analytics  []jsontext.Value `json:"analytics"`
+	Analytics  []jsontext.Value `json:"analytics" is:"[AnalyticsDoc]"` // one per competitor, or the one asked for
 	ServerTime int64            `json:"serverTime"`
 }
 
 // Positions is the answer of /positions: every competitor with its open
 // positions by symbol, {} where it has none.
 type Positions struct {
-	AccountTotals []ModelPositions `json:"accountTotals"`
+	AccountTotals []ModelPositions `json:"accountTotals"` // one per competitor
 	ServerTime    int64            `json:"serverTime"`
 }
 
-// Conversations is the answer of /conversations: newest document first.
+// Conversations is the answer of /conversations: the newest 100 documents, newest
+// first.
 type Conversations struct {
-	Conversations []Document `json:"conversations"`
+	Conversations []Document `json:"conversations"` // decisions, or threads in the older shape
 	ServerTime    int64      `json:"serverTime"`
 }

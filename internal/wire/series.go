@@ -2,7 +2,7 @@ package wire
 
 // EquityCurves is the answer of /equity: a curve per model, by model.
 type EquityCurves struct {
-	Equity     []EquityCurve `json:"equity"`
+	Equity     []EquityCurve `json:"equity"` // one per model, by model
 	ServerTime int64         `json:"serverTime"`
 }
 
@@ -11,23 +11,20 @@ type EquityCurves struct {
 // not just the points; from the inception on, the series starts with the NAV at
 // inception.
 type EquityCurve struct {
-	ModelID string        `json:"model_id"`
-	Points  []EquityPoint `json:"points"`
-	Rows    int64         `json:"rows"` // equity rows in the range
+	ModelID string        `json:"model_id"` // model
+	Points  []EquityPoint `json:"points"`   // oldest first
+	Rows    int64         `json:"rows"`     // equity rows in the range
 
 	// ReturnPct is 100 · (last / first − 1); absent without a first above 0.
-	ReturnPct Opt[float64] `json:"return_pct,omitzero"`
-	// MaxDrawdownPct is the largest fall from a peak, in percent of the peak, and
-	// MaxDrawdownDollars the same in USD; from the time of the peak to that of
-	// the trough, both absent while it never fell.
-	MaxDrawdownPct     float64      `json:"max_drawdown_pct"`
-	MaxDrawdownDollars float64      `json:"max_drawdown_dollars"`
-	PeakTimestamp      Opt[float64] `json:"max_drawdown_peak_timestamp,omitzero"`
-	TroughTimestamp    Opt[float64] `json:"max_drawdown_trough_timestamp,omitzero"`
+	ReturnPct          Opt[float64] `json:"return_pct,omitzero"`
+	MaxDrawdownPct     float64      `json:"max_drawdown_pct"`                       // largest fall from a peak, percent of the peak
+	MaxDrawdownDollars float64      `json:"max_drawdown_dollars"`                   // the same in USD
+	PeakTimestamp      Opt[float64] `json:"max_drawdown_peak_timestamp,omitzero"`   // unix seconds of that peak; absent while the equity never fell
+	TroughTimestamp    Opt[float64] `json:"max_drawdown_trough_timestamp,omitzero"` // unix seconds of the trough after it; absent while the equity never fell
 	// DrawdownPct is how far the last row is below the highest, in percent of it.
 	DrawdownPct float64 `json:"drawdown_pct"`
-	// Sharpe is mean over sample deviation of the hourly returns, with the
-	// newest row of each hour.
+	// Sharpe is mean over sample deviation of the hourly returns, each hour by its
+	// newest row; not annualised, 0 for fewer than two.
 	Sharpe float64 `json:"sharpe"`
 	// Exposure is that of the newest row of all; absent before the first.
 	Exposure Opt[Exposure] `json:"exposure,omitzero"`
@@ -39,22 +36,21 @@ type EquityPoint struct {
 	DollarEquity float64 `json:"dollar_equity"` // USD
 }
 
-// Exposure is what is at stake in the open positions: the sum of their notional
-// values without sign (gross) and with it (net), in USD and in percent of the
-// equity.
+// Exposure is what is at stake in the open positions of the newest equity row.
+// Notional values are at the current price, without leverage.
 type Exposure struct {
-	Timestamp    float64 `json:"timestamp"` // unix seconds
-	GrossDollars float64 `json:"gross_dollars"`
-	NetDollars   float64 `json:"net_dollars"`
-	GrossPct     float64 `json:"gross_pct"`
-	NetPct       float64 `json:"net_pct"`
+	Timestamp    float64 `json:"timestamp"`     // unix seconds of that row
+	GrossDollars float64 `json:"gross_dollars"` // sum of |quantity| · price, USD
+	NetDollars   float64 `json:"net_dollars"`   // sum of quantity · price, USD; shorts are negative
+	GrossPct     float64 `json:"gross_pct"`     // gross in percent of the equity
+	NetPct       float64 `json:"net_pct"`       // net in percent of the equity
 }
 
-// PriceHistory is the answer of /prices/SYMBOL.
+// PriceHistory is the answer of /prices/SYMBOL: the prices of a symbol over time.
 type PriceHistory struct {
-	Symbol     string       `json:"symbol"`
-	Points     []PricePoint `json:"points"`
-	Rows       int64        `json:"rows"` // ticks in the range
+	Symbol     string       `json:"symbol"` // symbol
+	Points     []PricePoint `json:"points"` // oldest first
+	Rows       int64        `json:"rows"`   // ticks in the range
 	ServerTime int64        `json:"serverTime"`
 }
 

@@ -1,0 +1,107 @@
+package catalogue
+
+// Place is where a parameter stands in a request.
+type Place string
+
+// The places.
+const (
+	InPath   Place = "path"
+	InQuery  Place = "query"
+	InHeader Place = "header"
+)
+
+// ParameterType is what the values of a parameter have to be.
+type ParameterType string
+
+// The types of parameters.
+const (
+	Integer    ParameterType = "integer" // digits alone, from Min to Max
+	Seconds    ParameterType = "seconds" // unix seconds with up to six decimals
+	ID         ParameterType = "id"      // the id of a model or the name of a symbol
+	Text       ParameterType = "text"
+	Boolean    ParameterType = "boolean" // true or false
+	DomainName ParameterType = "domain"
+	FactKind   ParameterType = "fact kind"
+	EventID    ParameterType = "event id"
+)
+
+// Parameter declares a parameter of a request. A view reads its own by their
+// names.
+type Parameter struct {
+	Name        string
+	In          Place
+	Type        ParameterType
+	Min, Max    int64 // of an Integer; Max 0 is none
+	Default     int64 // of an Integer; 0 is none
+	Description string
+}
+
+// The parameters of views.
+var (
+	modelInPath = Parameter{
+		Name: "model", In: InPath, Type: ID,
+		Description: "Id of the model. What can be no id is an unknown model.",
+	}
+	modelParameter = Parameter{
+		Name: "model_id", In: InQuery, Type: ID,
+		Description: "Id of the model; without it, every model. What can be no id is an unknown model.",
+	}
+	symbolInPath = Parameter{
+		Name: "symbol", In: InPath, Type: ID,
+		Description: "Name of the symbol. What can be no name is an unknown symbol.",
+	}
+	lastHourlyMarker = Parameter{
+		Name: "lastHourlyMarker", In: InQuery, Type: Integer,
+		Description: "First marker to return. It is inclusive: the running hour's row still changes. " +
+			"Without it the whole season is returned.",
+	}
+	competitors = Parameter{
+		Name: "limit", In: InQuery, Type: Integer, Min: 1,
+		Description: "Number of competitors to return; without it, all of them.",
+	}
+	from = Parameter{
+		Name: "from", In: InQuery, Type: Seconds,
+		Description: "Unix seconds with up to six decimals, inclusive; without it, from the first row on.",
+	}
+	to = Parameter{
+		Name: "to", In: InQuery, Type: Seconds,
+		Description: "Unix seconds with up to six decimals, inclusive, not before from; without it, to the last row.",
+	}
+	points = Parameter{
+		Name: "points", In: InQuery, Type: Integer, Min: MinPoints, Max: MaxPoints,
+		Description: "How many points to return at most; without it, 500.",
+	}
+)
+
+// MinPoints and MaxPoints bound what a series may be asked to have.
+const (
+	MinPoints = 2
+	MaxPoints = 5000
+)
+
+const thinnedOut = "A range with no more rows than points comes whole. Of a longer one, its time is cut into equal " +
+	"buckets, and of each the rows of the smallest and the largest value stay, besides the first and the last row of " +
+	"all: no extreme is lost. Of three points, the one between the first and the last is the extreme farthest beyond " +
+	"them. Served from the store alone, also while other views come from the JSON directory."
+
+// idempotencyKey is read by the writes and by corrections.
+var idempotencyKey = Parameter{
+	Name: "Idempotency-Key", In: InHeader, Type: Text, Min: 1, Max: 255,
+	Description: "Names the request: sent again with the same key, it gets the same answer. " +
+		"1 to 255 visible ASCII characters.",
+}
+
+// WriteParameters are those of every write.
+func WriteParameters() []Parameter {
+	return []Parameter{
+		{
+			Name: "atomic", In: InQuery, Type: Boolean,
+			Description: "Whether to store all items or none; false where it is absent.",
+		},
+		{
+			Name: "register", In: InQuery, Type: Boolean,
+			Description: "Whether to make unknown models and symbols known instead of refusing them; false where it is absent.",
+		},
+		idempotencyKey,
+	}
+}
