@@ -183,7 +183,7 @@ func (b *book) takeIn(db *gorm.DB, models, ids []string, rows []entities.Positio
 func (b *book) unkeptFills(db *gorm.DB, positions []*entities.Position) (map[positionKey][]*entities.PositionFact, error) {
 	var values []string
 	var args []any
-	at := make(map[string]positionKey)
+	at, fills := make(map[string]positionKey), make(map[positionKey][]*entities.PositionFact)
 	for _, p := range positions {
 		if p.OpenedQuantity == nil || b.isExplained(p, b.fold(keyOf(p)).row) {
 			continue
@@ -198,7 +198,7 @@ func (b *book) unkeptFills(db *gorm.DB, positions []*entities.Position) (map[pos
 		args = append(args, nth, p.ModelID, p.Provider, p.Symbol, oid, p.EntryTime, math.Signbit(p.Quantity))
 	}
 	if len(values) == 0 {
-		return nil, nil
+		return fills, nil
 	}
 	var rows []struct {
 		Nth string
@@ -211,7 +211,6 @@ func (b *book) unkeptFills(db *gorm.DB, positions []*entities.Position) (map[pos
 			AND t.provider = given.provider AND t.symbol = given.symbol AND (t.quantity < 0) = given.short
 			AND CASE WHEN given.oid IS NULL THEN t.entry_time = given.entered AND coalesce(t.entry_oid, 0) <= 0 ELSE t.entry_oid = given.oid END
 		WHERE NOT EXISTS (SELECT FROM position_facts f WHERE f.model_id = t.model_id AND f.kind = 'fill' AND f.ref = t.id)`, args...).Scan(&rows).Error
-	fills := make(map[positionKey][]*entities.PositionFact)
 	for i := range rows {
 		fact, key := &rows[i].PositionFact, at[rows[i].Nth]
 		fact.PositionID, fact.Kind = key.id, entities.FactFill

@@ -10,7 +10,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/catalogue"
-	"nof0/internal/readcheck"
+	"nof0/internal/readtest"
 	"nof0/internal/season"
 	"nof0/internal/testsize"
 )
@@ -19,7 +19,7 @@ import (
 // everything that can be read of them with what is stored.
 type behind struct {
 	*bundle
-	*readcheck.Checker
+	*readtest.Checker
 
 	t       *testing.T
 	slowest time.Duration // from a write to where the other process shows it
@@ -35,7 +35,7 @@ func setupBehind(t *testing.T) *behind {
 	b.bundle = setup(t, func(c *config.Config) { c.IngestToken, c.AdminToken = ingestToken, adminToken })
 	b.load(t, madeUp(t, o))
 	_, second := start(t, b.cfg)
-	b.Checker = readcheck.New(t, b.app.Store.Repositories, b.cfg, s.Facts(), b.url, second)
+	b.Checker = readtest.New(t, b.app.Store.Repositories, b.cfg, s.Facts(), b.url, second)
 	return b
 }
 

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
-	"nof0/internal/readcheck"
+	"nof0/internal/readtest"
 	"nof0/internal/season"
 	"nof0/repository"
 )
@@ -35,9 +36,8 @@ func TestReadsBehindWritesThroughKills(t *testing.T) {
 	for began := time.Now(); time.Since(began) < length; writes++ {
 		before := c.Prime()
 		var facts []fact
-		model := "story"
+		model := fmt.Sprintf("story-%d", writes)
 		if writes%6 == 5 {
-			model = readcheck.Late // whose positions stand in every limit
 			facts = tellStory(random, 4)
 			random.Shuffle(len(facts), func(i, j int) { facts[i], facts[j] = facts[j], facts[i] })
 		} else {
@@ -83,7 +83,7 @@ func TestReadsBehindWritesThroughKills(t *testing.T) {
 
 // readChecker imports a generated season, and compares with Postgres what the API
 // and another process answer.
-func (s *system) readChecker(second string) *readcheck.Checker {
+func (s *system) readChecker(second string) *readtest.Checker {
 	s.t.Helper()
 	o := season.Options{Seed: 31, Models: 4, Hours: 60}
 	made, err := season.Generate(s.t.Context(), o)
@@ -95,5 +95,5 @@ func (s *system) readChecker(second string) *readcheck.Checker {
 	store, err := repository.Open(s.t.Context(), repository.Options{DSN: s.stack.DatabaseURL, MaxOpen: 4, MaxIdle: 4})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, store.Close()) })
-	return readcheck.New(s.t, store.Repositories, config.Default(), made.Facts(), s.url, second)
+	return readtest.New(s.t, store.Repositories, config.Default(), made.Facts(), s.url, second)
 }

@@ -94,7 +94,8 @@ const (
 func (s *system) sendsKnown(model, server string) {
 	s.t.Helper()
 	for _, write := range []fact{
-		{"positions", fmt.Sprintf(strategyPosition, model)}, {"trades", fmt.Sprintf(strategyTrade, model, 100, `"breakout"`)},
+		{"positions", fmt.Sprintf(strategyPosition, model)},
+		{"trades", fmt.Sprintf(strategyTrade, model, 100, `"breakout"`)},
 		{"trades", fmt.Sprintf(strategyTrade, model, 200, `"π"`)},
 	} {
 		require.Equal(s.t, "inserted", s.outcome(server, write))
@@ -111,7 +112,8 @@ func (s *system) knows(model string, servers ...string) {
 			require.Contains(s.t, s.rowsOf(server+"/api/trades", model), `"strategy":`+member)
 		}
 		for _, again := range []fact{
-			{"positions", fmt.Sprintf(strategyPosition, model)}, {"trades", fmt.Sprintf(strategyTrade, model, 100, `"breakout"`)},
+			{"positions", fmt.Sprintf(strategyPosition, model)},
+			{"trades", fmt.Sprintf(strategyTrade, model, 100, `"breakout"`)},
 			{"trades", fmt.Sprintf(strategyTrade, model, 200, `"π"`)},
 		} {
 			require.Equal(s.t, "unchanged", s.outcome(server, again), again.body)
@@ -125,7 +127,7 @@ func (s *system) knows(model string, servers ...string) {
 // rowsOf returns what a view says of a model, as text.
 func (s *system) rowsOf(url, model string) string {
 	s.t.Helper()
-	res, err := http.Get(url) //nolint:gosec,noctx // of this test
+	res, err := http.Get(url)
 	require.NoError(s.t, err)
 	defer res.Body.Close()
 	var document map[string]json.RawMessage
@@ -156,7 +158,11 @@ func (s *system) outcome(server string, f fact) string {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	require.NoError(s.t, err)
-	var answer struct{ Results []struct{ Outcome string } }
+	var answer struct {
+		Results []struct {
+			Outcome string `json:"outcome"`
+		} `json:"results"`
+	}
 	require.NoError(s.t, json.Unmarshal(body, &answer), "%s", body)
 	require.Len(s.t, answer.Results, 1, "%s", body)
 	return answer.Results[0].Outcome

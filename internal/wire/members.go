@@ -10,8 +10,19 @@ import (
 // columns of a table, in order, each once.
 func Members() (names []string) {
 	for _, row := range []any{
-		Price{}, AccountTotal{}, Position{}, Trade{}, SinceInception{}, Decision{}, Thread{}, Message{},
-		Model{}, Symbol{}, TraderState{}, MarketAsset{}, MarketContext{},
+		Price{},
+		AccountTotal{},
+		Position{},
+		Trade{},
+		SinceInception{},
+		Decision{},
+		Thread{},
+		Message{},
+		Model{},
+		Symbol{},
+		TraderState{},
+		MarketAsset{},
+		MarketContext{},
 	} {
 		for field := range reflect.TypeOf(row).Fields() {
 			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {

@@ -1,6 +1,6 @@
-// Package readcheck asks processes, in tests, for everything that can be read of
+// Package readtest asks processes, in tests, for everything that can be read of
 // them, and compares it with what is stored.
-package readcheck
+package readtest
 
 import (
 	"context"
@@ -42,8 +42,11 @@ type Checker struct {
 	n     int // numbers what Item makes
 }
 
-// Seen is what a process answered: the validators of its answer.
-type Seen struct{ etag, modified string }
+// Seen is what a process answered: the status, and the validators of its answer.
+type Seen struct {
+	status         int
+	etag, modified string
+}
 
 // New returns a checker of processes that have the settings of cfg.
 func New(t testing.TB, store repository.Repositories, cfg config.Config, facts season.Facts, urls ...string) *Checker {
@@ -109,12 +112,12 @@ func (c *Checker) truth(path string) string {
 	return `W/"` + answer.ETag + `"`
 }
 
-func (c *Checker) ask(process int, path string, headers ...string) *http.Response {
+func (c *Checker) ask(process int, path string, headers ...string) Seen {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.URLs[process]+"/api"+path, nil)
 	require.NoError(c.t, err)
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+	for pair := range slices.Chunk(headers, 2) {
+		req.Header.Set(pair[0], pair[1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(c.t, err)
@@ -126,7 +129,7 @@ func (c *Checker) ask(process int, path string, headers ...string) *http.Respons
 	} else {
 		require.Equal(c.t, http.StatusNotFound, res.StatusCode, "%s: %s", path, body)
 	}
-	return res
+	return Seen{res.StatusCode, res.Header.Get("Etag"), res.Header.Get("Last-Modified")}
 }
 
 // IsShown reports whether a process answers with what is stored, plainly and to
@@ -134,17 +137,17 @@ func (c *Checker) ask(process int, path string, headers ...string) *http.Respons
 func (c *Checker) IsShown(process int, path string, before Seen) bool {
 	c.t.Helper()
 	least := c.truth(path)
-	answers := []*http.Response{
+	answers := []Seen{
 		c.ask(process, path),
 		c.ask(process, path, "If-None-Match", before.etag),
 		c.ask(process, path, "If-Modified-Since", before.modified),
 	}
 	now := []string{least, c.truth(path)}
-	for _, res := range answers {
-		if !slices.Contains(now, res.Header.Get("Etag")) {
+	for _, answer := range answers {
+		if !slices.Contains(now, answer.etag) {
 			return false
 		}
-		if res.StatusCode == http.StatusNotModified && !slices.Contains(now, before.etag) {
+		if answer.status == http.StatusNotModified && !slices.Contains(now, before.etag) {
 			return false
 		}
 	}
@@ -173,8 +176,7 @@ func (c *Checker) Prime() []map[string]Seen {
 	for process := range c.URLs {
 		all[process] = map[string]Seen{}
 		for path := range c.Reads {
-			res := c.ask(process, path)
-			all[process][path] = Seen{res.Header.Get("Etag"), res.Header.Get("Last-Modified")}
+			all[process][path] = c.ask(process, path)
 		}
 	}
 	return all

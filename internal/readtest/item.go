@@ -1,4 +1,4 @@
-package readcheck
+package readtest
 
 import (
 	"fmt"
