@@ -64,7 +64,7 @@ func TestFillsOfAnOlderVersion(t *testing.T) {
 			return err
 		}, "closed"},
 		"a fill taken back": {3, 5, at(300), []stored{{200, 2}, {300, 3}}, func(tx Repositories, ctx context.Context) error {
-			if _, err := tx.Trading.Adjust(ctx, []Opening{{Position: position(5), ObservedAt: new(at(120))}}); err != nil {
+			if err := tx.Trading.Adopt(ctx, []Fill{fill("old-1", 300, 3)}); err != nil {
 				return err
 			}
 			_, err := tx.Trading.Unfill(ctx, []entities.Trade{fill("old-1", 300, 3).Trade})
