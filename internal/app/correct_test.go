@@ -26,7 +26,7 @@ import (
 	"nof0/config"
 	"nof0/internal/arena"
 	"nof0/internal/catalogue"
-	"nof0/internal/readcheck"
+	"nof0/internal/readtest"
 	"nof0/internal/recompute"
 	"nof0/internal/season"
 	"nof0/internal/wire"
@@ -650,7 +650,7 @@ func TestACorrectionIsShownEverywhere(t *testing.T) {
 	model := b.Facts.Competitors[0]
 	var told []string
 	for _, kind := range []arena.IngestKind{arena.IngestTrades, arena.IngestEquity, arena.IngestDecisions} {
-		raw, err := json.Marshal(b.Item(readcheck.Write{Kind: kind, Model: model, Symbol: "BTC"}))
+		raw, err := json.Marshal(b.Item(readtest.Write{Kind: kind, Model: model, Symbol: "BTC"}))
 		require.NoError(t, err)
 		post(t, b.URLs[0], string(kind), string(raw))
 		h := happened{string(kind), parse2(t, raw)}

@@ -29,6 +29,8 @@ func isNoID(value jsontext.Value) bool {
 		if text = strings.TrimSpace(s); text == "" {
 			return true
 		}
+	} else if _, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return false // it has its field
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	return err == nil && -maxExact <= n && n <= 0 && n == math.Trunc(n)

@@ -42,6 +42,9 @@ func TestSpellingsOfNoOrderID(t *testing.T) {
 			require.JSONEq(t, string(all), string(got))
 		}
 	}
+	mixed, err := Decode[Position](with(t, positionRow, "entry_oid", `""`, "oid", "-1", "tp_oid", "0"))
+	require.NoError(t, err)
+	require.Equal(t, []Opt[int64]{{}, Some[int64](-1), Some[int64](0)}, []Opt[int64]{mixed.EntryOid, mixed.Oid, mixed.TpOid})
 	for _, wrong := range []string{`"12"`, `"0x0"`, `"none"`, `0.5`, `-0.5`, `7.5`, `"-Inf"`, `[]`, `{}`, `false`} {
 		_, err := Decode[Trade](with(t, tradeRow, "entry_oid", wrong, "exit_oid", `""`))
 		require.ErrorContains(t, err, "/entry_oid", wrong)
