@@ -22,7 +22,8 @@ const (
 )
 
 func (c *cli) importCommand() *cobra.Command {
-	return &cobra.Command{
+	var explain, skipDamaged bool
+	cmd := &cobra.Command{
 		Use:   "import DIR",
 		Short: "Load a snapshot directory into Postgres",
 		Long: `Load a snapshot directory into Postgres, in one transaction. It is safe to repeat:
@@ -31,11 +32,26 @@ servers are told through the outbox and serve the new data within a second. What
 operator has corrected (nof0 correct) stays so: such rows are named and count as
 superseded.
 
-Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
-		Example:           example("DATABASE_URL=postgres://… nof0 import captures/2025-10-26"),
+A row at fault is refused by name, and the others are taken. A file that holds an
+error or empty answer of its endpoint is listed as ignored; open positions then
+are those of the newest account totals. A damaged file refuses the whole import,
+unless --skip-damaged leaves it out.
+
+--explain says of each file what would be taken, ignored and refused, and why. It
+needs no database, so it cannot tell what is stored already.
+
+Exit status: 0 all rows taken, 1 some rows or files refused (each is named), 2
+nothing done.`,
+		Example: example(
+			"DATABASE_URL=postgres://… nof0 import captures/2025-10-26",
+			"nof0 import --explain --json captures/of-somebody-else",
+		),
 		Args:              oneArgument,
 		ValidArgsFunction: completeOne(cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				return c.explainImport(args[0], skipDamaged)
+			}
 			cfg, logger, err := c.start(config.RequireDatabase())
 			if err != nil {
 				return &exitError{exitNothingDone, err}
@@ -43,22 +59,69 @@ Exit status: 0 all rows taken, 1 some refused (each is named), 2 nothing done.`,
 			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return &exitError{exitNothingDone, err}
 			}
-			report, err := c.importDir(cmd.Context(), cfg, args[0])
+			report, err := c.importDir(cmd.Context(), cfg, args[0], skipDamaged)
 			if err != nil {
 				return &exitError{exitNothingDone, err}
 			}
 			if err := c.printImport(report); err != nil {
 				return err
 			}
-			if report.Rejected() > 0 {
+			if report.Rejected() > 0 || len(report.Damaged) > 0 {
 				return &exitError{code: exitSomeRefused}
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&explain, "explain", false, "say what would be taken, ignored and refused, and do nothing")
+	cmd.Flags().BoolVar(&skipDamaged, "skip-damaged", false, "leave damaged files out instead of doing nothing")
+	return cmd
 }
 
-func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string) (report *importer.Report, err error) {
+// explainImport prints what an import would do.
+func (c *cli) explainImport(dir string, skipDamaged bool) error {
+	cfg, _, err := c.start()
+	if err != nil {
+		return &exitError{exitNothingDone, err}
+	}
+	explanation, err := importer.Explain(dir, importer.Options{
+		PrimaryProvider: cfg.Arena.PrimaryProvider, Benchmarks: cfg.Arena.Benchmarks, Bounds: wire.Bounds(cfg.Bounds), Now: time.Now,
+	})
+	if err != nil {
+		return &exitError{exitNothingDone, err}
+	}
+	if err := c.printExplanation(explanation); err != nil {
+		return err
+	}
+	switch {
+	case explanation.Damaged() > 0 && !skipDamaged:
+		return &exitError{code: exitNothingDone}
+	case explanation.Damaged()+explanation.Refused() > 0:
+		return &exitError{code: exitSomeRefused}
+	}
+	return nil
+}
+
+func (c *cli) printExplanation(e *importer.Explanation) error {
+	if c.json {
+		return c.printJSON(e)
+	}
+	t := c.newTable(table.Row{"file", "what", "rows taken", "refused", "why"}, 3, 4)
+	for _, f := range e.Files {
+		t.AppendRow(table.Row{f.Name, f.Verdict, f.Taken, len(f.Refused), f.Reason})
+	}
+	t.Render()
+	for _, f := range e.Files {
+		for _, row := range f.Refused {
+			fmt.Fprintf(c.out, "would be refused: %v\n", &row)
+		}
+		for _, note := range f.Notes {
+			fmt.Fprintf(c.out, "%s: %s\n", f.Name, note)
+		}
+	}
+	return nil
+}
+
+func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string, skipDamaged bool) (report *importer.Report, err error) {
 	store, err := app.OpenStore(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
@@ -73,6 +136,7 @@ func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string) (rep
 		Benchmarks:      cfg.Arena.Benchmarks,
 		Bounds:          wire.Bounds(cfg.Bounds),
 		Now:             time.Now,
+		SkipDamaged:     skipDamaged,
 		Progress:        progress,
 	})
 }
@@ -88,11 +152,14 @@ func (c *cli) printImport(report *importer.Report) error {
 	t.Render()
 	for _, k := range report.Kinds {
 		for _, r := range k.Rows {
-			fmt.Fprintf(c.out, "rejected %s row %d (offset %d) %q: %v\n", r.File, r.Row, r.Offset, r.ID, r.Faults)
+			fmt.Fprintf(c.out, "rejected %v\n", &r)
 		}
 		for _, r := range k.Corrected {
 			fmt.Fprintf(c.out, "not taken %s row %d (offset %d) %q: %s\n", r.File, r.Row, r.Offset, r.ID, r.Why)
 		}
+	}
+	for _, fault := range report.Damaged {
+		fmt.Fprintf(c.out, "damaged, left out: %s\n", fault)
 	}
 	for _, name := range report.Derived {
 		fmt.Fprintf(c.out, "derived, not stored: %s\n", name)

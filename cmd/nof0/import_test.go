@@ -51,6 +51,47 @@ func TestImportWithRefusedRows(t *testing.T) {
 	require.Equal(t, 1, report.Rejected())
 }
 
+// TestImportOfWhatOthersCaptured explains a directory, and imports it as explained.
+func TestImportOfWhatOthersCaptured(t *testing.T) {
+	t.Parallel()
+	environ := []string{migratedDatabase(t)}
+	dir := smallSeason(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "positions.json"), []byte(`{"error":"gone","positions":[]}`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "index.json"), []byte(`[]`), 0o600))
+	verdicts := func(e ended) map[string]string {
+		got := make(map[string]string)
+		for _, f := range parsed[importer.Explanation](t, e).Files {
+			got[f.Name] = f.Verdict
+		}
+		return got
+	}
+	want := verdicts(mustNof0(t, nil, "import", "--explain", "--json", dir))
+	require.Equal(t, importer.FileIgnored, want["positions.json"])
+	require.Equal(t, importer.FileIgnored, want["index.json"])
+	require.Equal(t, importer.FileTaken, want["trades.json"])
+
+	edit(t, filepath.Join(dir, "trades.json"), `"side":"long"`, `"side":""`)
+	e := nof0(t, nil, "import", "--explain", dir)
+	require.Equal(t, 1, e.code)
+	require.Regexp(t, `(?m)^would be refused: trades\.json row \d+ \(offset \d+\) ".+": /side: "" is neither long nor short$`, e.out)
+	require.Regexp(t, `(?m)^positions\.json +ignored +0 +0 +is an error answer`, e.out)
+
+	require.NoError(t, os.Truncate(filepath.Join(dir, "crypto-prices.json"), 20))
+	require.Equal(t, 2, nof0(t, nil, "import", "--explain", dir).code)
+	require.Equal(t, 1, nof0(t, nil, "import", "--explain", "--skip-damaged", dir).code)
+	require.Equal(t, 2, nof0(t, environ, "import", dir).code)
+	e = nof0(t, environ, "import", "--skip-damaged", "--json", dir)
+	require.Equal(t, 1, e.code)
+	report := parsed[importer.Report](t, e)
+	require.Len(t, report.Damaged, 1)
+	require.Contains(t, report.Damaged[0], "crypto-prices.json: line 1, column 21 (offset 20): ends in the middle")
+	require.Equal(t, 1, report.Rejected())
+
+	// Both sides refuse the same row and answer the same.
+	e = mustNof0(t, environ, "parity", "--once", "--snapshot", dir, "--domain", "trades")
+	require.Regexp(t, `(?m)^trades +.*refused: trades\.json row \d+ `, e.out)
+}
+
 func TestImportThatDoesNothing(t *testing.T) {
 	t.Parallel()
 	migrated := migratedDatabase(t)

@@ -39,7 +39,8 @@ documents, and nothing newer than its files. A row that it lacks within that is 
 difference. Current state that is older than that of Postgres cannot be compared.
 
 What differs is read again some times, and counts only where it differs in the
-same way each time, since the files follow the database by a moment. The report is
+same way each time, since the files follow the database by a moment. A row that the
+JSON side cannot read is listed as refused; it serves the others. The report is
 kept, and says whether a domain may be read from Postgres.
 
 Exit status: 0 equal, 1 different, 2 could not compare.`,

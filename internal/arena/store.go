@@ -209,27 +209,19 @@ func (s *Store) Positions(ctx context.Context, limit int) (wire.Positions, error
 	if err != nil {
 		return wire.Positions{}, unavailable(err)
 	}
-	out := wire.Positions{AccountTotals: make([]wire.ModelPositions, len(competitors)), ServerTime: s.serverTime()}
-	at := make(map[string]int, len(competitors))
-	for i, model := range competitors {
-		out.AccountTotals[i] = wire.ModelPositions{ModelID: model, Positions: map[string]wire.Position{}}
-		at[model] = i
-	}
-	for _, account := range accounts {
-		if i, listed := at[account.ModelID]; listed {
-			out.AccountTotals[i].Extra = jsontext.Value(account.PositionsExtra)
-		}
-	}
+	open := make(map[string][]entities.Position, len(competitors))
 	for _, row := range rows {
-		i, listed := at[row.ModelID]
-		if !listed {
-			continue
-		}
-		p, err := mapping.PositionPayload(row)
-		if err != nil {
+		open[row.ModelID] = append(open[row.ModelID], row)
+	}
+	beside := make(map[string]entities.JSON, len(accounts))
+	for _, account := range accounts {
+		beside[account.ModelID] = account.PositionsExtra
+	}
+	out := wire.Positions{AccountTotals: make([]wire.ModelPositions, len(competitors)), ServerTime: s.serverTime()}
+	for i, model := range competitors {
+		if out.AccountTotals[i], err = mapping.StatementPayload(model, open[model], beside[model]); err != nil {
 			return wire.Positions{}, err
 		}
-		out.AccountTotals[i].Positions[row.Symbol] = p
 	}
 	return out, nil
 }

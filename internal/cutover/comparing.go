@@ -27,7 +27,7 @@ func ParityOptions(cfg config.Config, store *repository.Store) parity.RunnerOpti
 		Interval: cfg.Rollout.ParityInterval,
 	}
 	if cfg.JSONDir != "" {
-		o.Compare.JSON = newSource(cfg)
+		o.Compare.JSON = newSource(cfg, nil)
 	}
 	return o
 }

@@ -20,6 +20,7 @@ import (
 	"nof0/internal/cutover/mirror"
 	"nof0/internal/cutover/parity"
 	"nof0/internal/cutover/switches"
+	"nof0/internal/snapshot"
 	"nof0/repository"
 )
 
@@ -53,7 +54,11 @@ func Open(ctx context.Context, o Options) (*Cutover, error) {
 	var err error
 	if dir := o.Config.JSONDir; dir != "" {
 		arenaConfig := o.Config.Arena
-		c.files = newSource(o.Config)
+		refused, err := jsonstore.Refused(o.Registerer, o.Logger)
+		if err != nil {
+			return nil, err
+		}
+		c.files = newSource(o.Config, refused)
 		c.writer = jsonstore.NewWriter(jsonstore.WriterOptions{
 			Dir: dir, PrimaryProvider: arenaConfig.PrimaryProvider, MatchWindow: arenaConfig.MatchWindow, Now: time.Now,
 		})
@@ -209,11 +214,13 @@ func newRollout(o Options, files *mirror.Mirror, changed func(context.Context)) 
 
 func initialModes(cfg config.Config) arena.Modes { return arena.InitialModes(cfg.JSONDir != "") }
 
-func newSource(cfg config.Config) *jsonstore.Source {
+// newSource returns the source of the directory; faulty is its option.
+func newSource(cfg config.Config, faulty func(file string, faults []snapshot.RowFault)) *jsonstore.Source {
 	return jsonstore.NewSource(jsonstore.SourceOptions{
 		Dir:             cfg.JSONDir,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Benchmarks:      cfg.Arena.Benchmarks,
+		Faulty:          faulty,
 		Now:             time.Now,
 	})
 }

@@ -49,7 +49,7 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 	var refused []string
 	for _, kind := range report.Kinds {
 		for _, row := range kind.Rows {
-			refused = append(refused, fmt.Sprintf("%s row %d (offset %d) %q: %v", row.File, row.Row, row.Offset, row.ID, row.Faults))
+			refused = append(refused, row.Error())
 		}
 	}
 	return refused, nil

@@ -34,14 +34,11 @@ func kinds() []string {
 
 // origin is where a row came from.
 type origin struct {
-	file string
+	file *snapshot.File
 	row  snapshot.Row
-	id   string
 }
 
-func (o origin) rejected(faults wire.Faults) RejectedRow {
-	return RejectedRow{File: o.file, Row: o.row.Index, Offset: o.row.Offset, ID: o.id, Faults: faults}
-}
+func (o origin) rejected(faults wire.Faults) snapshot.RowFault { return o.file.Fault(o.row, faults) }
 
 // item is a row that was read, and where from.
 type item[T any] struct {
@@ -56,13 +53,6 @@ type analyticsDoc struct {
 	serverTime int64
 }
 
-// statement is what the directory says of a model's open positions.
-type statement struct {
-	model string
-	open  map[string]wire.Position
-	extra jsontext.Value
-}
-
 // standing is what an imported leaderboard says of a model, at a time of its own
 // or, where that is zero, that of the capture.
 type standing struct {
@@ -75,13 +65,14 @@ type capture struct {
 	prices     []item[wire.Price]
 	equity     []item[wire.AccountTotal]
 	trades     []item[wire.Trade]
-	statements []item[statement]
+	statements []item[wire.ModelPositions]
 	accounts   []item[wire.SinceInception]
 	analytics  []item[analyticsDoc]
 	standings  []item[standing]
 	threads    []item[wire.Thread]
 	decisions  []item[wire.Decision]
 
+	damaged    []string // files that were skipped
 	models     map[string]bool
 	mentions   snapshot.Mentions // of the models, and of others that tell of their order
 	symbols    map[string]bool
@@ -101,12 +92,19 @@ func readCapture(dir *snapshot.Capture, o Options, inceptions map[string]time.Ti
 		now:    o.Now(),
 		models: make(map[string]bool), mentions: snapshot.Mentions{},
 		symbols: make(map[string]bool),
-		report:  &Report{Dir: dir.Dir, Derived: []string{}, Ignored: []string{}},
+		report:  &Report{Dir: dir.Dir, Derived: []string{}, Ignored: []string{}, Damaged: []string{}},
 		byKind:  make(map[string]*KindReport),
 	}
 	c.report.Ignored = append(c.report.Ignored, dir.Ignored...)
+	for _, nothing := range dir.Nothing {
+		c.report.Ignored = append(c.report.Ignored, nothing.Error())
+	}
+	for _, damaged := range dir.Damaged {
+		c.report.Damaged = append(c.report.Damaged, damaged.Error())
+		c.damaged = append(c.damaged, damaged.File)
+	}
 	for _, kind := range kinds() {
-		c.byKind[kind] = &KindReport{Kind: kind, Rows: []RejectedRow{}}
+		c.byKind[kind] = &KindReport{Kind: kind, Rows: []snapshot.RowFault{}}
 	}
 	for _, f := range dir.Files {
 		c.readServerTime(f)
@@ -118,9 +116,7 @@ func readCapture(dir *snapshot.Capture, o Options, inceptions map[string]time.Ti
 		}
 	}
 	c.checkMarkers(inceptions)
-	if dir.File(snapshot.Positions) == nil {
-		c.statements = statementsFromEquity(c.equity)
-	}
+	c.stateFromEquity(dir.File(snapshot.Positions))
 	c.dropSuperseded()
 	c.dropComputedStandings()
 	for _, kind := range kinds() {
@@ -146,7 +142,9 @@ func (c *capture) readServerTime(f *snapshot.File) {
 // checkMarkers refuses the equity rows whose markers do not fit the inception of
 // their account: the one that the directory tells, or else the one that is known.
 func (c *capture) checkMarkers(inceptions map[string]time.Time) {
-	inceptions = maps.Clone(inceptions)
+	if inceptions = maps.Clone(inceptions); inceptions == nil {
+		inceptions = make(map[string]time.Time)
+	}
 	for _, a := range c.accounts {
 		inceptions[a.value.ModelID] = wire.Time(a.value.InceptionDate)
 	}
@@ -156,7 +154,7 @@ func (c *capture) checkMarkers(inceptions map[string]time.Time) {
 		if !known || !errors.As(c.bounds.CheckMarkers(e.value, inception), &faults) {
 			return false
 		}
-		c.byKind[kindEquity].reject(e.origin, faults)
+		c.byKind[kindEquity].reject(e.rejected(faults))
 		return true
 	})
 	for _, e := range c.equity {
@@ -167,27 +165,29 @@ func (c *capture) checkMarkers(inceptions map[string]time.Time) {
 func (c *capture) readFile(f *snapshot.File) error {
 	switch f.Kind {
 	case snapshot.CryptoPrices:
-		return read(c, f, kindPrices, &c.prices, c.readPrice)
+		return read(c, f, kindPrices, &c.prices, c.readPrice, func(p *wire.Price) string { return p.Symbol })
 	case snapshot.AccountTotals:
-		return read(c, f, kindEquity, &c.equity, c.readEquity)
+		return read(c, f, kindEquity, &c.equity, c.readEquity, func(a *wire.AccountTotal) string {
+			return fmt.Sprintf("%s %d", a.ModelID, wire.Time(a.Timestamp).UnixMicro())
+		})
 	case snapshot.Trades:
-		return read(c, f, kindTrades, &c.trades, c.readTrade)
+		return read(c, f, kindTrades, &c.trades, c.readTrade, func(t *wire.Trade) string { return t.ModelID + "\x00" + t.ID })
 	case snapshot.Positions:
-		return read(c, f, kindPositions, &c.statements, c.readStatement)
+		return read(c, f, kindPositions, &c.statements, c.readStatement, func(m *wire.ModelPositions) string { return m.ModelID })
 	case snapshot.SinceInception:
 		return read(c, f, kindAccounts, &c.accounts, func(row snapshot.Row) (wire.SinceInception, error) {
 			return c.readAccount(f, row)
-		})
+		}, func(s *wire.SinceInception) string { return s.ModelID })
 	case snapshot.Analytics, snapshot.ModelAnalytics:
 		return read(c, f, kindAnalytics, &c.analytics, func(row snapshot.Row) (analyticsDoc, error) {
 			return c.readAnalytics(f, row)
-		})
+		}, func(doc *analyticsDoc) string { return doc.ModelID })
 	case snapshot.Conversations:
 		return c.readConversations(f)
 	case snapshot.Leaderboard:
 		return read(c, f, kindStandings, &c.standings, func(row snapshot.Row) (standing, error) {
 			return c.readStanding(f, row)
-		})
+		}, func(s *standing) string { return s.row.ID })
 	}
 	return nil
 }
@@ -219,9 +219,10 @@ func (c *capture) dropComputedStandings() {
 	for _, t := range c.trades {
 		trades[t.value.ModelID] = true
 	}
+	unknown := slices.Contains(c.damaged, snapshot.FileName(snapshot.AccountTotals, ""))
 	n := len(c.standings)
 	c.standings = slices.DeleteFunc(c.standings, func(s item[standing]) bool {
-		return s.value.row.Equity.IsZero() || s.value.asOf.IsZero() && totals[s.value.row.ID]
+		return s.value.row.Equity.IsZero() || s.value.asOf.IsZero() && (unknown || totals[s.value.row.ID])
 	})
 	for i := range c.standings {
 		if row := &c.standings[i].value.row; trades[row.ID] {
@@ -234,20 +235,21 @@ func (c *capture) dropComputedStandings() {
 	}
 }
 
-// read reads the rows of a file one by one and sorts out those at fault.
-func read[T any](c *capture, f *snapshot.File, kind string, into *[]item[T], decode func(snapshot.Row) (T, error)) error {
-	for _, row := range f.Rows {
-		at := origin{file: f.Name, row: row, id: nameOf(row)}
-		value, err := decode(row)
-		var faults wire.Faults
-		switch {
-		case errors.As(err, &faults):
-			c.byKind[kind].reject(at, faults)
-		case err != nil:
-			return err
-		default:
-			*into = append(*into, item[T]{origin: at, value: value})
-		}
+// read reads the rows of a file and sorts out those at fault.
+func read[T any](
+	c *capture, f *snapshot.File, kind string, into *[]item[T], decode func(snapshot.Row) (T, error), id func(*T) string,
+) error {
+	decoded, err := snapshot.Decode(f, decode, id)
+	if err != nil {
+		return err
+	}
+	report := c.byKind[kind]
+	for _, fault := range decoded.Faults {
+		report.reject(fault)
+	}
+	report.Unchanged += decoded.Repeated
+	for i, v := range decoded.Values {
+		*into = append(*into, item[T]{origin: origin{f, decoded.Rows[i]}, value: v})
 	}
 	return nil
 }
@@ -287,16 +289,19 @@ func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
 	return t, err
 }
 
-func (c *capture) readStatement(row snapshot.Row) (statement, error) {
+func (c *capture) readStatement(row snapshot.Row) (wire.ModelPositions, error) {
 	m, err := decode(c, row.Raw, wire.DecodeModelPositions)
-	if err != nil {
-		return statement{}, err
+	if err == nil {
+		c.mention(snapshot.Positions, m.ModelID)
+		c.sawStatement(m)
 	}
-	c.mention(snapshot.Positions, m.ModelID)
-	for symbol := range m.Positions {
-		c.symbols[symbol] = true
+	return m, err
+}
+
+func (c *capture) sawStatement(m wire.ModelPositions) {
+	for _, p := range m.Positions {
+		c.symbols[p.Symbol] = true
 	}
-	return statement{model: m.ModelID, open: m.Positions, extra: m.Extra}, nil
 }
 
 func (c *capture) readAccount(f *snapshot.File, row snapshot.Row) (wire.SinceInception, error) {
@@ -322,21 +327,22 @@ func (c *capture) readAnalytics(f *snapshot.File, row snapshot.Row) (analyticsDo
 	return analyticsDoc{AnalyticsDoc: doc, payload: row.Raw, serverTime: f.ServerTime}, nil
 }
 
+// readConversations reads the documents of each shape. Several may be of one
+// thread, which is what they say together.
 func (c *capture) readConversations(f *snapshot.File) error {
-	for i := range f.Rows {
-		one := *f
-		one.Rows = f.Rows[i : i+1]
-		var err error
-		if wire.IsThread(f.Rows[i].Raw) {
-			err = read(c, &one, kindThreads, &c.threads, c.readThread)
+	threads, decisions := *f, *f
+	threads.Rows, decisions.Rows = nil, nil
+	for _, row := range f.Rows {
+		if wire.IsThread(row.Raw) {
+			threads.Rows = append(threads.Rows, row)
 		} else {
-			err = read(c, &one, kindDecisions, &c.decisions, c.readDecision)
-		}
-		if err != nil {
-			return err
+			decisions.Rows = append(decisions.Rows, row)
 		}
 	}
-	return nil
+	return errors.Join(
+		read(c, &threads, kindThreads, &c.threads, c.readThread, func(*wire.Thread) string { return "" }),
+		read(c, &decisions, kindDecisions, &c.decisions, c.readDecision, func(d *wire.Decision) string { return d.ModelID + "\x00" + d.ID }),
+	)
 }
 
 func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
@@ -381,12 +387,12 @@ func (c *capture) sawMillis(ms int64) {
 func (c *capture) dropSuperseded() {
 	listed := make(map[string]bool)
 	for _, a := range c.analytics {
-		if a.file == snapshot.FileName(snapshot.Analytics, "") {
+		if a.file.Name == snapshot.FileName(snapshot.Analytics, "") {
 			listed[a.value.ModelID] = true
 		}
 	}
 	c.analytics = slices.DeleteFunc(c.analytics, func(a item[analyticsDoc]) bool {
-		drop := a.file != snapshot.FileName(snapshot.Analytics, "") && listed[a.value.ModelID]
+		drop := a.file.Name != snapshot.FileName(snapshot.Analytics, "") && listed[a.value.ModelID]
 		if drop {
 			c.byKind[kindAnalytics].Superseded++
 		}
@@ -394,40 +400,31 @@ func (c *capture) dropSuperseded() {
 	})
 }
 
-// statementsFromEquity takes what the newest equity row of each model holds as
-// its open positions.
-func statementsFromEquity(equity []item[wire.AccountTotal]) []item[statement] {
+// stateFromEquity takes what the newest equity row of each model carries as its open
+// positions, where positions.json states nothing. Where that is damaged it may state
+// something, and nothing is known.
+func (c *capture) stateFromEquity(stated *snapshot.File) {
+	if stated != nil && len(stated.Rows) > 0 || slices.Contains(c.damaged, snapshot.FileName(snapshot.Positions, "")) {
+		return
+	}
 	newest := make(map[string]item[wire.AccountTotal])
-	for _, e := range equity {
+	for _, e := range c.equity {
 		if old, ok := newest[e.value.ModelID]; !ok || e.value.Timestamp > old.value.Timestamp {
 			newest[e.value.ModelID] = e
 		}
 	}
-	var statements []item[statement]
-	for model, e := range newest {
-		open, err := e.value.OpenPositions()
-		if err != nil {
-			continue // the row was refused when it was read
+	if stated != nil && len(newest) > 0 {
+		c.report.Ignored = append(c.report.Ignored, stated.Name+": lists no model; open positions are those of "+snapshot.FileName(snapshot.AccountTotals, ""))
+	}
+	for _, model := range slices.Sorted(maps.Keys(newest)) {
+		e := newest[model]
+		m, err := e.value.ModelPositions()
+		var faults wire.Faults
+		if errors.As(err, &faults) {
+			c.byKind[kindPositions].reject(e.rejected(faults))
+			continue
 		}
-		statements = append(statements, item[statement]{origin: e.origin, value: statement{model: model, open: open}})
+		c.sawStatement(m)
+		c.statements = append(c.statements, item[wire.ModelPositions]{origin: e.origin, value: m})
 	}
-	return statements
-}
-
-// nameOf finds a name for a row that may be damaged.
-func nameOf(row snapshot.Row) string {
-	if row.Key != "" {
-		return row.Key
-	}
-	var probe struct {
-		ID    any `json:"id"`
-		Model any `json:"model_id"`
-	}
-	_ = wire.Unmarshal(row.Raw, &probe) // what can be read is good enough
-	for _, name := range []any{probe.ID, probe.Model} {
-		if s, ok := name.(string); ok && s != "" {
-			return s
-		}
-	}
-	return ""
 }

@@ -81,7 +81,7 @@ func (c *capture) keep(kinds []string) {
 	}
 	for i := range c.report.Kinds {
 		if k := &c.report.Kinds[i]; !slices.Contains(kinds, k.Kind) {
-			*k = KindReport{Kind: k.Kind, Rows: []RejectedRow{}}
+			*k = KindReport{Kind: k.Kind, Rows: []snapshot.RowFault{}}
 		}
 	}
 }

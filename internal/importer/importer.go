@@ -37,6 +37,9 @@ type Options struct {
 	// migration, while others wait for those of the import; 0 is 30 s. It does not
 	// hold for other writers of the same models.
 	LockWait time.Duration
+	// SkipDamaged leaves files out that are not what they claim to be, instead of
+	// doing nothing.
+	SkipDamaged bool
 	// Progress, where given, is told the rows that are done and their total.
 	Progress func(done, total int)
 }
@@ -90,7 +93,11 @@ func ImportInto(ctx context.Context, tx repository.Repositories, dir string, o O
 
 // open reads what is to be imported of a directory.
 func open(ctx context.Context, dir string, o Options, accounts repository.Accounts) (*writer, error) {
-	files, err := snapshot.Read(dir, filesOf(o.Domains)...)
+	read := snapshot.Read
+	if o.SkipDamaged {
+		read = snapshot.ReadReadable
+	}
+	files, err := read(dir, filesOf(o.Domains)...)
 	if err != nil {
 		return nil, err
 	}
@@ -311,23 +318,13 @@ func (w *writer) writePositions(ctx context.Context) (err error) {
 	}
 	kind := w.kind(kindPositions)
 	for _, s := range w.statements {
-		symbols := make([]string, 0, len(s.value.open))
-		for symbol := range s.value.open {
-			symbols = append(symbols, symbol)
-		}
-		slices.Sort(symbols)
-		rows := make([]entities.Position, len(symbols))
-		for i, symbol := range symbols {
-			rows[i] = mapping.Position(s.value.model, w.options.PrimaryProvider, s.value.open[symbol])
-		}
-		outcomes, closed, err := w.statePositions(ctx, s.value.model, rows, entities.JSON(s.value.extra))
+		rows, beside := mapping.Statement(w.options.PrimaryProvider, s.value)
+		outcomes, closed, err := w.statePositions(ctx, s.value.ModelID, rows, beside)
 		if err != nil {
 			return err
 		}
 		for i, outcome := range outcomes {
-			at := s.origin
-			at.id = rows[i].ID
-			kind.settle(outcome, at)
+			kind.record(outcome, s.origin, rows[i].ID)
 		}
 		kind.count(repository.Updated, int(closed))
 		w.progress(1)
@@ -347,7 +344,7 @@ func (w *writer) closeUnlisted(ctx context.Context, kind *KindReport) error {
 	}
 	var unlisted []string
 	for _, m := range models {
-		if !slices.ContainsFunc(w.statements, func(s item[statement]) bool { return s.value.model == m.ID }) {
+		if !slices.ContainsFunc(w.statements, func(s item[wire.ModelPositions]) bool { return s.value.ModelID == m.ID }) {
 			unlisted = append(unlisted, m.ID)
 		}
 	}
@@ -456,7 +453,7 @@ func writeFacts[P, R any](
 		}
 		corrected := make(map[repository.FactRef]origin)
 		for i, outcome := range outcomes {
-			report.settle(outcome, chunk[i].origin)
+			report.record(outcome, chunk[i].origin, "")
 			if seen != nil {
 				seen(rows[i], outcome)
 			}
@@ -480,8 +477,8 @@ func (w *writer) explain(ctx context.Context, report *KindReport, corrected map[
 	}
 	from := len(report.Corrected)
 	for ref, c := range newest {
-		at := corrected[ref]
-		report.Corrected = append(report.Corrected, CorrectedRow{at.file, at.row.Index, at.row.Offset, at.id, repository.Explain(c)})
+		at := corrected[ref].rejected(nil)
+		report.Corrected = append(report.Corrected, CorrectedRow{at.File, at.Row, at.Offset, at.ID, repository.Explain(c)})
 	}
 	slices.SortFunc(report.Corrected[from:], func(a, b CorrectedRow) int { return cmp.Compare(a.Row, b.Row) })
 	return nil
@@ -495,7 +492,7 @@ func writeEach[P any](ctx context.Context, w *writer, kind string, items []item[
 		if err != nil {
 			return err
 		}
-		report.settle(outcome, one.origin)
+		report.record(outcome, one.origin, "")
 		w.progress(1)
 	}
 	return nil

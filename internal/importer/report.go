@@ -3,6 +3,7 @@ package importer
 import (
 	"time"
 
+	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -15,9 +16,12 @@ type Report struct {
 	Kinds      []KindReport `json:"kinds"`
 	// Derived names files that follow from the others and are not stored.
 	Derived []string `json:"derived"`
-	// Ignored names what no endpoint returns: other files, and members of an
-	// envelope that mean nothing here.
+	// Ignored names what no endpoint returns: other files, error answers, and
+	// members of an envelope that mean nothing here.
 	Ignored []string `json:"ignored"`
+	// Damaged names files that were skipped, since they are not what they claim to
+	// be, and where.
+	Damaged []string `json:"damaged"`
 }
 
 // Rejected counts the refused rows of all kinds.
@@ -36,9 +40,9 @@ type KindReport struct {
 	Updated   int    `json:"updated"`
 	Unchanged int    `json:"unchanged"`
 	// Superseded rows are older than what is stored.
-	Superseded int           `json:"superseded"`
-	Rejected   int           `json:"rejected"`
-	Rows       []RejectedRow `json:"rejected_rows"`
+	Superseded int                 `json:"superseded"`
+	Rejected   int                 `json:"rejected"`
+	Rows       []snapshot.RowFault `json:"rejected_rows"`
 	// Corrected rows are superseded by what an operator has said of the fact.
 	Corrected []CorrectedRow `json:"corrected_rows,omitempty"`
 }
@@ -52,15 +56,6 @@ type CorrectedRow struct {
 	Why    string `json:"why"`
 }
 
-// RejectedRow names one refused row and why it was refused.
-type RejectedRow struct {
-	File   string      `json:"file"`
-	Row    int         `json:"row"`    // from 0
-	Offset int64       `json:"offset"` // bytes from the start of the file
-	ID     string      `json:"id,omitempty"`
-	Faults wire.Faults `json:"faults"`
-}
-
 func (k *KindReport) count(outcome repository.Outcome, n int) {
 	switch outcome {
 	case repository.Inserted:
@@ -71,27 +66,31 @@ func (k *KindReport) count(outcome repository.Outcome, n int) {
 		k.Unchanged += n
 	case repository.Superseded, repository.Corrected:
 		k.Superseded += n
-	case repository.Conflict:
-		k.Rejected += n
 	}
 }
 
-// settle counts the outcome of one row; a conflict names it.
-func (k *KindReport) settle(outcome repository.Outcome, at origin) {
-	k.count(outcome, 1)
-	if outcome == repository.Conflict {
-		reason := "another row is stored under the same identity; a fact never changes once seen"
-		switch k.Kind {
-		case kindAnalytics, kindStandings:
-			reason = "another row of this model and the same time is stored; which of them is right cannot be told: leave one of them out"
-		case kindAccounts:
-			reason = "another inception of this model, which never changes, or another count of the same time is stored"
-		}
-		k.Rows = append(k.Rows, at.rejected(wire.Faults{{Reason: reason}}))
+// record counts the outcome of one row; a conflict names it, by its own name where
+// the id is "".
+func (k *KindReport) record(outcome repository.Outcome, at origin, id string) {
+	if outcome != repository.Conflict {
+		k.count(outcome, 1)
+		return
 	}
+	reason := "another row is stored under the same identity; a fact never changes once seen"
+	switch k.Kind {
+	case kindAnalytics, kindStandings:
+		reason = "another row of this model and the same time is stored; which of them is right cannot be told: leave one of them out"
+	case kindAccounts:
+		reason = "another inception of this model, which never changes, or another count of the same time is stored"
+	}
+	fault := at.rejected(wire.Faults{{Reason: reason}})
+	if id != "" {
+		fault.ID = id
+	}
+	k.reject(fault)
 }
 
-func (k *KindReport) reject(at origin, faults wire.Faults) {
+func (k *KindReport) reject(fault snapshot.RowFault) {
 	k.Rejected++
-	k.Rows = append(k.Rows, at.rejected(faults))
+	k.Rows = append(k.Rows, fault)
 }

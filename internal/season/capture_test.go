@@ -130,9 +130,9 @@ func TestFilesAgreeWithEachOther(t *testing.T) {
 	require.Len(t, positions.AccountTotals, 6)
 	for _, m := range positions.AccountTotals {
 		row := newest[m.ModelID]
-		open, err := row.OpenPositions()
+		stated, err := row.ModelPositions()
 		require.NoError(t, err)
-		assert.Equal(t, open, m.Positions, m.ModelID)
+		assert.Equal(t, stated.Positions, m.Positions, m.ModelID)
 		for symbol, p := range m.Positions {
 			assert.Equal(t, wire.Some(prices.Prices[symbol].Price), p.CurrentPrice)
 		}

@@ -154,13 +154,13 @@ func (t *trader) happenings() []happening {
 
 // adjustmentEvent states the open positions as an equity row has them.
 func adjustmentEvent(at time.Time, row *wire.AccountTotal) (Event, error) {
-	open, err := row.OpenPositions()
+	stated, err := row.ModelPositions()
 	if err != nil {
 		return Event{}, err
 	}
-	items := make([]positionItem, 0, len(open))
-	for _, symbol := range slices.Sorted(maps.Keys(open)) {
-		items = append(items, positionItem{row.ModelID, open[symbol]})
+	items := make([]positionItem, 0, len(stated.Positions))
+	for _, symbol := range slices.Sorted(maps.Keys(stated.Positions)) {
+		items = append(items, positionItem{row.ModelID, stated.Positions[symbol]})
 	}
 	return newEvents(KindPositions, row.ModelID, at, items)
 }

@@ -68,11 +68,11 @@ func assertIsSeason(t testing.TB, b *Book, s *Season) {
 		newest, ok := b.Newest(row.ModelID)
 		require.True(t, ok)
 		assert.Equal(t, row, newest)
-		want, err := row.OpenPositions()
+		stated, err := row.ModelPositions()
 		require.NoError(t, err)
 		got := b.Open(row.ModelID)
-		assert.Len(t, got, len(want))
-		for symbol, p := range want {
+		assert.Len(t, got, len(stated.Positions))
+		for symbol, p := range stated.Positions {
 			assert.Empty(t, got[symbol].Matches(p), "%s %s", row.ModelID, symbol)
 			assert.False(t, got[symbol].Derived)
 		}

@@ -117,10 +117,10 @@ func TestEquityAddsUp(t *testing.T) {
 				}
 			}
 			prices := s.Prices(int(row.SinceInceptionHourlyMarker+1) * 60)
-			open, err := row.OpenPositions()
+			stated, err := row.ModelPositions()
 			require.NoError(t, err)
 			var commission float64
-			for symbol, p := range open {
+			for symbol, p := range stated.Positions {
 				price := prices[slices.Index(symbols, symbol)].Price
 				require.InDelta(t, price, p.CurrentPrice.Or(0), 0)
 				pnl := (price - p.EntryPrice) * p.Quantity
@@ -435,9 +435,9 @@ func TestOdditiesOfTheLiveSiteOccur(t *testing.T) {
 	}
 	stops := map[int64]map[float64]bool{}
 	for i := range f.Equity {
-		open, err := f.Equity[i].OpenPositions()
+		stated, err := f.Equity[i].ModelPositions()
 		require.NoError(t, err)
-		for _, p := range open {
+		for _, p := range stated.Positions {
 			var plan exitPlanJSON
 			require.NoError(t, json.Unmarshal(p.ExitPlan, &plan))
 			if stops[p.EntryOid.Or(0)] == nil {
@@ -476,11 +476,11 @@ func TestBenchmarkHolds(t *testing.T) {
 			continue
 		}
 		rows++
-		open, err := f.Equity[i].OpenPositions()
+		stated, err := f.Equity[i].ModelPositions()
 		require.NoError(t, err)
-		require.Len(t, open, 1)
-		require.Positive(t, open["BTC"].Quantity)
-		require.Equal(t, jsontext.Value("{}"), open["BTC"].ExitPlan)
+		require.Len(t, stated.Positions, 1)
+		require.Positive(t, stated.Positions["BTC"].Quantity)
+		require.Equal(t, jsontext.Value("{}"), stated.Positions["BTC"].ExitPlan)
 	}
 	assert.Equal(t, 24, rows)
 }

@@ -16,11 +16,31 @@ type Capture struct {
 	Files []*File // by name
 	// Ignored names what lies in the directory and is no endpoint payload.
 	Ignored []string
+	// Nothing are the files that state nothing.
+	Nothing []*NothingError
+	// Damaged are the files that are not what they claim to be.
+	Damaged []*FileError
 }
 
 // Read reads the files of a directory, all of them or those of the given kinds.
 // The error joins what is wrong with each file, so that one run names them all.
 func Read(dir string, kinds ...Kind) (*Capture, error) {
+	c, err := ReadReadable(dir, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	faults := make([]error, len(c.Damaged))
+	for i, fault := range c.Damaged {
+		faults[i] = fault
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return c, nil
+}
+
+// ReadReadable is Read that sets damaged files apart.
+func ReadReadable(dir string, kinds ...Kind) (*Capture, error) {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -45,11 +65,15 @@ func Read(dir string, kinds ...Kind) (*Capture, error) {
 			continue
 		}
 		f, err := ReadFile(dir, name)
-		if err != nil {
+		if damaged, ok := errors.AsType[*FileError](err); ok {
+			c.Damaged = append(c.Damaged, damaged)
+		} else if nothing, ok := errors.AsType[*NothingError](err); ok {
+			c.Nothing = append(c.Nothing, nothing)
+		} else if err != nil {
 			faults = append(faults, err)
-			continue
+		} else {
+			c.Files = append(c.Files, f)
 		}
-		c.Files = append(c.Files, f)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)

@@ -64,8 +64,8 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s: line %d, column %d (offset %d): %s", e.File, e.Line, e.Column, e.Offset, e.Reason)
 }
 
-// ReadFile reads the file of a directory. Errors are a *FileError, or those of
-// the operating system.
+// ReadFile reads the file of a directory. Errors are a *FileError, a
+// *NothingError, or those of the operating system.
 func ReadFile(dir, name string) (*File, error) {
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
@@ -89,6 +89,9 @@ func ParseFile(name string, data []byte) (*File, error) {
 		jsontext.AllowInvalidUTF8(true),
 	)}
 	if err := p.parse(envelopes[kind]); err != nil {
+		if reason := saysNothing(data, envelopes[kind]); reason != "" {
+			return nil, &NothingError{File: name, Reason: reason}
+		}
 		return nil, err
 	}
 	return f, nil
@@ -139,7 +142,8 @@ func (p *parser) parse(env envelope) error {
 		return p.syntax(err)
 	}
 	if !seen[env.member] {
-		return p.fail(0, "has no member %q, which %s.json is made of", env.member, p.file.Kind)
+		return p.fail(0, "has no member %q, which %s.json is made of; what looks like its rows stands at %s: the answer is wrapped or renamed",
+			env.member, p.file.Kind, rowsAt(p.data, env))
 	}
 	end := p.next()
 	switch _, err := p.dec.ReadToken(); {
@@ -155,19 +159,13 @@ func (p *parser) rows(env envelope) error {
 	if err := p.open(env.rows, fmt.Sprintf("member %q", env.member)); err != nil {
 		return err
 	}
-	named := make(map[string]bool)
 	for kind := p.dec.PeekKind(); kind != ']' && kind != '}'; kind = p.dec.PeekKind() {
 		row := Row{Index: len(p.file.Rows)}
 		if env.rows == '{' {
-			at := p.next()
 			name, err := p.name()
 			if err != nil {
 				return err
 			}
-			if named[name] {
-				return p.fail(at, "row %q stands twice", name)
-			}
-			named[name] = true
 			row.Key = name
 		}
 		raw, err := p.dec.ReadValue()

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/captures"
+	"nof0/internal/wire"
 )
 
 // directory writes files into a new directory.
@@ -116,11 +117,6 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"empty":                {"trades.json", "", 0, 1, 1, "is empty"},
 		"white space":          {"trades.json", " \n ", 3, 2, 2, "is empty"},
 		"BOM":                  {"trades.json", bom + `{"trades":[]}`, 0, 1, 1, "begins with a byte order mark, which JSON has not"},
-		"array":                {"trades.json", " []", 1, 1, 2, "the file is an array; an object is expected"},
-		"text":                 {"trades.json", `"x"`, 0, 1, 1, "the file is a string; an object is expected"},
-		"null":                 {"trades.json", `null`, 0, 1, 1, "the file is null; an object is expected"},
-		"missing member":       {"trades.json", `{"serverTime":1}`, 0, 1, 1, `has no member "trades", which trades.json is made of`},
-		"other file's member":  {"positions.json", `{"positions":[]}`, 0, 1, 1, `has no member "accountTotals", which positions.json is made of`},
 		"rows as object":       {"trades.json", "{\n \"trades\": {}}", 13, 2, 12, `member "trades" is an object; an array is expected`},
 		"rows as array":        {"crypto-prices.json", `{"prices":[]}`, 10, 1, 11, `member "prices" is an array; an object is expected`},
 		"rows null":            {"trades.json", `{"trades":null}`, 10, 1, 11, `member "trades" is null; an array is expected`},
@@ -137,7 +133,6 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"member twice":         {"trades.json", "{\"trades\":[],\n\"trades\":[]}", 14, 2, 1, `member "trades" stands twice`},
 		"member twice, hidden": {"trades.json", `{"trades":[],"\u0074rades":[]}`, 13, 1, 14, `member "trades" stands twice`},
 		"unknown twice":        {"trades.json", `{"x":1,"x":2,"trades":[]}`, 7, 1, 8, `member "x" stands twice`},
-		"price twice":          {"crypto-prices.json", `{"prices":{"B":1, "B":2}}`, 18, 1, 19, `row "B" stands twice`},
 		"missing comma":        {"trades.json", "{\"trades\":[{}\n{}]}", 14, 2, 1, ""},
 		"comma too many":       {"trades.json", `{"trades":[{},]}`, 13, 1, 14, ""},
 		"wrong bracket":        {"trades.json", `{"trades":[{}}`, 13, 1, 14, ""},
@@ -159,10 +154,87 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 }
 
+// A file that states nothing is told from one that is damaged, and from one whose
+// rows stand elsewhere than its endpoint has them.
+func TestFilesThatStateNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ file, body, reason string }{
+		{"positions.json", `{"message":"no longer served","positions":[],"serverTime":1761452350000}`, `is an error answer of the endpoint: it has a member "message" and no "accountTotals"`},
+		{"trades.json", `{"error":{"code":404,"message":"not found"}}`, `is an error answer of the endpoint: it has a member "error" and no "trades"`},
+		{"analytics.json", `{"detail":[{"loc":["query","limit"],"msg":"too large"}]}`, `is an error answer of the endpoint: it has a member "detail" and no "analytics"`},
+		{"account-totals.json", ` {} `, `is an empty answer of the endpoint: it has no member "accountTotals"`},
+		{"leaderboard.json", `{"serverTime":1,"data":{}}`, `is an empty answer of the endpoint: it has no member "leaderboard"`},
+		{"conversations.json", `[]`, "is an error or empty answer of the endpoint: no object, but an array"},
+		{"crypto-prices.json", `null`, "is an error or empty answer of the endpoint: no object, but null"},
+		{"trades.json", `"Internal Server Error"`, "is an error or empty answer of the endpoint: no object, but a string"},
+		{"since-inception-values.json", "\n<!DOCTYPE html>\n<html><body>502</body></html>", "is a page of HTML or XML, not an answer of the endpoint"},
+	} {
+		capture, err := Read(directory(t, map[string]string{c.file: c.body}))
+		require.NoError(t, err, c.body)
+		require.Equal(t, []*NothingError{{File: c.file, Reason: c.reason}}, capture.Nothing, c.body)
+		require.ErrorIs(t, capture.Nothing[0], fs.ErrNotExist)
+		require.Empty(t, capture.Files)
+	}
+	for _, c := range []struct{ file, body, at string }{
+		{"trades.json", `{"data":{"trades":[{"id":"a"}]}}`, "/data/trades"},
+		{"trades.json", `{"value":[{"id":"a","model_id":"m"}],"error":null}`, "/value/0/model_id"},
+		{"positions.json", `{"positions":[{"model_id":"m","positions":{}}]}`, "/positions/0/model_id"},
+		{"crypto-prices.json", `{"BTC":{"symbol":"BTC","price":1}}`, "/BTC/symbol"},
+		{"leaderboard.json", `{"rows":[{"id":"m","num_trades":1}]}`, "/rows/0/num_trades"},
+	} {
+		_, err := Read(directory(t, map[string]string{c.file: c.body}))
+		all := fileErrors(err)
+		require.Len(t, all, 1, c.body)
+		require.Contains(t, all[0].Reason, "stands at "+c.at+":", c.body)
+	}
+	_, err := Read(directory(t, map[string]string{"trades.json": `[{"model_id":"m"}]`}))
+	require.ErrorContains(t, err, "the file is an array; an object is expected")
+}
+
+// TestRowsOfOneIdentity reads files in which several rows claim the same.
+func TestRowsOfOneIdentity(t *testing.T) {
+	t.Parallel()
+	btc, eth := `"BTC":{"symbol":"BTC","entry_price":1,"quantity":1}`, `"ETH":{"symbol":"ETH","entry_price":1,"quantity":1}`
+	for name, c := range map[string]struct {
+		body     string
+		want     string // positions of the model
+		repeated int
+		faults   []string
+	}{
+		"a repeat":           {`{"model_id":"m","positions":{` + btc + `}},{"positions":{` + btc + `},"model_id":"m"}`, `{` + btc + `}`, 1, nil},
+		"a union":            {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{` + eth + `}}`, `{` + btc + `,` + eth + `}`, 0, nil},
+		"nothing, then some": {`{"model_id":"m","positions":{}},{"model_id":"m","positions":{` + eth + `}}`, `{` + eth + `}`, 0, nil},
+		"a member more":      {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"BTC":{"symbol":"BTC","margin":2,"entry_price":1,"quantity":1}}}`, `{"BTC":{"symbol":"BTC","entry_price":1,"quantity":1,"margin":2}}`, 0, nil},
+		"a contradiction": {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"BTC":{"symbol":"BTC","entry_price":1,"quantity":2}}}`, `{` + btc + `}`, 0,
+			[]string{"", "/positions/BTC/quantity"}},
+		"one symbol, two names": {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"B":{"symbol":"BTC","entry_price":1,"quantity":2}}}`, `{` + btc + `}`, 0,
+			[]string{"", "/positions/BTC/symbol"}},
+		"the first is at fault": {`{"model_id":"m","positions":1},{"model_id":"m","positions":{` + eth + `}}`, `{` + eth + `}`, 0, []string{"/positions"}},
+	} {
+		f, err := ParseFile("positions.json", []byte(`{"accountTotals":[`+c.body+`]}`))
+		require.NoError(t, err)
+		d, err := Decode(f, func(row Row) (wire.ModelPositions, error) { return wire.DecodeModelPositions(row.Raw) },
+			func(m *wire.ModelPositions) string { return m.ModelID })
+		require.NoError(t, err)
+		require.Len(t, d.Values, 1, name)
+		got, err := wire.Marshal(d.Values[0].Positions)
+		require.NoError(t, err)
+		require.JSONEq(t, c.want, string(got), name)
+		require.Equal(t, c.repeated, d.Repeated, name)
+		var paths []string
+		for _, fault := range d.Faults {
+			for _, one := range fault.Faults {
+				paths = append(paths, one.Path)
+			}
+		}
+		require.Equal(t, c.faults, paths, name)
+	}
+}
+
 func TestSeveralBadFilesAreAllNamed(t *testing.T) {
 	t.Parallel()
 	_, err := Read(directory(t, map[string]string{
-		"trades.json": `{`, "positions.json": `[]`, "analytics-gpt-5.json": ``, "leaderboard.json": `{"leaderboard":[]}`,
+		"trades.json": `{`, "positions.json": `[1`, "analytics-gpt-5.json": ``, "leaderboard.json": `{"leaderboard":[]}`,
 	}))
 	var names []string
 	for _, e := range fileErrors(err) {
@@ -238,8 +310,11 @@ func FuzzReadFile(f *testing.F) {
 			dir := directory(t, map[string]string{name: string(body)})
 			c, err := Read(dir)
 			if err == nil {
-				for _, row := range c.Files[0].Rows {
-					require.Equal(t, string(row.Raw), string(body[row.Offset:int(row.Offset)+len(row.Raw)]))
+				require.Equal(t, 1, len(c.Files)+len(c.Nothing))
+				for _, f := range c.Files {
+					for _, row := range f.Rows {
+						require.Equal(t, string(row.Raw), string(body[row.Offset:int(row.Offset)+len(row.Raw)]))
+					}
 				}
 				continue
 			}

@@ -133,12 +133,12 @@ func TestCapturedPositionsInsideEquityRowsComeBackTheSame(t *testing.T) {
 		}
 		a, err := Decode[AccountTotal](row.raw)
 		require.NoError(t, err)
-		open, err := a.OpenPositions()
+		stated, err := a.ModelPositions()
 		require.NoError(t, err)
-		got, err := Marshal(open)
+		got, err := Marshal(stated.Positions)
 		require.NoError(t, err)
 		require.Equal(t, value(t, a.Positions), value(t, got))
-		positions += len(open)
+		positions += len(stated.Positions)
 	}
 	require.Positive(t, positions)
 }

@@ -299,11 +299,8 @@ func TestRefusals(t *testing.T) {
 		"minutes too far":       {equityRow, []string{"since_inception_minute_marker", `60000001`}, one("/since_inception_minute_marker", "60000001 is not from 0 to 60000000")},
 		"sharpe text":           {equityRow, []string{"sharpe_ratio", `""`}, one("/sharpe_ratio", "is a string; a number is expected")},
 		"run id number":         {equityRow, []string{"run_id", `7`}, one("/run_id", "is a number; a string is expected")},
-		"positions array":       {equityRow, []string{"positions", `[]`}, one("/positions", "is an array; an object is expected")},
-		"positions text":        {equityRow, []string{"positions", `"{}"`}, one("/positions", "is a string; an object is expected")},
-		"position null":         {equityRow, []string{"positions", `{"BTC":null}`}, one("/positions/BTC", "is null; an object is expected")},
-		"position elsewhere":    {equityRow, []string{"positions", `{"ETH":` + positionRow + `}`}, one("/positions/ETH/symbol", `"BTC" stands under "ETH"`)},
-		"faults of positions": {equityRow, []string{"positions", `{"B/C":{"symbol":"","entry_price":0,"quantity":"x"},"A~":{"oid":1.5}}`}, map[string]string{
+		"position null":         {statementRow, []string{"positions", `{"BTC":null}`}, one("/positions/BTC", "is null; an object is expected")},
+		"faults of positions": {statementRow, []string{"positions", `{"B/C":{"symbol":"","entry_price":0,"quantity":"x"},"A~":{"oid":1.5}}`}, map[string]string{
 			"/positions/A~0/symbol": "is missing", "/positions/A~0/entry_price": "is missing", "/positions/A~0/quantity": "is missing",
 			"/positions/A~0/oid": "1.5 is not an integer of 64 bits", "/positions/B~1C/symbol": "is empty",
 			"/positions/B~1C/entry_price": "0 is not above 0", "/positions/B~1C/quantity": "is a string; a number is expected",
@@ -357,7 +354,7 @@ func TestRefusals(t *testing.T) {
 		"analytics nested": {analyticsRow, []string{"table", `{"a":[1e999]}`}, one("/table/a/0", "1e999 is not a finite double")},
 
 		"statement array":    {statementRow, []string{"positions", `[]`}, one("/positions", "is an array; an object is expected")},
-		"statement key":      {statementRow, []string{"positions", `{"":` + positionRow + `}`}, one("/positions//symbol", `"BTC" stands under ""`)},
+		"statement key":      {statementRow, []string{"positions", `{"":` + positionRow + `}`}, one("/positions/", "is empty")},
 		"statement position": {statementRow, []string{"positions", `{"BTC":{"symbol":"BTC","quantity":1}}`}, one("/positions/BTC/entry_price", "is missing")},
 
 		"decision id long":   {decisionRow, []string{"id", `"` + long + long + `"`}, one("/id", "is 512 bytes long; at most 256 are accepted")},
@@ -473,32 +470,84 @@ func TestAbsentNullAndZeroComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-func TestOpenPositions(t *testing.T) {
+// TestPositionsOfAnEquityRow reads what is a position of what an equity row
+// carries, which may be anything.
+func TestPositionsOfAnEquityRow(t *testing.T) {
 	t.Parallel()
-	for _, none := range []string{"-", "null", "{}"} {
-		a, err := Decode[AccountTotal](with(t, equityRow, "positions", none))
-		require.NoError(t, err)
-		open, err := a.OpenPositions()
-		require.NoError(t, err)
-		require.Equal(t, map[string]Position{}, open)
+	waiting := `{"symbol":"SOL","wait_for_fill":true,"entry_price":null,"note":[1]}`
+	for _, c := range []struct {
+		positions string
+		open      []string // names
+		waiting   []string
+		faults    map[string]string // by path
+	}{
+		{"-", nil, nil, nil},
+		{"null", nil, nil, nil},
+		{"{}", nil, nil, nil},
+		{"[]", nil, nil, nil},
+		{`{"BTC":` + positionRow + `}`, []string{"BTC"}, nil, nil},
+		{`{"BTC-PERP":` + positionRow + `,"S":` + waiting + `}`, []string{"BTC-PERP"}, []string{"S"}, nil},
+		{`{"BTC":` + positionRow + `,"BTC-PERP":` + positionRow + `}`, []string{"BTC"}, nil, map[string]string{
+			"/positions/BTC-PERP/symbol": `"BTC" stands under "BTC" too, and one position of a symbol is open at most`}},
+		{`"N/A"`, nil, nil, map[string]string{"/positions": "is a string; an object is expected"}},
+		{`[1]`, nil, nil, map[string]string{"/positions": "is an array; an object is expected"}},
+		{`{"BTC":` + positionRow + `,"A":"N/A","E":{},"W":{"wait_for_fill":false,"symbol":"W"}}`, []string{"BTC"}, nil, map[string]string{
+			"/positions/A": "is a string; an object is expected", "/positions/E/symbol": "is missing",
+			"/positions/E/entry_price": "is missing", "/positions/E/quantity": "is missing",
+			"/positions/W/entry_price": "is missing", "/positions/W/quantity": "is missing"}},
+		{`{" ":` + positionRow + `}`, []string{" "}, nil, map[string]string{"/positions/ ": "begins or ends with a blank"}},
+	} {
+		a, err := Decode[AccountTotal](with(t, equityRow, "positions", c.positions))
+		require.NoError(t, err, c.positions)
+		m, err := a.ModelPositions()
+		require.ElementsMatch(t, c.open, slices.Collect(maps.Keys(m.Positions)), c.positions)
+		require.ElementsMatch(t, c.waiting, slices.Collect(maps.Keys(m.Waiting)), c.positions)
+		if len(c.faults) == 0 {
+			require.NoError(t, err, c.positions)
+			continue
+		}
+		require.Equal(t, c.faults, faultsOf(t, err), c.positions)
 	}
-	a := AccountTotal{Positions: jsontext.Value(`{"BTC":` + positionRow + `,"ETH":{}}`)}
-	_, err := a.OpenPositions()
-	require.Len(t, faultsOf(t, err), 3)
+	raw := jsontext.Value(`{"model_id":"m","positions":{"BTC-PERP":` + positionRow + `,"S":` + waiting + `},"more":1}`)
+	m, err := DecodeModelPositions(raw)
+	require.NoError(t, err)
+	got, err := Marshal(m)
+	require.NoError(t, err)
+	require.JSONEq(t, string(raw), string(got))
 }
 
 func TestFaultsComeInTheSameOrder(t *testing.T) {
 	t.Parallel()
-	raw := with(t, equityRow, "positions", `{"D":1,"A":1,"C":1,"B":1,"E":{}}`, "model_id", `""`)
-	_, first := Decode[AccountTotal](raw)
+	raw := jsontext.Value(`{"positions":{"D":1,"A":1,"C":1,"B":1,"E":{}},"model_id":""}`)
+	_, first := DecodeModelPositions(raw)
 	for range 50 {
-		_, err := Decode[AccountTotal](raw)
+		_, err := DecodeModelPositions(raw)
 		require.Equal(t, first, err)
 	}
 	require.Equal(t, "/model_id: is empty; /positions/A: is a number; an object is expected; "+
 		"/positions/B: is a number; an object is expected; /positions/C: is a number; an object is expected; "+
 		"/positions/D: is a number; an object is expected; /positions/E/symbol: is missing; "+
 		"/positions/E/entry_price: is missing; /positions/E/quantity: is missing", first.Error())
+}
+
+// TestUnite puts two statements of one account together.
+func TestUnite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ a, b, united, fault string }{
+		{`{"a":1}`, `{"a":1.0}`, `{"a":1}`, ""},
+		{`{"a":1,"p":{"x":{"q":1}}}`, `{"b":[2],"p":{"x":{"q":1e0},"y":{}}}`, `{"a":1,"b":[2],"p":{"x":{"q":1},"y":{}}}`, ""},
+		{`{"p":{"x":{"q":1}}}`, `{"p":{"x":{"q":2,"r":1}}}`, "", "/p/x/q: 1 and 2 are not the same"},
+		{`{"a":null}`, `{"a":0}`, "", "/a: null and 0 are not the same"},
+		{`{"a":{}}`, `{"a":[]}`, "", "/a: {} and [] are not the same"},
+	} {
+		united, err := Unite(jsontext.Value(c.a), jsontext.Value(c.b))
+		if c.fault != "" {
+			require.EqualError(t, err, c.fault)
+			continue
+		}
+		require.NoError(t, err)
+		require.JSONEq(t, c.united, string(united))
+	}
 }
 
 func TestARefusedRowIsNotHandedOut(t *testing.T) {
@@ -531,10 +580,10 @@ func TestCheck(t *testing.T) {
 
 func TestCheckID(t *testing.T) {
 	t.Parallel()
-	for _, ok := range []string{"a", "gpt-5", "deepseek-chat-v3.1_1761634244.599231", "é", " ", "a:b/c", strings.Repeat("x", MaxID)} {
+	for _, ok := range []string{"a", "gpt-5", "deepseek-chat-v3.1_1761634244.599231", "é", "a b", "a:b/c", strings.Repeat("x", MaxID)} {
 		require.NoError(t, CheckID(ok), ok)
 	}
-	for _, bad := range []string{"", "{", "a}", "\x00", "a\tb", "\u0080", "\xff", strings.Repeat("x", MaxID+1), strings.Repeat("é", MaxID)} {
+	for _, bad := range []string{"", " ", " gpt-5", "gpt-5 ", "BTC\u00a0", "\u3000x", "{", "a}", "\x00", "a\tb", "\u0080", "\xff", strings.Repeat("x", MaxID+1), strings.Repeat("é", MaxID)} {
 		err := CheckID(bad)
 		var faults Faults
 		require.ErrorAs(t, err, &faults, "%q", bad)

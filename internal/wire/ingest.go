@@ -32,7 +32,9 @@ func (p *PositionItem) check(f *Faults) {
 	f.optID("/provider", p.Provider)
 	f.optSeconds("/timestamp", p.Timestamp)
 	var wrong Faults
-	p.open, wrong = decode[Position](p.Position)
+	if p.open, wrong = decode[Position](p.Position); waitsForFill(p.Position) {
+		wrong = Faults{{Reason: "waits for its fill, so that nothing is open yet; send it when it has a price and a size"}}
+	}
 	f.putUnder("/position", wrong)
 }
 

@@ -2,13 +2,14 @@ package wire
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// The kinds of a ParityFinding. All but FindingNotCompared are faults.
+// The kinds of a ParityFinding. All but the last three are faults.
 const (
 	FindingValue        = "value"         // the two sides give a member different values
 	FindingOnlyJSON     = "only in json"  // the store lacks a row that the JSON side has
 	FindingOnlyStore    = "only in store" // the JSON side lacks a row that it claims to hold
 	FindingOrder        = "order"         // a row stands in the wrong place
 	FindingNotCompared  = "not compared"  // the two sides speak of different times, or one cannot be read
+	FindingRefused      = "refused"       // a row of the JSON side that it cannot read and does not serve
 	FindingInformation  = "information"   // a difference that is none of parity
 	VerdictEqual        = "equal"
 	VerdictDifferent    = "different"
@@ -23,7 +24,7 @@ type ParityFinding struct {
 	Model  string         `json:"model,omitzero"`
 	ID     string         `json:"id,omitzero"`    // of the row
 	Field  string         `json:"field,omitzero"` // JSON pointer into the row; absent for the row itself
-	Kind   string         `json:"kind" enum:"value,only in json,only in store,order,not compared,information"`
+	Kind   string         `json:"kind" enum:"value,only in json,only in store,order,not compared,refused,information"`
 	JSON   jsontext.Value `json:"json,omitzero"`  // what the JSON files have; absent where they have nothing there
 	Store  jsontext.Value `json:"store,omitzero"` // what Postgres has; absent where it has nothing there
 	Reason string         `json:"reason,omitzero"`
@@ -31,7 +32,7 @@ type ParityFinding struct {
 
 // Fault reports whether the finding makes the two sides unequal.
 func (f *ParityFinding) Fault() bool {
-	return f.Kind != FindingNotCompared && f.Kind != FindingInformation
+	return f.Kind != FindingNotCompared && f.Kind != FindingRefused && f.Kind != FindingInformation
 }
 
 // ParityCounts says how much was compared, in rows.
@@ -57,8 +58,9 @@ type ParityRun struct {
 	Counts  ParityCounts `json:"counts"`
 	// NotHeld names the views of which the JSON directory holds nothing.
 	NotHeld []string `json:"not_held,omitzero"`
-	// Findings are what differs, then what could not be compared; a kept report has
-	// the first 20.
+	// Findings are what differs, then what could not be compared, then the rows that
+	// the JSON side refuses, which change no verdict: neither side serves them. A
+	// kept report has the first 20.
 	Findings []ParityFinding `json:"findings"`
 	// Information lists what differs and may: the frozen figures of
 	// leaderboard.json.

@@ -1,6 +1,9 @@
 package wire
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Price is the newest price of a symbol. Timestamp is unix milliseconds.
 type Price struct {
@@ -35,7 +38,7 @@ type Position struct {
 	RiskUsd          Opt[float64]   `json:"risk_usd,omitzero"`                           // USD at risk
 	Confidence       Opt[float64]   `json:"confidence,omitzero"`                         // fraction from 0 to 1
 	IndexCol         jsontext.Value `json:"index_col,omitzero"`                          // null
-	ExitPlan         jsontext.Value `json:"exit_plan,omitzero" bound:"amounts" is:"ExitPlan"`
+	ExitPlan         jsontext.Value `json:"exit_plan,omitzero" is:"ExitPlan"`
 	EntryTime        Opt[float64]   `json:"entry_time,omitzero" bound:"time"`         // unix seconds with up to six decimals
 	Symbol           string         `json:"symbol"`                                   // coin
 	EntryPrice       float64        `json:"entry_price"`                              // USD
@@ -55,11 +58,31 @@ type Position struct {
 	Extra            jsontext.Value `json:",embed"`
 }
 
-// ModelPositions are the open positions of a model by symbol.
+// ModelPositions are the open positions of a model by the name under which they
+// stand, which most often is their symbol.
 type ModelPositions struct {
 	ModelID   string              `json:"model_id"`  // model
 	Positions map[string]Position `json:"positions"` // by symbol; empty where there is none
 	Extra     jsontext.Value      `json:",embed"`
+	// Waiting are those that are not open yet, since they wait for their fill:
+	// they stand among Positions, and have no price or no size.
+	Waiting map[string]jsontext.Value `json:"-"`
+}
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (m ModelPositions) MarshalJSONTo(enc *jsontext.Encoder) error {
+	listed := make(map[string]any, len(m.Positions)+len(m.Waiting))
+	for name, raw := range m.Waiting {
+		listed[name] = raw
+	}
+	for name, p := range m.Positions {
+		listed[name] = p
+	}
+	return json.MarshalEncode(enc, struct {
+		ModelID   string         `json:"model_id"`
+		Positions map[string]any `json:"positions"`
+		Extra     jsontext.Value `json:",embed"`
+	}{m.ModelID, listed, m.Extra})
 }
 
 // Trade is a closed round trip, or a closed part of one.
@@ -94,7 +117,7 @@ type Trade struct {
 	ExitLiquidation        jsontext.Value `json:"exit_liquidation,omitzero"`                   // what liquidated the exit; null mostly
 	ExitCommissionDollars  Opt[float64]   `json:"exit_commission_dollars,omitzero"`            // USD
 	ExitClosedPnl          Opt[float64]   `json:"exit_closed_pnl,omitzero" bound:"difference"` // USD
-	ExitPlan               jsontext.Value `json:"exit_plan,omitzero" bound:"amounts" is:"ExitPlan"`
+	ExitPlan               jsontext.Value `json:"exit_plan,omitzero" is:"ExitPlan"`
 	RealizedGrossPnl       Opt[float64]   `json:"realized_gross_pnl,omitzero" bound:"difference"` // USD before commissions
 	RealizedNetPnl         float64        `json:"realized_net_pnl" bound:"difference"`            // USD after commissions
 	TotalCommissionDollars Opt[float64]   `json:"total_commission_dollars,omitzero"`              // USD

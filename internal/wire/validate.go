@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -36,6 +38,10 @@ func (f *Faults) id(path, id string) {
 		return
 	case !utf8.ValidString(id):
 		f.addf(path, "is not UTF-8")
+		return
+	}
+	if strings.TrimSpace(id) != id {
+		f.addf(path, "begins or ends with a blank")
 		return
 	}
 	for _, r := range id {
@@ -107,14 +113,13 @@ func (a *AccountTotal) check(f *Faults) {
 	if v, ok := a.SinceInceptionMinuteMarker.Get(); ok {
 		f.marker("/since_inception_minute_marker", v, 60*MaxHourlyMarker)
 	}
-	_, faults := a.openPositions()
-	f.putUnder("/positions", faults)
 }
 
-// Parts lets Bounds see the positions of the row.
+// Parts lets Bounds see the open positions that the row carries, as far as they
+// can be read.
 func (a *AccountTotal) Parts() map[string]any {
-	open, _ := a.openPositions() // it was checked
-	return positionParts("/positions", open)
+	m, _ := a.modelPositions() // what cannot be read is computed with by nobody
+	return positionParts("/positions", m.Positions)
 }
 
 func positionParts(path string, open map[string]Position) map[string]any {
@@ -125,43 +130,74 @@ func positionParts(path string, open map[string]Position) map[string]any {
 	return parts
 }
 
-// OpenPositions reads the positions that the row carries, by symbol.
-func (a *AccountTotal) OpenPositions() (map[string]Position, error) {
-	open, faults := a.openPositions()
-	return open, faults.err()
+// ModelPositions reads the positions that the row carries. The row itself may
+// carry any JSON: the error, a Faults, says what in it is no position.
+func (a *AccountTotal) ModelPositions() (ModelPositions, error) {
+	m, faults := a.modelPositions()
+	return m, faults.err()
 }
 
-func (a *AccountTotal) openPositions() (map[string]Position, Faults) {
-	if a.Positions == nil || a.Positions.Kind() == 'n' {
-		return map[string]Position{}, nil
+func (a *AccountTotal) modelPositions() (ModelPositions, Faults) {
+	m := ModelPositions{ModelID: a.ModelID}
+	raw := a.Positions
+	if raw == nil || raw.Kind() == 'n' || bytes.Equal(raw, []byte("[]")) {
+		raw = jsontext.Value("{}")
 	}
-	return decodePositions(a.Positions)
+	var faults, under Faults
+	m.Positions, m.Waiting, under = decodePositions(raw)
+	faults.putUnder("/positions", under)
+	return m, faults
 }
 
-// decodePositions reads an object of positions by symbol.
-func decodePositions(raw jsontext.Value) (map[string]Position, Faults) {
+// decodePositions reads an object of positions by the name under which each
+// stands, most often its symbol. Those that wait for their fill stay raw.
+func decodePositions(raw jsontext.Value) (open map[string]Position, waiting map[string]jsontext.Value, faults Faults) {
+	open = make(map[string]Position)
 	if raw.Kind() != '{' {
-		return nil, Faults{{Reason: "is " + kindName(raw.Kind()) + "; an object is expected"}}
+		return open, nil, Faults{{Reason: "is " + kindName(raw.Kind()) + "; an object is expected"}}
 	}
 	var rows map[string]jsontext.Value
 	if err := json.Unmarshal(raw, &rows); err != nil {
-		return nil, Faults{typeFault(err)}
+		return open, nil, Faults{typeFault(err)}
 	}
-	var faults Faults
-	positions := make(map[string]Position, len(rows))
-	for _, symbol := range slices.Sorted(maps.Keys(rows)) {
-		path := string(jsontext.Pointer("").AppendToken(symbol))
-		p, wrong := decode[Position](rows[symbol])
+	names := make(map[string]string, len(rows)) // by symbol
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		path := string(jsontext.Pointer("").AppendToken(name))
+		if waitsForFill(rows[name]) {
+			if waiting == nil {
+				waiting = make(map[string]jsontext.Value)
+			}
+			waiting[name] = rows[name]
+			continue
+		}
+		p, wrong := decode[Position](rows[name])
+		if other, twice := names[p.Symbol]; twice && len(wrong) == 0 {
+			wrong.addf("/symbol", "%q stands under %q too, and one position of a symbol is open at most",
+				abbreviate(p.Symbol, maxQuoted), abbreviate(other, maxQuoted))
+		}
 		if len(wrong) > 0 {
 			faults.putUnder(path, wrong)
 			continue
 		}
-		if p.Symbol != symbol {
-			faults.addf(path+"/symbol", "%q stands under %q", abbreviate(p.Symbol, maxQuoted), abbreviate(symbol, maxQuoted))
+		if p.Symbol != name {
+			wrong.id("", name)
+			faults.putUnder(path, wrong)
 		}
-		positions[symbol] = p
+		names[p.Symbol] = name
+		open[name] = p
 	}
-	return positions, faults
+	return open, waiting, faults
+}
+
+// waitsForFill reports whether a position has been ordered and is not open yet:
+// it says so, and has no price or no size.
+func waitsForFill(raw jsontext.Value) bool {
+	var probe struct {
+		WaitForFill bool         `json:"wait_for_fill"`
+		EntryPrice  Opt[float64] `json:"entry_price"`
+		Quantity    Opt[float64] `json:"quantity"`
+	}
+	return json.Unmarshal(raw, &probe) == nil && probe.WaitForFill && (probe.EntryPrice.Or(0) == 0 || probe.Quantity.Or(0) == 0)
 }
 
 func (*Position) required() []string { return []string{"symbol", "entry_price", "quantity"} }
@@ -235,7 +271,9 @@ type modelPositionsRow struct {
 	ModelID   string         `json:"model_id"`
 	Positions jsontext.Value `json:"positions"`
 	Extra     jsontext.Value `json:",embed"`
-	open      map[string]Position
+
+	open    map[string]Position
+	waiting map[string]jsontext.Value
 }
 
 func (*modelPositionsRow) required() []string { return []string{"model_id", "positions"} }
@@ -243,7 +281,7 @@ func (*modelPositionsRow) required() []string { return []string{"model_id", "pos
 func (m *modelPositionsRow) check(f *Faults) {
 	f.id("/model_id", m.ModelID)
 	var faults Faults
-	m.open, faults = decodePositions(m.Positions)
+	m.open, m.waiting, faults = decodePositions(m.Positions)
 	f.putUnder("/positions", faults)
 }
 
@@ -253,7 +291,7 @@ func (m *ModelPositions) Parts() map[string]any { return positionParts("/positio
 // DecodeModelPositions reads one row of Positions from outside.
 func DecodeModelPositions(raw jsontext.Value) (ModelPositions, error) {
 	m, err := Decode[modelPositionsRow](raw)
-	return ModelPositions{ModelID: m.ModelID, Positions: m.open, Extra: m.Extra}, err
+	return ModelPositions{ModelID: m.ModelID, Positions: m.open, Waiting: m.waiting, Extra: m.Extra}, err
 }
 
 func (*Decision) required() []string { return []string{"id", "model_id", "timestamp"} }

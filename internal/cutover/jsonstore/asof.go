@@ -3,6 +3,7 @@ package jsonstore
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ import (
 // every file again.
 func (s *Source) Fresh() *Source {
 	fresh := *s
-	fresh.files = newFileCache(s.files.dir, s.files.now)
+	fresh.files = newFileCache(s.files.dir, s.files.now, nil)
 	return &fresh
 }
 
@@ -32,6 +33,20 @@ func (s *Source) File(kind snapshot.Kind) (*snapshot.File, error) {
 		return nil, unavailable(err)
 	}
 	return f, nil
+}
+
+// Faults lists the rows of the files of a kind that are not served, as far as the
+// files have been asked for.
+func (s *Source) Faults(kind snapshot.Kind) []snapshot.RowFault {
+	s.files.mu.Lock()
+	defer s.files.mu.Unlock()
+	var faults []snapshot.RowFault
+	for _, name := range slices.Sorted(maps.Keys(s.files.entries)) {
+		if k, _, _ := snapshot.KindOf(name); k == kind {
+			faults = append(faults, s.files.entries[name].faults...)
+		}
+	}
+	return faults
 }
 
 // Check reports whether the directory can be read.
@@ -81,6 +96,9 @@ func (s *Source) CapturedAt() (time.Time, error) {
 			continue
 		}
 		f, err := snapshot.ReadFile(s.files.dir, e.Name())
+		if isMissing(err) {
+			continue // it states nothing
+		}
 		if err != nil {
 			return newest, unavailable(err)
 		}

@@ -2,7 +2,6 @@ package jsonstore
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 type fileCache struct {
 	dir     string
 	now     func() time.Time
+	faulty  func(file string, faults []snapshot.RowFault) // told of each version of a file; may be nil
 	mu      sync.Mutex
 	entries map[string]cacheEntry
 }
@@ -24,6 +24,8 @@ type fileCache struct {
 type cacheEntry struct {
 	stamp stamp
 	rows  any // []T of whoever reads this file
+	// faults are the rows of the file that are not among rows.
+	faults []snapshot.RowFault
 	// held keeps the file from being removed for good, so that no other file
 	// gets its inode while its rows are remembered.
 	held *os.File
@@ -75,13 +77,14 @@ func identityOf(info os.FileInfo) stamp {
 	return s
 }
 
-func newFileCache(dir string, now func() time.Time) *fileCache {
-	return &fileCache{dir: dir, now: now, entries: make(map[string]cacheEntry)}
+func newFileCache(dir string, now func() time.Time, faulty func(string, []snapshot.RowFault)) *fileCache {
+	return &fileCache{dir: dir, now: now, faulty: faulty, entries: make(map[string]cacheEntry)}
 }
 
-// cachedRows returns the rows of a file, decoded. They are shared and must not
-// be changed. Concurrent readers of a changed file wait for one decoding.
-func cachedRows[T any](c *fileCache, name string, decode func(snapshot.Row) (T, error)) ([]T, error) {
+// cachedRows returns the rows of a file, decoded, without those at fault. They are
+// shared and must not be changed. Concurrent readers of a changed file wait for one
+// decoding.
+func cachedRows[T any](c *fileCache, name string, f form[T]) ([]T, error) {
 	now, err := c.stamp(name)
 	if err != nil {
 		return nil, err
@@ -96,40 +99,38 @@ func cachedRows[T any](c *fileCache, name string, decode func(snapshot.Row) (T, 
 	if err != nil {
 		return nil, err
 	}
-	rows, read, err := decodeFile(file, name, c.now, decode)
+	decoded, read, err := decodeFile(file, name, c.now, f)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	if entry.held != nil {
 		_ = entry.held.Close() // it was only read
 	}
-	c.entries[name] = cacheEntry{stamp: read, rows: rows, held: file}
-	return rows, nil
+	c.entries[name] = cacheEntry{stamp: read, rows: decoded.Values, faults: decoded.Faults, held: file}
+	if c.faulty != nil {
+		c.faulty(name, decoded.Faults)
+	}
+	return decoded.Values, nil
 }
 
 // decodeFile returns the rows of an open file and the stamp that it had before
 // it was read.
-func decodeFile[T any](file *os.File, name string, now func() time.Time, decode func(snapshot.Row) (T, error)) ([]T, stamp, error) {
+func decodeFile[T any](file *os.File, name string, now func() time.Time, form form[T]) (d snapshot.Decoded[T], read stamp, err error) {
 	info, err := file.Stat()
 	if err != nil {
-		return nil, stamp{}, err
+		return d, stamp{}, err
 	}
-	read := stampOf(info, now())
+	read = stampOf(info, now())
 	data, err := io.ReadAll(file)
 	if err != nil {
-		return nil, read, err
+		return d, read, err
 	}
 	f, err := snapshot.ParseFile(name, data)
 	if err != nil {
-		return nil, read, err
+		return d, read, err
 	}
-	rows := make([]T, len(f.Rows))
-	for i, raw := range f.Rows {
-		if rows[i], err = decode(raw); err != nil {
-			return nil, read, fmt.Errorf("%s: row %d at offset %d: %w", name, raw.Index, raw.Offset, err)
-		}
-	}
-	return rows, read, nil
+	d, err = snapshot.Decode(f, form.decode, form.id)
+	return d, read, err
 }
 
 // names lists the files of a kind by name.

@@ -26,19 +26,6 @@ func raws(docs []analyticsRow) []jsontext.Value {
 	return out
 }
 
-// decodeAnalyticsOf reads the rows of an analytics-MODEL.json, all of which
-// are of that model.
-func decodeAnalyticsOf(name string) func(snapshot.Row) (analyticsRow, error) {
-	_, model, _ := snapshot.KindOf(name)
-	return func(row snapshot.Row) (analyticsRow, error) {
-		doc, err := decodeAnalytics(row.Raw)
-		if err == nil && doc.model != model {
-			err = wire.Faults{{Path: "/model_id", Reason: "differs from the model in the name of the file"}}
-		}
-		return doc, err
-	}
-}
-
 func decodePrice(row snapshot.Row) (wire.Price, error) {
 	p, err := wire.Decode[wire.Price](row.Raw)
 	if err == nil && p.Symbol != row.Key {

@@ -68,6 +68,29 @@ func analyticsForm() form[analyticsRow] {
 	}
 }
 
+// analyticsFormOf is the form of an analytics-MODEL.json, all of whose rows are of
+// that model.
+func analyticsFormOf(name string) form[analyticsRow] {
+	f := analyticsForm()
+	_, model, _ := snapshot.KindOf(name)
+	f.decode = func(row snapshot.Row) (analyticsRow, error) {
+		doc, err := decodeAnalytics(row.Raw)
+		if err == nil && doc.model != model {
+			err = wire.Faults{{Path: "/model_id", Reason: "differs from the model in the name of the file"}}
+		}
+		return doc, err
+	}
+	return f
+}
+
+func leaderboardForm() form[wire.LeaderboardRow] {
+	return form[wire.LeaderboardRow]{
+		kind:   snapshot.Leaderboard,
+		decode: func(row snapshot.Row) (wire.LeaderboardRow, error) { return wire.Decode[wire.LeaderboardRow](row.Raw) },
+		id:     func(l *wire.LeaderboardRow) string { return l.ID },
+	}
+}
+
 func documentsForm() form[wire.Document] {
 	return form[wire.Document]{
 		kind:   snapshot.Conversations,
@@ -75,6 +98,19 @@ func documentsForm() form[wire.Document] {
 		id:     documentID,
 		order:  func(a, b *wire.Document) int { return arena.CompareDocuments(*a, *b) },
 	}
+}
+
+// documentsAsTheyStand is the form of the documents for who does not change them:
+// several rows may be of one thread.
+func documentsAsTheyStand() form[wire.Document] {
+	f := documentsForm()
+	f.id = func(d *wire.Document) string {
+		if d.Thread != nil {
+			return ""
+		}
+		return documentID(d)
+	}
+	return f
 }
 
 func documentID(d *wire.Document) string {

@@ -1,6 +1,7 @@
 package jsonstore
 
 import (
+	"maps"
 	"slices"
 
 	"nof0/entities"
@@ -31,14 +32,15 @@ type holdings struct {
 	touched map[string]bool // models with new facts
 }
 
-// openPositions loads the positions of the models of items. Without
-// positions.json the newest equity row of each model tells them.
+// openPositions loads the positions of the models of items. Where
+// positions.json lists no model the newest equity row of each model tells them.
 func (d *desk) openPositions(items []any) (*holdings, error) {
 	s, err := load(d.Writer, positionsForm())
 	if err != nil {
 		return nil, err
 	}
-	if d.held[snapshot.FileName(snapshot.Positions, "")] == nil {
+	if len(s.lines)+len(s.aside) == 0 {
+		d.forget(snapshot.FileName(snapshot.Positions, "")) // what stands in it is not this
 		if err := d.positionsFromEquity(s); err != nil {
 			return nil, err
 		}
@@ -99,23 +101,12 @@ func (d *desk) positionsFromEquity(s *sheet[wire.ModelPositions]) error {
 	if err != nil {
 		return err
 	}
-	var models []string
-	newest := make(map[string]*wire.AccountTotal)
-	for _, l := range totals.lines {
-		old := newest[l.value.ModelID]
-		if old == nil {
-			models = append(models, l.value.ModelID)
-		}
-		if old == nil || l.value.Timestamp > old.Timestamp {
-			newest[l.value.ModelID] = &l.value
-		}
+	rows := make([]wire.AccountTotal, len(totals.lines))
+	for i, l := range totals.lines {
+		rows[i] = l.value
 	}
-	for _, model := range models {
-		open, err := newest[model].OpenPositions()
-		if err != nil {
-			return err
-		}
-		if err := s.put(wire.ModelPositions{ModelID: model, Positions: open}); err != nil {
+	for _, m := range statementsOf(rows) {
+		if err := s.put(m); err != nil {
 			return err
 		}
 	}
@@ -170,13 +161,10 @@ func (h *holdings) stage(w *Writer, e *snapshot.Editing) error {
 		if old := h.sheet.get(model); old != nil {
 			row = *old
 		}
-		row.Positions = make(map[string]wire.Position, len(h.open[model]))
-		for _, p := range h.open[model] {
-			payload, err := mapping.PositionPayload(p)
-			if err != nil {
-				return err
-			}
-			row.Positions[p.Symbol] = payload
+		_, beside := mapping.Statement("", row)
+		row, err := mapping.StatementPayload(model, slices.Collect(maps.Values(h.open[model])), beside)
+		if err != nil {
+			return err
 		}
 		if err := h.sheet.put(row); err != nil {
 			return err

@@ -24,8 +24,9 @@ type sheet[T any] struct {
 	form[T]
 	lines   []*line[T]
 	byID    map[string]*line[T]
-	places  int      // of rows that were ever added
-	counted []string // File.Counted
+	places  int            // of rows that were ever added
+	aside   []snapshot.Row // the rows at fault, which are written back as they were
+	counted []string       // File.Counted
 	changed bool
 }
 
@@ -125,22 +126,22 @@ func (s *sheet[T]) from(v *T) []*line[T] {
 	return s.lines[at:]
 }
 
-// fill takes over the rows of a file. Of two of one identity the first counts.
+// fill takes over the rows of a file.
 func (s *sheet[T]) fill(f *snapshot.File) error {
-	for _, row := range f.Rows {
-		v, err := s.decode(row)
-		if err != nil {
-			return fmt.Errorf("%s: row %d at offset %d: %w", f.Name, row.Index, row.Offset, err)
-		}
+	d, err := snapshot.Decode(f, s.decode, s.id)
+	if err != nil {
+		return err
+	}
+	for _, v := range d.Values {
 		l := s.newLine(v)
-		if s.byID[l.id] != nil {
-			continue
-		}
 		if l.text, err = s.text(&l.value); err != nil {
 			return err
 		}
 		s.byID[l.id] = l
 		s.lines = append(s.lines, l)
+	}
+	for _, fault := range d.Faults {
+		s.aside = append(s.aside, f.Rows[fault.Row])
 	}
 	slices.SortFunc(s.lines, s.compare)
 	s.counted = f.Counted
@@ -154,21 +155,34 @@ func (s *sheet[T]) body(now time.Time, members ...[]byte) ([]byte, error) {
 	for _, l := range s.lines {
 		size += len(l.text) + len(l.id) + 4
 	}
+	for _, r := range s.aside {
+		size += len(r.Raw) + len(r.Key) + 4
+	}
 	b := append(make([]byte, 0, size), '{')
 	b = strconv.AppendQuote(b, member)
 	b = append(b, ':', opening)
-	for i, l := range s.lines {
-		if i > 0 {
+	row := func(name string, text []byte) (err error) {
+		if b[len(b)-1] != opening {
 			b = append(b, ',')
 		}
 		if opening == '{' {
-			var err error
-			if b, err = jsontext.AppendQuote(b, l.id); err != nil {
-				return nil, fmt.Errorf("error rendering the name of a row: %w", err)
+			if b, err = jsontext.AppendQuote(b, name); err != nil {
+				return fmt.Errorf("error rendering the name of a row: %w", err)
 			}
 			b = append(b, ':')
 		}
-		b = append(b, l.text...)
+		b = append(b, text...)
+		return nil
+	}
+	for _, l := range s.lines {
+		if err := row(l.id, l.text); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range s.aside {
+		if err := row(r.Key, r.Raw); err != nil {
+			return nil, err
+		}
 	}
 	b = append(b, opening+2) // ] or }
 	for _, m := range members {
@@ -233,9 +247,11 @@ func load[T any](w *Writer, f form[T]) (*sheet[T], error) {
 	}
 	if err != nil {
 		w.forget(name)
-		return nil, err
 	}
-	return s, nil
+	if isMissing(err) {
+		return s, nil // it states nothing
+	}
+	return s, err
 }
 
 // stageSheet stages the file of a sheet that has changed.

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/internal/analytics"
 	"nof0/internal/arena"
@@ -33,18 +30,21 @@ type SourceOptions struct {
 	Dir             string
 	PrimaryProvider string
 	Benchmarks      []string
-	Now             func() time.Time
+	// Faulty, where given, is told the rows that are not served of a file, none
+	// where all are, each time that it is read.
+	Faulty func(file string, faults []snapshot.RowFault)
+	Now    func() time.Time
 }
 
 // NewSource returns the source of a directory. The directory is not touched
 // until something is asked.
 func NewSource(o SourceOptions) *Source {
-	return &Source{files: newFileCache(o.Dir, o.Now), provider: o.PrimaryProvider, benchmarks: o.Benchmarks, now: o.Now}
+	return &Source{files: newFileCache(o.Dir, o.Now, o.Faulty), provider: o.PrimaryProvider, benchmarks: o.Benchmarks, now: o.Now}
 }
 
 // CryptoPrices implements arena.Source.
 func (s *Source) CryptoPrices(context.Context) (wire.CryptoPrices, error) {
-	rows, err := readRows(s, snapshot.FileName(snapshot.CryptoPrices, ""), decodePrice)
+	rows, err := read(s, pricesForm())
 	if err != nil {
 		return wire.CryptoPrices{}, err
 	}
@@ -80,7 +80,7 @@ func (s *Source) AccountTotals(_ context.Context, fromMarker int64) (wire.Accoun
 // hours returns the newest row of each model and hourly marker, by marker,
 // then model.
 func (s *Source) hours() ([]wire.AccountTotal, error) {
-	rows, err := read(s, snapshot.AccountTotals, wire.Decode[wire.AccountTotal])
+	rows, err := read(s, totalsForm())
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Source) hours() ([]wire.AccountTotal, error) {
 
 // Trades implements arena.Source.
 func (s *Source) Trades(context.Context) (wire.Trades, error) {
-	rows, err := read(s, snapshot.Trades, wire.Decode[wire.Trade])
+	rows, err := read(s, tradesForm())
 	if err != nil {
 		return wire.Trades{}, err
 	}
@@ -115,7 +115,7 @@ func (s *Source) Trades(context.Context) (wire.Trades, error) {
 
 // SinceInception implements arena.Source.
 func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, error) {
-	rows, err := read(s, snapshot.SinceInception, wire.Decode[wire.SinceInception])
+	rows, err := read(s, inceptionForm())
 	if err != nil {
 		return wire.SinceInceptionValues{}, err
 	}
@@ -126,7 +126,7 @@ func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, err
 // Leaderboard implements arena.Source. It serves the file as it stands: where
 // the file is stale, so is the answer.
 func (s *Source) Leaderboard(context.Context) (wire.Leaderboard, error) {
-	rows, err := read(s, snapshot.Leaderboard, wire.Decode[wire.LeaderboardRow])
+	rows, err := read(s, leaderboardForm())
 	if err != nil {
 		return wire.Leaderboard{}, err
 	}
@@ -163,7 +163,7 @@ func (s *Source) AnalyticsOf(_ context.Context, model string) (wire.Analytics, e
 // analytics returns the documents by model: those of
 // analytics.json, and of analytics-MODEL.json for a model that it lacks.
 func (s *Source) analytics() ([]analyticsRow, error) {
-	docs, err := read(s, snapshot.Analytics, decodeAnalytics)
+	docs, err := read(s, analyticsForm())
 	if err != nil && !isMissing(err) {
 		return nil, err
 	}
@@ -176,7 +176,10 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 	}
 	docs = slices.Clone(docs)
 	for _, name := range names {
-		single, err := readRows(s, name, decodeAnalyticsOf(name))
+		single, err := readRows(s, name, analyticsFormOf(name))
+		if isMissing(err) {
+			continue // it states nothing
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -189,12 +192,15 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 	return docs, nil
 }
 
-// Positions implements arena.Source. Without positions.json the newest row of
-// each model in account-totals.json tells what is open.
+// Positions implements arena.Source. Where positions.json lists no model, or is not
+// there, the newest row of each model in account-totals.json tells what is open.
 func (s *Source) Positions(_ context.Context, limit int) (wire.Positions, error) {
-	stated, err := read(s, snapshot.Positions, wire.DecodeModelPositions)
-	if isMissing(err) {
-		stated, err = s.positionsFromEquity()
+	stated, err := read(s, positionsForm())
+	if isMissing(err) || err == nil && len(stated) == 0 && len(s.Faults(snapshot.Positions)) == 0 {
+		var fallback []wire.ModelPositions
+		if fallback, err = s.positionsFromEquity(err); err == nil {
+			stated = fallback
+		}
 	}
 	if err != nil {
 		return wire.Positions{}, err
@@ -217,31 +223,52 @@ func (s *Source) Positions(_ context.Context, limit int) (wire.Positions, error)
 	return out, nil
 }
 
-func (s *Source) positionsFromEquity() ([]wire.ModelPositions, error) {
-	rows, err := read(s, snapshot.AccountTotals, wire.Decode[wire.AccountTotal])
+// positionsFromEquity is what the equity rows say of positions. Missing is the error
+// of positions.json, nil where that lists no model.
+func (s *Source) positionsFromEquity(missing error) ([]wire.ModelPositions, error) {
+	rows, err := read(s, totalsForm())
+	if isMissing(err) && missing == nil {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
+	return statementsOf(rows), nil
+}
+
+// statementsOf is what the newest equity row of each model says of its positions.
+// One that carries something else says nothing of them.
+func statementsOf(rows []wire.AccountTotal) []wire.ModelPositions {
 	newest := make(map[string]wire.AccountTotal)
 	for _, r := range rows {
 		if old, ok := newest[r.ModelID]; !ok || r.Timestamp > old.Timestamp {
 			newest[r.ModelID] = r
 		}
 	}
-	stated := make([]wire.ModelPositions, 0, len(newest))
-	for model, r := range newest {
-		open, err := r.OpenPositions()
-		if err != nil {
-			return nil, err
+	var stated []wire.ModelPositions
+	for _, first := range rows { // in the order of the rows
+		r, left := newest[first.ModelID]
+		if !left {
+			continue
 		}
-		stated = append(stated, wire.ModelPositions{ModelID: model, Positions: open})
+		delete(newest, first.ModelID)
+		if m, err := r.ModelPositions(); err == nil {
+			stated = append(stated, m)
+		}
 	}
-	return stated, nil
+	return stated
+}
+
+func symbolsOf(m wire.ModelPositions) (symbols []string) {
+	for _, p := range m.Positions {
+		symbols = append(symbols, p.Symbol)
+	}
+	return symbols
 }
 
 // Conversations implements arena.Source.
 func (s *Source) Conversations(context.Context) (wire.Conversations, error) {
-	docs, err := read(s, snapshot.Conversations, snapshot.DecodeDocument)
+	docs, err := read(s, documentsAsTheyStand())
 	if err != nil {
 		return wire.Conversations{}, err
 	}
@@ -257,37 +284,27 @@ func (s *Source) competitors() ([]string, error) {
 // mentioning are the lists of models that the files mention, as they mention them.
 func (s *Source) mentioning() map[snapshot.Kind]func() ([]string, error) {
 	return map[snapshot.Kind]func() ([]string, error){
-		snapshot.Positions:      namesIn(s, snapshot.Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) []string { return []string{r.ModelID} }),
-		snapshot.AccountTotals:  namesIn(s, snapshot.AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) []string { return []string{r.ModelID} }),
-		snapshot.Trades:         namesIn(s, snapshot.Trades, wire.Decode[wire.Trade], func(r wire.Trade) []string { return []string{r.ModelID} }),
-		snapshot.SinceInception: namesIn(s, snapshot.SinceInception, wire.Decode[wire.SinceInception], func(r wire.SinceInception) []string { return []string{r.ModelID} }),
-		snapshot.Leaderboard:    namesIn(s, snapshot.Leaderboard, wire.Decode[wire.LeaderboardRow], func(r wire.LeaderboardRow) []string { return []string{r.ID} }),
+		snapshot.Positions:      namesIn(s, positionsForm(), func(r wire.ModelPositions) []string { return []string{r.ModelID} }),
+		snapshot.AccountTotals:  namesIn(s, totalsForm(), func(r wire.AccountTotal) []string { return []string{r.ModelID} }),
+		snapshot.Trades:         namesIn(s, tradesForm(), func(r wire.Trade) []string { return []string{r.ModelID} }),
+		snapshot.SinceInception: namesIn(s, inceptionForm(), func(r wire.SinceInception) []string { return []string{r.ModelID} }),
+		snapshot.Leaderboard:    namesIn(s, leaderboardForm(), func(r wire.LeaderboardRow) []string { return []string{r.ID} }),
 		snapshot.Analytics:      s.analyticsIDs,
-		snapshot.Conversations:  namesIn(s, snapshot.Conversations, snapshot.DecodeDocument, func(d wire.Document) []string { return []string{d.Model()} }),
+		snapshot.Conversations:  namesIn(s, documentsAsTheyStand(), func(d wire.Document) []string { return []string{d.Model()} }),
 	}
 }
 
 // symbols lists every symbol that any file of the directory mentions.
 func (s *Source) symbols() ([]string, error) {
 	return union(
-		func() ([]string, error) {
-			prices, err := readRows(s, snapshot.FileName(snapshot.CryptoPrices, ""), decodePrice)
-			if err != nil && !isMissing(err) {
-				return nil, err
-			}
-			var names []string
-			for _, p := range prices {
-				names = append(names, p.Symbol)
-			}
-			return names, nil
-		},
-		namesIn(s, snapshot.Positions, wire.DecodeModelPositions, func(r wire.ModelPositions) []string {
-			return slices.Collect(maps.Keys(r.Positions))
+		namesIn(s, pricesForm(), func(p wire.Price) []string { return []string{p.Symbol} }),
+		namesIn(s, positionsForm(), func(r wire.ModelPositions) []string {
+			return symbolsOf(r)
 		}),
-		namesIn(s, snapshot.Trades, wire.Decode[wire.Trade], func(r wire.Trade) []string { return []string{r.Symbol} }),
-		namesIn(s, snapshot.AccountTotals, wire.Decode[wire.AccountTotal], func(r wire.AccountTotal) []string {
-			open, _ := r.OpenPositions() // the row was refused where they cannot be read
-			return slices.Collect(maps.Keys(open))
+		namesIn(s, tradesForm(), func(r wire.Trade) []string { return []string{r.Symbol} }),
+		namesIn(s, totalsForm(), func(r wire.AccountTotal) []string {
+			stated, _ := r.ModelPositions() // what is no position has no symbol
+			return symbolsOf(stated)
 		}),
 	)
 }
@@ -320,9 +337,9 @@ func (s *Source) analyticsIDs() ([]string, error) {
 
 // namesIn lists the names that the rows of a file have, none where there is no
 // such file.
-func namesIn[T any](s *Source, kind snapshot.Kind, decode func(jsontext.Value) (T, error), names func(T) []string) func() ([]string, error) {
+func namesIn[T any](s *Source, f form[T], names func(T) []string) func() ([]string, error) {
 	return func() ([]string, error) {
-		rows, err := read(s, kind, decode)
+		rows, err := read(s, f)
 		if err != nil && !isMissing(err) {
 			return nil, err
 		}
@@ -338,14 +355,15 @@ func (s *Source) isBenchmark(model string) bool { return slices.Contains(s.bench
 
 func (s *Source) serverTime() int64 { return wire.Millis(s.now()) }
 
-// read returns the rows of the file of a kind. A file that is missing or
-// damaged makes the source unavailable: it is never an empty answer.
-func read[T any](s *Source, kind snapshot.Kind, decode func(jsontext.Value) (T, error)) ([]T, error) {
-	return readRows(s, snapshot.FileName(kind, ""), func(row snapshot.Row) (T, error) { return decode(row.Raw) })
+// read returns the rows of the file of a kind but those at fault. A file that is
+// missing, states nothing or is damaged makes the source unavailable: it is never
+// an empty answer.
+func read[T any](s *Source, f form[T]) ([]T, error) {
+	return readRows(s, snapshot.FileName(f.kind, ""), f)
 }
 
-func readRows[T any](s *Source, name string, decode func(snapshot.Row) (T, error)) ([]T, error) {
-	rows, err := cachedRows(s.files, name, decode)
+func readRows[T any](s *Source, name string, f form[T]) ([]T, error) {
+	rows, err := cachedRows(s.files, name, f)
 	if err != nil {
 		return nil, unavailable(err)
 	}

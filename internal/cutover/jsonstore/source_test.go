@@ -17,6 +17,7 @@ import (
 	"nof0/internal/captures"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
+	"nof0/repository"
 )
 
 var answeredAt = time.UnixMilli(1761452335744)
@@ -123,28 +124,72 @@ func TestEmptyFilesAreEmptyAnswers(t *testing.T) {
 	require.NotErrorIs(t, err, arena.ErrUnavailable)
 }
 
-func TestADamagedRowIsUnavailable(t *testing.T) {
+// TestARowAtFaultTakesNoOtherDown serves files with a row that cannot be read
+// between others, and is told of it once per version of the file.
+func TestARowAtFaultTakesNoOtherDown(t *testing.T) {
 	t.Parallel()
-	for file, c := range map[string]struct{ body, view string }{
-		"crypto-prices.json":          {`{"prices":{"BTC":{"symbol":"BTC","price":0,"timestamp":1}}}`, "prices"},
-		"account-totals.json":         {envelope1("accountTotals", equity("m", -1, 1, "{}")), "totals"},
-		"trades.json":                 {envelope1("trades", trade("m", "a", 1), trade("m", "", 1)), "trades"},
-		"since-inception-values.json": {envelope1("sinceInceptionValues", "{}"), "inception"},
-		"leaderboard.json":            {envelope1("leaderboard", `{"id":"m"}`), "leaderboard"},
-		"analytics.json":              {envelope1("analytics", "null"), "analytics"},
-		"analytics-m.json":            {envelope1("analytics", `{"model_id":"n"}`), "analytics"},
-		"positions.json":              {envelope1("accountTotals", `{"model_id":"m","positions":[]}`), "positions"},
-		"conversations.json":          {envelope1("conversations", `{"messages":1}`), "conversations"},
+	const at = `,"timestamp":1}`
+	for _, c := range []struct{ file, view, body, bad, sound string }{
+		{"crypto-prices.json", "prices", `{"prices":{%s}}`, `"ETH":{"symbol":"ETH","price":0` + at, `"BTC":{"symbol":"BTC","price":1` + at},
+		{"crypto-prices.json", "prices", `{"prices":{%s}}`, `"ETH":{"symbol":"BTC","price":2` + at, `"BTC":{"symbol":"BTC","price":1` + at},
+		{"account-totals.json", "totals", `{"accountTotals":[%s]}`, equity("m", -1, 1, "{}"), equity("m", 1, 1, "{}")},
+		{"account-totals.json", "totals", `{"accountTotals":[%s]}`, `"N/A"`, equity("m", 1, 1, `"N/A"`)},
+		{"trades.json", "trades", `{"trades":[%s]}`, trade("m", " a", 1), trade("m", "a", 1)},
+		{"trades.json", "trades", `{"trades":[%s]}`, `{"id":"a","id":"b"}`, trade("m", "a", 1)},
+		{"since-inception-values.json", "inception", `{"sinceInceptionValues":[%s]}`, "{}", `{"model_id":"m","nav_since_inception":1,"inception_date":1}`},
+		{"leaderboard.json", "leaderboard", `{"leaderboard":[%s]}`, `{"id":"m"}`, `{"id":"n","num_trades":1,"num_wins":0,"num_losses":1}`},
+		{"analytics.json", "analytics", `{"analytics":[%s]}`, "null", `{"model_id":"m"}`},
+		{"analytics-m.json", "analytics", `{"analytics":[%s]}`, `{"model_id":"n"}`, `{"model_id":"m"}`},
+		{"positions.json", "positions", `{"accountTotals":[%s]}`, `{"model_id":"m","positions":[]}`, `{"model_id":"n","positions":{}}`},
+		{"conversations.json", "conversations", `{"conversations":[%s]}`, `{"messages":1}`, `{"id":"d","model_id":"m","timestamp":1}`},
 	} {
-		s := sourceOf(t, map[string]string{file: c.body})
-		_, err := views(s)[c.view]()
-		require.ErrorIs(t, err, arena.ErrUnavailable, file)
-		require.ErrorContains(t, err, file, "the log must name it")
+		want, err := views(sourceOf(t, map[string]string{c.file: fmt.Sprintf(c.body, c.sound)}))[c.view]()
+		sound := render(t, want, err)
+		for _, rows := range []string{c.bad + "," + c.sound, c.sound + "," + c.bad} {
+			dir := directory(t, map[string]string{c.file: fmt.Sprintf(c.body, rows)})
+			told := make(map[string][]snapshot.RowFault)
+			s := NewSource(SourceOptions{
+				Dir: dir, PrimaryProvider: "hyperliquid", Now: func() time.Time { return answeredAt },
+				Faulty: func(file string, faults []snapshot.RowFault) { told[file] = append(told[file], faults...) },
+			})
+			for range 3 {
+				got, err := views(s)[c.view]()
+				require.Equal(t, sound, render(t, got, err), "%s: %s", c.file, rows)
+			}
+			require.Len(t, told[c.file], 1, "%s: %s", c.file, rows)
+			kind, _, _ := snapshot.KindOf(c.file)
+			require.Equal(t, told[c.file], s.Faults(kind))
+
+			// A write leaves the row where it is, and takes down nothing either.
+			if c.view == "trades" {
+				w := newWriter(t, dir)
+				require.Equal(t, []repository.Outcome{repository.Inserted},
+					outcomes(t, w, arena.IngestTrades, arena.Domains(), fillItem(t, "m", "m_new", 1, 100)))
+				body, err := os.ReadFile(filepath.Join(dir, c.file))
+				require.NoError(t, err)
+				require.Contains(t, string(body), c.bad)
+				require.Contains(t, string(body), `"m_new"`)
+			}
+		}
 	}
-	// A price under another symbol's name would take its place.
-	s := sourceOf(t, map[string]string{"crypto-prices.json": `{"prices":{"ETH":{"symbol":"BTC","price":1,"timestamp":1}}}`})
-	_, err := s.CryptoPrices(t.Context())
-	require.ErrorIs(t, err, arena.ErrUnavailable)
+}
+
+// TestPositionsWhereTheirFileStatesNothing takes open positions from the newest
+// account totals, and never from beside a damaged file.
+func TestPositionsWhereTheirFileStatesNothing(t *testing.T) {
+	t.Parallel()
+	totals := envelope1("accountTotals", equity("a", 2, 1, `{"E":{"symbol":"ETH","entry_price":1,"quantity":1},"S":{"wait_for_fill":true,"quantity":0}}`),
+		equity("a", 1, 1, `{"BTC":{"symbol":"BTC","entry_price":1,"quantity":1}}`), equity("b", 1, 1, `"N/A"`))
+	want := `{"accountTotals":[{"model_id":"a","positions":{"E":{"symbol":"ETH","entry_price":1,"quantity":1},"S":{"wait_for_fill":true,"quantity":0}}},` +
+		`{"model_id":"b","positions":{}}],"serverTime":1761452335744}`
+	for _, nothing := range []string{`{"message":"gone","positions":[]}`, `{"accountTotals":[]}`, `null`, `<html>`, `{"error":{"status":502}}`} {
+		payload, err := sourceOf(t, map[string]string{"account-totals.json": totals, "positions.json": nothing}).Positions(t.Context(), 0)
+		require.Equal(t, want, render(t, payload, err), nothing)
+	}
+	for _, damaged := range []string{`{"accountTotals":[`, "", `{"data":{"accountTotals":[]}}`} {
+		_, err := sourceOf(t, map[string]string{"account-totals.json": totals, "positions.json": damaged}).Positions(t.Context(), 0)
+		require.ErrorIs(t, err, arena.ErrUnavailable, damaged)
+	}
 }
 
 func TestPricesAreThoseOfThePrimaryProvider(t *testing.T) {

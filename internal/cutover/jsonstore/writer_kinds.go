@@ -164,7 +164,7 @@ func (d *desk) openAnalytics() (*sheet[analyticsRow], error) {
 	if err != nil {
 		return nil, err
 	}
-	files := newFileCache(d.o.Dir, d.o.Now)
+	files := newFileCache(d.o.Dir, d.o.Now, nil)
 	names, err := files.names(snapshot.ModelAnalytics)
 	if err != nil {
 		return nil, err
@@ -174,7 +174,10 @@ func (d *desk) openAnalytics() (*sheet[analyticsRow], error) {
 		if _, model, _ := snapshot.KindOf(name); s.get(model) != nil {
 			continue
 		}
-		docs, err := cachedRows(files, name, decodeAnalyticsOf(name))
+		docs, err := cachedRows(files, name, analyticsFormOf(name))
+		if isMissing(err) {
+			continue // it states nothing
+		}
 		if err != nil {
 			return nil, err
 		}

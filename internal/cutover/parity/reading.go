@@ -97,6 +97,7 @@ func (s sources) read(ctx context.Context, d arena.Domain, req arena.Request) (*
 	}
 	switch failed := (*jsonError)(nil); {
 	case err == nil:
+		r.refused()
 		return r, nil
 	case errors.As(err, &failed) && jsonstore.IsMissing(err):
 		r.held = false
@@ -106,6 +107,37 @@ func (s sources) read(ctx context.Context, d arena.Domain, req arena.Request) (*
 		return r, nil
 	}
 	return nil, fmt.Errorf("error asking the store for %s: %w", req.View, err)
+}
+
+// refused names the rows of the view that the JSON side cannot read.
+func (r *reading) refused() {
+	var kinds []snapshot.Kind
+	switch r.view {
+	case arena.ViewCryptoPrices:
+		kinds = []snapshot.Kind{snapshot.CryptoPrices}
+	case arena.ViewTrades:
+		kinds = []snapshot.Kind{snapshot.Trades}
+	case arena.ViewPositions:
+		kinds = []snapshot.Kind{snapshot.Positions}
+	case arena.ViewAccountTotals:
+		kinds = []snapshot.Kind{snapshot.AccountTotals}
+	case arena.ViewSinceInception:
+		kinds = []snapshot.Kind{snapshot.SinceInception}
+	case arena.ViewAnalytics:
+		kinds = []snapshot.Kind{snapshot.Analytics, snapshot.ModelAnalytics}
+	case arena.ViewLeaderboard:
+		kinds = []snapshot.Kind{snapshot.Leaderboard}
+	case arena.ViewConversations:
+		kinds = []snapshot.Kind{snapshot.Conversations}
+	}
+	for _, kind := range kinds {
+		for _, fault := range r.json.Faults(kind) {
+			r.put(wire.ParityFinding{
+				ID: fault.ID, Field: fault.Faults[0].Path, Kind: wire.FindingRefused,
+				Reason: fmt.Sprintf("%s row %d (offset %d): %v", fault.File, fault.Row, fault.Offset, fault.Faults),
+			})
+		}
+	}
 }
 
 // jsonError is what the JSON side could not do; every other error is the
@@ -261,11 +293,16 @@ func fileRows[T any](r *reading, kind snapshot.Kind, decode func(jsontext.Value)
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]T, len(f.Rows))
+	rows := make([]T, 0, len(f.Rows))
 	for i := range f.Rows {
-		if rows[i], err = fromJSON(decode(f.Rows[i].Raw)); err != nil {
-			return nil, err
+		v, err := decode(f.Rows[i].Raw)
+		if _, refused := errors.AsType[wire.Faults](err); refused {
+			continue // it is named among the refused
 		}
+		if err != nil {
+			return nil, &jsonError{err}
+		}
+		rows = append(rows, v)
 	}
 	return rows, nil
 }

@@ -115,6 +115,7 @@ type comparison struct {
 	held     bool
 	notHeld  []string
 	suspects []wire.ParityFinding // seen in every reading
+	refused  []wire.ParityFinding // rows of the JSON side
 	informs  []wire.ParityFinding
 }
 
@@ -156,7 +157,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // reread replaces what was found by what is still the same.
 func (c *comparison) reread(ctx context.Context, first bool, read func(context.Context, arena.Domain, arena.Request) (*reading, error)) error {
 	var found []wire.ParityFinding
-	c.counts, c.held, c.notHeld, c.informs = wire.ParityCounts{}, false, nil, nil
+	c.counts, c.held, c.notHeld, c.informs, c.refused = wire.ParityCounts{}, false, nil, nil, nil
 	for _, req := range c.requests {
 		r, err := read(ctx, c.domain, req)
 		if err != nil {
@@ -171,9 +172,12 @@ func (c *comparison) reread(ctx context.Context, first bool, read func(context.C
 		c.counts.Equal += r.counts.Equal
 		c.counts.OnlyStore += r.counts.OnlyStore
 		for _, f := range r.findings {
-			if f.Kind == wire.FindingInformation {
+			switch f.Kind {
+			case wire.FindingInformation:
 				c.informs = append(c.informs, f)
-			} else {
+			case wire.FindingRefused:
+				c.refused = append(c.refused, f)
+			default:
 				found = append(found, f)
 			}
 		}
@@ -226,6 +230,7 @@ func (c *comparison) run(ranAt time.Time) wire.ParityRun {
 			run.Findings = append(run.Findings, f)
 		}
 	}
+	run.Findings = append(run.Findings, c.refused...)
 	switch {
 	case run.Counts.Differences > 0:
 		run.Verdict = wire.VerdictDifferent
