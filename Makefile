@@ -123,6 +123,10 @@ schema-check: servers build ## lint the migrations, compare entities, files and 
 atlas-cli: servers $(ATLAS) build ## check that the Atlas CLI and nof0 migrate see each other's work
 	ATLAS_CLI='$(abspath $(ATLAS))' $(DEV) -- $(GO) test -count=1 -tags atlascli -run 'AtlasCLI' $(TESTFLAGS) ./atlas
 
+.PHONY: cleanup-check
+cleanup-check: servers build ## remove the JSON side in a copy, compile it, test what that changes
+	$(BESIDE) -- env GO='$(GO)' .ci/cleanup-check
+
 .PHONY: restore-drill
 restore-drill: servers build ## back a season up, lose it, restore it, compare every row
 	deploy/restore-drill.sh

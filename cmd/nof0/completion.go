@@ -54,26 +54,6 @@ func completeOne(found cobra.ShellCompDirective) completion {
 	}
 }
 
-// completeRollout offers the domains, then what each switch can be set to.
-func completeRollout(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) == 0 {
-		return strings.Split(domainNames(), ", "), cobra.ShellCompDirectiveNoFileComp
-	}
-	var offered []string
-	for name, modes := range map[string][]string{
-		"read=":  {string(arena.ReadJSON), string(arena.ReadShadow), string(arena.ReadStore)},
-		"write=": {string(arena.WriteJSON), string(arena.WriteBoth), string(arena.WriteStore)},
-	} {
-		if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, name) }) {
-			for _, mode := range modes {
-				offered = append(offered, name+mode)
-			}
-		}
-	}
-	slices.Sort(offered)
-	return offered, cobra.ShellCompDirectiveNoFileComp
-}
-
 func completeDomains(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return strings.Split(domainNames(), ", "), cobra.ShellCompDirectiveNoFileComp
 }
@@ -103,4 +83,12 @@ func (c *cli) completeModels(cmd *cobra.Command, args []string, _ string) ([]str
 		}
 	}
 	return offered, cobra.ShellCompDirectiveNoFileComp
+}
+
+func domainNames() string {
+	var names []string
+	for _, d := range arena.Domains() {
+		names = append(names, string(d))
+	}
+	return strings.Join(names, ", ")
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nof0/internal/app"
-	"nof0/internal/cutover"
 	"nof0/internal/season"
 )
 
@@ -166,45 +164,6 @@ func (d *dev) load(ctx context.Context, from source) error {
 	}
 	fmt.Fprintf(d.err, "imported %s: %d inserted, %d updated, %d refused\n", from.dir, inserted, updated, report.Rejected())
 	return nil
-}
-
-// copyToJSON makes the snapshot the JSON store, once: from then on it has a life
-// of its own.
-func (d *dev) copyToJSON(from source) error {
-	dir := d.jsonDir(from)
-	if !isDir(dir) {
-		if !isDir(from.dir) {
-			return nil
-		}
-		if err := writeWhole(dir, func(tmp string) error { return os.CopyFS(tmp, os.DirFS(from.dir)) }); err != nil {
-			return fmt.Errorf("error copying the snapshot: %w", err)
-		}
-	}
-	d.cfg.JSONDir = dir
-	return nil
-}
-
-// jsonDir is where the JSON store lies.
-func (d *dev) jsonDir(from source) string {
-	return cmp.Or(d.cfg.JSONDir, filepath.Join(d.cfg.DataDir, "json", from.database))
-}
-
-// moveToStore moves every domain that nobody has moved to the store, where it is
-// equal to the JSON files.
-func (d *dev) moveToStore(ctx context.Context) (err error) {
-	store, err := app.OpenStore(ctx, d.cfg, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	moved, stay, err := cutover.MoveToStore(ctx, d.cfg, store, "nof0 dev")
-	if len(moved) > 0 {
-		fmt.Fprintf(d.err, "served from Postgres, where it equals the files: %s\n", strings.Join(moved, ", "))
-	}
-	for _, one := range stay {
-		fmt.Fprintln(d.err, one)
-	}
-	return err
 }
 
 func (d *dev) hasModels(ctx context.Context) (known bool, err error) {

@@ -43,3 +43,5 @@ func (c *cli) newTable(header table.Row, numeric ...int) table.Writer {
 	t.SuppressTrailingSpaces()
 	return t
 }
+
+func moment(at time.Time) string { return at.UTC().Format(time.RFC3339) }

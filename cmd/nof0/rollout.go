@@ -9,7 +9,6 @@ import (
 	"os/user"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -89,14 +88,6 @@ func flipOf(cmd *cobra.Command, args []string) (f arena.Flip, err error) {
 		}
 	}
 	return f, nil
-}
-
-func domainNames() string {
-	var names []string
-	for _, d := range arena.Domains() {
-		names = append(names, string(d))
-	}
-	return strings.Join(names, ", ")
 }
 
 // operator names who runs the program.
@@ -184,8 +175,6 @@ func (c *cli) printChanges(changes []arena.RolloutChange) {
 	t.Render()
 }
 
-func moment(at time.Time) string { return at.UTC().Format(time.RFC3339) }
-
 func step(from, to string) string {
 	if from == to {
 		return to
@@ -198,4 +187,24 @@ func reasonOf(c arena.RolloutChange) string {
 		return strings.TrimSpace(c.Reason + " (forced)")
 	}
 	return c.Reason
+}
+
+// completeRollout offers the domains, then what each switch can be set to.
+func completeRollout(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return strings.Split(domainNames(), ", "), cobra.ShellCompDirectiveNoFileComp
+	}
+	var offered []string
+	for name, modes := range map[string][]string{
+		"read=":  {string(arena.ReadJSON), string(arena.ReadShadow), string(arena.ReadStore)},
+		"write=": {string(arena.WriteJSON), string(arena.WriteBoth), string(arena.WriteStore)},
+	} {
+		if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, name) }) {
+			for _, mode := range modes {
+				offered = append(offered, name+mode)
+			}
+		}
+	}
+	slices.Sort(offered)
+	return offered, cobra.ShellCompDirectiveNoFileComp
 }

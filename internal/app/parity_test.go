@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -17,8 +16,6 @@ import (
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
-
-const adminToken = "admin"
 
 // admin asks the admin surface of the system.
 func admin(t *testing.T, method, url string) (status int, runs []wire.ParityRun) {
@@ -44,25 +41,6 @@ func requireVerdicts(t *testing.T, runs []wire.ParityRun, want string) {
 	for _, run := range runs {
 		require.Equal(t, want, run.Verdict, "%s: %+v", run.Domain, run.Findings)
 	}
-}
-
-// exec changes one row behind everybody's back.
-func (b *bundle) exec(t *testing.T, query string) {
-	t.Helper()
-	res, err := b.sql(t).ExecContext(t.Context(), query)
-	require.NoError(t, err)
-	n, err := res.RowsAffected()
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n)
-}
-
-// sql opens the database of the system.
-func (b *bundle) sql(t *testing.T) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("pgx", b.cfg.DatabaseURL)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return db
 }
 
 // withJSON gives the system a JSON store, which it compares once and then not

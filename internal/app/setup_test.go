@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -131,3 +132,24 @@ func parse(t *testing.T, raw []byte) map[string]any {
 	require.NoError(t, json.Unmarshal(raw, &v), "%.200s", raw)
 	return v
 }
+
+// exec changes one row behind everybody's back.
+func (b *bundle) exec(t *testing.T, query string) {
+	t.Helper()
+	res, err := b.sql(t).ExecContext(t.Context(), query)
+	require.NoError(t, err)
+	n, err := res.RowsAffected()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}
+
+// sql opens the database of the system.
+func (b *bundle) sql(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", b.cfg.DatabaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+const adminToken = "admin"

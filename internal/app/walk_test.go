@@ -21,6 +21,7 @@ import (
 	"nof0/config"
 	"nof0/internal/app"
 	"nof0/internal/arena"
+	"nof0/internal/captures"
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
@@ -495,4 +496,28 @@ func TestFlipsUnderWriters(t *testing.T) {
 	w.agrees(book, "store")
 	t.Logf("%d flips at random under %d items (%.0f/s): 0 lost, 0 doubled, both sides equal; a flip took %d ms at most",
 		flips, played.Items, played.PerSecond, slowest.Milliseconds())
+}
+
+// TestReadSwitchOfACapture holds that each domain is answered by the source that its switch
+// names, and that the JSON side serves its own directory.
+func TestReadSwitchOfACapture(t *testing.T) {
+	t.Parallel()
+	dir := captures.Earlier.Copy(t)
+	b := setup(t, func(c *config.Config) {
+		c.JSONDir = dir
+	})
+	b.load(t, captures.Later.Copy(t))
+	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
+	require.Eventually(t, func() bool {
+		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
+	}, 30*time.Second, 10*time.Millisecond)
+	files := readDir(t, dir)
+	for _, endpoint := range []string{"crypto-prices", "account-totals", "analytics", "positions", "conversations", "leaderboard"} {
+		res := get(t, b.url+"/api/"+endpoint)
+		require.Equal(t, "json", res.Header.Get("X-Data-Source"), endpoint)
+		require.Equal(t, rowsOf(t, endpoint, files[endpoint+".json"]), rowsOf(t, endpoint, res.object(t)), endpoint)
+	}
+	trades := get(t, b.url+"/api/trades")
+	require.Equal(t, "store", trades.Header.Get("X-Data-Source"))
+	require.Len(t, rows(t, trades), captures.Later.Rows["trades"])
 }

@@ -261,6 +261,22 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	return w.finish(ctx)
 }
 
+// lock makes this transaction the only writer of what the items are about, and
+// keeps the switches of their domains as they are, until it ends.
+func (w *write) lock(ctx context.Context, kind kind) error {
+	var locks []repository.Lock
+	if len(kind.domains) > 0 {
+		locks = append(locks, repository.LockRollout)
+	}
+	for _, e := range w.accepted() {
+		locks = append(locks, e.locks...)
+		for _, model := range e.models {
+			locks = append(locks, repository.LockModel(model))
+		}
+	}
+	return w.tx.Locks.Hold(ctx, locks)
+}
+
 // begin reserves the key of the request. It is done where the request has been
 // answered before.
 func (w *write) begin(ctx context.Context) (done bool, err error) {
@@ -381,20 +397,6 @@ func (w *write) names() (models, symbols []string) {
 	slices.Sort(models)
 	slices.Sort(symbols)
 	return slices.Compact(models), slices.Compact(symbols)
-}
-
-// filed returns which models and symbols, of those that Postgres does not know,
-// the JSON files mention, where they are the truth of the write: before the first
-// import, Postgres knows none of them.
-func (w *write) filed(ctx context.Context, models, symbols []string) (filedModels, filedSymbols []string, err error) {
-	if len(w.json) == 0 || len(models)+len(symbols) == 0 {
-		return nil, nil, nil
-	}
-	filedModels, filedSymbols, err = w.intake.o.JSON.Known(ctx, models, symbols)
-	if err != nil {
-		err = fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
-	}
-	return filedModels, filedSymbols, err
 }
 
 // registerModels makes models known, which are locked, each with an account.

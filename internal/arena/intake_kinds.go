@@ -155,14 +155,12 @@ func preparePrices(ctx context.Context, w *write) error {
 		}
 		// Whether the files count is known in the transaction.
 		names = slices.DeleteFunc(names, func(name string) bool { return known[name] })
-		if files := w.intake.o.JSON; files != nil && len(names) > 0 {
-			_, filed, err := files.Known(ctx, nil, names)
-			if err != nil {
-				return fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
-			}
-			for _, name := range filed {
-				known[name] = true
-			}
+		filed, err := w.filedSymbols(ctx, names)
+		if err != nil {
+			return err
+		}
+		for _, name := range filed {
+			known[name] = true
 		}
 	}
 	months := make(map[time.Time]bool)

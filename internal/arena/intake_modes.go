@@ -10,20 +10,34 @@ import (
 	"nof0/repository"
 )
 
-// lock makes this transaction the only writer of what the items are about, and
-// keeps the switches of their domains as they are, until it ends.
-func (w *write) lock(ctx context.Context, kind kind) error {
-	var locks []repository.Lock
-	if len(kind.domains) > 0 {
-		locks = append(locks, repository.LockRollout)
-	}
-	for _, e := range w.accepted() {
-		locks = append(locks, e.locks...)
-		for _, model := range e.models {
-			locks = append(locks, repository.LockModel(model))
-		}
-	}
-	return w.tx.Locks.Hold(ctx, locks)
+// JSONSide takes the writes of domains that are in WriteJSON.
+type JSONSide interface {
+	// Known returns those of the given models and symbols that any file mentions.
+	Known(ctx context.Context, models, symbols []string) (knownModels, knownSymbols []string, err error)
+	// Apply brings items of one kind, as their decoder left them, to the files
+	// of the given domains. When it returns, the files have been replaced
+	// durably. The caller holds the rollout lock (shared). Results are in the
+	// order of the items; identity decides, as it does in Postgres.
+	Apply(ctx context.Context, kind IngestKind, items []any, domains []Domain) ([]JSONResult, error)
+	// ApplyAll is Apply of all items or none: after a Conflict the files are as
+	// they were, whatever the other results say.
+	ApplyAll(ctx context.Context, kind IngestKind, items []any, domains []Domain) ([]JSONResult, error)
+}
+
+// JSONResult is what became of one item in the files.
+type JSONResult struct {
+	Outcome repository.Outcome
+	Reason  string // of a conflict
+	Detail  string // see Result
+	Equity  repository.Outcome
+}
+
+// SizedTrade is an item of trades with the size step of its symbol in coins, 0
+// where it is not known. JSONSide takes it in the place of a wire.TradeItem.
+type SizedTrade struct {
+	wire.TradeItem
+
+	SizeStep float64
 }
 
 // place reads where the write goes, which lock keeps so. What belongs to no
@@ -136,4 +150,31 @@ func (e *entry) settleBoth(r JSONResult, also bool) {
 	default:
 		e.outcome = before
 	}
+}
+
+// filed returns which models and symbols, of those that Postgres does not know,
+// the JSON files mention, where they are the truth of the write: before the first
+// import, Postgres knows none of them.
+func (w *write) filed(ctx context.Context, models, symbols []string) (filedModels, filedSymbols []string, err error) {
+	if len(w.json) == 0 || len(models)+len(symbols) == 0 {
+		return nil, nil, nil
+	}
+	filedModels, filedSymbols, err = w.intake.o.JSON.Known(ctx, models, symbols)
+	if err != nil {
+		err = fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
+	}
+	return filedModels, filedSymbols, err
+}
+
+// filedSymbols returns which of the symbols the JSON files mention, none where
+// there are no files.
+func (w *write) filedSymbols(ctx context.Context, symbols []string) ([]string, error) {
+	if w.intake.o.JSON == nil || len(symbols) == 0 {
+		return nil, nil
+	}
+	_, filed, err := w.intake.o.JSON.Known(ctx, nil, symbols)
+	if err != nil {
+		err = fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
+	}
+	return filed, err
 }

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"nof0/internal/catalogue"
-	"nof0/internal/wire"
-	"nof0/repository"
 )
 
 // ReadMode is where the answers of a domain come from.
@@ -49,28 +47,6 @@ func InitialModes(jsonFiles bool) Modes {
 
 // Domains lists the domains in the order in which they move.
 func Domains() []Domain { return catalogue.Domains() }
-
-// JSONSide takes the writes of domains that are in WriteJSON.
-type JSONSide interface {
-	// Known returns those of the given models and symbols that any file mentions.
-	Known(ctx context.Context, models, symbols []string) (knownModels, knownSymbols []string, err error)
-	// Apply brings items of one kind, as their decoder left them, to the files
-	// of the given domains. When it returns, the files have been replaced
-	// durably. The caller holds the rollout lock (shared). Results are in the
-	// order of the items; identity decides, as it does in Postgres.
-	Apply(ctx context.Context, kind IngestKind, items []any, domains []Domain) ([]JSONResult, error)
-	// ApplyAll is Apply of all items or none: after a Conflict the files are as
-	// they were, whatever the other results say.
-	ApplyAll(ctx context.Context, kind IngestKind, items []any, domains []Domain) ([]JSONResult, error)
-}
-
-// JSONResult is what became of one item in the files.
-type JSONResult struct {
-	Outcome repository.Outcome
-	Reason  string // of a conflict
-	Detail  string // see Result
-	Equity  repository.Outcome
-}
 
 // Rollout shows and sets the switches.
 type Rollout interface {
@@ -132,12 +108,4 @@ type RolloutChange struct {
 	ReadTo    ReadMode  `json:"read_to"`
 	WriteFrom WriteMode `json:"write_from"`
 	WriteTo   WriteMode `json:"write_to"`
-}
-
-// SizedTrade is an item of trades with the size step of its symbol in coins, 0
-// where it is not known. JSONSide takes it in the place of a wire.TradeItem.
-type SizedTrade struct {
-	wire.TradeItem
-
-	SizeStep float64
 }
