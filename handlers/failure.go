@@ -135,16 +135,20 @@ func makeFailures() []failure {
 		{
 			problemUnauthorized, http.StatusUnauthorized, "Unauthorized",
 			"The request needs the header Authorization with Bearer and the token of this surface.",
-			[2]string{"WWW-Authenticate", `Bearer realm="nof0"`}, oneOf(errUnauthorized),
+			[2]string{"WWW-Authenticate", `Bearer realm="nof0"`},
+			oneOf(errUnauthorized),
 		},
 		{
 			problemMediaType, http.StatusUnsupportedMediaType, "Unsupported media type",
-			"The body has to be application/json, in UTF-8.", [2]string{"Accept", contentJSON}, oneOf(errMediaType),
+			"The body has to be application/json, in UTF-8.",
+			[2]string{"Accept", contentJSON},
+			oneOf(errMediaType),
 		},
 		{
 			problemContentCoding, http.StatusUnsupportedMediaType, "Unsupported content coding",
 			"The body has to be sent as it is, not compressed.",
-			[2]string{"Accept-Encoding", string(identity)}, oneOf(errContentCoding),
+			[2]string{"Accept-Encoding", string(identity)},
+			oneOf(errContentCoding),
 		},
 		{
 			problemTooLarge, http.StatusRequestEntityTooLarge, "Too large",
@@ -155,7 +159,8 @@ func makeFailures() []failure {
 			// What is left of the body is not waited for.
 			problemSlowBody, http.StatusRequestTimeout, "Body too slow",
 			"The body of the request did not arrive in time; nothing was done.",
-			[2]string{"Connection", "close"}, oneOf(errSlowBody),
+			[2]string{"Connection", "close"},
+			oneOf(errSlowBody),
 		},
 		{
 			problemKeyReused, http.StatusUnprocessableEntity, "Idempotency key reused",
@@ -232,16 +237,14 @@ func problemOf(ctx context.Context, err error) problem {
 	}
 	for _, f := range failures {
 		if f.is != nil && f.is(err) {
-			p := newProblem(f.kind)
-			p.explain(err)
-			return p
+			return newProblem(f.kind).explained(err)
 		}
 	}
 	return newProblem(problemInternal)
 }
 
-// explain adds what clients may know of an error of the problem's kind.
-func (p *problem) explain(err error) {
+// explained adds what clients may know of an error of the problem's kind.
+func (p problem) explained(err error) problem {
 	malformed, _ := errors.AsType[*malformedError](err)
 	parameters, _ := errors.AsType[*parameterError](err)
 	refused, _ := errors.AsType[*arena.RefusedError](err)
@@ -258,6 +261,7 @@ func (p *problem) explain(err error) {
 	case p.Type == problemInvalidContent:
 		p.Errors = faults
 	}
+	return p
 }
 
 func unknownRoute(c *gin.Context) { newProblem(problemUnknownRoute).send(c) }

@@ -311,10 +311,10 @@ func (g *generator) view(v catalogue.View) object {
 	}
 	fails := []string{"NotModified", "NotAcceptable", "Internal", "Unavailable"}
 	for _, p := range v.Parameters {
-		switch {
-		case p.Name == "model" || p.Name == "model_id":
+		switch p.Name {
+		case "model", "model_id":
 			fails = append(fails, "UnknownModel")
-		case p.Name == "symbol":
+		case "symbol":
 			fails = append(fails, "UnknownSymbol")
 		default:
 			fails = append(fails, "InvalidParameter")

@@ -2,7 +2,6 @@ package arena_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -83,7 +82,7 @@ func (b *intakeBundle) take(t testing.TB, w arena.Batch) (arena.Rejection, []are
 	if reply.Response != nil {
 		body := reply.Response.Body
 		*reply = arena.Reply{}
-		require.NoError(t, json.Unmarshal(body, reply))
+		require.NoError(t, wire.Unmarshal(body, reply))
 	}
 	require.Len(t, reply.Results, len(w.Items))
 	return reply.Rejection, reply.Results
