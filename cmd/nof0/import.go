@@ -112,7 +112,7 @@ func (c *cli) printExplanation(e *importer.Explanation) error {
 	t.Render()
 	for _, f := range e.Files {
 		for _, row := range f.Refused {
-			fmt.Fprintf(c.out, "would be refused: %v\n", &row)
+			fmt.Fprintf(c.out, "would be refused: %v\n", row)
 		}
 		for _, note := range f.Notes {
 			fmt.Fprintf(c.out, "%s: %s\n", f.Name, note)
@@ -152,7 +152,7 @@ func (c *cli) printImport(report *importer.Report) error {
 	t.Render()
 	for _, k := range report.Kinds {
 		for _, r := range k.Rows {
-			fmt.Fprintf(c.out, "rejected %v\n", &r)
+			fmt.Fprintf(c.out, "rejected %v\n", r)
 		}
 		for _, r := range k.Corrected {
 			fmt.Fprintf(c.out, "not taken %s row %d (offset %d) %q: %s\n", r.File, r.Row, r.Offset, r.ID, r.Why)

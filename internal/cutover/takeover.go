@@ -49,7 +49,7 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 	var refused []string
 	for _, kind := range report.Kinds {
 		for _, row := range kind.Rows {
-			refused = append(refused, row.Error())
+			refused = append(refused, row.String())
 		}
 	}
 	return refused, nil

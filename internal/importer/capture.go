@@ -419,8 +419,7 @@ func (c *capture) stateFromEquity(stated *snapshot.File) {
 	for _, model := range slices.Sorted(maps.Keys(newest)) {
 		e := newest[model]
 		m, err := e.value.ModelPositions()
-		var faults wire.Faults
-		if errors.As(err, &faults) {
+		if faults, ok := errors.AsType[wire.Faults](err); ok {
 			c.byKind[kindPositions].reject(e.rejected(faults))
 			continue
 		}

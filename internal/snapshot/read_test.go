@@ -205,10 +205,14 @@ func TestRowsOfOneIdentity(t *testing.T) {
 		"a union":            {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{` + eth + `}}`, `{` + btc + `,` + eth + `}`, 0, nil},
 		"nothing, then some": {`{"model_id":"m","positions":{}},{"model_id":"m","positions":{` + eth + `}}`, `{` + eth + `}`, 0, nil},
 		"a member more":      {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"BTC":{"symbol":"BTC","margin":2,"entry_price":1,"quantity":1}}}`, `{"BTC":{"symbol":"BTC","entry_price":1,"quantity":1,"margin":2}}`, 0, nil},
-		"a contradiction": {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"BTC":{"symbol":"BTC","entry_price":1,"quantity":2}}}`, `{` + btc + `}`, 0,
-			[]string{"", "/positions/BTC/quantity"}},
-		"one symbol, two names": {`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"B":{"symbol":"BTC","entry_price":1,"quantity":2}}}`, `{` + btc + `}`, 0,
-			[]string{"", "/positions/BTC/symbol"}},
+		"a contradiction": {
+			`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"BTC":{"symbol":"BTC","entry_price":1,"quantity":2}}}`, `{` + btc + `}`, 0,
+			[]string{"", "/positions/BTC/quantity"},
+		},
+		"one symbol, two names": {
+			`{"model_id":"m","positions":{` + btc + `}},{"model_id":"m","positions":{"B":{"symbol":"BTC","entry_price":1,"quantity":2}}}`, `{` + btc + `}`, 0,
+			[]string{"", "/positions/BTC/symbol"},
+		},
 		"the first is at fault": {`{"model_id":"m","positions":1},{"model_id":"m","positions":{` + eth + `}}`, `{` + eth + `}`, 0, []string{"/positions"}},
 	} {
 		f, err := ParseFile("positions.json", []byte(`{"accountTotals":[`+c.body+`]}`))

@@ -25,8 +25,8 @@ type RowFault struct {
 	Faults wire.Faults `json:"faults"`
 }
 
-// Error implements error.
-func (f *RowFault) Error() string {
+// String implements fmt.Stringer.
+func (f RowFault) String() string {
 	return fmt.Sprintf("%s row %d (offset %d) %q: %v", f.File, f.Row, f.Offset, f.ID, f.Faults)
 }
 

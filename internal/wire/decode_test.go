@@ -488,13 +488,15 @@ func TestPositionsOfAnEquityRow(t *testing.T) {
 		{`{"BTC":` + positionRow + `}`, []string{"BTC"}, nil, nil},
 		{`{"BTC-PERP":` + positionRow + `,"S":` + waiting + `}`, []string{"BTC-PERP"}, []string{"S"}, nil},
 		{`{"BTC":` + positionRow + `,"BTC-PERP":` + positionRow + `}`, []string{"BTC"}, nil, map[string]string{
-			"/positions/BTC-PERP/symbol": `"BTC" stands under "BTC" too, and one position of a symbol is open at most`}},
+			"/positions/BTC-PERP/symbol": `"BTC" stands under "BTC" too, and one position of a symbol is open at most`,
+		}},
 		{`"N/A"`, nil, nil, map[string]string{"/positions": "is a string; an object is expected"}},
 		{`[1]`, nil, nil, map[string]string{"/positions": "is an array; an object is expected"}},
 		{`{"BTC":` + positionRow + `,"A":"N/A","E":{},"W":{"wait_for_fill":false,"symbol":"W"}}`, []string{"BTC"}, nil, map[string]string{
 			"/positions/A": "is a string; an object is expected", "/positions/E/symbol": "is missing",
 			"/positions/E/entry_price": "is missing", "/positions/E/quantity": "is missing",
-			"/positions/W/entry_price": "is missing", "/positions/W/quantity": "is missing"}},
+			"/positions/W/entry_price": "is missing", "/positions/W/quantity": "is missing",
+		}},
 		{`{" ":` + positionRow + `}`, []string{" "}, nil, map[string]string{"/positions/ ": "begins or ends with a blank"}},
 	} {
 		a, err := Decode[AccountTotal](with(t, equityRow, "positions", c.positions))

@@ -39,7 +39,7 @@ func Refused(reg prometheus.Registerer, logger *slog.Logger) (func(file string, 
 			return
 		}
 		for _, fault := range faults[:min(len(faults), longestList)] {
-			logger.Warn("a row of a JSON file is at fault and not served; the others are", slog.String("row", fault.Error()))
+			logger.Warn("a row of a JSON file is at fault and not served; the others are", slog.String("row", fault.String()))
 		}
 		if more := len(faults) - longestList; more > 0 {
 			logger.Warn("more rows of a JSON file are at fault and not served", slog.String("file", file), slog.Int("more", more))

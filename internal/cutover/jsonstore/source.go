@@ -298,9 +298,7 @@ func (s *Source) mentioning() map[snapshot.Kind]func() ([]string, error) {
 func (s *Source) symbols() ([]string, error) {
 	return union(
 		namesIn(s, pricesForm(), func(p wire.Price) []string { return []string{p.Symbol} }),
-		namesIn(s, positionsForm(), func(r wire.ModelPositions) []string {
-			return symbolsOf(r)
-		}),
+		namesIn(s, positionsForm(), symbolsOf),
 		namesIn(s, tradesForm(), func(r wire.Trade) []string { return []string{r.Symbol} }),
 		namesIn(s, totalsForm(), func(r wire.AccountTotal) []string {
 			stated, _ := r.ModelPositions() // what is no position has no symbol
