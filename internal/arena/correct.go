@@ -223,21 +223,6 @@ func (c *correcting) answerWith(ctx context.Context, result CorrectionResult, ne
 	return c.finish(ctx)
 }
 
-// refuseJSON refuses a correction where Postgres is not where the fact is written.
-func (c *correcting) refuseJSON(ctx context.Context, domains []Domain) error {
-	set, err := c.tx.Rollout.Switches(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range domains {
-		if writeModeOf(d, set, InitialModes(c.intake.o.JSON != nil)) == WriteJSON {
-			return &RefusedError{Reason: fmt.Sprintf(
-				"writes of %[1]s go to the JSON files, which keep no corrections: move it first, nof0 rollout %[1]s write=both, and correct the fact then; the files follow", d)}
-		}
-	}
-	return nil
-}
-
 // documents are what a correction keeps of a fact.
 func documents(fact correctedFact) (before, after entities.JSON, err error) {
 	was, is, err := fact.payloads()

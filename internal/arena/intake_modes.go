@@ -178,3 +178,18 @@ func (w *write) filedSymbols(ctx context.Context, symbols []string) ([]string, e
 	}
 	return filed, err
 }
+
+// refuseJSON refuses a correction where Postgres is not where the fact is written.
+func (c *correcting) refuseJSON(ctx context.Context, domains []Domain) error {
+	set, err := c.tx.Rollout.Switches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range domains {
+		if writeModeOf(d, set, InitialModes(c.intake.o.JSON != nil)) == WriteJSON {
+			return &RefusedError{Reason: fmt.Sprintf(
+				"writes of %[1]s go to the JSON files, which keep no corrections: move it first, nof0 rollout %[1]s write=both, and correct the fact then; the files follow", d)}
+		}
+	}
+	return nil
+}
