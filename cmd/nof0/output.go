@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"os/user"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -45,3 +48,13 @@ func (c *cli) newTable(header table.Row, numeric ...int) table.Writer {
 }
 
 func moment(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+// operator names who runs the program.
+func operator() string {
+	name := "somebody"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, _ := os.Hostname() // a name alone is good enough
+	return cmp.Or(name+"@"+host, name)
+}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
 	"slices"
 	"strings"
 
@@ -88,16 +85,6 @@ func flipOf(cmd *cobra.Command, args []string) (f arena.Flip, err error) {
 		}
 	}
 	return f, nil
-}
-
-// operator names who runs the program.
-func operator() string {
-	name := "somebody"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	host, _ := os.Hostname() // a name alone is good enough
-	return cmp.Or(name+"@"+host, name)
 }
 
 func (c *cli) rollout(ctx context.Context, flip arena.Flip) (err error) {

@@ -43,15 +43,6 @@ func requireVerdicts(t *testing.T, runs []wire.ParityRun, want string) {
 	}
 }
 
-// withJSON gives the system a JSON store, which it compares once and then not
-// again by itself.
-func withJSON(dir string) func(*config.Config) {
-	return func(c *config.Config) {
-		c.JSONDir, c.AdminToken, c.IngestToken = dir, adminToken, ingestToken
-		c.Rollout.ParityInterval = time.Hour
-	}
-}
-
 // TestAChangeBehindTheCacheIsFound holds that a comparison asks no cache.
 func TestAChangeBehindTheCacheIsFound(t *testing.T) {
 	t.Parallel()

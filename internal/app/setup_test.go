@@ -153,3 +153,12 @@ func (b *bundle) sql(t *testing.T) *sql.DB {
 }
 
 const adminToken = "admin"
+
+// withJSON gives the system a JSON store, which it compares once and then not
+// again by itself.
+func withJSON(dir string) func(*config.Config) {
+	return func(c *config.Config) {
+		c.JSONDir, c.AdminToken, c.IngestToken = dir, adminToken, ingestToken
+		c.Rollout.ParityInterval = time.Hour
+	}
+}
