@@ -3,6 +3,7 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -35,14 +36,16 @@ func accessLog(log logger, now func() time.Time) gin.HandlerFunc {
 	}
 }
 
-// accessLevel keeps what probes and scrapers ask every few seconds out of the
-// log, unless it fails.
+// accessLevel keeps what goes well all the time out of the log: what probes and
+// scrapers ask every few seconds, and the writes of a feed. What fails is in it.
 func accessLevel(c *gin.Context, status int) slog.Level {
-	if status >= http.StatusInternalServerError {
+	route := c.FullPath()
+	switch {
+	case status >= http.StatusInternalServerError:
 		return slog.LevelError
-	}
-	switch c.FullPath() {
-	case pathHealth, pathReady, pathMetrics:
+	case route == pathHealth, route == pathReady, route == pathMetrics:
+		return slog.LevelDebug
+	case strings.HasPrefix(route, pathIngest) && status < http.StatusBadRequest:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -62,6 +63,36 @@ func TestAccessLogLevels(t *testing.T) {
 		lines := b.logs.lines(t, "request")
 		if len(lines) != 1 || lines[0]["level"] != c.want {
 			t.Errorf("%+v: %v", c, lines)
+		}
+	}
+}
+
+func TestAccessLogOfWrites(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		err    error
+		token  string
+		want   string
+	}{
+		"taken":       {status: 200, want: "DEBUG"},
+		"refused":     {status: 422, want: "INFO"},
+		"a conflict":  {status: 409, want: "INFO"},
+		"busy":        {err: arena.ErrBusy, want: "ERROR"},
+		"a bad token": {status: 200, token: "Bearer nobody", want: "INFO"},
+	} {
+		b := setup(t)
+		b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) {
+			return &arena.Reply{Status: c.status, Body: []byte(`{"results":[]}`)}, c.err
+		}
+		var headers []string
+		if c.token != "" {
+			headers = []string{"Authorization", c.token}
+		}
+		b.post("/api/ingest/prices", `{"items":[{}]}`, headers...)
+		lines := b.logs.lines(t, "request")
+		if len(lines) != 1 || lines[0]["level"] != c.want {
+			t.Errorf("%s: %v", name, lines)
 		}
 	}
 }
