@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"fmt"
+	"io/fs"
 	"testing"
 	"testing/fstest"
 
@@ -266,3 +267,37 @@ CREATE TRIGGER keep_label BEFORE %s ON things FOR EACH ROW EXECUTE FUNCTION keep
 		})
 	}
 }
+
+func TestARollbackThatIsMissingIsFoundAndOneThatCannotBeReadIsAnError(t *testing.T) {
+	t.Parallel()
+	const name = "20260101000000_initial.sql"
+	lintWith := func(t *testing.T, rollbacks fs.FS) (LintReport, error) {
+		t.Helper()
+		return Lint(t.Context(), LintParams{
+			Scratch: newScratch(t), Migrations: migrations(t, map[string]string{name: base}), Rollbacks: rollbacks,
+		})
+	}
+	t.Run("missing", func(t *testing.T) {
+		t.Parallel()
+		report, err := lintWith(t, fstest.MapFS{})
+		require.NoError(t, err)
+		require.Len(t, report.Findings, 1)
+		assert.Equal(t, RuleRollback, report.Findings[0].Rule)
+		assert.Equal(t, "there is no rollback", report.Findings[0].Text)
+	})
+	for what, rollbacks := range map[string]fs.FS{
+		"a directory in its place":  fstest.MapFS{name: {Mode: fs.ModeDir}},
+		"a file without permission": refusing{&fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			_, err := lintWith(t, rollbacks)
+			require.ErrorContains(t, err, "error reading the rollback of "+name)
+		})
+	}
+}
+
+// refusing opens nothing.
+type refusing struct{ error }
+
+func (r refusing) Open(string) (fs.File, error) { return nil, r.error }
