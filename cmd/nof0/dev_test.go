@@ -44,8 +44,7 @@ func TestDevRunsACommandBesideTheServers(t *testing.T) {
 	environ := devEnvironment(t, "GREETING=hello")
 	var out, err bytes.Buffer
 	const script = `read -r line; echo "$GREETING $line"; echo "$DATABASE_URL"; echo "$REDIS_URL"; echo aside >&2; exit 7`
-	code := run(t.Context(), []string{"dev", "--ephemeral", "--", "sh", "-c", script},
-		streams{in: strings.NewReader("world\n"), out: &out, err: &err}, environ)
+	code := commandLine("world\n", &out, &err, environ).execute(t.Context(), []string{"dev", "--ephemeral", "--", "sh", "-c", script})
 
 	require.Equal(t, 7, code, err.String())
 	lines := strings.Split(out.String(), "\n")
@@ -150,7 +149,7 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 	require.Empty(t, source)
 	e := first.stop(t)
 	require.Zero(t, e.code, e.err)
-	require.Equal(t, []string{"generating a season of 200 hours and 7 models that ends now"}, said(e, "generating"))
+	require.Equal(t, []string{"generating a season of 30 hours and 4 models that ends now"}, said(e, "generating"))
 	require.Len(t, said(e, "the season "), 1)
 	require.Empty(t, said(e, "refused"))
 

@@ -26,9 +26,6 @@ type source struct {
 	generated bool // dir is made where the database holds nothing yet
 }
 
-// seasonSeed makes the season that is shown where no snapshot is given.
-const seasonSeed = 1
-
 // source finds what to show.
 func (d *dev) source() (source, error) {
 	switch {
@@ -46,7 +43,7 @@ func (d *dev) source() (source, error) {
 
 // generate makes a season that ends now, and what was made of an earlier one anew.
 func (d *dev) generate(ctx context.Context, from source) error {
-	o := season.Options{Seed: seasonSeed, Models: season.DefaultModels, Hours: season.DefaultHours}
+	o := d.season
 	o.Start = startOf(o)
 	fmt.Fprintf(d.err, "generating a season of %d hours and %d models that ends now\n", o.Hours, o.Models)
 	s, err := season.Generate(ctx, o)

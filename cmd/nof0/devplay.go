@@ -47,13 +47,13 @@ func (d *dev) greet(url string) {
 
 // play lets the season go on until ctx ends. That it cannot stops nothing else.
 func (d *dev) play(ctx context.Context, url string) {
-	there, found, err := season.Find(ctx, url, seasonSeed)
+	there, found, err := season.Find(ctx, url, d.season.Seed)
 	if err == nil && found {
 		fmt.Fprintf(d.err, "the season that began at %s goes on from %s at %g times real time; --play=off leaves it as it is\n",
 			moment(there.Options.Start), moment(there.Since), d.speed)
 		var played season.Played
 		played, err = season.Continue(ctx, there, season.PlayOptions{
-			URL: url, Token: d.cfg.IngestToken, Speed: d.speed, Seed: seasonSeed, Run: there.Since.String(),
+			URL: url, Token: d.cfg.IngestToken, Speed: d.speed, Seed: d.season.Seed, Run: there.Since.String(),
 			KeepTrying: math.MaxInt64,
 		})
 		for _, r := range played.Rejections {

@@ -7,11 +7,18 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"nof0/internal/season"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Environ())
+	c := &cli{
+		streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr},
+		environ: os.Environ(),
+		season:  season.Options{Seed: 1, Models: season.DefaultModels, Hours: season.DefaultHours},
+	}
+	code := c.execute(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -60,7 +60,7 @@ passed. Exit status: 0 all taken, 1 something was rejected or not sent.`,
 	flags.StringVar(&f.play.URL, "url", "http://127.0.0.1:8888", "where the API is")
 	flags.StringVar(&f.play.Token, "token", "", "bearer token (default $NOF0_INGEST_TOKEN)")
 	flags.Float64Var(&f.play.Speed, "speed", 1, "times faster than it happened: 1 is real time, 0 as fast as it goes")
-	seasonFlags(flags, &f.season)
+	c.seasonFlags(flags, &f.season)
 	flags.IntVar(&f.fills, "fills", 0, "play so many dense fills of --models models instead of a season")
 	flags.BoolVar(&f.plan.Analytics, "analytics", false, "send the metrics of each competitor at the end")
 	flags.IntVar(&f.play.Workers, "workers", season.DefaultPlayWorkers, "models that are played side by side")

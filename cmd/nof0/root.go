@@ -14,6 +14,7 @@ import (
 	"nof0/atlas"
 	"nof0/cachelayer"
 	"nof0/config"
+	"nof0/internal/season"
 	"nof0/internal/telemetry"
 	"nof0/repository"
 )
@@ -29,6 +30,7 @@ type streams struct {
 type cli struct {
 	streams
 	environ []string
+	season  season.Options // the one that is meant where nothing else is said
 	json    bool
 	file    string
 }
@@ -49,9 +51,8 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// run runs the command line and returns the exit status.
-func run(ctx context.Context, args []string, s streams, environ []string) int {
-	c := &cli{streams: s, environ: environ}
+// execute runs the command line and returns the exit status.
+func (c *cli) execute(ctx context.Context, args []string) int {
 	root := c.root()
 	root.SetArgs(args)
 	began := false
@@ -69,9 +70,9 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 		code, err = exit.code, exit.err
 	}
 	if err != nil {
-		fmt.Fprintln(s.err, "nof0:", err)
+		fmt.Fprintln(c.err, "nof0:", err)
 		if advice := adviceOn(err); advice != "" {
-			fmt.Fprintln(s.err, "      "+advice)
+			fmt.Fprintln(c.err, "      "+advice)
 		}
 	}
 	return code

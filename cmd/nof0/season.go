@@ -46,15 +46,15 @@ func (c *cli) seasonGenerateCommand() *cobra.Command {
 			return nil
 		},
 	}
-	seasonFlags(cmd.Flags(), &o)
+	c.seasonFlags(cmd.Flags(), &o)
 	return cmd
 }
 
 // seasonFlags are those that say which season is meant.
-func seasonFlags(flags *pflag.FlagSet, o *season.Options) {
-	flags.Uint64Var(&o.Seed, "seed", seasonSeed, "seed of everything that is drawn by chance")
-	flags.IntVar(&o.Models, "models", season.DefaultModels, "accounts, the benchmark included")
-	flags.IntVar(&o.Hours, "hours", season.DefaultHours, "length in hours")
+func (c *cli) seasonFlags(flags *pflag.FlagSet, o *season.Options) {
+	flags.Uint64Var(&o.Seed, "seed", c.season.Seed, "seed of everything that is drawn by chance")
+	flags.IntVar(&o.Models, "models", c.season.Models, "accounts, the benchmark included")
+	flags.IntVar(&o.Hours, "hours", c.season.Hours, "length in hours")
 	flags.TimeVar(&o.Start, "start", time.Time{}, []string{time.RFC3339Nano}, "when it begins, as 2025-10-17T22:00:00Z (default: so that it ends now)")
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
+	"nof0/internal/season"
 	"nof0/internal/testdb"
 )
 
@@ -37,12 +38,21 @@ type ended struct {
 	out, err string
 }
 
+// commandLine is that of main, but that dev shows a smaller season.
+func commandLine(in string, out, err io.Writer, environ []string) *cli {
+	return &cli{
+		streams: streams{in: strings.NewReader(in), out: out, err: err},
+		environ: environ,
+		season:  season.Options{Seed: 1, Models: 4, Hours: 30},
+	}
+}
+
 // nof0 runs the command line to its end, with nothing in its environment but
 // what is given.
 func nof0(t *testing.T, environ []string, args ...string) ended {
 	t.Helper()
 	var out, err bytes.Buffer
-	code := run(t.Context(), args, streams{in: strings.NewReader(""), out: &out, err: &err}, environ)
+	code := commandLine("", &out, &err, environ).execute(t.Context(), args)
 	return ended{code, out.String(), err.String()}
 }
 
@@ -76,7 +86,7 @@ func start(t *testing.T, environ []string, args ...string) *running {
 	r := &running{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
-		r.code = run(ctx, args, streams{in: strings.NewReader(""), out: &r.out, err: &r.err}, environ)
+		r.code = commandLine("", &r.out, &r.err, environ).execute(ctx, args)
 	}()
 	t.Cleanup(func() {
 		cancel()
