@@ -73,10 +73,7 @@ func (b *behind) after(what string, process int, change func()) {
 func TestReadsAreNotBehindWrites(t *testing.T) {
 	t.Parallel()
 	b := setupBehind(t)
-	rounds := 1
-	if testsize.Long() {
-		rounds = 4
-	}
+	rounds := testsize.Pick(1, 4)
 	inRound := 2 * len(catalogue.Writes())
 	for n := range rounds * inRound {
 		w, writer := b.WriteOf(n), n/2%2

@@ -23,6 +23,7 @@ import (
 	"nof0/internal/arena"
 	"nof0/internal/captures"
 	"nof0/internal/season"
+	"nof0/internal/testsize"
 	"nof0/internal/wire"
 )
 
@@ -345,8 +346,8 @@ func (w *walk) back(d arena.Domain) {
 	w.underLoad()
 }
 
-// TestWalk walks every domain from the files to the store and back, one after
-// the other, while a season is played and everything is read of two processes.
+// TestWalk walks domains, in its long form every one, from the files to the store and
+// back, one after the other, while a season is played and everything is read of two processes.
 func TestWalk(t *testing.T) {
 	w := startWalk(t)
 	stop := make(chan struct{})
@@ -355,6 +356,7 @@ func TestWalk(t *testing.T) {
 	for process := range w.urls {
 		readers.Go(func() { w.reading(process, stop) })
 	}
+	domains := testsize.Pick([]arena.Domain{arena.DomainTrades, arena.DomainPositions}, arena.Domains())
 	began := time.Now()
 	func() {
 		defer func() {
@@ -362,10 +364,10 @@ func TestWalk(t *testing.T) {
 			<-written
 			readers.Wait()
 		}()
-		for _, d := range arena.Domains() {
+		for _, d := range domains {
 			w.forward(d)
 		}
-		for _, d := range slices.Backward(arena.Domains()) {
+		for _, d := range slices.Backward(domains) {
 			w.back(d)
 		}
 	}()
@@ -431,7 +433,7 @@ func (w *walk) agrees(book *season.Book, source string) {
 // as they go. Nothing may be lost or doubled, whatever was where.
 func TestFlipsUnderWriters(t *testing.T) {
 	w := startWalk(t)
-	plan := season.Fills(season.FillsOptions{Seed: 12, Models: 12, Count: 700})
+	plan := season.Fills(season.FillsOptions{Seed: 12, Models: 12, Count: testsize.Pick(250, 700)})
 	book, client := season.NewBook(), &turn{}
 	for i, raw := range w.urls {
 		client.hosts[i] = strings.TrimPrefix(raw, "http://")
