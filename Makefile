@@ -14,7 +14,8 @@ COMMIT   := $(shell git rev-parse HEAD 2>/dev/null)
 DATE     := $(shell git show -s --format=%cI HEAD 2>/dev/null)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 # Stripped, and without Gin's MessagePack, which nothing here speaks: 49 MB instead of 79.
-BUILD    := build -trimpath -tags nomsgpack -ldflags '$(LDFLAGS)'
+TAGS     := -trimpath -tags nomsgpack
+BUILD    := build $(TAGS) -ldflags '$(LDFLAGS)'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,18 +37,25 @@ run: postgres build ## run the whole system on embedded defaults
 TMP    := $(or $(TMPDIR),/tmp)
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk '$$1 == "tmpfs" && $$4 > 3000000 {print $$6}')
 BESIDE := TMPDIR=$(or $(MEMORY),$(TMP)) $(DEV)
-# No test is bounded by a clock: what hangs is seen by whoever waits for it.
-TEST := env TMPDIR=$(TMP) $(GO) test -timeout 60m
+# No test is bounded by a clock: what hangs is seen by whoever waits for it. What is
+# compiled for the binary serves the tests, and make vet asks what go test would.
+TEST := env TMPDIR=$(TMP) $(GO) test $(TAGS) -vet=off -timeout 60m
+# Under the race detector a test costs seven times as much. Of packages that start
+# nothing beside them, make test-long runs the tests with it, and make test without.
+packages   = $(filter-out ./internal/faults,$(patsubst $(CURDIR)/%,./%,$(shell $(GO) list -f '{{.Dir}}' ./...)))
+concurrent = $(filter $(shell grep -rlE '^[[:space:]]*go |\.Go\>|^[[:space:]]*"sync' --include='*.go' --exclude='*_test.go' . | xargs -n1 dirname | sort -u),$(packages))
+sequential = $(filter-out $(concurrent),$(packages))
 # The packages whose tests import one of ours.
 importers = $$($(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/nof0.internal.$(1)/ {print $$1}')
 .PHONY: test
 test: servers build ## run every test, with a real Postgres and a real Redis: PACKAGES=./config
-	$(BESIDE) -- $(TEST) -race $(TESTFLAGS) $(or $(PACKAGES),$$($(GO) list ./... | grep -v internal/faults))
+	$(BESIDE) -- $(TEST) -race $(TESTFLAGS) $(or $(PACKAGES),$(concurrent))
+	$(if $(PACKAGES),,$(BESIDE) -- $(TEST) $(TESTFLAGS) $(sequential))
 
 # Faults are made in programs that are built for it, which takes minutes.
 .PHONY: test-long
-test-long: servers build ## run what make test spares: the short form of the faults, the long one of other tests
-	$(BESIDE) -- env NOF0_TEST_LONG=1 $(TEST) -race $(TESTFLAGS) $(or $(PACKAGES),$(call importers,testsize))
+test-long: servers build ## run what make test spares: the short form of the faults, the long one of other tests, all with the race detector
+	$(BESIDE) -- env NOF0_TEST_LONG=1 $(TEST) -race $(TESTFLAGS) $(or $(PACKAGES),$(call importers,testsize) $(sequential))
 
 .PHONY: test-captures
 test-captures: servers build ## run the tests of captures on those in a directory: DATA=../shared/data

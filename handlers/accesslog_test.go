@@ -70,21 +70,19 @@ func TestAccessLogLevels(t *testing.T) {
 func TestAccessLogOfWrites(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		status int
-		err    error
-		token  string
-		want   string
+		reply arena.Reply
+		err   error
+		token string
+		want  string
 	}{
-		"taken":       {status: 200, want: "DEBUG"},
-		"refused":     {status: 422, want: "INFO"},
-		"a conflict":  {status: 409, want: "INFO"},
+		"taken":       {reply: *smallReply(), want: "DEBUG"},
+		"refused":     {reply: arena.Reply{Rejection: arena.RejectedInvalid}, want: "INFO"},
+		"a conflict":  {reply: arena.Reply{Rejection: arena.RejectedConflict}, want: "INFO"},
 		"busy":        {err: arena.ErrBusy, want: "ERROR"},
-		"a bad token": {status: 200, token: "Bearer nobody", want: "INFO"},
+		"a bad token": {reply: *smallReply(), token: "Bearer nobody", want: "INFO"},
 	} {
 		b := setup(t)
-		b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) {
-			return &arena.Reply{Status: c.status, Body: []byte(`{"results":[]}`)}, c.err
-		}
+		b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return &c.reply, c.err }
 		var headers []string
 		if c.token != "" {
 			headers = []string{"Authorization", c.token}
