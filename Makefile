@@ -7,6 +7,8 @@ PACKAGES ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
 ATLAS := bin/tools/atlas-v0.13.1/atlas
+DEADCODE_VERSION := v0.52.0
+DEADCODE := bin/tools/deadcode-$(DEADCODE_VERSION)/deadcode
 GOLANGCI_LINT := bin/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -108,8 +110,12 @@ vet: ## run go vet
 	$(GO) vet ./...
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## run the linters, which also check the layering
+lint: $(GOLANGCI_LINT) deadcode ## run the linters, which also check the layering
 	$(GOLANGCI_LINT) run
+
+.PHONY: deadcode
+deadcode: $(DEADCODE) ## fail when a function is reached from no command and no test
+	@found=$$($(DEADCODE) -test ./...); test -z "$$found" || { echo "$$found"; exit 1; }
 
 .PHONY: tidy-check
 tidy-check: ## fail when go.mod or go.sum is not tidy
@@ -164,3 +170,6 @@ $(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum
 # Built in a directory of its version, so that a new version is a new file.
 $(GOLANGCI_LINT):
 	GOBIN='$(abspath $(dir $@))' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(DEADCODE):
+	GOBIN='$(abspath $(dir $@))' $(GO) install golang.org/x/tools/cmd/deadcode@$(DEADCODE_VERSION)

@@ -30,9 +30,7 @@ type Event struct {
 	Segmented bool
 }
 
-// Events lists every type of event.
-func Events() []Event { return slices.Clone(events) }
-
+// events are every type of event.
 var events = []Event{
 	{Type: EventTrade, Changes: []Table{Trades, Stats}},
 	{Type: EventPosition, Changes: []Table{Positions}},
