@@ -19,7 +19,7 @@ type files interface {
 	Version(view arena.View) string
 }
 
-// answers answers each request from one side: the files, or the store.
+// answers serve each request from one side: the files, or the store.
 type answers struct {
 	service *arena.Service
 	files   files // nil where there are none

@@ -69,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Cutover, error) {
 			return nil, err
 		}
 	}
-	c.modes, err = switches.NewSwitches(ctx, switches.SwitchesOptions{
+	c.modes, err = switches.NewSwitches(ctx, switches.ModesOptions{
 		Store:      o.Store.Rollout,
 		Initial:    initialModes(o.Config),
 		Logger:     o.Logger,

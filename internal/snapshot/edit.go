@@ -160,6 +160,8 @@ func sameContent(a, b []byte) bool {
 	return i >= 0 && j >= 0 && isTail(a[i:]) && isTail(b[j:]) && bytes.Equal(a[:i], b[:j])
 }
 
+// ServerTimeMember is how the last member of a payload begins: when it was rendered,
+// in ms.
 const ServerTimeMember = `,"serverTime":`
 
 // isTail tells the member at the end of a payload from one of its rows.

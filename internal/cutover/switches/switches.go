@@ -14,8 +14,8 @@ import (
 	"nof0/internal/arena"
 )
 
-// SwitchesOptions are what Switches are made of.
-type SwitchesOptions struct {
+// ModesOptions are what Switches are made of.
+type ModesOptions struct {
 	Store Store
 	// Initial are the modes of a domain that nobody has set.
 	Initial    arena.Modes
@@ -42,7 +42,7 @@ const (
 // read again and again, so that they lie behind by no more than the interval and
 // one query; while the database is away they stay what they were.
 type Switches struct {
-	o       SwitchesOptions
+	o       ModesOptions
 	metrics *metrics
 	modes   atomic.Pointer[map[arena.Domain]arena.Modes]
 
@@ -52,7 +52,7 @@ type Switches struct {
 
 // NewSwitches reads the switches for the first time. The error is that of the
 // Store or of the Registerer.
-func NewSwitches(ctx context.Context, o SwitchesOptions) (*Switches, error) {
+func NewSwitches(ctx context.Context, o ModesOptions) (*Switches, error) {
 	if o.Interval == 0 {
 		o.Interval = defaultInterval
 	}

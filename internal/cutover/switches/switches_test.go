@@ -28,7 +28,7 @@ func startProcess(t *testing.T, store switches.Store, initial arena.Modes) *proc
 	t.Helper()
 	p := &process{registry: prometheus.NewRegistry()}
 	var err error
-	p.Switches, err = switches.NewSwitches(t.Context(), switches.SwitchesOptions{
+	p.Switches, err = switches.NewSwitches(t.Context(), switches.ModesOptions{
 		Store: store, Initial: initial, Logger: discard(), Registerer: p.registry, Now: time.Now,
 	})
 	require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestTheLastKnownHoldWhileTheDatabaseIsAway(t *testing.T) {
 
 	// Who has never known them does not guess.
 	store.set(true)
-	_, err := switches.NewSwitches(t.Context(), switches.SwitchesOptions{Store: store, Logger: discard(), Now: time.Now})
+	_, err := switches.NewSwitches(t.Context(), switches.ModesOptions{Store: store, Logger: discard(), Now: time.Now})
 	require.ErrorIs(t, err, repository.ErrUnavailable)
 }
 
