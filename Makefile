@@ -62,7 +62,7 @@ test-long: servers build ## run what make test spares: the short form of the fau
 .PHONY: test-captures
 test-captures: servers build ## run the tests of captures on those in a directory: DATA=../shared/data
 	@test -d '$(DATA)' || { echo "make: no captures: give the directory that holds them, make test-captures DATA=DIR" >&2; exit 1; }
-	$(BESIDE) -- env NOF0_TEST_CAPTURES='$(abspath $(DATA))' $(TEST) -count=1 -tags captures -run Capture $(TESTFLAGS) $(call importers,captures)
+	$(BESIDE) -- env NOF0_TEST_CAPTURES='$(abspath $(DATA))' $(TEST) -count=1 -tags captures,nomsgpack -run Capture $(TESTFLAGS) $(call importers,captures)
 
 .PHONY: testdata
 testdata: ## make the captures that the project ships anew
