@@ -91,7 +91,7 @@ func TestBadRowsAreRefusedByName(t *testing.T) {
 		"control":       {`{"id":"m_\u0007","model_id":"m",` + good + `}`, `/id: contains '\a'`},
 		"nul":           {`{"id":"m_2","model_id":"m","note":"a\u0000b",` + good + `}`, `/note: contains NUL`},
 		"infinite":      {`{"id":"m_3","model_id":"m",` + strings.Replace(good, `"quantity":1`, `"quantity":1e999`, 1) + `}`, `/quantity: 1e999 is not a finite double`},
-		"other content": {`{"id":"m_0","model_id":"m","leverage":9,` + good + `}`, `another row is stored under the same identity`},
+		"other content": {`{"id":"m_0","model_id":"m","leverage":9,` + good + `}`, `is the second of its identity in this file, after row 0, which it contradicts`},
 		"no object":     {`7`, `an object is expected`},
 	}
 	for name, c := range cases {

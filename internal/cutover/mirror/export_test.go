@@ -114,13 +114,12 @@ func TestExportHoldsWhatACaptureHolds(t *testing.T) {
 		captures []captures.Capture
 		play     func(b *bundle, t *testing.T)
 	}{
-		"earlier":        {database: ordinary, captures: []captures.Capture{captures.Earlier}},
-		"later":          {database: ordinary, captures: []captures.Capture{captures.Later}},
-		"both":           {database: collated, captures: []captures.Capture{captures.Later, captures.Earlier}},
-		"played":         {database: ordinary, play: (*bundle).playOdd},
-		"played, by ICU": {database: collated, play: (*bundle).playOdd},
-		"ties":           {database: ordinary, play: (*bundle).playTies},
-		"ties, by ICU":   {database: collated, play: (*bundle).playTies},
+		"earlier": {database: ordinary, captures: []captures.Capture{captures.Earlier}},
+		"later":   {database: ordinary, captures: []captures.Capture{captures.Later}},
+		"both":    {database: collated, captures: []captures.Capture{captures.Later, captures.Earlier}},
+		// What was played has more ids that collations order in their own ways.
+		"played": {database: collated, play: (*bundle).playOdd},
+		"ties":   {database: collated, play: (*bundle).playTies},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
