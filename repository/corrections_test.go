@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/entities"
+	"nof0/internal/testsize"
 )
 
 // TestVoidedFillsNeverMovedAnything tells generated stories in random orders, some
@@ -21,7 +22,7 @@ func TestVoidedFillsNeverMovedAnything(t *testing.T) {
 			t.Parallel()
 			s := newStore(t)
 			compared := 0
-			for seed := range uint64(12) {
+			for seed := range testsize.Pick[uint64](4, 12) {
 				random := rand.New(rand.NewPCG(seed, 5))
 				told := tell(seed+3000, 8, unnamed)
 				var order []int

@@ -16,6 +16,7 @@ import (
 	"nof0/internal/captures"
 	"nof0/internal/season"
 	"nof0/internal/snapshot"
+	"nof0/internal/testsize"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -81,7 +82,8 @@ func (s *Source) quantity(t testing.TB, model string) float64 {
 // processes, while readers read all the while.
 func TestManyWritersLoseNothing(t *testing.T) {
 	t.Parallel()
-	const clients, each, processes = 64, 2, 8
+	const each = 2
+	clients, processes := testsize.Pick(16, 64), testsize.Pick(4, 8)
 	dir := t.TempDir()
 	var writers []*Writer
 	for range processes {

@@ -20,6 +20,7 @@ import (
 	"nof0/internal/season"
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
+	"nof0/internal/testsize"
 	"nof0/internal/wire"
 	"nof0/internal/wire/wiretest"
 	"nof0/repository"
@@ -51,7 +52,7 @@ func damage(t *testing.T, dir string, r *rand.Rand) (damaged []string) {
 // damaged at random: both sides refuse these by name, and agree on the others.
 func TestDamagedRowsAreNamedAndTheOthersEqual(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range testsize.Pick[uint64](2, 4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			dir := madeUp(t, season.Options{Seed: seed, Models: 5, Hours: 40})

@@ -14,6 +14,7 @@ import (
 	"nof0/internal/atomicfile"
 	"nof0/internal/cutover/parity"
 	"nof0/internal/mapping"
+	"nof0/internal/testsize"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -106,7 +107,7 @@ func TestFilesThatFollowAreNotDifferent(t *testing.T) {
 	while(t, func(ctx context.Context) { follow(ctx, t, b, 400*time.Millisecond) })
 	o := b.options(domains...)
 	o.Confirm = parity.DefaultConfirm()
-	for range 3 {
+	for range testsize.Pick(1, 3) {
 		report, err := parity.Run(t.Context(), o)
 		require.NoError(t, err)
 		require.Equal(t, wire.VerdictEqual, report.Verdict, "%+v", findings(report))
