@@ -433,7 +433,7 @@ func (w *walk) agrees(book *season.Book, source string) {
 // as they go. Nothing may be lost or doubled, whatever was where.
 func TestFlipsUnderWriters(t *testing.T) {
 	w := startWalk(t)
-	plan := season.Fills(season.FillsOptions{Seed: 12, Models: 12, Count: testsize.Pick(250, 700)})
+	plan := season.Fills(season.FillsOptions{Seed: 12, Models: 12, Count: testsize.Pick(120, 700)})
 	book, client := season.NewBook(), &turn{}
 	for i, raw := range w.urls {
 		client.hosts[i] = strings.TrimPrefix(raw, "http://")
