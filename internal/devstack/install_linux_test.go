@@ -13,8 +13,17 @@ import (
 // a machine whose Postgres is hidden and whose other programs are scripts.
 func TestInstallServers(t *testing.T) {
 	t.Parallel()
-	script, err := filepath.Abs("../../.ci/install-servers")
+	raw, err := os.ReadFile("../../.ci/install-servers")
 	if err != nil {
+		t.Fatal(err)
+	}
+	// What hides directories from a process needs a right that containers withhold.
+	const installed = "/usr/lib/postgresql/*/bin /usr/pgsql-*/bin"
+	if !strings.Contains(string(raw), installed) {
+		t.Fatalf("the script does not look into %s", installed)
+	}
+	script := filepath.Join(t.TempDir(), "install-servers")
+	if err := os.WriteFile(script, []byte(strings.Replace(string(raw), installed, "", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	const (
@@ -51,12 +60,9 @@ func TestInstallServers(t *testing.T) {
 			if err := os.Symlink("/usr/bin/env", filepath.Join(bin, "env")); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.CommandContext(t.Context(), "unshare", "--map-root-user", "--mount", "sh", "-c",
-				`[ ! -d /usr/lib/postgresql ] || mount -t tmpfs none /usr/lib/postgresql; PATH=$1; shift; exec /bin/bash "$@"`,
-				"sh", bin, script)
-			cmd.Args = append(cmd.Args, strings.Fields(c.needs)...)
+			cmd := exec.CommandContext(t.Context(), "/bin/bash", append([]string{script}, strings.Fields(c.needs)...)...)
 			cmd.Dir = bin
-			cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, c.environ...)
+			cmd.Env = append([]string{"PATH=" + bin}, c.environ...)
 			out, err := cmd.CombinedOutput()
 			var exited *exec.ExitError
 			if err != nil && !errors.As(err, &exited) {
