@@ -42,11 +42,11 @@ BESIDE := TMPDIR=$(or $(MEMORY),$(TMP)) $(DEV)
 # No test is bounded by a clock: what hangs is seen by whoever waits for it. What is
 # compiled for the binary serves the tests, and make vet asks what go test would.
 TEST := env TMPDIR=$(TMP) $(GO) test $(TAGS) -vet=off -timeout 60m
-# Under the race detector a test costs seven times as much. Of packages that start
-# nothing beside them, make test-long runs the tests with it, and make test without;
-# so it does where the player alone starts something, which cmd/nof0 runs in its tests.
+# Under the race detector a test costs seven times as much. make test spends that on
+# packages that start something beside them; the others, and the walks through the whole
+# system, run with it in make test-long.
 packages   = $(filter-out ./internal/faults,$(patsubst $(CURDIR)/%,./%,$(shell $(GO) list -f '{{.Dir}}' ./...)))
-concurrent = $(filter $(shell grep -rlE '^[[:space:]]*go |\.Go\>|^[[:space:]]*"sync' --include='*.go' --exclude='*_test.go' . | xargs -n1 dirname | sort -u),$(filter-out ./internal/season,$(packages)))
+concurrent = $(filter $(shell grep -rlE '^[[:space:]]*go |\.Go\>|^[[:space:]]*"sync' --include='*.go' --exclude='*_test.go' . | xargs -n1 dirname | sort -u),$(filter-out ./internal/app ./internal/season,$(packages)))
 sequential = $(filter-out $(concurrent),$(packages))
 # The packages whose tests import one of ours.
 importers = $$($(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/nof0.internal.$(1)/ {print $$1}')
