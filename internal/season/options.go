@@ -3,6 +3,7 @@ package season
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -31,6 +32,9 @@ const (
 // zero Start, DecisionEvery or EntryPause takes its default.
 type Options struct {
 	Seed uint64
+	// Competition tells the stories of one seed apart: the same models and the same
+	// market, and other decisions. That of FirstCompetition is the one without a name.
+	Competition string
 	// Models counts the accounts, the benchmark included: 7 are six competitors
 	// and the benchmark. 2 to 200 are accepted.
 	Models int
@@ -54,7 +58,13 @@ type Options struct {
 	Since time.Time
 }
 
+// FirstCompetition is the competition of an arena that was never told of another.
+const FirstCompetition = "season-1"
+
 func (o Options) withDefaults() Options {
+	if o.Competition == FirstCompetition {
+		o.Competition = ""
+	}
 	if o.Start.IsZero() {
 		o.Start = time.Date(2025, time.October, 17, 22, 0, 0, 847_073_000, time.UTC)
 	}
@@ -66,6 +76,15 @@ func (o Options) withDefaults() Options {
 	}
 	o.Start = o.Start.UTC().Truncate(time.Microsecond)
 	return o
+}
+
+// stream returns the random numbers of one part of the life of a model.
+func (o Options) stream(part, model string) *rand.Rand {
+	part += " " + model
+	if o.Competition != "" {
+		part += " in " + o.Competition
+	}
+	return stream(o.Seed, part)
 }
 
 // validate reports every fault at once.

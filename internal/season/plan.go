@@ -131,7 +131,7 @@ func (t *trader) happenings() []happening {
 		at := wire.Time(p.EntryTime.Or(0))
 		add(at, rankOpening, 1, func() (Event, error) { return positionEvent(t.id, at, *p) })
 	}
-	r := stream(t.options.Seed, "tellings "+t.id)
+	r := t.options.stream("tellings", t.id)
 	for i := range t.trades {
 		at, tell := wire.Time(t.trades[i].ExitTime), telling(r.IntN(int(tellings)))
 		add(at, rankTrade, 1, func() (Event, error) { return tradeEvent(at, t.trades[i], t.afters[i], tell) })

@@ -554,3 +554,30 @@ func TestALongerSeasonBeginsAsTheShorterOne(t *testing.T) {
 		require.Len(t, told, i)
 	}
 }
+
+// The competitions of one seed have the same models at the same prices, and each its
+// own story: nothing of one stands in another, whatever their names.
+func TestCompetitionsOfASeedAreStoriesOfOneMarket(t *testing.T) {
+	t.Parallel()
+	o := Options{Seed: 7, Models: 4, Hours: 40}
+	plain := captureBytes(t, generate(t, o))
+	o.Competition = FirstCompetition
+	assert.Equal(t, plain, captureBytes(t, generate(t, o)))
+	seen := map[string]string{}
+	for _, o.Competition = range []string{"", "season-2-calm", "season-2-wild"} {
+		files := captureBytes(t, generate(t, o))
+		assert.Equal(t, plain["crypto-prices.json"], files["crypto-prices.json"], o.Competition)
+		assert.Equal(t, len(plain), len(files), o.Competition)
+		for name, content := range files {
+			if name != "crypto-prices.json" {
+				assert.Empty(t, seen[content], "%s of %q", name, o.Competition)
+				seen[content] = o.Competition
+			}
+		}
+		facts := generate(t, o).Facts()
+		for _, trade := range facts.Trades {
+			assert.Empty(t, seen[trade.ID])
+			seen[trade.ID] = o.Competition
+		}
+	}
+}

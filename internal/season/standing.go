@@ -43,7 +43,7 @@ func Find(ctx context.Context, url string, seed uint64) (_ Standing, found bool,
 	s := Standing{Options: Options{Seed: seed, Models: n}}
 	members := append(competitors(n-1), Benchmark)
 	for _, a := range accounts.SinceInceptionValues {
-		_, _, wait := beginnings(seed, a.ModelID)
+		_, _, wait := beginnings(s.Options, a.ModelID)
 		start := wire.Time(a.InceptionDate).Add(-wait)
 		if s.Options.Start.IsZero() {
 			s.Options.Start = start

@@ -55,7 +55,7 @@ type fill struct {
 }
 
 func newTrader(o Options, m *market, id string) *trader {
-	r, habits, wait := beginnings(o.Seed, id)
+	r, habits, wait := beginnings(o, id)
 	t := &trader{
 		id: id, r: r, market: m, options: o, traits: habits,
 		inception: o.Start.Add(wait),
@@ -67,8 +67,8 @@ func newTrader(o Options, m *market, id string) *trader {
 
 // beginnings draws the habits of a model and how long after the start of the season
 // its inception is, and returns what the rest of its life is drawn from.
-func beginnings(seed uint64, id string) (r *rand.Rand, habits traits, wait time.Duration) {
-	r = stream(seed, "model "+id)
+func beginnings(o Options, id string) (r *rand.Rand, habits traits, wait time.Duration) {
+	r = o.stream("model", id)
 	habits = drawTraits(r, id)
 	return r, habits, time.Duration(between(r, int64(20e6), int64(1200e6))) * time.Microsecond
 }
@@ -313,7 +313,7 @@ func (t *trader) total(hour int, at time.Time) (map[string]wire.Position, wire.A
 // account returns the inception of the account.
 func (t *trader) account() wire.SinceInception {
 	return wire.SinceInception{
-		ID:                wire.Some(uuid(stream(t.options.Seed, "account "+t.id))),
+		ID:                wire.Some(uuid(t.options.stream("account", t.id))),
 		ModelID:           t.id,
 		NavSinceInception: usd(navMicros),
 		InceptionDate:     wire.Seconds(t.inception),

@@ -1,0 +1,66 @@
+package wire
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// competitionMember is the member by which a row says of which competition it is.
+const competitionMember = "competition_id"
+
+// CompetitionOf is the competition that a row names in its member competition_id, or
+// in that of a row that it carries; "" where it names none. Where there is no such
+// member, the members among also count if they hold a text that can be an id. The
+// error, a Faults, says that a name can be none, or that there are two.
+func CompetitionOf(raw jsontext.Value, also ...string) (string, error) {
+	if len(also) == 0 && !bytes.Contains(raw, []byte(competitionMember)) && !bytes.Contains(raw, []byte(`\u`)) {
+		return "", nil // most name none
+	}
+	row := members(raw)
+	var f Faults
+	found := f.competition("", row, "")
+	for _, part := range []string{"trade", "remaining", "equity", "position", "since_inception"} {
+		if row[part].Kind() == '{' {
+			found = f.competition("/"+part, members(row[part]), found)
+		}
+	}
+	for _, name := range also {
+		var id string
+		if found == "" && json.Unmarshal(row[name], &id) == nil && CheckID(id) == nil {
+			found = id
+		}
+	}
+	return found, f.err()
+}
+
+// competition is what a row names, or else what was found before.
+func (f *Faults) competition(at string, row map[string]jsontext.Value, found string) string {
+	raw, at := row[competitionMember], at+"/"+competitionMember
+	if raw == nil || raw.Kind() == 'n' {
+		return found
+	}
+	var id string
+	if err := json.Unmarshal(raw, &id); err != nil {
+		f.addf(at, "is %s; the id of a competition is expected", kindName(raw.Kind()))
+		return found
+	}
+	switch n := len(*f); {
+	case found != "" && id != found:
+		f.addf(at, "is %q, and the item is of %q", abbreviate(id, maxQuoted), found)
+	default:
+		if f.id(at, id); len(*f) == n {
+			return id
+		}
+	}
+	return found
+}
+
+// members are those of an object, none of another value.
+func members(raw jsontext.Value) (m map[string]jsontext.Value) {
+	if json.Unmarshal(raw, &m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return nil
+	}
+	return m
+}
