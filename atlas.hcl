@@ -23,8 +23,25 @@ locals {
   unpooled = urlqueryset(urlqueryset(local.direct, "search_path", local.search_path), "lock_timeout", local.lock_timeout)
 
   // An empty database of the same major version, to compute differences in. Give
-  // a fresh one each time: functions and views survive Atlas' own cleaning.
-  dev = urlqueryset(getenv("ATLAS_DEV_URL"), "search_path", local.search_path)
+  // a fresh one each time: functions and views survive Atlas' own cleaning, and the
+  // migrations then fail on them.
+  dev = data.sql.dev_is_fresh.count >= 0 ? urlqueryset(getenv("ATLAS_DEV_URL"), "search_path", local.search_path) : ""
+}
+
+// Fails where the dev database was used before; the cast puts the sentence into the error.
+data "sql" "dev_is_fresh" {
+  url   = getenv("ATLAS_DEV_URL") == "" ? "sqlite://none?mode=memory" : getenv("ATLAS_DEV_URL")
+  query = getenv("ATLAS_DEV_URL") == "" ? "SELECT 1" : <<-SQL
+    SELECT ('ATLAS_DEV_URL names a database that was used before and still holds ' || string_agg(name, ', ') ||
+            ': give a fresh one each time, see docs/schema.md')::bigint
+    FROM (
+      SELECT oid, oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = to_regnamespace('${local.search_path}')
+      UNION ALL
+      SELECT oid, oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace('${local.search_path}') AND relkind = 'v'
+    ) left_over
+    WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = left_over.oid AND d.deptype = 'e') -- of an extension
+    HAVING count(*) > 0
+  SQL
 }
 
 env "local" {

@@ -5,6 +5,7 @@ package atlas_test
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,12 +61,17 @@ func eachEnvironment(t *testing.T, test func(t *testing.T, cli tool)) {
 
 func (c tool) run(args ...string) (string, error) {
 	c.t.Helper()
+	return c.runIn(testdb.Empty(c.t), args...) // a fresh one each time, as atlas.hcl asks for
+}
+
+// runIn computes in the given dev database.
+func (c tool) runIn(dev string, args ...string) (string, error) {
+	c.t.Helper()
 	program := os.Getenv("ATLAS_CLI")
 	require.NotEmpty(c.t, program, "make atlas-cli sets ATLAS_CLI")
 	cmd := exec.CommandContext(c.t.Context(), program, append(args, "--env", c.env)...)
 	cmd.Dir = c.dir
-	// A fresh one each time, as atlas.hcl asks for.
-	cmd.Env = slices.Concat(c.urls, []string{"ATLAS_DEV_URL=" + testdb.Empty(c.t), "PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "ATLAS_NO_UPDATE_NOTIFIER=1"})
+	cmd.Env = slices.Concat(c.urls, []string{"ATLAS_DEV_URL=" + dev, "PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "ATLAS_NO_UPDATE_NOTIFIER=1"})
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -109,6 +115,35 @@ func TestAtlasCLIThenEmbedded(t *testing.T) {
 		scratch, err := atlas.NewScratch(os.Getenv("DATABASE_URL"))
 		require.NoError(t, err)
 		require.NoError(t, atlas.Drift(t.Context(), cli.db, scratch, atlas.Migrations()))
+	})
+}
+
+// What the tool leaves in its dev database makes a later run fail in the middle of a
+// migration, or hides a difference.
+func TestAtlasCLIRefusesAUsedDevDatabase(t *testing.T) {
+	t.Parallel()
+	eachEnvironment(t, func(t *testing.T, cli tool) {
+		t.Helper()
+		for statement, left := range map[string]string{
+			`CREATE FUNCTION left_over(n bigint) RETURNS bigint LANGUAGE sql AS 'SELECT n'`: "left_over(bigint)",
+			`CREATE VIEW looked_at AS SELECT 1 AS one`:                                      "looked_at",
+		} {
+			used := testdb.Empty(t)
+			out, err := cli.runIn(used, "migrate", "validate")
+			require.NoError(t, err, "%s", out)
+
+			db, err := sql.Open("pgx", used)
+			require.NoError(t, err)
+			_, err = db.ExecContext(t.Context(), statement)
+			require.NoError(t, errors.Join(err, db.Close()))
+			out, err = cli.runIn(used, "migrate", "validate")
+			require.Error(t, err)
+			assert.Contains(t, out, left)
+			assert.Contains(t, out, "ATLAS_DEV_URL names a database that was used before")
+			assert.Contains(t, out, "docs/schema.md")
+		}
+		out, err := cli.runIn("", "migrate", "status")
+		require.NoError(t, err, "what needs no dev database works without one: %s", out)
 	})
 }
 
