@@ -15,6 +15,21 @@ CREATE TABLE "models" (
   CONSTRAINT "chk_models_kind" CHECK (kind IN ('competitor', 'benchmark'))
 );
 
+CREATE TABLE "competitions" (
+  "id" text,
+  "name" text NOT NULL,
+  "season" text,
+  "mode" text,
+  "starts_at" timestamptz,
+  "ends_at" timestamptz,
+  "status" text NOT NULL,
+  "rules" jsonb,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("id"),
+  CONSTRAINT "chk_competitions_status" CHECK (status IN ('upcoming', 'running', 'ended'))
+);
+
 CREATE TABLE "symbols" (
   "symbol" text,
   "quote_currency" text NOT NULL DEFAULT 'USD',
@@ -371,6 +386,7 @@ CREATE TABLE "outbox_events" (
   "id" bigserial,
   "aggregate" text NOT NULL,
   "model_id" text NOT NULL,
+  "competition_id" text NOT NULL DEFAULT 'season-1',
   "type" text NOT NULL,
   "payload" jsonb NOT NULL,
   "sequence" bigint,

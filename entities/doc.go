@@ -21,6 +21,7 @@ package entities
 func All() []any {
 	return []any{
 		&Model{},
+		&Competition{},
 		&Symbol{},
 		&PriceTick{},
 		&PriceLatest{},

@@ -19,6 +19,11 @@ var (
 	ErrUnavailable = errors.New("database unavailable")
 	// ErrLocked says that a lock was not to be had in time; nothing was done.
 	ErrLocked = errors.New("lock is held by others")
+	// ErrUnknownCompetition says that there is no competition of a name.
+	ErrUnknownCompetition = errors.New("unknown competition")
+	// ErrOneCompetition says that the database can hold one competition only.
+	ErrOneCompetition = errors.New("the database holds one competition until the migration contract_competitions has run: " +
+		"stop the servers of the version before, then run `nof0 migrate apply`")
 	// ErrUnknownModel says that a row names a model that does not exist.
 	ErrUnknownModel = errors.New("unknown model")
 	// ErrUnknownSymbol says that a row names a symbol that does not exist.

@@ -15,7 +15,8 @@ import (
 type Locks struct{ base }
 
 // Lock is the key of an advisory lock. Locks are taken in the order of their
-// keys: the rollout, metrics (LockRecompute), models, traders, venues, symbols.
+// keys: the rollout, metrics (LockRecompute), models, traders, venues, symbols,
+// competitions.
 type Lock int64
 
 // LockRollout is held shared by whoever writes facts of a domain (see Rollout).
@@ -31,6 +32,7 @@ const (
 	lockTraders
 	lockVenues
 	lockSymbols
+	lockCompetitions
 )
 
 // LockModel is held by the one writer of a model: its row, its account, and
@@ -46,6 +48,9 @@ func LockVenue(provider, symbol string) Lock { return lockOf(lockVenues, provide
 
 // LockSymbol is held by the one writer of a symbol.
 func LockSymbol(symbol string) Lock { return lockOf(lockSymbols, symbol) }
+
+// LockCompetition is held by the one writer of a competition.
+func LockCompetition(id string) Lock { return lockOf(lockCompetitions, id) }
 
 func lockOf(class Lock, names ...string) Lock {
 	hash := fnv.New32a()

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -13,10 +14,14 @@ import (
 // of the fact until a day after they were relayed.
 type Outbox struct{ base }
 
-// Append adds events in their order. It runs in the transaction of the facts.
+// Append adds events in their order, each of the bound competition where it names
+// none. It runs in the transaction of the facts.
 func (r Outbox) Append(ctx context.Context, events []entities.OutboxEvent) error {
 	if len(events) == 0 {
 		return nil
+	}
+	for i := range events {
+		events[i].CompetitionID = cmp.Or(events[i].CompetitionID, r.competition)
 	}
 	return r.run(ctx, "outbox", "Append", func(db *gorm.DB) error {
 		return db.CreateInBatches(&events, maxBatch).Error

@@ -46,8 +46,10 @@ type Store struct {
 	origin *origin
 }
 
-// Repositories are the aggregates, all bound to the same pool or transaction.
+// Repositories are the aggregates, all bound to the same pool or transaction, and to
+// the same competition (see In).
 type Repositories struct {
+	Competitions  Competitions
 	Models        Models
 	Symbols       Symbols
 	Prices        Prices
@@ -106,7 +108,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), pool.Close())
 	}
 	s := &Store{db: db, pool: pool, origin: from}
-	s.Repositories = bind(base{db: db, timeout: o.StatementTimeout, observe: o.Observe})
+	s.Repositories = bind(base{db: db, competition: entities.FirstCompetition, timeout: o.StatementTimeout, observe: o.Observe})
 	return s, nil
 }
 
@@ -145,7 +147,8 @@ func (s *Store) Analyze(ctx context.Context) error {
 func (s *Store) PoolStats() sql.DBStats { return s.pool.Stats() }
 
 // InTx runs fn in one transaction: what the repositories that it receives do
-// happens together or not at all. An error or a panic of fn rolls back, as does
+// happens together or not at all. They are bound to the competition that the store
+// is bound to (see In). An error or a panic of fn rolls back, as does
 // the end of ctx before the commit. The error of fn is returned as it is.
 //
 // After a statement that failed the transaction can only be rolled back: where
@@ -162,7 +165,7 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx Reposi
 func (s *Store) inTx(ctx context.Context, o *sql.TxOptions, fn func(ctx context.Context, tx Repositories) error) error {
 	var failed error
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		failed = fn(ctx, bind(base{db: tx, observe: s.Models.observe}))
+		failed = fn(ctx, bind(base{db: tx, competition: s.Models.competition, observe: s.Models.observe}))
 		return failed
 	}, o)
 	if failed != nil {
@@ -197,6 +200,7 @@ func (s *Store) InSnapshot(ctx context.Context, lockWait time.Duration, fn func(
 
 func bind(b base) Repositories {
 	return Repositories{
+		Competitions:  Competitions{b},
 		Models:        Models{b},
 		Symbols:       Symbols{b},
 		Prices:        Prices{b},
@@ -224,9 +228,10 @@ func bind(b base) Repositories {
 
 // base is what every repository is bound to.
 type base struct {
-	db      *gorm.DB
-	timeout time.Duration // 0 inside a transaction, which has its caller's deadline
-	observe func(repository, method string) func(err *error)
+	db          *gorm.DB
+	competition string
+	timeout     time.Duration // 0 inside a transaction, which has its caller's deadline
+	observe     func(repository, method string) func(err *error)
 }
 
 // run does the work of one method: it bounds its time, observes it, and

@@ -16,6 +16,7 @@ const (
 	EventMarketAssets = "market_assets" // a market-assets row
 	EventModel        = "model"         // a model row
 	EventSymbol       = "symbol"        // a symbol row
+	EventCompetition  = "competition"   // a competition row
 	EventImport       = "import"        // {captured_at, kinds}: a snapshot was imported
 	EventCorrection   = "correction"    // {kind, model_id, fact_id, action, fact}: an operator voided or replaced a fact
 )
@@ -44,6 +45,7 @@ var events = []Event{
 	{Type: EventMarketAssets, Changes: []Table{MarketAssets}},
 	{Type: EventModel, Changes: []Table{Models, Accounts}},
 	{Type: EventSymbol, Changes: []Table{Symbols}},
+	{Type: EventCompetition, Changes: []Table{Competitions}},
 	{Type: EventImport, Changes: Tables()},
 	{Type: EventCorrection, Changes: []Table{Trades, Stats, Positions, Equity, Decisions, Conversations, Messages}},
 }
@@ -51,7 +53,7 @@ var events = []Event{
 // Tables lists every table.
 func Tables() []Table {
 	return []Table{
-		Models, Symbols, Accounts, Equity, Positions, Trades, Stats, Analytics, LatestPrices, Ticks,
+		Competitions, Models, Symbols, Accounts, Equity, Positions, Trades, Stats, Analytics, LatestPrices, Ticks,
 		Conversations, Messages, Decisions, TraderStates, MarketAssets, MarketContexts,
 	}
 }

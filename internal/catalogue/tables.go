@@ -8,6 +8,7 @@ type Table string
 // The tables, but for those that no view is made from and no event announces:
 // the outbox, the switches and other bookkeeping.
 const (
+	Competitions   Table = "competitions"
 	Models         Table = "models"
 	Symbols        Table = "symbols"
 	Accounts       Table = "accounts"

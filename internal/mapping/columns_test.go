@@ -148,6 +148,7 @@ func roads() []road {
 
 // noPayload are why a table has no row of a payload in its columns.
 var noPayload = map[string]string{
+	"competitions":     "set by operators",
 	"store_identity":   "which database this is",
 	"position_facts":   "what positions are made from, each in the form of its source",
 	"model_analytics":  "holds the document whole, with its time beside it",
