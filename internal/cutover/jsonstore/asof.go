@@ -36,7 +36,8 @@ func (s *Source) File(kind snapshot.Kind) (*snapshot.File, error) {
 }
 
 // Faults lists the rows of the files of a kind that are not served, as far as the
-// files have been asked for.
+// files have been asked for; of positions, where the account totals state them, those
+// whose statement cannot be read.
 func (s *Source) Faults(kind snapshot.Kind) []snapshot.RowFault {
 	s.files.mu.Lock()
 	defer s.files.mu.Unlock()
@@ -45,6 +46,9 @@ func (s *Source) Faults(kind snapshot.Kind) []snapshot.RowFault {
 		if k, _, _ := snapshot.KindOf(name); k == kind {
 			faults = append(faults, s.files.entries[name].faults...)
 		}
+	}
+	if stated, _ := s.files.entries[snapshot.FileName(kind, "")].rows.([]wire.ModelPositions); kind == snapshot.Positions && len(stated)+len(faults) == 0 {
+		faults = s.files.entries[snapshot.FileName(snapshot.AccountTotals, "")].unread
 	}
 	return faults
 }

@@ -26,6 +26,8 @@ type cacheEntry struct {
 	rows  any // []T of whoever reads this file
 	// faults are the rows of the file that are not among rows.
 	faults []snapshot.RowFault
+	// unread is what form.unread names.
+	unread []snapshot.RowFault
 	// held keeps the file from being removed for good, so that no other file
 	// gets its inode while its rows are remembered.
 	held *os.File
@@ -99,38 +101,49 @@ func cachedRows[T any](c *fileCache, name string, f form[T]) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoded, read, err := decodeFile(file, name, c.now, f)
+	decoded, unread, read, err := decodeFile(file, name, c.now, f)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	if entry.held != nil {
 		_ = entry.held.Close() // it was only read
 	}
-	c.entries[name] = cacheEntry{stamp: read, rows: decoded.Values, faults: decoded.Faults, held: file}
+	c.entries[name] = cacheEntry{stamp: read, rows: decoded.Values, faults: decoded.Faults, unread: unread, held: file}
 	if c.faulty != nil {
 		c.faulty(name, decoded.Faults)
 	}
 	return decoded.Values, nil
 }
 
-// decodeFile returns the rows of an open file and the stamp that it had before
-// it was read.
-func decodeFile[T any](file *os.File, name string, now func() time.Time, form form[T]) (d snapshot.Decoded[T], read stamp, err error) {
+// decodeFile returns the rows of an open file, what form.unread names of them, and
+// the stamp that the file had before it was read.
+func decodeFile[T any](
+	file *os.File, name string, now func() time.Time, form form[T],
+) (d snapshot.Decoded[T], unread []snapshot.RowFault, read stamp, err error) {
 	info, err := file.Stat()
 	if err != nil {
-		return d, stamp{}, err
+		return d, nil, stamp{}, err
 	}
 	read = stampOf(info, now())
 	data, err := io.ReadAll(file)
 	if err != nil {
-		return d, read, err
+		return d, nil, read, err
 	}
 	f, err := snapshot.ParseFile(name, data)
 	if err != nil {
-		return d, read, err
+		return d, nil, read, err
 	}
-	d, err = snapshot.Decode(f, form.decode, form.id)
-	return d, read, err
+	if d, err = snapshot.Decode(f, form.decode, form.id); err == nil && form.unread != nil {
+		unread = form.unread(f, d)
+	}
+	return d, unread, read, err
+}
+
+// unread is what form.unread has named of a file as it was read last.
+func (c *fileCache) unread(name string) []snapshot.RowFault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries[name].unread
 }
 
 // names lists the files of a kind by name.

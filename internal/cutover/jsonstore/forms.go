@@ -47,7 +47,8 @@ func totalsForm() form[wire.AccountTotal] {
 		id: func(a *wire.AccountTotal) string {
 			return fmt.Sprintf("%s\x00%d", a.ModelID, wire.Time(a.Timestamp).UnixMicro())
 		},
-		order: func(a, b *wire.AccountTotal) int { return arena.CompareTotals(*a, *b) },
+		order:  func(a, b *wire.AccountTotal) int { return arena.CompareTotals(*a, *b) },
+		unread: unreadStatements,
 	}
 }
 

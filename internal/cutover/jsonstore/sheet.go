@@ -47,6 +47,9 @@ type form[T any] struct {
 	order func(a, b *T) int
 	// render is the value that is written for a row; nil writes the row itself.
 	render func(*T) any
+	// unread, where given, names what rows that are served say otherwise, and that
+	// cannot be read.
+	unread func(*snapshot.File, snapshot.Decoded[T]) []snapshot.RowFault
 }
 
 func newSheet[T any](f form[T]) *sheet[T] {

@@ -196,14 +196,18 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 // there, the newest row of each model in account-totals.json tells what is open.
 func (s *Source) Positions(_ context.Context, limit int) (wire.Positions, error) {
 	stated, err := read(s, positionsForm())
+	var unread []snapshot.RowFault
 	if isMissing(err) || err == nil && len(stated) == 0 && len(s.Faults(snapshot.Positions)) == 0 {
 		var fallback []wire.ModelPositions
 		if fallback, err = s.positionsFromEquity(err); err == nil {
-			stated = fallback
+			stated, unread = fallback, s.files.unread(snapshot.FileName(snapshot.AccountTotals, ""))
 		}
 	}
 	if err != nil {
 		return wire.Positions{}, err
+	}
+	if s.files.faulty != nil {
+		s.files.faulty("positions in "+snapshot.FileName(snapshot.AccountTotals, ""), unread)
 	}
 	models, err := s.competitors()
 	if err != nil {
@@ -239,24 +243,39 @@ func (s *Source) positionsFromEquity(missing error) ([]wire.ModelPositions, erro
 // statementsOf is what the newest equity row of each model says of its positions.
 // One that carries something else says nothing of them.
 func statementsOf(rows []wire.AccountTotal) []wire.ModelPositions {
-	newest := make(map[string]wire.AccountTotal)
-	for _, r := range rows {
-		if old, ok := newest[r.ModelID]; !ok || r.Timestamp > old.Timestamp {
-			newest[r.ModelID] = r
-		}
-	}
 	var stated []wire.ModelPositions
-	for _, first := range rows { // in the order of the rows
-		r, left := newest[first.ModelID]
-		if !left {
-			continue
-		}
-		delete(newest, first.ModelID)
-		if m, err := r.ModelPositions(); err == nil {
+	for _, i := range newestRows(rows) {
+		if m, err := rows[i].ModelPositions(); err == nil {
 			stated = append(stated, m)
 		}
 	}
 	return stated
+}
+
+// unreadStatements names the newest equity rows that carry something else than
+// positions.
+func unreadStatements(f *snapshot.File, d snapshot.Decoded[wire.AccountTotal]) (unread []snapshot.RowFault) {
+	for _, i := range newestRows(d.Values) {
+		_, err := d.Values[i].ModelPositions()
+		if faults, ok := errors.AsType[wire.Faults](err); ok {
+			unread = append(unread, f.Fault(d.Rows[i], faults))
+		}
+	}
+	return unread
+}
+
+// newestRows are the places of the newest equity row of each model, models in the order
+// of their first rows.
+func newestRows(rows []wire.AccountTotal) (places []int) {
+	at := make(map[string]int) // in places
+	for i, r := range rows {
+		if k, ok := at[r.ModelID]; !ok {
+			at[r.ModelID], places = len(places), append(places, i)
+		} else if r.Timestamp > rows[places[k]].Timestamp {
+			places[k] = i
+		}
+	}
+	return places
 }
 
 func symbolsOf(m wire.ModelPositions) (symbols []string) {

@@ -192,6 +192,45 @@ func TestPositionsWhereTheirFileStatesNothing(t *testing.T) {
 	}
 }
 
+// TestAStatementThatCannotBeReadIsNamed serves equity rows whole that carry something
+// else than positions, and names those that would state what is open.
+func TestAStatementThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	const sound = `{"ETH":{"symbol":"ETH","entry_price":1,"quantity":1}}`
+	for _, c := range []struct {
+		positions string // of positions.json; "" is none
+		rows      []string
+		want      []string // row and path
+	}{
+		{"", []string{equity("a", 1, 1, `"N/A"`), equity("b", 1, 1, sound)}, []string{"0 /positions"}},
+		{"", []string{equity("b", 1, 1, sound), equity("a", 1, 2, `{"BTC":"N/A","ETH":{"symbol":"ETH","entry_price":1,"quantity":1}}`)}, []string{"1 /positions/BTC"}},
+		{"", []string{equity("a", 1, 2, sound), equity("a", 1, 1, `"N/A"`)}, nil},
+		{"", []string{equity("a", 1, 1, `7`), equity("a", 1, 3, `{"X":[]}`), equity("b", 1, 1, `{"Y":{"symbol":"Y","entry_price":-1,"quantity":1}}`)}, []string{"1 /positions/X", "2 /positions/Y/entry_price"}},
+		{`{"accountTotals":[]}`, []string{equity("a", 1, 1, `true`)}, []string{"0 /positions"}},
+		{`{"accountTotals":[{"model_id":"a","positions":{}}]}`, []string{equity("a", 1, 1, `"N/A"`)}, nil},
+	} {
+		files := map[string]string{"account-totals.json": envelope1("accountTotals", c.rows...)}
+		if c.positions != "" {
+			files["positions.json"] = c.positions
+		}
+		var named []string
+		told := map[string]int{}
+		s := NewSource(SourceOptions{
+			Dir: directory(t, files), PrimaryProvider: "hyperliquid", Now: func() time.Time { return answeredAt },
+			Faulty: func(file string, faults []snapshot.RowFault) { told[file] = len(faults) },
+		})
+		_, err := s.Positions(t.Context(), 0)
+		require.NoError(t, err)
+		for _, fault := range s.Faults(snapshot.Positions) {
+			require.Equal(t, "account-totals.json", fault.File)
+			named = append(named, fmt.Sprint(fault.Row, " ", fault.Faults[0].Path))
+		}
+		require.Equal(t, c.want, named, c.rows)
+		require.Equal(t, len(c.want), told["positions in account-totals.json"], "%v", told)
+		require.Empty(t, s.Faults(snapshot.AccountTotals), "%v: its rows are served", c.rows)
+	}
+}
+
 func TestPricesAreThoseOfThePrimaryProvider(t *testing.T) {
 	t.Parallel()
 	s := sourceOf(t, map[string]string{"crypto-prices.json": `{"prices":{

@@ -86,3 +86,40 @@ func TestDamagedRowsAreNamedAndTheOthersEqual(t *testing.T) {
 		})
 	}
 }
+
+// TestAnUnreadableStatementIsNamedAsTheImportNamesIt runs parity where no positions.json
+// states what is open, and the newest equity row of a model carries something else.
+func TestAnUnreadableStatementIsNamedAsTheImportNamesIt(t *testing.T) {
+	t.Parallel()
+	dir := madeUp(t, season.Options{Seed: 3, Models: 3, Hours: 5})
+	require.NoError(t, os.Remove(filepath.Join(dir, "positions.json")))
+	path := filepath.Join(dir, "account-totals.json")
+	c, err := snapshot.Read(dir, snapshot.AccountTotals)
+	require.NoError(t, err)
+	rows := c.Files[0].Rows
+	last := rows[len(rows)-1]
+	at := last.Offset + int64(bytes.Index(last.Raw, []byte(`"positions":`))) + int64(len(`"positions":`))
+	body, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, slices.Concat(body[:at], []byte(`"N/A","was":`), body[at:]), 0o600))
+
+	store, err := repository.Open(t.Context(), repository.Options{DSN: testdb.New(t, atlastest.Migrator{}), MaxOpen: 5})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	report, err := importer.Import(t.Context(), dir, importer.Options{
+		Bounds: wiretest.Bounds(), Now: time.Now, Store: store, PrimaryProvider: provider, Benchmarks: []string{benchmark},
+	})
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Rejected())
+	b := &bundle{dir: dir, store: store, json: jsonstore.NewSource(jsonstore.SourceOptions{
+		Dir: dir, PrimaryProvider: provider, Benchmarks: []string{benchmark}, Now: time.Now,
+	})}
+	compared := b.run(t)
+	require.Equal(t, wire.VerdictEqual, compared.Verdict)
+	named := findings(compared)
+	require.Len(t, named, 1)
+	require.Equal(t, string(arena.DomainPositions), named[0].Domain)
+	require.Equal(t, wire.FindingRefused, named[0].Kind)
+	require.Equal(t, "/positions", named[0].Field)
+	require.Contains(t, named[0].Reason, fmt.Sprintf("account-totals.json row %d ", last.Index))
+}
