@@ -36,6 +36,10 @@ type (
 		StopLoss     wire.Opt[float64] `json:"stop_loss,omitzero" jsonschema_description:"USD"`
 		Invalidation wire.Opt[string]  `json:"invalidation_condition,omitzero" jsonschema_description:"In words"`
 	}
+	waitingPosition struct {
+		Symbol      wire.Opt[string] `json:"symbol,omitzero" jsonschema_description:"Coin"`
+		WaitForFill bool             `json:"wait_for_fill" jsonschema_description:"True: it has been ordered and is not open yet"`
+	}
 	status struct {
 		Status   string `json:"status" enum:"ok,ready" jsonschema_description:"State"`
 		Degraded string `json:"degraded,omitzero" jsonschema_description:"Why answers are slower than they could be, though right"`
@@ -48,6 +52,7 @@ func described() map[string]string {
 		"PriceItem":         "A price as it is written: the row of the view, and the market around it where it is known.",
 		"TradeItem":         "A fill that closes, with what comes along. A bare trade is taken as well.",
 		"ExitPlan":          "When the model means to leave the position: an object, as a rule. Anything else that is said in its place, such as \"N/A\" of a benchmark, is kept as it is.",
+		"WaitingPosition":   "A position that waits for its fill. It has no price or no size yet; whatever else is said of it comes as it was said.",
 		"Status":            "The state of the service.",
 		"Problem":           "An RFC 9457 problem document. Its type is stable and meant for programs; nothing is served under it.",
 		"Results":           "What became of the items of a write.",
@@ -82,14 +87,15 @@ func byName() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		"Position": reflect.TypeFor[wire.Position](), "SinceInception": reflect.TypeFor[wire.SinceInception](),
 		"AnalyticsDoc": reflect.TypeFor[wire.AnalyticsDoc](), "ExitPlan": reflect.TypeFor[exitPlan](),
-		"AccountTotal": reflect.TypeFor[wire.AccountTotal](),
+		"AccountTotal": reflect.TypeFor[wire.AccountTotal](), "WaitingPosition": reflect.TypeFor[waitingPosition](),
 	}
 }
 
 // schemaMaker makes schemas of Go types. Every struct of ours becomes a component,
 // to which others refer. What a member means stands in its comment, and what JSON
 // holds that Go keeps raw in its tag is: alternatives by commas, each the name of a
-// type, {T} an object of T by name, [T] an array of T; enum lists the values.
+// type, {T} an object of T by name, {T|U} one of T and U, [T] an array of T; enum lists
+// the values.
 type schemaMaker struct {
 	reflector jsonschema.Reflector
 	root      reflect.Type
@@ -241,6 +247,10 @@ func (m *schemaMaker) complete(t reflect.Type, s *jsonschema.Schema) {
 	switch t {
 	case reflect.TypeFor[exitPlan]():
 		s.Type = "" // anything else is kept as it is
+	case reflect.TypeFor[waitingPosition]():
+		waits, _ := s.Properties.Get("wait_for_fill")
+		waits.Const = true
+		s.Extras = map[string]any{"additionalProperties": map[string]any{}}
 	case reflect.TypeFor[wire.AnalyticsDoc]():
 		s.Extras = map[string]any{"additionalProperties": map[string]any{}}
 	}
@@ -261,17 +271,27 @@ func (m *schemaMaker) tagged(is string) *jsonschema.Schema {
 	var of []*jsonschema.Schema
 	var types []string
 	for one := range strings.SplitSeq(is, ",") {
-		known := byName()[strings.Trim(one, "{}[]")]
-		switch {
-		case known == nil:
-			types = append(types, one)
-		case one[0] == '{':
-			of = append(of, &jsonschema.Schema{Type: "object", AdditionalProperties: m.refer(known)})
-		case one[0] == '[':
-			of = append(of, &jsonschema.Schema{Type: "array", Items: m.refer(known)})
-		default:
-			of = append(of, m.refer(known))
+		var known []*jsonschema.Schema
+		for name := range strings.SplitSeq(strings.Trim(one, "{}[]"), "|") {
+			if t := byName()[name]; t != nil {
+				known = append(known, m.refer(t))
+			}
 		}
+		if len(known) == 0 {
+			types = append(types, one)
+			continue
+		}
+		value := known[0]
+		if len(known) > 1 {
+			value = &jsonschema.Schema{AnyOf: known}
+		}
+		switch one[0] {
+		case '{':
+			value = &jsonschema.Schema{Type: "object", AdditionalProperties: value}
+		case '[':
+			value = &jsonschema.Schema{Type: "array", Items: value}
+		}
+		of = append(of, value)
 	}
 	switch {
 	case len(of) == 0:

@@ -162,6 +162,28 @@ func (r Equity) Newest(ctx context.Context) (rows []entities.AccountEquitySnapsh
 	return rows, err
 }
 
+// First returns the time and the equity of the first snapshot of each of the models
+// that has one.
+func (r Equity) First(ctx context.Context, models []string) (rows []entities.AccountEquitySnapshot, err error) {
+	if len(models) == 0 {
+		return nil, nil
+	}
+	err = r.run(ctx, "equity", "First", func(db *gorm.DB) error {
+		return db.Raw(`
+			SELECT first.model_id, first.observed_at, first.dollar_equity
+			FROM models m
+			CROSS JOIN LATERAL (
+				SELECT model_id, observed_at, dollar_equity
+				FROM account_equity_snapshots e
+				WHERE e.model_id = m.id
+				ORDER BY e.observed_at
+				LIMIT 1
+			) first
+			WHERE m.id IN ?`, models).Scan(&rows).Error
+	})
+	return rows, err
+}
+
 // HoursOf returns the newest snapshot of each hourly marker of one model, by
 // marker.
 func (r Equity) HoursOf(ctx context.Context, model string) (rows []entities.AccountEquitySnapshot, err error) {

@@ -12,8 +12,11 @@ import (
 
 // Competitor are the facts from which one row of the leaderboard follows.
 type Competitor struct {
-	ID     string
-	NAV    float64            // at inception, USD; 0 where it is not known
+	ID  string
+	NAV float64 // at inception, USD; 0 where it is not known
+	// First is the equity of the first row, USD, from which a return counts where no
+	// inception is known; 0 where one is.
+	First  float64
 	Newest *wire.AccountTotal // newest equity row, nil before the first
 	Trades TradeTally
 	// Imported is the row of an imported leaderboard, of the time ImportedAsOf in
@@ -122,8 +125,8 @@ func (c *Competitor) row() wire.LeaderboardRow {
 		return row
 	}
 	row.Equity = wire.Some(c.Newest.DollarEquity)
-	if c.NAV > 0 {
-		row.ReturnPct = wire.Some((c.Newest.DollarEquity/c.NAV - 1) * 100)
+	if base := cmp.Or(c.NAV, c.First); base > 0 {
+		row.ReturnPct = wire.Some((c.Newest.DollarEquity/base - 1) * 100)
 	}
 	if sharpe, ok := c.Newest.SharpeRatio.Get(); ok {
 		row.Sharpe = wire.Some(sharpe)

@@ -16,6 +16,7 @@ func TestLeaderboardOrder(t *testing.T) {
 		{ID: "b-tied", NAV: 10000, Newest: equity(11000)},
 		{ID: "loses", NAV: 10000, Newest: equity(2500)},
 		{ID: "nav-unknown", Newest: equity(99999)},
+		{ID: "from-first", First: 10000, Newest: equity(9000)},
 		{ID: "a-tied", NAV: 20000, Newest: equity(22000)},
 		{ID: "wins", NAV: 10000, Newest: equity(30000)},
 	})
@@ -23,13 +24,13 @@ func TestLeaderboardOrder(t *testing.T) {
 	for i := range rows {
 		ids[i] = rows[i].ID
 	}
-	assert.Equal(t, []string{"wins", "b-tied", "a-tied", "loses", "nav-unknown", "z-new"}, ids)
+	assert.Equal(t, []string{"wins", "b-tied", "a-tied", "from-first", "loses", "nav-unknown", "z-new"}, ids)
 	assert.Equal(t, wire.Some(200.0), rows[0].ReturnPct)
 	none := wire.LeaderboardRow{WinDollars: wire.Some(0.0), LoseDollars: wire.Some(0.0), Sharpe: wire.Some(0.0)}
 	none.ID = "z-new"
-	assert.Equal(t, none, rows[5], "no equity and no return, not zeros")
+	assert.Equal(t, none, rows[6], "no equity and no return, not zeros")
 	none.ID, none.Equity = "nav-unknown", wire.Some(99999.0)
-	assert.Equal(t, none, rows[4])
+	assert.Equal(t, none, rows[5])
 }
 
 func TestLeaderboardCountsTrades(t *testing.T) {

@@ -2,6 +2,8 @@ package arena
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"nof0/entities"
 	"nof0/internal/analytics"
@@ -12,35 +14,51 @@ import (
 // Leaderboard implements Source. It costs the same however long the season is:
 // newest snapshots and running statistics, not history.
 func (s *Store) Leaderboard(ctx context.Context) (wire.Leaderboard, error) {
-	competitors, err := s.competitors(ctx)
+	rows, err := s.Competitors(ctx)
 	if err != nil {
 		return wire.Leaderboard{}, err
 	}
-	facts := make(map[string]*analytics.Competitor, len(competitors))
-	for _, model := range competitors {
-		facts[model] = &analytics.Competitor{ID: model}
-	}
-	for _, gather := range []func(context.Context, map[string]*analytics.Competitor) error{
-		s.gatherAccounts, s.gatherTallies, s.gatherEquity,
-	} {
-		if err := gather(ctx, facts); err != nil {
-			return wire.Leaderboard{}, err
-		}
-	}
 	out := wire.Leaderboard{ServerTime: s.serverTime()}
-	rows := make([]analytics.Competitor, len(competitors))
-	for i, model := range competitors {
-		c := facts[model]
-		rows[i] = *c
+	for i := range rows {
+		c := &rows[i]
+		if c.Newest != nil && c.Newest.SharpeRatio.Ptr() == nil {
+			if c.HourlyEquities, err = s.hourlyEquities(ctx, c); err != nil {
+				return wire.Leaderboard{}, err
+			}
+		}
 		if c.Imported != nil && (c.ShowsImported() || c.Trades.Count == 0) {
 			if out.ImportedAsOf == nil {
 				out.ImportedAsOf = make(map[string]float64)
 			}
-			out.ImportedAsOf[model] = c.ImportedAsOf
+			out.ImportedAsOf[c.ID] = c.ImportedAsOf
 		}
 	}
 	out.Leaderboard = analytics.Leaderboard(rows)
 	return out, nil
+}
+
+// Competitors returns the facts from which the standing follows, of every
+// competitor in the order of lists, but for the series of a Sharpe ratio that no row
+// states.
+func (s *Store) Competitors(ctx context.Context) ([]analytics.Competitor, error) {
+	competitors, err := s.competitors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]analytics.Competitor, len(competitors))
+	facts := make(map[string]*analytics.Competitor, len(competitors))
+	for i, model := range competitors {
+		rows[i].ID = model
+		facts[model] = &rows[i]
+	}
+	for _, gather := range []func(context.Context, map[string]*analytics.Competitor) error{
+		s.gatherEquity, s.gatherAccounts, s.gatherTallies,
+	} {
+		if err := gather(ctx, facts); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 func (s *Store) gatherAccounts(ctx context.Context, facts map[string]*analytics.Competitor) error {
@@ -48,6 +66,7 @@ func (s *Store) gatherAccounts(ctx context.Context, facts map[string]*analytics.
 	if err != nil {
 		return unavailable(err)
 	}
+	without := maps.Clone(facts) // an inception
 	for _, a := range accounts {
 		c := facts[a.ModelID]
 		if c == nil {
@@ -55,6 +74,7 @@ func (s *Store) gatherAccounts(ctx context.Context, facts map[string]*analytics.
 		}
 		if a.InceptionNAV != nil {
 			c.NAV = *a.InceptionNAV
+			delete(without, a.ModelID)
 		}
 		if c.Imported, err = mapping.StandingPayload(a); err != nil {
 			return err
@@ -63,7 +83,12 @@ func (s *Store) gatherAccounts(ctx context.Context, facts map[string]*analytics.
 			c.ImportedAsOf = wire.Seconds(*a.StandingAsOf)
 		}
 	}
-	return nil
+	maps.DeleteFunc(without, func(_ string, c *analytics.Competitor) bool { return c.Newest == nil })
+	first, err := s.repos.Equity.First(ctx, slices.Collect(maps.Keys(without)))
+	for _, row := range first {
+		facts[row.ModelID].First = row.DollarEquity
+	}
+	return unavailable(err)
 }
 
 func (s *Store) gatherTallies(ctx context.Context, facts map[string]*analytics.Competitor) error {
@@ -96,11 +121,6 @@ func (s *Store) gatherEquity(ctx context.Context, facts map[string]*analytics.Co
 			return err
 		}
 		c.Newest = &row
-		if snapshot.SharpeRatio == nil {
-			if c.HourlyEquities, err = s.hourlyEquities(ctx, c); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }

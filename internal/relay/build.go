@@ -10,6 +10,7 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -309,7 +310,7 @@ func (b *builder) traderState(trader string) (target, error) {
 // leaderboard ranks the competitors as the view does, by the same formula.
 func (b *builder) leaderboard() target {
 	return target{key: b.keys.Leaderboard(), weight: weightRow, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
-		competitors, err := r.competitors(ctx)
+		competitors, err := arena.NewStore(r.repos, r.provider, time.Now).Competitors(ctx)
 		if err != nil {
 			return err
 		}

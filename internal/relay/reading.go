@@ -6,9 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/entities"
-	"nof0/internal/analytics"
 	"nof0/internal/mapping"
-	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -99,44 +97,4 @@ func (r *reading) marketAssets(ctx context.Context) (map[venue]entities.MarketAs
 		}
 	}
 	return r.assets, nil
-}
-
-// competitors are the models that compete, with what their returns follow from.
-func (r *reading) competitors(ctx context.Context) ([]analytics.Competitor, error) {
-	models, err := r.repos.Models.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	accounts, err := r.repos.Accounts.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	newest, err := r.repos.Equity.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	navs := map[string]float64{}
-	for _, a := range accounts {
-		if a.InceptionNAV != nil {
-			navs[a.ModelID] = *a.InceptionNAV
-		}
-	}
-	snapshots := map[string]entities.AccountEquitySnapshot{}
-	for _, s := range newest {
-		snapshots[s.ModelID] = s
-	}
-	var competitors []analytics.Competitor
-	for _, m := range models {
-		if m.Kind != entities.ModelCompetitor {
-			continue
-		}
-		c := analytics.Competitor{ID: m.ID, NAV: navs[m.ID]}
-		if snapshot, known := snapshots[m.ID]; known {
-			// A Sharpe ratio that is stated need not be computed; no return
-			// follows from it.
-			c.Newest = &wire.AccountTotal{DollarEquity: snapshot.DollarEquity, SharpeRatio: wire.Some(0.0)}
-		}
-		competitors = append(competitors, c)
-	}
-	return competitors, nil
 }

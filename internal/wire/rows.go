@@ -16,11 +16,11 @@ type Price struct {
 
 // AccountTotal is the equity of a model at one moment. ID is MODEL_MARKER.
 type AccountTotal struct {
-	ID                         Opt[string]    `json:"id,omitzero"`                                            // MODEL_MARKER
-	Timestamp                  float64        `json:"timestamp" bound:"time"`                                 // unix seconds with up to six decimals
-	RealizedPnl                Opt[float64]   `json:"realized_pnl,omitzero" bound:"difference"`               // USD
-	Positions                  jsontext.Value `json:"positions,omitzero" is:"{Position},null"`                // open positions by symbol at that moment
-	SinceInceptionMinuteMarker Opt[int64]     `json:"since_inception_minute_marker,omitzero" bound:"minutes"` // minutes since inception
+	ID                         Opt[string]    `json:"id,omitzero"`                                             // MODEL_MARKER
+	Timestamp                  float64        `json:"timestamp" bound:"time"`                                  // unix seconds with up to six decimals
+	RealizedPnl                Opt[float64]   `json:"realized_pnl,omitzero" bound:"difference"`                // USD
+	Positions                  jsontext.Value `json:"positions,omitzero" is:"{Position|WaitingPosition},null"` // open positions by symbol at that moment
+	SinceInceptionMinuteMarker Opt[int64]     `json:"since_inception_minute_marker,omitzero" bound:"minutes"`  // minutes since inception
 	SharpeRatio                Opt[float64]   `json:"sharpe_ratio,omitzero" bound:"difference"`
 	CumPnlPct                  Opt[float64]   `json:"cum_pnl_pct,omitzero" bound:"difference"`          // percent of the starting equity
 	TotalUnrealizedPnl         Opt[float64]   `json:"total_unrealized_pnl,omitzero" bound:"difference"` // USD
@@ -61,8 +61,8 @@ type Position struct {
 // ModelPositions are the open positions of a model by the name under which they
 // stand, which most often is their symbol.
 type ModelPositions struct {
-	ModelID   string              `json:"model_id"`  // model
-	Positions map[string]Position `json:"positions"` // by symbol; empty where there is none
+	ModelID   string              `json:"model_id"`                                  // model
+	Positions map[string]Position `json:"positions" is:"{Position|WaitingPosition}"` // by symbol; empty where there is none
 	Extra     jsontext.Value      `json:",embed"`
 	// Waiting are those that are not open yet, since they wait for their fill:
 	// they stand among Positions, and have no price or no size.

@@ -117,6 +117,9 @@ func (s *standing) competitors(models []string) []analytics.Competitor {
 			c.HourlyEquities = append(c.HourlyEquities, hour.DollarEquity)
 			c.Newest = &hour
 		}
+		if _, known := s.nav[m]; !known && c.Newest != nil {
+			c.First = s.totals[m][0].DollarEquity
+		}
 		list[i] = c
 	}
 	return list
@@ -219,8 +222,8 @@ func (r *reading) storeStanding(ctx context.Context, json standing) (standing, e
 	}
 	var totals []entities.AccountEquitySnapshot
 	for _, hours := range json.totals {
-		if newest := hours[len(hours)-1]; newest.SharpeRatio.Ptr() != nil {
-			hours = hours[len(hours)-1:] // no need to compute it
+		if newest := hours[len(hours)-1]; len(hours) > 1 && newest.SharpeRatio.Ptr() != nil {
+			hours = []wire.AccountTotal{hours[0], newest} // no need to compute it: the return follows from both ends
 		}
 		for _, a := range hours {
 			totals = append(totals, entities.AccountEquitySnapshot{ModelID: a.ModelID, ObservedAt: wire.Time(a.Timestamp)})
@@ -277,8 +280,8 @@ func (r *reading) answeredLeaderboard(ctx context.Context, json standing, comput
 		}
 		if _, imported := answer.ImportedAsOf[m]; !complete.newest[m] || imported && json.imported[m] == nil {
 			got.Equity, got.ReturnPct, got.Sharpe = want.Equity, want.ReturnPct, want.Sharpe
-		} else if !json.held.nav {
-			got.ReturnPct = want.ReturnPct
+		} else if _, known := json.nav[m]; !known {
+			got.ReturnPct = want.ReturnPct // it counts from a row of the first hour that the JSON side may lack
 		}
 		if hours := json.totals[m]; len(hours) > 0 && hours[len(hours)-1].SharpeRatio.Ptr() == nil {
 			got.Sharpe = want.Sharpe // computed from hours that the JSON side may lack
