@@ -1,6 +1,9 @@
 package catalogue
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Table is a table of Postgres that a view reads or an event changes.
 type Table string
@@ -26,6 +29,12 @@ const (
 	MarketAssets   Table = "market_assets"
 	MarketContexts Table = "market_asset_ctx"
 )
+
+// OfAccounts reports whether the rows of the table belong to accounts, and so each to
+// one competition.
+func (t Table) OfAccounts() bool {
+	return slices.Contains([]Table{Accounts, Equity, Positions, Trades, Stats, Analytics, Conversations, Messages, Decisions}, t)
+}
 
 // Version names something that changes: a table, or a part of one. Whoever keeps
 // what was made from it keeps the version that it was made of.

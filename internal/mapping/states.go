@@ -31,6 +31,42 @@ func Model(m wire.Model, benchmarks []string) entities.Model {
 	return row
 }
 
+// Competition is the table row of a competition. What the payload does not say stays as
+// it is stored; null is none.
+func Competition(c wire.Competition, stored *entities.Competition) entities.Competition {
+	row := entities.Competition{Name: c.ID, Status: entities.CompetitionUpcoming}
+	if stored != nil {
+		row = *stored
+	}
+	row.ID = c.ID
+	row.Name, row.Status = c.Name.Or(row.Name), c.Status.Or(row.Status)
+	stated(&row.Season, c.Season, func(s string) string { return s })
+	stated(&row.Mode, c.Mode, func(s string) string { return s })
+	stated(&row.StartsAt, c.StartsAt, wire.Time)
+	stated(&row.EndsAt, c.EndsAt, wire.Time)
+	if c.Rules != nil {
+		row.Rules = entities.JSON(c.Rules)
+	}
+	return row
+}
+
+// stated sets a column to what a member says of it, if anything.
+func stated[T, C any](column **C, member wire.Opt[T], of func(T) C) {
+	if member.IsNull() {
+		*column = nil
+	} else if v, ok := member.Get(); ok {
+		*column = new(of(v))
+	}
+}
+
+// CompetitionPayload is the payload of a competition's table row.
+func CompetitionPayload(row entities.Competition) wire.Competition {
+	return wire.Competition{
+		ID: row.ID, Name: wire.Some(row.Name), Season: wire.FromPtr(row.Season), Mode: wire.FromPtr(row.Mode),
+		StartsAt: optTime(row.StartsAt), EndsAt: optTime(row.EndsAt), Status: wire.Some(row.Status), Rules: raw(row.Rules),
+	}
+}
+
 // DefaultQuote is the currency of prices that do not say theirs.
 const DefaultQuote = "USD"
 

@@ -7,6 +7,36 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// Competition is a contest as it is written and listed: a season, or one mode of a
+// season. Times are unix seconds. What else a row has is not kept.
+type Competition struct {
+	ID       string         `json:"id"`                                            // competition
+	Name     Opt[string]    `json:"name,omitzero"`                                 // name for people; the id where it is absent
+	Season   Opt[string]    `json:"season,omitzero"`                               // season that it is of
+	Mode     Opt[string]    `json:"mode,omitzero"`                                 // mode of the season
+	StartsAt Opt[float64]   `json:"starts_at,omitzero" bound:"free"`               // unix seconds with up to six decimals
+	EndsAt   Opt[float64]   `json:"ends_at,omitzero" bound:"free"`                 // unix seconds with up to six decimals
+	Status   Opt[string]    `json:"status,omitzero" enum:"upcoming,running,ended"` // upcoming where it is absent
+	Rules    jsontext.Value `json:"rules,omitzero"`                                // whatever the organizer adds
+}
+
+func (*Competition) required() []string { return []string{"id"} }
+
+func (c *Competition) check(f *Faults) {
+	f.id("/id", c.ID)
+	for path, text := range map[string]Opt[string]{"/name": c.Name, "/season": c.Season, "/mode": c.Mode} {
+		f.optID(path, text)
+	}
+	f.optSeconds("/starts_at", c.StartsAt)
+	f.optSeconds("/ends_at", c.EndsAt)
+	if end, ends := c.EndsAt.Get(); ends && end < c.StartsAt.Or(0) {
+		f.addf("/ends_at", "is before starts_at")
+	}
+	if s := c.Status.Or("running"); s != "upcoming" && s != "running" && s != "ended" {
+		f.addf("/status", "%q is none of upcoming, running, ended", abbreviate(s, maxPath))
+	}
+}
+
 // competitionMember is the member by which a row says of which competition it is.
 const competitionMember = "competition_id"
 

@@ -19,6 +19,7 @@ func Members() (names []string) {
 		Thread{},
 		Message{},
 		Model{},
+		Competition{},
 		Symbol{},
 		TraderState{},
 		MarketAsset{},
