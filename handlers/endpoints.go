@@ -12,7 +12,7 @@ import (
 // endpoint is one read endpoint below /api.
 type endpoint struct {
 	path       string
-	view       arena.View
+	view       catalogue.ViewName
 	parameters []parameter[arena.Request]
 }
 

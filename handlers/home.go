@@ -16,6 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
@@ -112,8 +113,8 @@ func (h *home) serve(c *gin.Context) {
 	var standings wire.Leaderboard
 	var prices wire.CryptoPrices
 	ctx := c.Request.Context()
-	first, standingsErr := h.read(ctx, arena.ViewLeaderboard, &standings)
-	second, pricesErr := h.read(ctx, arena.ViewCryptoPrices, &prices)
+	first, standingsErr := h.read(ctx, catalogue.ViewLeaderboard, &standings)
+	second, pricesErr := h.read(ctx, catalogue.ViewCryptoPrices, &prices)
 	data := struct {
 		Standings                   []wire.LeaderboardRow
 		Prices                      []wire.Price
@@ -150,7 +151,7 @@ func (h *home) serve(c *gin.Context) {
 }
 
 // read reads a view.
-func (h *home) read(ctx context.Context, view arena.View, into any) (*arena.Answer, error) {
+func (h *home) read(ctx context.Context, view catalogue.ViewName, into any) (*arena.Answer, error) {
 	answer, err := h.answers.Answer(ctx, arena.Request{View: view})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 )
 
 // asBrowser is what browsers accept.
@@ -22,9 +23,9 @@ const asBrowser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/a
 func homeViews(b *bundle, standings, prices string) {
 	b.answers.answer = func(_ context.Context, r arena.Request) (*arena.Answer, error) {
 		switch {
-		case r.View == arena.ViewLeaderboard && standings != "":
+		case r.View == catalogue.ViewLeaderboard && standings != "":
 			return &arena.Answer{Origin: "store", Body: []byte(standings), ETag: "a"}, nil
-		case r.View == arena.ViewCryptoPrices && prices != "":
+		case r.View == catalogue.ViewCryptoPrices && prices != "":
 			return &arena.Answer{Origin: "store", Body: []byte(prices), ETag: "b"}, nil
 		}
 		return nil, errors.Join(arena.ErrUnavailable, errors.New("a secret of the store"))

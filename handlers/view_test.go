@@ -5,33 +5,34 @@ import (
 	"time"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 )
 
 func TestViewsAskTheArena(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]arena.Request{
-		"/api/crypto-prices":                     {View: arena.ViewCryptoPrices},
-		"/api/account-totals":                    {View: arena.ViewAccountTotals},
-		"/api/trades":                            {View: arena.ViewTrades},
-		"/api/trades?limit=x&lastHourlyMarker=x": {View: arena.ViewTrades},
-		"/api/since-inception-values":            {View: arena.ViewSinceInception},
-		"/api/leaderboard":                       {View: arena.ViewLeaderboard},
-		"/api/analytics":                         {View: arena.ViewAnalytics},
-		"/api/analytics/deepseek-chat-v3.1":      {View: arena.ViewAnalyticsOf, Model: "deepseek-chat-v3.1"},
-		"/api/positions":                         {View: arena.ViewPositions},
-		"/api/positions?limit=1000":              {View: arena.ViewPositions, Limit: 1000},
-		"/api/conversations":                     {View: arena.ViewConversations},
-		"/api/equity":                            {View: arena.ViewEquity},
-		"/api/prices/BTC?points=2&to=2.5": {View: arena.ViewPrices, Symbol: "BTC", Series: arena.Series{
+		"/api/crypto-prices":                     {View: catalogue.ViewCryptoPrices},
+		"/api/account-totals":                    {View: catalogue.ViewAccountTotals},
+		"/api/trades":                            {View: catalogue.ViewTrades},
+		"/api/trades?limit=x&lastHourlyMarker=x": {View: catalogue.ViewTrades},
+		"/api/since-inception-values":            {View: catalogue.ViewSinceInception},
+		"/api/leaderboard":                       {View: catalogue.ViewLeaderboard},
+		"/api/analytics":                         {View: catalogue.ViewAnalytics},
+		"/api/analytics/deepseek-chat-v3.1":      {View: catalogue.ViewAnalyticsOf, Model: "deepseek-chat-v3.1"},
+		"/api/positions":                         {View: catalogue.ViewPositions},
+		"/api/positions?limit=1000":              {View: catalogue.ViewPositions, Limit: 1000},
+		"/api/conversations":                     {View: catalogue.ViewConversations},
+		"/api/equity":                            {View: catalogue.ViewEquity},
+		"/api/prices/BTC?points=2&to=2.5": {View: catalogue.ViewPrices, Symbol: "BTC", Series: arena.Series{
 			Points: 2, To: time.UnixMicro(2_500_000).UTC(),
 		}},
-		"/api/equity?model_id=gpt-5&from=1.000001&points=5000&path=equity": {View: arena.ViewEquity, Model: "gpt-5", Series: arena.Series{
+		"/api/equity?model_id=gpt-5&from=1.000001&points=5000&path=equity": {View: catalogue.ViewEquity, Model: "gpt-5", Series: arena.Series{
 			Points: 5000, From: time.UnixMicro(1_000_001).UTC(),
 		}},
 
-		"/api/account-totals?lastHourlyMarker=197":                 {View: arena.ViewAccountTotals, FromMarker: 197},
-		"/api/account-totals?path=account-totals":                  {View: arena.ViewAccountTotals},
-		"/api/account-totals?lastHourlyMarker=3&path=a&path=b&x=;": {View: arena.ViewAccountTotals, FromMarker: 3},
+		"/api/account-totals?lastHourlyMarker=197":                 {View: catalogue.ViewAccountTotals, FromMarker: 197},
+		"/api/account-totals?path=account-totals":                  {View: catalogue.ViewAccountTotals},
+		"/api/account-totals?lastHourlyMarker=3&path=a&path=b&x=;": {View: catalogue.ViewAccountTotals, FromMarker: 3},
 	} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()

@@ -8,27 +8,9 @@ import (
 	"nof0/internal/catalogue"
 )
 
-// View names one view of the public API; internal/catalogue says what it is.
-type View = catalogue.ViewName
-
-// The views, in the order of the API document.
-const (
-	ViewCryptoPrices   = catalogue.ViewCryptoPrices
-	ViewAccountTotals  = catalogue.ViewAccountTotals
-	ViewTrades         = catalogue.ViewTrades
-	ViewSinceInception = catalogue.ViewSinceInception
-	ViewLeaderboard    = catalogue.ViewLeaderboard
-	ViewAnalytics      = catalogue.ViewAnalytics
-	ViewAnalyticsOf    = catalogue.ViewAnalyticsOf
-	ViewPositions      = catalogue.ViewPositions
-	ViewConversations  = catalogue.ViewConversations
-	ViewEquity         = catalogue.ViewEquity
-	ViewPrices         = catalogue.ViewPrices
-)
-
 // Request asks for one view. Parameters that a view does not have are ignored.
 type Request struct {
-	View       View
+	View       catalogue.ViewName
 	Model      string // ViewAnalyticsOf, ViewEquity
 	Symbol     string // ViewPrices
 	Series     Series // ViewEquity, ViewPrices

@@ -51,16 +51,16 @@ func TestViewsReadWhatTheCatalogueSays(t *testing.T) {
 		b.send(t, kind, item)
 	}
 	b.send(t, arena.IngestModels, `{"id":"quiet"}`)
-	requests := map[arena.View][]arena.Request{
-		arena.ViewAccountTotals: {{FromMarker: 1}, {FromMarker: 1000}},
-		arena.ViewAnalyticsOf:   {{Model: "m"}, {Model: "quiet"}},
-		arena.ViewPositions:     {{Limit: 1}, {Limit: 1000}},
-		arena.ViewEquity:        {{Model: "m"}, {Series: arena.Series{From: time.Unix(1761452300, 0)}}},
-		arena.ViewPrices:        {{Symbol: "SOL"}},
+	requests := map[catalogue.ViewName][]arena.Request{
+		catalogue.ViewAccountTotals: {{FromMarker: 1}, {FromMarker: 1000}},
+		catalogue.ViewAnalyticsOf:   {{Model: "m"}, {Model: "quiet"}},
+		catalogue.ViewPositions:     {{Limit: 1}, {Limit: 1000}},
+		catalogue.ViewEquity:        {{Model: "m"}, {Series: arena.Series{From: time.Unix(1761452300, 0)}}},
+		catalogue.ViewPrices:        {{Symbol: "SOL"}},
 	}
 	for _, v := range catalogue.Views() {
 		asked := requests[v.Name]
-		if v.Name != arena.ViewAnalyticsOf && v.Name != arena.ViewPrices {
+		if v.Name != catalogue.ViewAnalyticsOf && v.Name != catalogue.ViewPrices {
 			asked = append(asked, arena.Request{})
 		}
 		read := map[string]bool{}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
@@ -21,7 +22,7 @@ type rendering struct {
 
 // render writes the payload of a view out. Its ETag does not depend on
 // serverTime, which every payload has as its last member.
-func (s *Service) render(ctx context.Context, view View, payload any) (*rendering, error) {
+func (s *Service) render(ctx context.Context, view catalogue.ViewName, payload any) (*rendering, error) {
 	body, err := s.marshal(ctx, view, payload)
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (s *Service) render(ctx context.Context, view View, payload any) (*renderin
 
 // marshal renders a part of a view and reports what it lacks because no double
 // can hold it.
-func (s *Service) marshal(ctx context.Context, view View, part any) ([]byte, error) {
+func (s *Service) marshal(ctx context.Context, view catalogue.ViewName, part any) ([]byte, error) {
 	raw, absent, err := wire.MarshalFinite(part)
 	if err != nil {
 		return nil, fmt.Errorf("error rendering %T: %w", part, err)

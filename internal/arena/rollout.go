@@ -7,6 +7,20 @@ import (
 	"nof0/internal/catalogue"
 )
 
+// Domain is a part of the data that moves from the JSON store to Postgres as
+// one.
+type Domain = catalogue.Domain
+
+// The domains, in the order in which they move.
+const (
+	DomainPrices        = catalogue.DomainPrices
+	DomainTrades        = catalogue.DomainTrades
+	DomainPositions     = catalogue.DomainPositions
+	DomainAccounts      = catalogue.DomainAccounts
+	DomainAnalytics     = catalogue.DomainAnalytics
+	DomainConversations = catalogue.DomainConversations
+)
+
 // ReadMode is where the answers of a domain come from.
 type ReadMode string
 

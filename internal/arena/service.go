@@ -103,7 +103,7 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, key cache
 	if err != nil {
 		return nil, err
 	}
-	if req.View == ViewAccountTotals {
+	if req.View == catalogue.ViewAccountTotals {
 		var large *totals
 		r, large, err = s.accountTotals(ctx, v, req.FromMarker)
 		if large != nil {
@@ -138,7 +138,7 @@ func (s *Service) Forget() { s.known.InvalidateAll() }
 // normalize makes a limit that cuts nothing off none: there are as many as
 // clients think of, and they then share what is kept of the whole view.
 func (s *Service) normalize(ctx context.Context, v *view, req Request, key cachelayer.Key) (Request, cachelayer.Key, error) {
-	if req.View != ViewPositions || req.Limit == 0 {
+	if req.View != catalogue.ViewPositions || req.Limit == 0 {
 		return req, key, nil
 	}
 	count := s.keys.Own("competitors", "", s.o.TTLs.Short, catalogue.Models.Whole())
@@ -205,7 +205,7 @@ func (a *Answer) of(r *rendering) *Answer {
 func (s *Service) Warm(ctx context.Context) (int, error) {
 	requests := make([]Request, 0, len(views))
 	for name := range views {
-		if name != ViewAnalyticsOf && name != ViewPrices {
+		if name != catalogue.ViewAnalyticsOf && name != catalogue.ViewPrices {
 			requests = append(requests, Request{View: name})
 		}
 	}
@@ -215,7 +215,7 @@ func (s *Service) Warm(ctx context.Context) (int, error) {
 			return 0, err
 		}
 		for _, model := range competitors {
-			requests = append(requests, Request{View: ViewAnalyticsOf, Model: model})
+			requests = append(requests, Request{View: catalogue.ViewAnalyticsOf, Model: model})
 		}
 	}
 	warmed := 0

@@ -165,7 +165,7 @@ func (s *Service) segment(ctx context.Context, h hours) (*segment, error) {
 		if err != nil {
 			return nil, err
 		}
-		raw, err := s.marshal(ctx, ViewAccountTotals, rows)
+		raw, err := s.marshal(ctx, catalogue.ViewAccountTotals, rows)
 		return &segment{ETag: digestOf(raw), Rows: raw}, err
 	}
 	if !h.closed {

@@ -13,6 +13,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
 )
@@ -24,7 +25,7 @@ func TestLargeSeasonIsStreamed(t *testing.T) {
 	store := storeOf(t, writeSeason(t, season.Options{Seed: 11, Models: 5, Hours: 60}))
 	whole, parts := serviceOf(t, store, 0), serviceOf(t, store, 1)
 	for _, from := range []int64{0, 1, 24, 30, 59, 60} {
-		req := arena.Request{View: arena.ViewAccountTotals, FromMarker: from}
+		req := arena.Request{View: catalogue.ViewAccountTotals, FromMarker: from}
 		want, err := whole.Answer(t.Context(), req)
 		require.NoError(t, err)
 		require.Nil(t, want.Stream)
@@ -59,7 +60,7 @@ func TestTheRunningHourMayChangeMeanwhile(t *testing.T) {
 	}
 	b.send(t, arena.IngestEquity, snapshot("1761452335"))
 	s := serviceOf(t, arena.NewStore(b.store.Repositories, "hyperliquid", time.Now), 1)
-	answer, err := s.Answer(t.Context(), arena.Request{View: arena.ViewAccountTotals})
+	answer, err := s.Answer(t.Context(), arena.Request{View: catalogue.ViewAccountTotals})
 	require.NoError(t, err)
 	b.send(t, arena.IngestEquity, snapshot("1761452336"))
 	var sent bytes.Buffer

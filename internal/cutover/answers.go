@@ -16,7 +16,7 @@ type files interface {
 	// Version names the state of what a view is made from: what was rendered of
 	// a version is good as long as the view is of that version. It costs far less
 	// than the view.
-	Version(view arena.View) string
+	Version(view catalogue.ViewName) string
 }
 
 // answers serve each request from one side: the files, or the store.

@@ -18,6 +18,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/importer"
 	"nof0/internal/season"
@@ -116,7 +117,7 @@ func TestNoAnswerMixesSources(t *testing.T) {
 	for range 8 {
 		asking.Go(func() {
 			for range 300 {
-				answer, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+				answer, err := b.answers.Answer(t.Context(), arena.Request{View: catalogue.ViewTrades})
 				if err != nil {
 					t.Error(err)
 					return
@@ -148,7 +149,7 @@ func TestChangedFilesAreSeenAtOnce(t *testing.T) {
 	b := setup(t)
 	ask := func() *arena.Answer {
 		t.Helper()
-		answer, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+		answer, err := b.answers.Answer(t.Context(), arena.Request{View: catalogue.ViewTrades})
 		require.NoError(t, err)
 		return answer
 	}
@@ -163,7 +164,7 @@ func TestChangedFilesAreSeenAtOnce(t *testing.T) {
 	require.Same(t, &first.Body[0], &ask().Body[0], "what has not changed is not rendered again")
 
 	require.NoError(t, os.Remove(filepath.Join(b.dir, "trades.json")))
-	_, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+	_, err := b.answers.Answer(t.Context(), arena.Request{View: catalogue.ViewTrades})
 	require.ErrorIs(t, err, arena.ErrUnavailable)
 }
 
@@ -175,14 +176,14 @@ func TestTheShadowIsOfferedWhatItCompares(t *testing.T) {
 	for read, want := range map[arena.ReadMode]int64{arena.ReadJSON: 0, arena.ReadStore: 0, arena.ReadShadow: 1} {
 		b.switches.to(read)
 		b.offered.Store(0)
-		answer, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewTrades})
+		answer, err := b.answers.Answer(t.Context(), arena.Request{View: catalogue.ViewTrades})
 		require.NoError(t, err)
 		require.Equal(t, read == arena.ReadStore, answer.Origin == "store")
 		require.Equal(t, want, b.offered.Load(), read)
 	}
 	b.switches.to(arena.ReadShadow)
 	b.offered.Store(0)
-	_, err := b.answers.Answer(t.Context(), arena.Request{View: arena.ViewAnalyticsOf, Model: "nobody"})
+	_, err := b.answers.Answer(t.Context(), arena.Request{View: catalogue.ViewAnalyticsOf, Model: "nobody"})
 	require.Error(t, err)
 	require.Zero(t, b.offered.Load(), "there is nothing to compare with")
 }
@@ -198,7 +199,7 @@ func BenchmarkFilesUnchanged(b *testing.B) {
 	switches.to(arena.ReadJSON)
 	from := over(b, dir, nil)
 	from.modes = switches.of
-	for _, view := range []arena.View{arena.ViewTrades, arena.ViewAnalytics, arena.ViewPositions, arena.ViewAccountTotals} {
+	for _, view := range []catalogue.ViewName{catalogue.ViewTrades, catalogue.ViewAnalytics, catalogue.ViewPositions, catalogue.ViewAccountTotals} {
 		b.Run(string(view), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := from.Answer(b.Context(), arena.Request{View: view}); err != nil {

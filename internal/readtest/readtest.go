@@ -73,7 +73,7 @@ func New(t testing.TB, store repository.Repositories, cfg config.Config, facts s
 // reads are every view with every parameter, some values of each.
 func reads(facts season.Facts) map[string]arena.Request {
 	all := map[string]arena.Request{}
-	add := func(path string, view arena.View, change func(*arena.Request)) {
+	add := func(path string, view catalogue.ViewName, change func(*arena.Request)) {
 		req := arena.Request{View: view}
 		if change != nil {
 			change(&req)
@@ -81,24 +81,24 @@ func reads(facts season.Facts) map[string]arena.Request {
 		all[path] = req
 	}
 	for _, v := range catalogue.Views() {
-		if v.Name != arena.ViewAnalyticsOf && v.Name != arena.ViewPrices {
+		if v.Name != catalogue.ViewAnalyticsOf && v.Name != catalogue.ViewPrices {
 			add(v.Path, v.Name, nil)
 		}
 	}
 	for _, marker := range testsize.Pick([]int64{0, 3, 24, 59, 60}, []int64{0, 1, 3, 24, 30, 58, 59, 60, 90_000}) {
-		add(fmt.Sprintf("/account-totals?lastHourlyMarker=%d", marker), arena.ViewAccountTotals, func(r *arena.Request) { r.FromMarker = marker })
+		add(fmt.Sprintf("/account-totals?lastHourlyMarker=%d", marker), catalogue.ViewAccountTotals, func(r *arena.Request) { r.FromMarker = marker })
 	}
 	for _, limit := range testsize.Pick([]int{1, 3}, []int{1, 2, 3, 4, 7, 1000}) {
-		add(fmt.Sprintf("/positions?limit=%d", limit), arena.ViewPositions, func(r *arena.Request) { r.Limit = limit })
+		add(fmt.Sprintf("/positions?limit=%d", limit), catalogue.ViewPositions, func(r *arena.Request) { r.Limit = limit })
 	}
 	for _, model := range []string{facts.Competitors[0], facts.Competitors[2], Late} {
-		add("/analytics/"+model, arena.ViewAnalyticsOf, func(r *arena.Request) { r.Model = model })
-		add("/equity?model_id="+model, arena.ViewEquity, func(r *arena.Request) { r.Model = model })
-		add("/equity?points=8&model_id="+model, arena.ViewEquity, func(r *arena.Request) { r.Model, r.Series.Points = model, 8 })
+		add("/analytics/"+model, catalogue.ViewAnalyticsOf, func(r *arena.Request) { r.Model = model })
+		add("/equity?model_id="+model, catalogue.ViewEquity, func(r *arena.Request) { r.Model = model })
+		add("/equity?points=8&model_id="+model, catalogue.ViewEquity, func(r *arena.Request) { r.Model, r.Series.Points = model, 8 })
 	}
 	for _, symbol := range []string{"BTC", LateSymbol} {
-		add("/prices/"+symbol, arena.ViewPrices, func(r *arena.Request) { r.Symbol = symbol })
-		add("/prices/"+symbol+"?points=9", arena.ViewPrices, func(r *arena.Request) { r.Symbol, r.Series.Points = symbol, 9 })
+		add("/prices/"+symbol, catalogue.ViewPrices, func(r *arena.Request) { r.Symbol = symbol })
+		add("/prices/"+symbol+"?points=9", catalogue.ViewPrices, func(r *arena.Request) { r.Symbol, r.Series.Points = symbol, 9 })
 	}
 	return all
 }

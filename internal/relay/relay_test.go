@@ -156,7 +156,7 @@ func TestPrices(t *testing.T) {
 	load := func(price float64) func(context.Context) (float64, error) {
 		return func(context.Context) (float64, error) { return price, nil }
 	}
-	got, err := cachelayer.Fetch(b.ctx, p.cache, p.view(t, arena.ViewCryptoPrices, "", ""), load(1))
+	got, err := cachelayer.Fetch(b.ctx, p.cache, p.view(t, catalogue.ViewCryptoPrices, "", ""), load(1))
 	require.NoError(t, err)
 	require.InDelta(t, 1, got, 0)
 
@@ -171,7 +171,7 @@ func TestPrices(t *testing.T) {
 	want := fmt.Sprintf(`{"symbol":"BTC","price":130,"timestamp":%d}`, begin.Add(time.Minute).UnixMilli())
 	require.JSONEq(t, want, b.raw.Get(b.ctx, "nof0:price:latest:{BTC}").Val())
 	require.JSONEq(t, want, b.raw.Get(b.ctx, "nof0:price:latest:hyperliquid:{BTC}").Val())
-	got, err = cachelayer.Fetch(b.ctx, p.cache, p.view(t, arena.ViewCryptoPrices, "", ""), load(2))
+	got, err = cachelayer.Fetch(b.ctx, p.cache, p.view(t, catalogue.ViewCryptoPrices, "", ""), load(2))
 	require.NoError(t, err)
 	require.InDelta(t, 2, got, 0, "the view was dropped")
 
@@ -258,10 +258,10 @@ func TestImport(t *testing.T) {
 		events = append(events, more...)
 	}
 	require.NoError(t, b.store.Outbox.MarkRelayed(b.ctx, events, time.Now()))
-	views := []cachelayer.Key{p.keys.EquitySegment(0), p.view(t, arena.ViewPositions, "", "2")}
+	views := []cachelayer.Key{p.keys.EquitySegment(0), p.view(t, catalogue.ViewPositions, "", "2")}
 	for _, v := range catalogue.Views() {
 		views = append(views, p.view(t, v.Name, "cow", ""))
-		if v.Name != arena.ViewAnalyticsOf {
+		if v.Name != catalogue.ViewAnalyticsOf {
 			views = append(views, p.view(t, v.Name, "", "part"))
 		}
 	}
@@ -448,7 +448,7 @@ func TestAfterCommit(t *testing.T) {
 	p.relay.o.Interval = time.Hour
 	p.start(t)
 	fetch := func(text string) string {
-		got, err := cachelayer.Fetch(b.ctx, p.cache, p.view(t, arena.ViewTrades, "", ""), func(context.Context) (string, error) { return text, nil })
+		got, err := cachelayer.Fetch(b.ctx, p.cache, p.view(t, catalogue.ViewTrades, "", ""), func(context.Context) (string, error) { return text, nil })
 		require.NoError(t, err)
 		return got
 	}

@@ -130,7 +130,7 @@ func (b *bundle) newProcess(t testing.TB, change ...func(*config.Config)) *proce
 }
 
 // view is the key of a view.
-func (p *process) view(t *testing.T, name arena.View, model, part string) cachelayer.Key {
+func (p *process) view(t *testing.T, name catalogue.ViewName, model, part string) cachelayer.Key {
 	t.Helper()
 	v := catalogue.ViewOf(name)
 	key, err := p.keys.View(&v, model, part)

@@ -15,6 +15,7 @@ import (
 
 	"nof0/internal/arena"
 	"nof0/internal/captures"
+	"nof0/internal/catalogue"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -452,7 +453,7 @@ func TestAChangeWithinOneTickIsSeen(t *testing.T) {
 	now := answeredAt
 	s := NewSource(SourceOptions{Dir: dir, PrimaryProvider: "hyperliquid", Now: func() time.Time { return now }})
 	id := func() string {
-		version := s.Version(arena.ViewTrades)
+		version := s.Version(catalogue.ViewTrades)
 		require.NotEqual(t, seen, version)
 		seen = version
 		got, err := s.Trades(t.Context())

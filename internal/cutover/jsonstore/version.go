@@ -5,22 +5,22 @@ import (
 	"slices"
 	"strings"
 
-	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/snapshot"
 )
 
 // filesOf lists the kinds of file that each view is made from.
-func filesOf(view arena.View) []snapshot.Kind {
+func filesOf(view catalogue.ViewName) []snapshot.Kind {
 	switch view {
-	case arena.ViewCryptoPrices:
+	case catalogue.ViewCryptoPrices:
 		return []snapshot.Kind{snapshot.CryptoPrices}
-	case arena.ViewAccountTotals:
+	case catalogue.ViewAccountTotals:
 		return []snapshot.Kind{snapshot.AccountTotals}
-	case arena.ViewTrades:
+	case catalogue.ViewTrades:
 		return []snapshot.Kind{snapshot.Trades}
-	case arena.ViewAnalyticsOf:
+	case catalogue.ViewAnalyticsOf:
 		return []snapshot.Kind{snapshot.Analytics, snapshot.ModelAnalytics}
-	case arena.ViewConversations:
+	case catalogue.ViewConversations:
 		return []snapshot.Kind{snapshot.Conversations}
 	default: // lists of models, in whose order every file has a part
 		return []snapshot.Kind{
@@ -31,7 +31,7 @@ func filesOf(view arena.View) []snapshot.Kind {
 
 // Version names the state of the files that a view is made from. A file that cannot be looked at has a version
 // too: that of one that is not there.
-func (s *Source) Version(view arena.View) string {
+func (s *Source) Version(view catalogue.ViewName) string {
 	kinds := filesOf(view)
 	var names []string
 	for _, kind := range kinds {

@@ -33,18 +33,18 @@ type renderer struct {
 // files lists every file of a JSON directory.
 func files() []file {
 	list := []struct {
-		view   arena.View
+		view   catalogue.ViewName
 		kind   snapshot.Kind
 		render func(context.Context, *renderer) (any, error)
 	}{
-		{arena.ViewCryptoPrices, snapshot.CryptoPrices, func(ctx context.Context, r *renderer) (any, error) { return r.CryptoPrices(ctx) }},
-		{arena.ViewTrades, snapshot.Trades, func(ctx context.Context, r *renderer) (any, error) { return r.Trades(ctx) }},
-		{arena.ViewPositions, snapshot.Positions, func(ctx context.Context, r *renderer) (any, error) { return r.Positions(ctx, 0) }},
-		{arena.ViewAccountTotals, snapshot.AccountTotals, func(ctx context.Context, r *renderer) (any, error) { return r.AccountTotals(ctx, 0) }},
-		{arena.ViewSinceInception, snapshot.SinceInception, func(ctx context.Context, r *renderer) (any, error) { return r.inceptions(ctx) }},
-		{arena.ViewAnalytics, snapshot.Analytics, func(ctx context.Context, r *renderer) (any, error) { return r.documents(ctx) }},
-		{arena.ViewLeaderboard, snapshot.Leaderboard, func(ctx context.Context, r *renderer) (any, error) { return r.leaderboard(ctx) }},
-		{arena.ViewConversations, snapshot.Conversations, func(ctx context.Context, r *renderer) (any, error) { return r.Conversations(ctx) }},
+		{catalogue.ViewCryptoPrices, snapshot.CryptoPrices, func(ctx context.Context, r *renderer) (any, error) { return r.CryptoPrices(ctx) }},
+		{catalogue.ViewTrades, snapshot.Trades, func(ctx context.Context, r *renderer) (any, error) { return r.Trades(ctx) }},
+		{catalogue.ViewPositions, snapshot.Positions, func(ctx context.Context, r *renderer) (any, error) { return r.Positions(ctx, 0) }},
+		{catalogue.ViewAccountTotals, snapshot.AccountTotals, func(ctx context.Context, r *renderer) (any, error) { return r.AccountTotals(ctx, 0) }},
+		{catalogue.ViewSinceInception, snapshot.SinceInception, func(ctx context.Context, r *renderer) (any, error) { return r.inceptions(ctx) }},
+		{catalogue.ViewAnalytics, snapshot.Analytics, func(ctx context.Context, r *renderer) (any, error) { return r.documents(ctx) }},
+		{catalogue.ViewLeaderboard, snapshot.Leaderboard, func(ctx context.Context, r *renderer) (any, error) { return r.leaderboard(ctx) }},
+		{catalogue.ViewConversations, snapshot.Conversations, func(ctx context.Context, r *renderer) (any, error) { return r.Conversations(ctx) }},
 	}
 	all := make([]file, len(list))
 	for i, f := range list {

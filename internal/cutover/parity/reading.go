@@ -11,6 +11,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
@@ -32,7 +33,7 @@ type sources struct {
 type reading struct {
 	sources
 	domain arena.Domain
-	view   arena.View
+	view   catalogue.ViewName
 	counts wire.ParityCounts
 	// held says that the JSON directory has something of the view.
 	held     bool
@@ -45,23 +46,50 @@ type row struct {
 	raw       jsontext.Value
 }
 
-// views are those of each domain.
-func views(d arena.Domain) []arena.View {
-	switch d {
-	case arena.DomainPrices:
-		return []arena.View{arena.ViewCryptoPrices}
-	case arena.DomainTrades:
-		return []arena.View{arena.ViewTrades}
-	case arena.DomainPositions:
-		return []arena.View{arena.ViewPositions}
-	case arena.DomainAccounts:
-		return []arena.View{arena.ViewAccountTotals, arena.ViewSinceInception}
-	case arena.DomainAnalytics:
-		return []arena.View{arena.ViewAnalytics, arena.ViewLeaderboard}
-	case arena.DomainConversations:
-		return []arena.View{arena.ViewConversations}
+// comparer is how a view is compared: the kinds of files that it is made from, and
+// what compares it.
+type comparer struct {
+	kinds   []snapshot.Kind
+	compare func(*reading, context.Context, arena.Request) error
+}
+
+// comparers are those of the views that the JSON side has.
+func comparers() map[catalogue.ViewName]comparer {
+	whole := func(compare func(*reading, context.Context) error) func(*reading, context.Context, arena.Request) error {
+		return func(r *reading, ctx context.Context, _ arena.Request) error { return compare(r, ctx) }
 	}
-	return nil
+	analytics := comparer{
+		[]snapshot.Kind{snapshot.Analytics, snapshot.ModelAnalytics},
+		func(r *reading, ctx context.Context, req arena.Request) error { return r.analytics(ctx, req.Model) },
+	}
+	return map[catalogue.ViewName]comparer{
+		catalogue.ViewCryptoPrices: {[]snapshot.Kind{snapshot.CryptoPrices}, whole((*reading).prices)},
+		catalogue.ViewTrades:       {[]snapshot.Kind{snapshot.Trades}, whole((*reading).trades)},
+		catalogue.ViewPositions:    {[]snapshot.Kind{snapshot.Positions}, whole((*reading).positions)},
+		catalogue.ViewAccountTotals: {
+			[]snapshot.Kind{snapshot.AccountTotals},
+			func(r *reading, ctx context.Context, req arena.Request) error {
+				return r.accountTotals(ctx, req.FromMarker)
+			},
+		},
+		catalogue.ViewSinceInception: {[]snapshot.Kind{snapshot.SinceInception}, whole((*reading).sinceInception)},
+		catalogue.ViewAnalytics:      analytics,
+		catalogue.ViewAnalyticsOf:    analytics,
+		catalogue.ViewLeaderboard:    {[]snapshot.Kind{snapshot.Leaderboard}, whole((*reading).leaderboard)},
+		catalogue.ViewConversations:  {[]snapshot.Kind{snapshot.Conversations}, whole((*reading).conversations)},
+	}
+}
+
+// views are those of a domain that are compared. What is one model's is compared
+// with the view of all.
+func views(d arena.Domain) (names []catalogue.ViewName) {
+	known := comparers()
+	for _, v := range catalogue.Views() {
+		if _, ok := known[v.Name]; ok && v.Domain == d && v.Name != catalogue.ViewAnalyticsOf {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }
 
 // read compares what the two sides answer to a request. The JSON side is read
@@ -69,32 +97,14 @@ func views(d arena.Domain) []arena.View {
 // the store cannot be asked.
 func (s sources) read(ctx context.Context, d arena.Domain, req arena.Request) (*reading, error) {
 	r := &reading{sources: s, domain: d, view: req.View, held: true}
-	if req.View == arena.ViewAnalyticsOf {
-		r.view = arena.ViewAnalytics
+	if req.View == catalogue.ViewAnalyticsOf {
+		r.view = catalogue.ViewAnalytics
 	}
-	var err error
-	switch req.View {
-	case arena.ViewCryptoPrices:
-		err = r.prices(ctx)
-	case arena.ViewTrades:
-		err = r.trades(ctx)
-	case arena.ViewPositions:
-		err = r.positions(ctx)
-	case arena.ViewAccountTotals:
-		err = r.accountTotals(ctx, req.FromMarker)
-	case arena.ViewSinceInception:
-		err = r.sinceInception(ctx)
-	case arena.ViewAnalytics:
-		err = r.analytics(ctx, "")
-	case arena.ViewAnalyticsOf:
-		err = r.analytics(ctx, req.Model)
-	case arena.ViewLeaderboard:
-		err = r.leaderboard(ctx)
-	case arena.ViewConversations:
-		err = r.conversations(ctx)
-	default:
-		err = fmt.Errorf("no view %q", req.View)
+	c, ok := comparers()[req.View]
+	if !ok {
+		return nil, fmt.Errorf("nothing compares the view %q", req.View)
 	}
+	err := c.compare(r, ctx, req)
 	switch failed := (*jsonError)(nil); {
 	case err == nil:
 		r.refused()
@@ -111,26 +121,7 @@ func (s sources) read(ctx context.Context, d arena.Domain, req arena.Request) (*
 
 // refused names the rows of the view that the JSON side cannot read.
 func (r *reading) refused() {
-	var kinds []snapshot.Kind
-	switch r.view {
-	case arena.ViewCryptoPrices:
-		kinds = []snapshot.Kind{snapshot.CryptoPrices}
-	case arena.ViewTrades:
-		kinds = []snapshot.Kind{snapshot.Trades}
-	case arena.ViewPositions:
-		kinds = []snapshot.Kind{snapshot.Positions}
-	case arena.ViewAccountTotals:
-		kinds = []snapshot.Kind{snapshot.AccountTotals}
-	case arena.ViewSinceInception:
-		kinds = []snapshot.Kind{snapshot.SinceInception}
-	case arena.ViewAnalytics:
-		kinds = []snapshot.Kind{snapshot.Analytics, snapshot.ModelAnalytics}
-	case arena.ViewLeaderboard:
-		kinds = []snapshot.Kind{snapshot.Leaderboard}
-	case arena.ViewConversations:
-		kinds = []snapshot.Kind{snapshot.Conversations}
-	}
-	for _, kind := range kinds {
+	for _, kind := range comparers()[r.view].kinds {
 		for _, fault := range r.json.Faults(kind) {
 			r.put(wire.ParityFinding{
 				ID: fault.ID, Field: fault.Faults[0].Path, Kind: wire.FindingRefused,

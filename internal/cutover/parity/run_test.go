@@ -7,6 +7,7 @@ import (
 
 	"nof0/internal/arena"
 	"nof0/internal/captures"
+	"nof0/internal/catalogue"
 	"nof0/internal/cutover/parity"
 	"nof0/internal/season"
 	"nof0/internal/wire"
@@ -46,8 +47,8 @@ func TestCapturesAreEqual(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, b.captured, captured)
 		report := requireEqual(t, b)
-		require.Equal(t, []string{string(arena.ViewAccountTotals)}, domain(t, report, arena.DomainAccounts).NotHeld)
-		require.Equal(t, []string{string(arena.ViewPositions)}, domain(t, report, arena.DomainPositions).NotHeld)
+		require.Equal(t, []string{string(catalogue.ViewAccountTotals)}, domain(t, report, arena.DomainAccounts).NotHeld)
+		require.Equal(t, []string{string(catalogue.ViewPositions)}, domain(t, report, arena.DomainPositions).NotHeld)
 	})
 }
 

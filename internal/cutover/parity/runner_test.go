@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/cutover/parity"
 	"nof0/internal/wire"
 )
@@ -144,12 +145,12 @@ func TestShadowFindsADifference(t *testing.T) {
 	s := newShadow(t, b, registry)
 	while(t, s.Run)
 	requests := map[arena.Domain][]arena.Request{
-		arena.DomainPrices:        {{View: arena.ViewCryptoPrices}},
-		arena.DomainTrades:        {{View: arena.ViewTrades}},
-		arena.DomainPositions:     {{View: arena.ViewPositions}, {View: arena.ViewPositions, Limit: 1}},
-		arena.DomainAccounts:      {{View: arena.ViewAccountTotals}, {View: arena.ViewAccountTotals, FromMarker: 20}, {View: arena.ViewSinceInception}},
-		arena.DomainAnalytics:     {{View: arena.ViewAnalytics}, {View: arena.ViewAnalyticsOf, Model: "claude-sonnet-4-5"}, {View: arena.ViewLeaderboard}},
-		arena.DomainConversations: {{View: arena.ViewConversations}},
+		arena.DomainPrices:        {{View: catalogue.ViewCryptoPrices}},
+		arena.DomainTrades:        {{View: catalogue.ViewTrades}},
+		arena.DomainPositions:     {{View: catalogue.ViewPositions}, {View: catalogue.ViewPositions, Limit: 1}},
+		arena.DomainAccounts:      {{View: catalogue.ViewAccountTotals}, {View: catalogue.ViewAccountTotals, FromMarker: 20}, {View: catalogue.ViewSinceInception}},
+		arena.DomainAnalytics:     {{View: catalogue.ViewAnalytics}, {View: catalogue.ViewAnalyticsOf, Model: "claude-sonnet-4-5"}, {View: catalogue.ViewLeaderboard}},
+		arena.DomainConversations: {{View: catalogue.ViewConversations}},
 	}
 	for d, list := range requests {
 		for _, req := range list {
@@ -162,12 +163,12 @@ func TestShadowFindsADifference(t *testing.T) {
 	}
 
 	b.exec(t, `UPDATE trades SET exit_price = 12345.5 WHERE model_id || ' ' || id = (SELECT min(model_id || ' ' || id) FROM trades)`)
-	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: arena.ViewTrades})
+	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: catalogue.ViewTrades})
 	eventually(t, "the difference is counted", func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 1 })
 	require.Equal(t, wire.VerdictDifferent, b.newest(t, arena.DomainTrades))
 	require.Empty(t, b.newest(t, arena.DomainPrices))
 
-	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: arena.ViewTrades})
+	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: catalogue.ViewTrades})
 	eventually(t, "it is counted again", func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 2 })
 	runs, err := b.store.Parity.List(t.Context(), "", 100)
 	require.NoError(t, err)
@@ -185,7 +186,7 @@ func TestShadowSamplesAndDrops(t *testing.T) {
 		o.Period, o.Now = time.Minute, func() time.Time { return now }
 	})
 	dropped := func() int { return int(shadowCount(t, registry, arena.DomainPrices, "dropped")) }
-	offer := func() { s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: arena.ViewCryptoPrices}) }
+	offer := func() { s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: catalogue.ViewCryptoPrices}) }
 	offer() // the first of a period is always taken
 	offer()
 	drawn = 0.05
@@ -211,6 +212,6 @@ func TestShadowOutlivesAnOutage(t *testing.T) {
 	s := newShadow(t, b, registry)
 	require.NoError(t, b.store.Close())
 	while(t, s.Run)
-	s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: arena.ViewCryptoPrices})
+	s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: catalogue.ViewCryptoPrices})
 	eventually(t, "it is counted", func() bool { return shadowCount(t, registry, arena.DomainPrices, "failed") == 1 })
 }

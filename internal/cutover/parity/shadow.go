@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -49,7 +50,7 @@ type Shadow struct {
 	requests *prometheus.CounterVec // domain, result
 
 	mu       sync.Mutex
-	sampled  map[arena.View]time.Time
+	sampled  map[catalogue.ViewName]time.Time
 	reported map[arena.Domain]time.Time
 }
 
@@ -87,7 +88,7 @@ func NewShadow(o ShadowOptions) (*Shadow, error) {
 			Name: "nof0_shadow_requests_total",
 			Help: "Requests that were answered by both sources, by what came of comparing them.",
 		}, []string{"domain", "result"}),
-		sampled:  make(map[arena.View]time.Time),
+		sampled:  make(map[catalogue.ViewName]time.Time),
 		reported: make(map[arena.Domain]time.Time),
 	}
 	for _, d := range arena.Domains() {
@@ -118,7 +119,7 @@ func (s *Shadow) Offer(_ context.Context, d arena.Domain, req arena.Request) {
 	}
 }
 
-func (s *Shadow) sample(view arena.View) bool {
+func (s *Shadow) sample(view catalogue.ViewName) bool {
 	now := s.o.Now()
 	chosen := s.o.Random() < s.o.Fraction
 	s.mu.Lock()
