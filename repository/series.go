@@ -14,17 +14,12 @@ type Span struct{ From, To time.Time }
 
 // condition adds the ends that there are to a condition.
 func (s Span) condition(where string, args ...any) (string, []any) {
-	return s.on("observed_at", where, args...)
-}
-
-// on is condition for another column than observed_at.
-func (s Span) on(column, where string, args ...any) (string, []any) {
 	if !s.From.IsZero() {
-		where += " AND " + column + " >= ?"
+		where += " AND observed_at >= ?"
 		args = append(args, s.From)
 	}
 	if !s.To.IsZero() {
-		where += " AND " + column + " <= ?"
+		where += " AND observed_at <= ?"
 		args = append(args, s.To)
 	}
 	return where, args
@@ -36,7 +31,8 @@ func (s Span) on(column, where string, args ...any) (string, []any) {
 // are, few are in memory.
 func (r Equity) Series(ctx context.Context, model string, span Span, ends func(first, last time.Time), each func(at time.Time, marker int64, equity float64) error) error {
 	return r.run(ctx, "equity", "Series", func(db *gorm.DB) error {
-		where, args := span.condition("model_id = ?", model)
+		where, args := span.condition("competition_id = @competition AND model_id = ?", model)
+		args = append(args, in(db))
 		if there, err := endsOf(db, "account_equity_snapshots", where, args, ends); err != nil || !there {
 			return err
 		}

@@ -11,8 +11,7 @@ import (
 // Request asks for one view. Parameters that a view does not have are ignored.
 type Request struct {
 	View       catalogue.ViewName
-	Model      string // ViewAnalyticsOf, ViewEquity, views of decisions
-	Decision   string // ViewDecision, ViewDecisionDiff
+	Model      string // ViewAnalyticsOf, ViewEquity
 	Symbol     string // ViewPrices
 	Series     Series // ViewEquity, ViewPrices
 	FromMarker int64  // ViewAccountTotals
