@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -83,12 +84,13 @@ func (s *corrections) list(c *gin.Context) {
 
 // correctionBody is the body of a request to correct a fact.
 type correctionBody struct {
-	Kind   string         `json:"kind" enum:"trade,equity,decision"`
-	Model  string         `json:"model_id"`
-	FactID string         `json:"fact_id" jsonschema_description:"Id of the trade or the decision; time of the equity row in unix seconds"`
-	Action string         `json:"action" enum:"void,replace"`
-	Fact   jsontext.Value `json:"fact,omitzero" jsonschema_description:"What takes the place of the fact, as an item of ingest, with the same identity; for replace alone. The row of a trade alone leaves what its fill said of the position; {trade, remaining} says it anew"`
-	Reason string         `json:"reason" jsonschema:"minLength=1,maxLength=500"`
+	Competition string         `json:"competition_id,omitzero" jsonschema_description:"Competition of the fact; without it, that of the parameter competition, or else the default one"`
+	Kind        string         `json:"kind" enum:"trade,equity,decision"`
+	Model       string         `json:"model_id"`
+	FactID      string         `json:"fact_id" jsonschema_description:"Id of the trade or the decision; time of the equity row in unix seconds"`
+	Action      string         `json:"action" enum:"void,replace"`
+	Fact        jsontext.Value `json:"fact,omitzero" jsonschema_description:"What takes the place of the fact, as an item of ingest, with the same identity; for replace alone. The row of a trade alone leaves what its fill said of the position; {trade, remaining} says it anew"`
+	Reason      string         `json:"reason" jsonschema:"minLength=1,maxLength=500"`
 }
 
 // correct voids or replaces a fact.
@@ -123,7 +125,7 @@ func (s *corrections) read(c *gin.Context) (r arena.CorrectionRequest, err error
 		return r, err
 	}
 	var options writeOptions
-	if err := readParameters(c, &options, []parameter[writeOptions]{keyParameter()}); err != nil {
+	if err := readParameters(c, &options, []parameter[writeOptions]{competitionParameter(), keyParameter()}); err != nil {
 		return r, err
 	}
 	if err := checkContent(c.Request.Header); err != nil {
@@ -134,15 +136,16 @@ func (s *corrections) read(c *gin.Context) (r arena.CorrectionRequest, err error
 		return r, err
 	}
 	var body correctionBody
-	if err := readObject(raw, &body, "kind, model_id, fact_id, action and reason (text), and fact to replace one"); err != nil {
+	if err := readObject(raw, &body, "kind, model_id, fact_id, action and reason (text), competition_id (text) where it is not the default one, and fact to replace one"); err != nil {
 		return r, err
 	}
 	r = arena.CorrectionRequest{
-		Kind: body.Kind, Model: body.Model, ID: body.FactID, Action: body.Action, Fact: body.Fact,
+		Competition: cmp.Or(body.Competition, options.competition),
+		Kind:        body.Kind, Model: body.Model, ID: body.FactID, Action: body.Action, Fact: body.Fact,
 		Reason: body.Reason, By: "admin API, " + c.ClientIP(),
 	}
 	if options.key != "" {
-		sum := sha256.Sum256(append([]byte("correction\n"), raw...))
+		sum := sha256.Sum256(append([]byte("correction\n"+options.competition), raw...))
 		r.Respond = respondCorrection
 		r.Key = &arena.RequestKey{TokenID: s.token.id, Key: options.key, Digest: hex.EncodeToString(sum[:])}
 	}

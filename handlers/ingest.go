@@ -56,15 +56,23 @@ func bodyTimeoutOf(c config.HTTP) time.Duration {
 // writeOptions are the parameters of a write.
 type writeOptions struct {
 	atomic, register bool
-	key              string
+	key, competition string
 }
 
 func writeParameters() []parameter[writeOptions] {
 	return []parameter[writeOptions]{
 		query("atomic", boolean(), func(o *writeOptions, v bool) { o.atomic = v }),
 		query("register", boolean(), func(o *writeOptions, v bool) { o.register = v }),
+		competitionParameter(),
 		keyParameter(),
 	}
+}
+
+// competitionParameter is the competition of what names none itself.
+func competitionParameter() parameter[writeOptions] {
+	return query("competition", form[string]{
+		parse: func(raw string) (string, bool) { return raw, wire.CheckID(raw) == nil }, wrong: "is no id of a competition",
+	}, func(o *writeOptions, v string) { o.competition = v })
 }
 
 // keyParameter is the key by which a request that is sent again gets the answer of
@@ -148,7 +156,7 @@ func (i *intake) read(c *gin.Context, kind arena.IngestKind) (arena.Batch, error
 	if err != nil {
 		return batch, err
 	}
-	batch.Atomic, batch.Register = options.atomic, options.register
+	batch.Atomic, batch.Register, batch.Competition = options.atomic, options.register, options.competition
 	batch.Respond = respond
 	if options.key != "" {
 		batch.Key = &arena.RequestKey{
@@ -162,6 +170,9 @@ func (i *intake) read(c *gin.Context, kind arena.IngestKind) (arena.Batch, error
 func digestOf(kind arena.IngestKind, o writeOptions, body []byte) string {
 	hash := sha256.New()
 	_, _ = fmt.Fprintf(hash, "%s atomic=%t register=%t\n", kind, o.atomic, o.register) // a hash never fails
+	if o.competition != "" {
+		_, _ = fmt.Fprintf(hash, "competition=%s\n", o.competition)
+	}
 	_, _ = hash.Write(body)
 	return hex.EncodeToString(hash.Sum(nil))
 }

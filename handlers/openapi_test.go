@@ -77,6 +77,7 @@ func items() map[catalogue.WriteKind][]reflect.Type {
 		catalogue.WriteMarketAssets:  {reflect.TypeFor[wire.MarketAsset]()},
 		catalogue.WriteModels:        {reflect.TypeFor[wire.Model]()},
 		catalogue.WriteSymbols:       {reflect.TypeFor[wire.Symbol]()},
+		catalogue.WriteCompetitions:  {reflect.TypeFor[wire.Competition]()},
 	}
 }
 

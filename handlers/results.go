@@ -14,12 +14,13 @@ type results struct {
 
 // result is what became of one item.
 type result struct {
-	Index   int          `json:"index" jsonschema_description:"Place in the write, from 0"`
-	ID      string       `json:"id" jsonschema_description:"Identity of the fact; empty where the item does not tell it"`
-	Outcome string       `json:"outcome" enum:"inserted,updated,unchanged,rejected" jsonschema_description:"An unchanged one is a fact that was stored before"`
-	Error   *resultError `json:"error,omitzero" jsonschema_description:"Why it was rejected"`
-	Equity  string       `json:"equity,omitzero" enum:"inserted,unchanged,superseded" jsonschema_description:"What became of the equity row that came along with a trade, which has an identity of its own; absent without one"`
-	Detail  string       `json:"detail,omitzero" jsonschema_description:"What a sender may not expect of an accepted item, such as a fill that no position matched or that exceeds what was open"`
+	Index       int          `json:"index" jsonschema_description:"Place in the write, from 0"`
+	ID          string       `json:"id" jsonschema_description:"Identity of the fact; empty where the item does not tell it"`
+	Outcome     string       `json:"outcome" enum:"inserted,updated,unchanged,rejected" jsonschema_description:"An unchanged one is a fact that was stored before"`
+	Competition string       `json:"competition_id,omitzero" jsonschema_description:"Competition of the item; absent of what belongs to none, such as prices"`
+	Error       *resultError `json:"error,omitzero" jsonschema_description:"Why it was rejected"`
+	Equity      string       `json:"equity,omitzero" enum:"inserted,unchanged,superseded" jsonschema_description:"What became of the equity row that came along with a trade, which has an identity of its own; absent without one"`
+	Detail      string       `json:"detail,omitzero" jsonschema_description:"What a sender may not expect of an accepted item, such as a fill that no position matched or that exceeds what was open"`
 }
 
 // resultError says why an item was rejected.
@@ -33,7 +34,7 @@ type resultError struct {
 func respond(reply *arena.Reply) (arena.Response, error) {
 	body := results{Results: make([]result, len(reply.Results))}
 	for i, r := range reply.Results {
-		body.Results[i] = result{Index: i, ID: r.ID, Outcome: r.Outcome, Equity: r.Equity, Detail: r.Detail}
+		body.Results[i] = result{Index: i, ID: r.ID, Outcome: r.Outcome, Competition: r.Competition, Equity: r.Equity, Detail: r.Detail}
 		if why := r.Rejected; why != nil {
 			body.Results[i].Error = &resultError{Status: rejections[why.Why], Detail: why.Detail, Errors: why.Faults}
 		}

@@ -83,6 +83,7 @@ domain go to the JSON files alone (nof0 rollout); where they go to both, the fil
 	}
 	cmd.Flags().BoolVar(&void, "void", false, "there was no such fact")
 	cmd.Flags().StringVar(&file, "replace", "", "a JSON file with what takes the place of the fact, - for standard input")
+	cmd.Flags().StringVar(&request.Competition, "competition", "", "competition of the fact (default: the default one)")
 	cmd.Flags().StringVar(&request.Reason, "reason", "", "why, as it is recorded")
 	cmd.Flags().IntVar(&page.Limit, "limit", 20, "how many corrections to list")
 	cmd.Flags().Int64Var(&page.Before, "before", 0, "list those before the correction of this id")

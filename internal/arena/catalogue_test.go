@@ -32,6 +32,7 @@ func everyKind(model, symbol string) map[arena.IngestKind]string {
 		arena.IngestMarketAssets:  `{` + s + `,"max_leverage":40}`,
 		arena.IngestModels:        `{"id":"` + model + `","since_inception":{` + m + `,"nav_since_inception":1e4,"inception_date":1761440000}}`,
 		arena.IngestSymbols:       `{` + s + `,"size_step":0.5}`,
+		arena.IngestCompetitions:  `{"id":"season-1","name":"as of ` + model + `"}`,
 	}
 }
 
@@ -231,7 +232,7 @@ func TestWritesChangeWhatTheirEventsSay(t *testing.T) {
 		for _, e := range spec.Emits {
 			declared[e] = true
 		}
-		for _, registered := range []string{arena.EventModel, arena.EventSymbol} {
+		for _, registered := range []string{arena.EventModel, arena.EventSymbol, arena.EventCompetition} {
 			if !declared[registered] {
 				delete(emitted[spec.Kind], registered)
 			}

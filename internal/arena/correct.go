@@ -54,6 +54,7 @@ type correcting struct {
 
 	request CorrectionRequest
 	at      time.Time // of an equity row
+	of      *entities.Competition
 	metrics []entities.OutboxEvent
 	result  CorrectionResult
 }
@@ -141,7 +142,8 @@ func (c *correcting) fact() correctedFact {
 
 func (c *correcting) run(ctx context.Context, tx repository.Repositories) error {
 	r := &c.request
-	c.tx, c.events, c.metrics, c.reply = tx, nil, nil, nil
+	c.all, c.events, c.metrics, c.reply = tx, nil, nil, nil
+	c.bind("")
 	c.now = c.intake.o.Now().UTC().Truncate(time.Microsecond)
 	fact := c.fact()
 	locks := []repository.Lock{repository.LockRollout, repository.LockRecompute, repository.LockModel(r.Model)}
@@ -151,8 +153,11 @@ func (c *correcting) run(ctx context.Context, tx repository.Repositories) error 
 	if done, err := c.begin(ctx); done || err != nil {
 		return err
 	}
+	if err := c.compete(ctx); err != nil {
+		return err
+	}
 	ref := repository.FactRef{Kind: r.Kind, Model: r.Model, ID: r.ID}
-	newest, err := tx.Corrections.Of(ctx, []repository.FactRef{ref})
+	newest, err := c.tx.Corrections.Of(ctx, []repository.FactRef{ref})
 	if err != nil {
 		return err
 	}
@@ -189,18 +194,18 @@ func (c *correcting) run(ctx context.Context, tx repository.Repositories) error 
 	if result.Detail, err = fact.put(ctx, c); err != nil {
 		return err
 	}
-	if err := tx.Corrections.Record(ctx, row); err != nil {
+	if err := c.tx.Corrections.Record(ctx, row); err != nil {
 		return err
 	}
 	public := correctionEvent{Kind: r.Kind, Model: r.Model, FactID: r.ID, Action: r.Action, Fact: correctionOf(row).After}
 	if err := c.tell(EventCorrection, r.Model, public); err != nil {
 		return err
 	}
-	if err := tx.Outbox.Append(ctx, c.events); err != nil {
+	if err := c.tx.Outbox.Append(ctx, c.events); err != nil {
 		return err
 	}
 	if compute := c.intake.o.Recompute; compute != nil && r.Kind != entities.CorrectEquity {
-		if c.metrics, err = compute(ctx, tx, r.Model, c.now); err != nil {
+		if c.metrics, err = compute(ctx, c.tx, r.Model, c.now); err != nil {
 			return err
 		}
 	}
@@ -211,6 +216,7 @@ func (c *correcting) answerWith(ctx context.Context, result CorrectionResult, ne
 	if newest != nil {
 		result.Correction = correctionOf(newest)
 	}
+	result.Competition = c.competition
 	c.result = result
 	if c.request.Key == nil {
 		return nil
@@ -221,6 +227,27 @@ func (c *correcting) answerWith(ctx context.Context, result CorrectionResult, ne
 	}
 	c.reply = &Reply{Response: &response}
 	return c.finish(ctx)
+}
+
+// compete finds the competition of the fact.
+func (c *correcting) compete(ctx context.Context) error {
+	standard, err := c.tx.Competitions.Default(ctx, c.intake.o.Competition)
+	if err != nil && (c.request.Competition == "" || !errors.Is(err, repository.ErrUnknownCompetition)) {
+		return err
+	}
+	if standard != nil {
+		c.standard = standard.ID
+	}
+	if c.of = standard; c.request.Competition != "" {
+		if c.of, err = c.tx.Competitions.Get(ctx, c.request.Competition); err != nil {
+			return err
+		}
+	}
+	if c.of == nil {
+		return wire.Faults{{Path: "/competition_id", Reason: fmt.Sprintf("%v %q", repository.ErrUnknownCompetition, c.request.Competition)}}
+	}
+	c.bind(c.of.ID)
+	return nil
 }
 
 // documents are what a correction keeps of a fact.
@@ -267,7 +294,14 @@ func sameDocuments(a, b jsontext.Value) bool {
 // refers to.
 func (c *correcting) decoded(ctx context.Context, raw jsontext.Value) (*entry, error) {
 	e := c.intake.kinds()[c.batch.Kind].decode(raw)
-	if e.accepted() {
+	e.name(raw, c.competition)
+	if e.accepted() && e.named != c.competition {
+		e.invalid(wire.Faults{{Path: "/competition_id", Reason: fmt.Sprintf("is not %q: a replacement is of the same fact", c.competition)}})
+	}
+	if e.competition = c.competition; e.accepted() {
+		if reason := over(c.of, e.times); reason != "" {
+			return nil, &RefusedError{Reason: reason}
+		}
 		c.entries = []entry{e}
 		if err := c.resolve(ctx); err != nil {
 			return nil, err

@@ -35,6 +35,9 @@ type CorrectionQuery = repository.CorrectionQuery
 
 // CorrectionRequest asks for a correction.
 type CorrectionRequest struct {
+	// Competition is that of the fact; "" is the default one.
+	Competition string
+
 	Kind  string // one of CorrectionKinds
 	Model string
 	// ID is that of a trade or a decision; of an equity row its time in unix
@@ -70,7 +73,8 @@ const (
 
 // CorrectionResult is what became of a correction.
 type CorrectionResult struct {
-	Outcome string `json:"outcome" enum:"voided,replaced,unchanged"` // what was done
+	Outcome     string `json:"outcome" enum:"voided,replaced,unchanged"` // what was done
+	Competition string `json:"competition_id,omitzero"`                  // that the fact is of
 	// Correction is the newest one of the fact, nil where it never was corrected.
 	Correction *Correction `json:"correction,omitzero"`
 	Detail     string      `json:"detail,omitzero"` // what the fill of a trade did not close
@@ -187,5 +191,5 @@ func (w *write) explainCorrected(ctx context.Context) error {
 			refused = append(refused, &w.entries[i])
 		}
 	}
-	return w.refuseCorrected(ctx, refused, func(*entities.Correction) bool { return true })
+	return w.refuseCorrected(ctx, w.bound(refused), func(*entities.Correction) bool { return true })
 }

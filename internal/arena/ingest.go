@@ -26,6 +26,7 @@ const (
 	IngestMarketAssets  = catalogue.WriteMarketAssets
 	IngestModels        = catalogue.WriteModels
 	IngestSymbols       = catalogue.WriteSymbols
+	IngestCompetitions  = catalogue.WriteCompetitions
 )
 
 // MaxBatch is the most items that one write may bring.
@@ -47,9 +48,13 @@ type Batch struct {
 	// Single says that the write was one item and not a list of one: its
 	// outcome is then the status of the reply.
 	Single bool
+	// Competition is that of the items that name none themselves; "" is the default
+	// one. It does not matter to what belongs to none, such as prices.
+	Competition string
 	// Atomic stores all items or none.
 	Atomic bool
-	// Register makes unknown models and symbols known instead of refusing them.
+	// Register makes unknown models, symbols and competitions known instead of refusing
+	// them.
 	Register bool
 	// Key makes a repeated write get the first one's response; nil is none. Respond
 	// then renders that response, in the transaction that stores the write.
@@ -74,7 +79,7 @@ type Rejection string
 // The rejections.
 const (
 	RejectedInvalid  Rejection = "invalid"  // its content is wrong, whatever is stored
-	RejectedUnknown  Rejection = "unknown"  // it names a model or a symbol that is not known
+	RejectedUnknown  Rejection = "unknown"  // it names a model, a symbol or a competition that is not known
 	RejectedConflict Rejection = "conflict" // it contradicts what is stored
 	RejectedSibling  Rejection = "sibling"  // another item of its atomic batch was rejected
 )
@@ -83,6 +88,9 @@ const (
 type Result struct {
 	ID      string
 	Outcome string // inserted, updated, unchanged or rejected
+	// Competition is that of the item, as far as it is known; "" where it belongs to
+	// none.
+	Competition string
 	// Rejected says why the item was rejected; nil where it was taken.
 	Rejected *Rejected
 	// Equity is the outcome of the equity row that came along with a trade,

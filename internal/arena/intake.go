@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/entities"
+	"nof0/internal/mapping"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -36,7 +38,9 @@ type IntakeOptions struct {
 	Store           *repository.Store
 	PrimaryProvider string
 	Benchmarks      []string
-	Bounds          wire.Bounds // of what is taken in
+	// Competition is the configured default one; "" is that of Competitions.Default.
+	Competition string
+	Bounds      wire.Bounds // of what is taken in
 	// MatchWindow is how far the entry time of a fill without an order id may lie
 	// from that of the opening that it closes.
 	MatchWindow time.Duration
@@ -95,6 +99,9 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 	w := &write{intake: g, batch: b, entries: make([]entry, len(b.Items))}
 	for i, raw := range b.Items {
 		w.entries[i] = kind.decode(raw)
+		if kind.accounts {
+			w.entries[i].name(raw, b.Competition)
+		}
 	}
 	if err := g.write(ctx, w, kind); err != nil {
 		return nil, intakeError(err)
@@ -123,6 +130,18 @@ func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
 	err = g.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
 		return w.run(ctx, tx, kind)
 	})
+	if errors.Is(err, repository.ErrOneCompetition) {
+		err = &RefusedError{Reason: repository.ErrOneCompetition.Error()}
+	}
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		w.events = nil
+		for _, e := range w.accepted() {
+			e.conflict(refused.Reason)
+		}
+		if err = w.answer(); err == nil {
+			err = &atomicRefusalError{}
+		}
+	}
 	if _, refused := errors.AsType[*atomicRefusalError](err); refused {
 		// What the transaction did is undone; that the request was answered so
 		// is not.
@@ -136,7 +155,7 @@ func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
 
 // intakeError lets callers tell what to do without knowing the store.
 func intakeError(err error) error {
-	if errors.Is(err, repository.ErrContended) {
+	if errors.Is(err, repository.ErrContended) || errors.Is(err, repository.ErrLocked) {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	return unavailable(err)
@@ -146,6 +165,9 @@ func intakeError(err error) error {
 type entry struct {
 	id           string
 	value        any
+	named        string             // competition that it names, or its request; "" is none
+	competition  string             // that it is of; "" where it belongs to none
+	times        map[string]float64 // of the facts that it brings, by what has them, in unix seconds
 	models       []string
 	symbols      []string
 	locks        []repository.Lock  // of what it is about, beside its models
@@ -205,16 +227,20 @@ type write struct {
 	entries []entry
 	decoded []entry
 
-	tx     repository.Repositories
-	now    time.Time
-	json   []Domain // those whose writes go to the JSON files
-	added  registered
-	sizes  map[string]float64 // size step by symbol
-	events []entities.OutboxEvent
-	reply  *Reply
+	all repository.Repositories // of the transaction
+	tx  repository.Repositories // all, bound to competition
+	// competition is that of the items that are being stored, "" of what belongs to
+	// none; standard is the default one, "" where it does not matter.
+	competition, standard string
+	now                   time.Time
+	json                  []Domain // those whose writes go to the JSON files
+	added                 registered
+	sizes                 map[string]float64 // size step by symbol
+	events                []entities.OutboxEvent
+	reply                 *Reply
 }
 
-// atomicRefusalError rolls an atomic batch back.
+// atomicRefusalError rolls a batch back of which nothing is stored.
 type atomicRefusalError struct{}
 
 func (*atomicRefusalError) Error() string { return "an item of an atomic batch was rejected" }
@@ -224,7 +250,8 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 		w.decoded = w.entries
 	}
 	w.entries = slices.Clone(w.decoded)
-	w.tx, w.events, w.reply, w.added = tx, nil, nil, registered{}
+	w.all, w.events, w.reply, w.added, w.standard = tx, nil, nil, registered{}, ""
+	w.bind("")
 	w.now = w.intake.o.Now().UTC().Truncate(time.Microsecond)
 
 	if err := w.lock(ctx, kind); err != nil {
@@ -234,6 +261,9 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 		return err
 	}
 	if done, err := w.begin(ctx); done || err != nil {
+		return err
+	}
+	if err := w.compete(ctx, kind); err != nil {
 		return err
 	}
 	if err := w.resolve(ctx); err != nil {
@@ -264,7 +294,15 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 // lock makes this transaction the only writer of what the items are about, and
 // keeps the switches of their domains as they are, until it ends.
 func (w *write) lock(ctx context.Context, kind kind) error {
-	var locks []repository.Lock
+	if kind.exclusive {
+		if err := w.tx.Rollout.LockExclusive(ctx, w.intake.o.WriterWait); err != nil {
+			return err
+		}
+	}
+	locks, err := w.lockUnknown(ctx)
+	if err != nil {
+		return err
+	}
 	if len(kind.domains) > 0 {
 		locks = append(locks, repository.LockRollout)
 	}
@@ -313,7 +351,7 @@ func (w *write) remember(ctx context.Context, tx repository.Repositories) error 
 		return nil
 	}
 	reply := w.reply
-	w.tx = tx
+	w.all, w.tx = tx, tx
 	if done, err := w.begin(ctx); done || err != nil {
 		return err
 	}
@@ -336,42 +374,46 @@ func (w *write) accepted() []*entry {
 // refuses the unknown ones.
 func (w *write) resolve(ctx context.Context) error {
 	models, symbols := w.names()
-	accounts := make(map[string]entities.Account, len(models))
-	if len(models) > 0 {
-		known, err := w.tx.Accounts.Lock(ctx, models)
+	accounts := make(map[accountKey]entities.Account)
+	for _, c := range slices.Sorted(maps.Keys(models)) {
+		known, err := w.all.In(c).Accounts.Lock(ctx, models[c])
 		if err != nil {
 			return err
 		}
 		for _, account := range known {
-			accounts[account.ModelID] = account
+			accounts[accountKey{c, account.ModelID}] = account
 		}
+		models[c] = slices.DeleteFunc(models[c], func(m string) bool { _, known := accounts[accountKey{c, m}]; return known })
 	}
 	w.sizes = make(map[string]float64, len(symbols))
 	if err := w.findSymbols(ctx, symbols); err != nil {
 		return err
 	}
-	models = slices.DeleteFunc(models, func(m string) bool { _, known := accounts[m]; return known })
 	symbols = slices.DeleteFunc(symbols, func(s string) bool { _, known := w.sizes[s]; return known })
 	if !w.batch.Register {
 		var err error
-		if models, symbols, err = w.filed(ctx, models, symbols); err != nil {
+		var filed []string // the files hold the default competition
+		if filed, symbols, err = w.filed(ctx, models[w.standard], symbols); err != nil {
 			return err
 		}
+		models = map[string][]string{w.standard: filed}
 	}
-	if err := w.registerModels(ctx, models); err != nil {
-		return err
-	}
-	for _, m := range models {
-		accounts[m] = entities.Account{ModelID: m}
+	for _, c := range slices.Sorted(maps.Keys(models)) {
+		if err := w.registerModels(ctx, c, models[c]); err != nil {
+			return err
+		}
+		for _, m := range models[c] {
+			accounts[accountKey{c, m}] = entities.Account{ModelID: m}
+		}
 	}
 	if err := w.registerSymbols(ctx, symbols); err != nil {
 		return err
 	}
 	for _, e := range w.accepted() {
 		for _, model := range e.models {
-			account, ok := accounts[model]
+			account, ok := accounts[accountKey{e.competition, model}]
 			if !ok {
-				e.reject(RejectedUnknown, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/models", repository.ErrUnknownModel, model), nil)
+				e.unknownModel(model, w.standard)
 			} else if e.equity != nil && account.InceptionAt != nil {
 				if err := w.intake.o.Bounds.CheckMarkers(*e.equity, *account.InceptionAt); err != nil {
 					e.invalid(err)
@@ -387,20 +429,27 @@ func (w *write) resolve(ctx context.Context) error {
 	return nil
 }
 
-// names lists the models and symbols of the accepted items, each in one order
-// so that two writers can't wait for each other.
-func (w *write) names() (models, symbols []string) {
+// names lists the models, by competition, and symbols of the accepted items, each in
+// one order so that two writers can't wait for each other.
+func (w *write) names() (models map[string][]string, symbols []string) {
+	models = make(map[string][]string)
 	for _, e := range w.accepted() {
-		models = append(models, e.models...)
+		if len(e.models) > 0 {
+			models[e.competition] = append(models[e.competition], e.models...)
+		}
 		symbols = append(symbols, e.symbols...)
 	}
-	slices.Sort(models)
+	for c := range models {
+		slices.Sort(models[c])
+		models[c] = slices.Compact(models[c])
+	}
 	slices.Sort(symbols)
-	return slices.Compact(models), slices.Compact(symbols)
+	return models, slices.Compact(symbols)
 }
 
-// registerModels makes models known, which are locked, each with an account.
-func (w *write) registerModels(ctx context.Context, models []string) error {
+// registerModels makes models known, which are locked, each with an account in a
+// competition.
+func (w *write) registerModels(ctx context.Context, competition string, models []string) error {
 	if len(models) == 0 {
 		return nil
 	}
@@ -418,11 +467,15 @@ func (w *write) registerModels(ctx context.Context, models []string) error {
 		rows[i] = entities.Model{ID: id, DisplayName: id, Kind: kind, Listing: int64(slices.Index(named, id))}
 		accounts[i] = entities.Account{ModelID: id, Provider: w.intake.o.PrimaryProvider}
 	}
-	var err error
-	if w.added.models, err = w.tx.Models.Register(ctx, rows); err != nil {
+	added, err := w.tx.Models.Register(ctx, rows)
+	if err != nil {
 		return err
 	}
-	w.added.accounts, err = w.tx.Accounts.Register(ctx, accounts)
+	w.added.models = append(w.added.models, added...)
+	opened, err := w.all.In(competition).Accounts.Register(ctx, accounts)
+	for _, a := range opened {
+		w.added.accounts = append(w.added.accounts, accountKey{competition, a.ModelID})
+	}
 	return err
 }
 
@@ -468,22 +521,34 @@ func (w *write) findSymbols(ctx context.Context, symbols []string) error {
 // registered is what a write has made known.
 type registered struct {
 	models   []entities.Model
-	accounts []entities.Account
+	accounts []accountKey
 	symbols  []entities.Symbol
+	// competitions are in the order of the items that name them.
+	competitions []entities.Competition
 }
+
+// accountKey is the identity of an account.
+type accountKey struct{ competition, model string }
 
 // withdraw takes back what was registered for refused items alone.
 func (w *write) withdraw(ctx context.Context) error {
 	models, symbols := w.names()
 	var unused registered
-	w.added.models, unused.models = split(w.added.models, func(m entities.Model) bool { return slices.Contains(models, m.ID) })
-	w.added.accounts, unused.accounts = split(w.added.accounts, func(a entities.Account) bool { return slices.Contains(models, a.ModelID) })
+	w.added.accounts, unused.accounts = split(w.added.accounts, func(a accountKey) bool { return slices.Contains(models[a.competition], a.model) })
+	w.added.models, unused.models = split(w.added.models, func(m entities.Model) bool {
+		return slices.ContainsFunc(w.added.accounts, func(a accountKey) bool { return a.model == m.ID })
+	})
+	w.added.competitions, unused.competitions = split(w.added.competitions, func(c entities.Competition) bool { return slices.Contains(w.competitions(), c.ID) })
 	w.added.symbols, unused.symbols = split(w.added.symbols, func(s entities.Symbol) bool { return slices.Contains(symbols, s.Symbol) })
-	return errors.Join(
+	var errs []error
+	for _, a := range unused.accounts {
+		errs = append(errs, w.all.In(a.competition).Accounts.Withdraw(ctx, []entities.Account{{ModelID: a.model}}))
+	}
+	return errors.Join(append(errs,
 		w.tx.Models.Withdraw(ctx, unused.models),
-		w.tx.Accounts.Withdraw(ctx, unused.accounts),
 		w.tx.Symbols.Withdraw(ctx, unused.symbols),
-	)
+		w.tx.Competitions.Withdraw(ctx, unused.competitions),
+	)...)
 }
 
 // tellRegistered puts the events of what the write has made known before all
@@ -491,20 +556,25 @@ func (w *write) withdraw(ctx context.Context) error {
 func (w *write) tellRegistered() error {
 	events := w.events
 	w.events = nil
-	for _, m := range w.added.models {
-		row := wire.Model{ID: m.ID, DisplayName: wire.Some(m.DisplayName), Kind: wire.Some(m.Kind)}
-		if err := w.tell(EventModel, m.ID, row); err != nil {
+	for _, c := range w.added.competitions {
+		w.bind(c.ID)
+		if err := w.tell(EventCompetition, "", mapping.CompetitionPayload(c)); err != nil {
 			return err
 		}
 	}
+	fresh := w.added.models
 	for _, a := range w.added.accounts {
-		if slices.ContainsFunc(w.added.models, func(m entities.Model) bool { return m.ID == a.ModelID }) {
-			continue
+		row := wire.Model{ID: a.model}
+		if i := slices.IndexFunc(fresh, func(m entities.Model) bool { return m.ID == a.model }); i >= 0 {
+			row.DisplayName, row.Kind = wire.Some(fresh[i].DisplayName), wire.Some(fresh[i].Kind)
+			fresh = slices.Delete(slices.Clone(fresh), i, i+1)
 		}
-		if err := w.tell(EventModel, a.ModelID, wire.Model{ID: a.ModelID}); err != nil {
+		w.bind(a.competition)
+		if err := w.tell(EventModel, a.model, row); err != nil {
 			return err
 		}
 	}
+	w.bind("")
 	for _, s := range w.added.symbols {
 		if err := w.tell(EventSymbol, "", wire.Symbol{Symbol: s.Symbol}); err != nil {
 			return err
@@ -532,7 +602,7 @@ func (w *write) tell(eventType, model string, payload any) error {
 		return fmt.Errorf("error rendering a %s event: %w", eventType, err)
 	}
 	w.events = append(w.events, entities.OutboxEvent{
-		Aggregate: string(w.batch.Kind), ModelID: model, Type: eventType, Payload: entities.JSON(raw),
+		Aggregate: string(w.batch.Kind), ModelID: model, CompetitionID: w.competition, Type: eventType, Payload: entities.JSON(raw),
 	})
 	return nil
 }
@@ -566,10 +636,10 @@ func (w *write) answer() error {
 	for i := range w.entries {
 		e := &w.entries[i]
 		if e.accepted() {
-			w.reply.Results[i] = Result{ID: e.id, Outcome: string(e.outcome), Equity: string(e.alongOutcome), Detail: e.detail}
+			w.reply.Results[i] = Result{ID: e.id, Outcome: string(e.outcome), Competition: e.competition, Equity: string(e.alongOutcome), Detail: e.detail}
 			continue
 		}
-		w.reply.Results[i] = Result{ID: e.id, Outcome: rejected, Rejected: e.rejected}
+		w.reply.Results[i] = Result{ID: e.id, Outcome: rejected, Competition: e.competition, Rejected: e.rejected}
 		if (w.batch.Single || w.batch.Atomic) && w.reply.Rejection == "" && e.rejected.Why != RejectedSibling {
 			w.reply.Rejection = e.rejected.Why
 		}
@@ -586,6 +656,10 @@ func (w *write) answer() error {
 type kind struct {
 	// domains are those that the items touch; none is Postgres alone.
 	domains []Domain
+	// accounts says that the items belong to accounts, and so each to a competition.
+	accounts bool
+	// exclusive says that no other write is under way beside one of the kind.
+	exclusive bool
 	// always says that Postgres takes its part of an item wherever the domains
 	// are.
 	always bool

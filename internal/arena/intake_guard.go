@@ -49,15 +49,26 @@ func (w *write) repeated(ctx context.Context) *Reply {
 			return nil
 		}
 	}
+	named := w.entries[0].named
+	if slices.ContainsFunc(w.entries, func(e entry) bool { return e.named != named }) {
+		return nil
+	}
+	if named == "" {
+		standard, err := w.intake.o.Store.Competitions.Default(ctx, w.intake.o.Competition)
+		if err != nil {
+			return nil
+		}
+		named = standard.ID
+	}
 	fills := make([]repository.Fill, len(w.entries))
 	for i := range w.entries {
 		fills[i] = w.fill(valueOf[wire.TradeItem](&w.entries[i]))
 	}
-	if stored, err := w.intake.o.Store.Trading.Stored(ctx, fills); err != nil || !stored {
+	if stored, err := w.intake.o.Store.In(named).Trading.Stored(ctx, fills); err != nil || !stored {
 		return nil
 	}
 	for i := range w.entries {
-		w.entries[i].outcome = repository.Unchanged
+		w.entries[i].outcome, w.entries[i].competition = repository.Unchanged, named
 	}
 	if err := w.answer(); err != nil {
 		return nil
@@ -86,7 +97,7 @@ func (w *write) digests() map[cachelayer.TradeRef]string {
 			continue
 		}
 		ref := cachelayer.TradeRef{Model: item.Trade.ModelID, ID: item.Trade.ID}
-		sum := sha256.Sum256(w.batch.Items[i])
+		sum := sha256.Sum256(slices.Concat([]byte(e.named+"\x00"), w.batch.Items[i]))
 		digest := hex.EncodeToString(sum[:])
 		if other, twice := digests[ref]; twice && other != digest {
 			digest = "two contents"

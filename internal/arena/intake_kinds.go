@@ -31,13 +31,21 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			decode: decoder(g, wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
 				e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
 				e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
+				if at, ok := p.Timestamp.Get(); ok {
+					e.times = map[string]float64{"timestamp": at}
+				} else if at, ok := p.Open().EntryTime.Get(); ok {
+					e.times = map[string]float64{"entry_time": at}
+				}
 			}),
 			apply: applyPositions,
 		},
 		IngestTrades: {
 			decode: decoder(g, wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
 				e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
-				e.equity = t.Equity
+				e.equity, e.times = t.Equity, map[string]float64{"exit_time": t.Trade.ExitTime}
+				if t.Equity != nil {
+					e.times["timestamp of equity"] = t.Equity.Timestamp
+				}
 			}),
 			apply: applyTrades,
 		},
@@ -48,20 +56,23 @@ func (g *Intake) kinds() map[IngestKind]kind {
 				if err == nil {
 					e.id = payload.ID.Or("")
 				}
-				e.models, e.equity = []string{a.ModelID}, a
+				e.models, e.equity, e.times = []string{a.ModelID}, a, map[string]float64{"timestamp": a.Timestamp}
 			}),
 			apply: applyEquity,
 		},
 		IngestConversations: {
 			decode: decoder(g, decodeThread, func(t *wire.Thread, e *entry) {
 				c, _ := mapping.Thread(*t)
-				e.id, e.models = c.ID, []string{t.ModelID}
+				e.id, e.models, e.times = c.ID, []string{t.ModelID}, make(map[string]float64)
+				for _, m := range t.Messages {
+					e.times["timestamp of a message"] = max(e.times["timestamp of a message"], m.Timestamp)
+				}
 			}),
 			apply: applyConversations,
 		},
 		IngestDecisions: {
 			decode: decoder(g, wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
-				e.id, e.models = d.ID, []string{d.ModelID}
+				e.id, e.models, e.times = d.ID, []string{d.ModelID}, map[string]float64{"timestamp": d.Timestamp}
 			}),
 			apply: applyDecisions,
 		},
@@ -91,6 +102,9 @@ func (g *Intake) kinds() map[IngestKind]kind {
 		IngestModels: {
 			decode: decoder(g, wire.Decode[wire.Model], func(m *wire.Model, e *entry) {
 				e.id, e.locks = m.ID, []repository.Lock{repository.LockModel(m.ID)}
+				if inception := m.Inception(); inception != nil {
+					e.times = map[string]float64{"inception_date": inception.InceptionDate}
+				}
 			}),
 			apply: applyModels,
 		},
@@ -103,9 +117,16 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			}),
 		},
 	}
+	kinds[IngestCompetitions] = kind{
+		exclusive: true,
+		decode: decoder(g, wire.Decode[wire.Competition], func(c *wire.Competition, e *entry) {
+			e.id, e.locks = c.ID, []repository.Lock{repository.LockCompetition(c.ID)}
+		}),
+		apply: applyCompetitions,
+	}
 	for _, w := range catalogue.Writes() {
 		k := kinds[w.Kind]
-		k.domains, k.always = w.Domains, w.Always
+		k.domains, k.always, k.accounts = w.Domains, w.Always, w.OfAccounts()
 		kinds[w.Kind] = k
 	}
 	return kinds

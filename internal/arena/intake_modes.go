@@ -72,8 +72,10 @@ func writeModeOf(d Domain, set []entities.RolloutSwitch, initial Modes) WriteMod
 }
 
 // inJSON tells whether a domain is written to the JSON files and not to
-// Postgres.
-func (w *write) inJSON(d Domain) bool { return slices.Contains(w.json, d) }
+// Postgres. They hold the default competition.
+func (w *write) inJSON(d Domain) bool {
+	return w.competition == w.standard && slices.Contains(w.json, d)
+}
 
 // store brings the accepted items to where they go.
 //
@@ -81,22 +83,44 @@ func (w *write) inJSON(d Domain) bool { return slices.Contains(w.json, d) }
 // outcome counts, and otherwise that of Postgres. For a domain that is written to
 // the files they are the truth: when they fail, so does the write, on both sides.
 func (w *write) store(ctx context.Context, kind kind) error {
-	onlyJSON := len(w.json) > 0 && len(w.json) == len(kind.domains)
+	defer w.bind("")
+	for _, c := range w.competitions() {
+		w.bind(c)
+		if err := w.storeBound(ctx, kind); err != nil {
+			return err
+		}
+	}
+	w.bind(w.standard)
+	return w.storeJSON(ctx, kind)
+}
+
+// onlyJSON tells whether what is bound goes to the JSON files alone.
+func (w *write) onlyJSON(kind kind) bool {
+	return w.competition == w.standard && len(w.json) > 0 && len(w.json) == len(kind.domains)
+}
+
+// storeBound brings the accepted items of the bound competition to Postgres.
+func (w *write) storeBound(ctx context.Context, kind kind) error {
+	onlyJSON := w.onlyJSON(kind)
 	if onlyJSON {
 		// The files keep no corrections.
-		if err := w.refuseCorrected(ctx, w.accepted(), isVoid); err != nil {
+		if err := w.refuseCorrected(ctx, w.bound(w.accepted()), isVoid); err != nil {
 			return err
 		}
 	}
-	if !onlyJSON || kind.always {
-		if err := kind.apply(ctx, w, w.accepted()); err != nil {
-			return err
-		}
-		if err := w.explainCorrected(ctx); err != nil {
-			return err
-		}
+	if onlyJSON && !kind.always {
+		return nil
 	}
-	items := w.forJSON()
+	if err := kind.apply(ctx, w, w.bound(w.accepted())); err != nil {
+		return err
+	}
+	return w.explainCorrected(ctx)
+}
+
+// storeJSON brings the accepted items of the default competition to the JSON files,
+// after all others: what the files take is not rolled back.
+func (w *write) storeJSON(ctx context.Context, kind kind) error {
+	items := w.bound(w.forJSON())
 	if len(items) == 0 || w.batch.Atomic && w.anyRefused() {
 		return nil
 	}
@@ -118,7 +142,7 @@ func (w *write) store(ctx context.Context, kind kind) error {
 	if err != nil {
 		return fmt.Errorf("%w: error writing to the JSON store: %w", ErrUnavailable, err)
 	}
-	if onlyJSON {
+	if w.onlyJSON(kind) {
 		for i, e := range items {
 			e.settleBoth(results[i], kind.always)
 		}
@@ -181,6 +205,9 @@ func (w *write) filedSymbols(ctx context.Context, symbols []string) ([]string, e
 
 // refuseJSON refuses a correction where Postgres is not where the fact is written.
 func (c *correcting) refuseJSON(ctx context.Context, domains []Domain) error {
+	if c.competition != c.standard {
+		return nil // the files hold the default competition
+	}
 	set, err := c.tx.Rollout.Switches(ctx)
 	if err != nil {
 		return err

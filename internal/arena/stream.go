@@ -24,6 +24,7 @@ const (
 	EventMarketAssets = catalogue.EventMarketAssets
 	EventModel        = catalogue.EventModel
 	EventSymbol       = catalogue.EventSymbol
+	EventCompetition  = catalogue.EventCompetition
 	EventImport       = catalogue.EventImport
 	EventCorrection   = catalogue.EventCorrection
 )

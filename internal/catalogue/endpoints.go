@@ -129,7 +129,7 @@ func Endpoints() []Endpoint {
 				"the start. What was there before is kept. No sender and no import changes what was corrected; to bring " +
 				"back what was voided, replace it. Void of what is void, and a replacement that says the same, are " +
 				"unchanged. Refused while the writes of its domain go to the JSON files alone.",
-			Parameters: []Parameter{idempotencyKey},
+			Parameters: []Parameter{competitionOfFact, idempotencyKey},
 		},
 		{
 			Operation: "getHome", Method: "GET", Path: "/", Tag: TagSystem,

@@ -91,6 +91,12 @@ var idempotencyKey = Parameter{
 		"1 to 255 visible ASCII characters.",
 }
 
+// competitionOfFact is read by corrections.
+var competitionOfFact = Parameter{
+	Name: "competition", In: InQuery, Type: ID,
+	Description: "Competition of the fact where the body does not name it; without it, the default one.",
+}
+
 // WriteParameters are those of every write.
 func WriteParameters() []Parameter {
 	return []Parameter{
@@ -100,7 +106,13 @@ func WriteParameters() []Parameter {
 		},
 		{
 			Name: "register", In: InQuery, Type: Boolean,
-			Description: "Whether to make unknown models and symbols known instead of refusing them; false where it is absent.",
+			Description: "Whether to make unknown models, symbols and competitions known instead of refusing them; false where it is " +
+				"absent. A competition that is made known so is upcoming.",
+		},
+		{
+			Name: "competition", In: InQuery, Type: ID,
+			Description: "Competition of the items of accounts that do not name theirs in competition_id; without it, the default one. " +
+				"One that is not known is 422, and a fact later than the end of one that has ended 409.",
 		},
 		idempotencyKey,
 	}

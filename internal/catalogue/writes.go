@@ -1,5 +1,7 @@
 package catalogue
 
+import "slices"
+
 // WriteKind names what a write brings, as its route does.
 type WriteKind string
 
@@ -16,6 +18,7 @@ const (
 	WriteMarketAssets  WriteKind = "market-assets"
 	WriteModels        WriteKind = "models"
 	WriteSymbols       WriteKind = "symbols"
+	WriteCompetitions  WriteKind = "competitions"
 )
 
 // Write declares one kind of write.
@@ -32,6 +35,14 @@ type Write struct {
 	// Emits are the events that an item may leave, beside those of the models
 	// and symbols that it makes known.
 	Emits []string
+}
+
+// OfAccounts reports whether the items belong to accounts, and so each to one
+// competition.
+func (w *Write) OfAccounts() bool {
+	return slices.ContainsFunc(w.Emits, func(event string) bool {
+		return slices.ContainsFunc(EventOf(event).Changes, Table.OfAccounts)
+	})
 }
 
 // Writes lists every kind of write, in the order of the API document.
@@ -93,6 +104,15 @@ func Writes() []Write {
 			Kind: WriteSymbols, Emits: []string{EventSymbol},
 			Summary: "Symbols",
 			Does:    "Inserts or updates symbols.",
+		},
+		{
+			Kind: WriteCompetitions, Emits: []string{EventCompetition},
+			Summary: "Competitions",
+			Does: "Registers, starts, changes or ends competitions. What an item does not say stays as it is, and null is " +
+				"none. A new one is upcoming; one that is set running starts now, and one that is set ended ends now, " +
+				"where no time is known. Refused with 409: a second competition, until the migration that its keys need " +
+				"has run; and what changes the default competition while writes of a domain go to the JSON files alone, " +
+				"which hold that one.",
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/catalogue"
 	"nof0/internal/wire"
@@ -55,6 +56,8 @@ func (c *Checker) Item(w Write) any {
 		return map[string]any{"symbol": w.Symbol, "max_leverage": c.n}
 	case arena.IngestModels:
 		return map[string]any{"id": w.Model, "display_name": fmt.Sprint("behind ", c.n)}
+	case arena.IngestCompetitions:
+		return map[string]any{"id": entities.FirstCompetition, "name": fmt.Sprint("behind ", c.n)}
 	case arena.IngestSymbols:
 		return map[string]any{"symbol": w.Symbol, "size_step": float64(c.n)}
 	}
