@@ -75,17 +75,17 @@ func TestDrift(t *testing.T) {
 	execute(t, db, `CREATE OR REPLACE VIEW v_crypto_prices_latest AS SELECT provider, symbol, price * 2 AS price, observed_at FROM price_latest`)
 	execute(t, db, `DROP FUNCTION refresh_views_nof0()`)
 	execute(t, db, `CREATE VIEW v_by_hand AS SELECT 1 AS one`)
-	execute(t, db, `DROP INDEX trades_newest`)
-	execute(t, db, `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'positions_one_open'::regclass`)
+	execute(t, db, `DROP INDEX trades_account_newest`)
+	execute(t, db, `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'positions_account_open'::regclass`)
 
 	var drift *DriftError
 	require.ErrorAs(t, check(), &drift)
 	require.Len(t, drift.Differences, 6)
 	assert.Equal(t, `ALTER TABLE "trades" DROP COLUMN "by_hand";`, drift.Differences[0])
-	assert.Contains(t, drift.Differences[1], `CREATE INDEX "trades_newest" ON "trades"`)
+	assert.Contains(t, drift.Differences[1], `CREATE INDEX "trades_account_newest" ON "trades"`)
 	assert.Equal(t, "function refresh_views_nof0() is missing", drift.Differences[2])
 	assert.Contains(t, drift.Differences[3], "view v_crypto_prices_latest is")
-	assert.Equal(t, "invalid index positions_one_open is in no migration", drift.Differences[4])
+	assert.Equal(t, "invalid index positions_account_open is in no migration", drift.Differences[4])
 	assert.Equal(t, "view v_by_hand is in no migration", drift.Differences[5])
 }
 

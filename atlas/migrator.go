@@ -67,6 +67,8 @@ type Report struct {
 	From  string `json:"from"` // version before; empty on a fresh database
 	To    string `json:"to"`   // version after
 	Files []Step `json:"files"`
+	// Contraction are the files that BeforeContraction has left out.
+	Contraction []string `json:"contraction,omitempty"`
 }
 
 // Step is one migration file that ran.
@@ -84,8 +86,9 @@ type Step struct {
 // *HalfAppliedError, *StatementError, or that of the connection.
 func (m *Migrator) Apply(ctx context.Context) (Report, error) { return m.ApplyTo(ctx, "") }
 
-// ApplyTo is Apply up to a version and no further; empty means to the end. A
-// version that no file has is a *VersionError besides.
+// ApplyTo is Apply up to a version and no further; empty means to the end, and
+// BeforeContraction what its comment says. A version that no file has is a
+// *VersionError besides.
 func (m *Migrator) ApplyTo(ctx context.Context, version string) (Report, error) {
 	dir, err := openDir(m.opts.Migrations)
 	if err != nil {
@@ -113,8 +116,12 @@ func (m *Migrator) ApplyTo(ctx context.Context, version string) (Report, error) 
 	if err != nil {
 		return report, err
 	}
+	all := pending
 	if pending, err = upTo(dir, pending, version); err != nil {
 		return report, err
+	}
+	if version == BeforeContraction {
+		report.Contraction = names(all[len(pending):])
 	}
 	for _, file := range pending {
 		step, err := m.applyFile(ctx, s, dir, file)

@@ -46,6 +46,11 @@ func pendingFiles(ctx context.Context, dir migrate.Dir, history migrate.Revision
 	}
 }
 
+// BeforeContraction, in the place of a version, means the pending files before the
+// first that takes away what the previous version of the binary uses, which may be
+// running. An empty database, which nobody uses, gets all of them.
+const BeforeContraction = "contraction"
+
 // upTo are the pending files up to a version; empty means all of them. A version
 // that has run already leaves none.
 func upTo(dir migrate.Dir, pending []migrate.File, version string) ([]migrate.File, error) {
@@ -55,6 +60,12 @@ func upTo(dir migrate.Dir, pending []migrate.File, version string) ([]migrate.Fi
 	files, err := dir.Files()
 	if err != nil {
 		return nil, fmt.Errorf("error listing the migration files: %w", err)
+	}
+	if version == BeforeContraction {
+		if i := slices.IndexFunc(pending, isContraction); i >= 0 && len(pending) < len(files) {
+			return pending[:i], nil
+		}
+		return pending, nil
 	}
 	if !slices.ContainsFunc(files, func(f migrate.File) bool { return f.Version() == version }) {
 		e := &VersionError{Version: version}

@@ -65,6 +65,7 @@ CREATE TABLE "price_latest" (
 );
 
 CREATE TABLE "accounts" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "provider" text NOT NULL,
   "base_currency" text NOT NULL DEFAULT 'USD',
@@ -81,10 +82,11 @@ CREATE TABLE "accounts" (
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id")
+  PRIMARY KEY ("competition_id","model_id")
 );
 
 CREATE TABLE "account_equity_snapshots" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "observed_at" timestamptz,
   "since_inception_hourly_marker" bigint NOT NULL,
@@ -99,11 +101,12 @@ CREATE TABLE "account_equity_snapshots" (
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id","observed_at")
+  PRIMARY KEY ("competition_id","model_id","observed_at")
 );
-CREATE INDEX IF NOT EXISTS "account_equity_snapshots_hour" ON "account_equity_snapshots" ("model_id","since_inception_hourly_marker","observed_at" desc);
+CREATE INDEX IF NOT EXISTS "account_equity_snapshots_account_hour" ON "account_equity_snapshots" ("competition_id","model_id","since_inception_hourly_marker","observed_at" desc);
 
 CREATE TABLE "positions" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "id" text,
   "provider" text NOT NULL,
@@ -135,13 +138,14 @@ CREATE TABLE "positions" (
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id","id"),
+  PRIMARY KEY ("competition_id","model_id","id"),
   CONSTRAINT "chk_positions_status" CHECK (status IN ('open', 'closed'))
 );
-CREATE INDEX IF NOT EXISTS "positions_entered" ON "positions" ("model_id","provider","symbol","entry_time");
-CREATE UNIQUE INDEX IF NOT EXISTS "positions_one_open" ON "positions" ("model_id","provider","symbol") WHERE status = 'open';
+CREATE INDEX IF NOT EXISTS "positions_account_entered" ON "positions" ("competition_id","model_id","provider","symbol","entry_time");
+CREATE UNIQUE INDEX IF NOT EXISTS "positions_account_open" ON "positions" ("competition_id","model_id","provider","symbol") WHERE status = 'open';
 
 CREATE TABLE "position_facts" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "kind" text,
   "ref" text,
@@ -156,13 +160,14 @@ CREATE TABLE "position_facts" (
   "state" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id","kind","ref"),
+  PRIMARY KEY ("competition_id","model_id","kind","ref"),
   CONSTRAINT "chk_position_facts_kind" CHECK (kind IN ('opening', 'adjustment', 'statement', 'fill', 'found'))
 );
-CREATE INDEX IF NOT EXISTS "position_facts_unnamed" ON "position_facts" ("model_id","provider","symbol","entry_time") WHERE entry_time IS NOT NULL;
-CREATE INDEX IF NOT EXISTS "position_facts_position" ON "position_facts" ("model_id","position_id");
+CREATE INDEX IF NOT EXISTS "position_facts_account_unnamed" ON "position_facts" ("competition_id","model_id","provider","symbol","entry_time") WHERE entry_time IS NOT NULL;
+CREATE INDEX IF NOT EXISTS "position_facts_account_position" ON "position_facts" ("competition_id","model_id","position_id");
 
 CREATE TABLE "trades" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "id" text,
   "provider" text NOT NULL,
@@ -200,13 +205,14 @@ CREATE TABLE "trades" (
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id","id"),
+  PRIMARY KEY ("competition_id","model_id","id"),
   CONSTRAINT "chk_trades_side" CHECK (side IN ('long', 'short'))
 );
 CREATE INDEX IF NOT EXISTS "trades_exit_oid" ON "trades" ("exit_oid");
-CREATE INDEX IF NOT EXISTS "trades_newest" ON "trades" ("model_id","exit_time" desc,"id" desc);
+CREATE INDEX IF NOT EXISTS "trades_account_newest" ON "trades" ("competition_id","model_id","exit_time" desc,"id" desc);
 
 CREATE TABLE "model_stats" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "num_trades" bigint NOT NULL DEFAULT 0,
   "num_decisions" bigint NOT NULL DEFAULT 0,
@@ -251,10 +257,11 @@ CREATE TABLE "model_stats" (
   "shorts_holding_sum_sq" numeric NOT NULL DEFAULT '0',
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id")
+  PRIMARY KEY ("competition_id","model_id")
 );
 
 CREATE TABLE "model_analytics" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "source" text,
   "payload" jsonb NOT NULL,
@@ -262,12 +269,13 @@ CREATE TABLE "model_analytics" (
   "server_time" timestamptz,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id","source"),
+  PRIMARY KEY ("competition_id","model_id","source"),
   CONSTRAINT "chk_model_analytics_payload" CHECK (jsonb_typeof(payload) = 'object'),
   CONSTRAINT "chk_model_analytics_source" CHECK (source IN ('imported', 'computed'))
 );
 
 CREATE TABLE "analytics_states" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "version" bigint NOT NULL,
   "num_trades" bigint NOT NULL,
@@ -278,10 +286,11 @@ CREATE TABLE "analytics_states" (
   "state" jsonb NOT NULL,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id")
+  PRIMARY KEY ("competition_id","model_id")
 );
 
 CREATE TABLE "conversations" (
+  "competition_id" text DEFAULT 'season-1',
   "id" text,
   "model_id" text NOT NULL,
   "kind" text NOT NULL,
@@ -290,13 +299,14 @@ CREATE TABLE "conversations" (
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("id"),
+  PRIMARY KEY ("competition_id","id"),
   CONSTRAINT "chk_conversations_kind" CHECK (kind IN ('thread', 'decisions'))
 );
-CREATE INDEX IF NOT EXISTS "conversations_newest" ON "conversations" ("last_message_at" desc) WHERE kind = 'thread';
-CREATE INDEX IF NOT EXISTS "conversations_model" ON "conversations" ("model_id");
+CREATE INDEX IF NOT EXISTS "conversations_competition_newest" ON "conversations" ("competition_id","last_message_at" desc) WHERE kind = 'thread';
+CREATE INDEX IF NOT EXISTS "conversations_account" ON "conversations" ("competition_id","model_id");
 
 CREATE TABLE "conversation_messages" (
+  "competition_id" text DEFAULT 'season-1',
   "conversation_id" text,
   "time" timestamptz,
   "role" text,
@@ -307,11 +317,12 @@ CREATE TABLE "conversation_messages" (
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("conversation_id","time","role","content_digest"),
+  PRIMARY KEY ("competition_id","conversation_id","time","role","content_digest"),
   CONSTRAINT "chk_conversation_messages_role" CHECK (role IN ('system', 'user', 'assistant'))
 );
 
 CREATE TABLE "decision_cycles" (
+  "competition_id" text DEFAULT 'season-1',
   "model_id" text,
   "id" text,
   "executed_at" timestamptz NOT NULL,
@@ -329,10 +340,10 @@ CREATE TABLE "decision_cycles" (
   "extra" jsonb,
   "created_at" timestamptz NOT NULL DEFAULT now(),
   "updated_at" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("model_id","id")
+  PRIMARY KEY ("competition_id","model_id","id")
 );
-CREATE INDEX IF NOT EXISTS "decision_cycles_newest" ON "decision_cycles" ("executed_at" desc,"id" desc);
-CREATE INDEX IF NOT EXISTS "decision_cycles_model_newest" ON "decision_cycles" ("model_id","executed_at" desc,"id" desc);
+CREATE INDEX IF NOT EXISTS "decision_cycles_competition_newest" ON "decision_cycles" ("competition_id","executed_at" desc,"id" desc);
+CREATE INDEX IF NOT EXISTS "decision_cycles_account_newest" ON "decision_cycles" ("competition_id","model_id","executed_at" desc,"id" desc);
 
 CREATE TABLE "trader_state" (
   "trader_id" text,
@@ -452,6 +463,7 @@ CREATE INDEX IF NOT EXISTS "parity_runs_newest" ON "parity_runs" ("domain","ran_
 
 CREATE TABLE "corrections" (
   "id" bigserial,
+  "competition_id" text NOT NULL DEFAULT 'season-1',
   "kind" text NOT NULL,
   "model_id" text NOT NULL,
   "fact_id" text NOT NULL,
@@ -466,7 +478,7 @@ CREATE TABLE "corrections" (
   CONSTRAINT "chk_corrections_action" CHECK (action IN ('void', 'replace')),
   CONSTRAINT "chk_corrections_kind" CHECK (kind IN ('trade', 'equity', 'decision'))
 );
-CREATE INDEX IF NOT EXISTS "corrections_fact" ON "corrections" ("kind","model_id","fact_id","id" desc);
+CREATE INDEX IF NOT EXISTS "corrections_account_fact" ON "corrections" ("competition_id","kind","model_id","fact_id","id" desc);
 
 CREATE TABLE "json_mirror" (
   "domain" text,
@@ -484,4 +496,4 @@ CREATE TABLE "store_identity" (
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("id")
 );
-ALTER TABLE "conversation_messages" ADD CONSTRAINT "fk_conversation_messages_conversation" FOREIGN KEY ("conversation_id") REFERENCES "conversations"("id") ON DELETE CASCADE;
+ALTER TABLE "conversation_messages" ADD CONSTRAINT "fk_conversation_messages_conversation" FOREIGN KEY ("competition_id","conversation_id") REFERENCES "conversations"("competition_id","id") ON DELETE CASCADE;

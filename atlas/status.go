@@ -39,6 +39,8 @@ const contractionPrefix = "contract_"
 // version of the binary uses.
 func (a Applied) Contraction() bool { return strings.HasPrefix(a.Name, contractionPrefix) }
 
+func isContraction(f migrate.File) bool { return strings.HasPrefix(f.Desc(), contractionPrefix) }
+
 // HalfApplied is a migration that stopped half-way. Only one that runs outside
 // a transaction can.
 type HalfApplied struct {
@@ -50,8 +52,12 @@ type HalfApplied struct {
 	Reason    string `json:"reason"`    // what the database said
 }
 
-// Older reports whether the database lacks migrations of this binary.
-func (s Status) Older() bool { return len(s.Pending)+len(s.OutOfOrder) > 0 || s.Half != nil }
+// Older reports whether the database lacks migrations that this binary needs. It
+// works on one where nothing but contractions is pending.
+func (s Status) Older() bool {
+	needs := slices.ContainsFunc(s.Pending, func(name string) bool { return !isContraction(migrate.NewLocalFile(name, nil)) })
+	return needs || len(s.OutOfOrder) > 0 || s.Half != nil
+}
 
 // Newer reports whether the database has migrations that this binary lacks.
 func (s Status) Newer() bool { return len(s.Unknown) > 0 }

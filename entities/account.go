@@ -2,15 +2,16 @@ package entities
 
 import "time"
 
-// Account is the trading account of a model. Its inception facts never change;
-// its row is what a writer of the model locks.
+// Account is the trading account of a model in a competition. Its inception facts never change;
+// its row is what a writer of the account locks.
 type Account struct {
-	ModelID      string     `gorm:"type:text;primaryKey"`
-	Provider     string     `gorm:"type:text;not null"`
-	BaseCurrency string     `gorm:"type:text;not null;default:USD"`
-	InceptionID  *string    `gorm:"type:text"`
-	InceptionAt  *time.Time `gorm:"type:timestamptz"`
-	InceptionNAV *float64   `gorm:"column:inception_nav;type:double precision"` // USD
+	CompetitionID string     `gorm:"type:text;primaryKey;default:season-1"`
+	ModelID       string     `gorm:"type:text;primaryKey"`
+	Provider      string     `gorm:"type:text;not null"`
+	BaseCurrency  string     `gorm:"type:text;not null;default:USD"`
+	InceptionID   *string    `gorm:"type:text"`
+	InceptionAt   *time.Time `gorm:"type:timestamptz"`
+	InceptionNAV  *float64   `gorm:"column:inception_nav;type:double precision"` // USD
 	// Invocations is the count as the source gave it, at InvocationsAsOf.
 	Invocations     *int64     `gorm:"type:bigint"`
 	InvocationsAsOf *time.Time `gorm:"type:timestamptz"`

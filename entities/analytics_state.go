@@ -2,11 +2,12 @@ package entities
 
 import "time"
 
-// AnalyticsState is how far the computed metrics of a model have come: what was
+// AnalyticsState is how far the computed metrics of an account have come: what was
 // folded of its trades and decisions, from which the next ones go on. It can be
 // dropped; the next run makes it again from all of them.
 type AnalyticsState struct {
-	ModelID string `gorm:"type:text;primaryKey"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1"`
+	ModelID       string `gorm:"type:text;primaryKey"`
 	// Version is that of the program's way to keep State.
 	Version int64 `gorm:"type:bigint;not null"`
 	// NumTrades and NumDecisions are those of model_stats as the run saw them,

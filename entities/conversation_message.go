@@ -12,6 +12,7 @@ const (
 // ConversationMessage is one message of a conversation. Its identity is what
 // it says, when and as whom, so that overlapping captures unite.
 type ConversationMessage struct {
+	CompetitionID  string    `gorm:"type:text;primaryKey;default:season-1"`
 	ConversationID string    `gorm:"type:text;primaryKey"`
 	Time           time.Time `gorm:"type:timestamptz;primaryKey"`
 	Role           string    `gorm:"type:text;primaryKey;check:role IN ('system', 'user', 'assistant')"`
@@ -23,7 +24,7 @@ type ConversationMessage struct {
 	Extra    JSON   `gorm:"type:jsonb"`
 	Timestamps
 
-	Conversation *Conversation `gorm:"constraint:OnDelete:CASCADE"`
+	Conversation *Conversation `gorm:"foreignKey:CompetitionID,ConversationID;references:CompetitionID,ID;constraint:OnDelete:CASCADE"`
 }
 
 // TableName implements GORM's tabler.

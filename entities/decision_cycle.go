@@ -6,10 +6,11 @@ import "time"
 // reasoned, what it decided. The id is kept as text: its number differs
 // slightly from ExecutedAt.
 type DecisionCycle struct {
-	ModelID string `gorm:"type:text;primaryKey;index:decision_cycles_model_newest,priority:1"`
-	ID      string `gorm:"type:text;primaryKey;index:decision_cycles_model_newest,priority:3,sort:desc;index:decision_cycles_newest,priority:2,sort:desc"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;index:decision_cycles_account_newest,priority:1;index:decision_cycles_competition_newest,priority:1"`
+	ModelID       string `gorm:"type:text;primaryKey;index:decision_cycles_account_newest,priority:2"`
+	ID            string `gorm:"type:text;primaryKey;index:decision_cycles_account_newest,priority:4,sort:desc;index:decision_cycles_competition_newest,priority:3,sort:desc"`
 
-	ExecutedAt      time.Time  `gorm:"type:timestamptz;not null;index:decision_cycles_model_newest,priority:2,sort:desc;index:decision_cycles_newest,priority:1,sort:desc"`
+	ExecutedAt      time.Time  `gorm:"type:timestamptz;not null;index:decision_cycles_account_newest,priority:3,sort:desc;index:decision_cycles_competition_newest,priority:2,sort:desc"`
 	InsertedAt      *time.Time `gorm:"type:timestamptz"`
 	CycleID         *int64     `gorm:"type:bigint"`
 	RunID           *string    `gorm:"type:text"`

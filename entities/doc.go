@@ -5,8 +5,9 @@
 //
 // Conventions that hold for every table:
 //
-//   - Natural keys are primary keys. Rows of one model are found by a key that
-//     starts with model_id, so that the tables can be distributed by it.
+//   - Natural keys are primary keys. An account is a model in a
+//     competition: its rows are found by a key that starts with competition_id
+//     and model_id.
 //   - Numbers of a payload are double precision, since payloads are IEEE
 //     doubles and must come back bit for bit; exact running sums are numeric.
 //   - Event times are timestamptz in UTC with microseconds.

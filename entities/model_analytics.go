@@ -10,9 +10,10 @@ const (
 
 // ModelAnalytics is the published metrics document of a model.
 type ModelAnalytics struct {
-	ModelID string `gorm:"type:text;primaryKey"`
-	Source  string `gorm:"type:text;primaryKey;check:source IN ('imported', 'computed')"`
-	Payload JSON   `gorm:"type:jsonb;not null;check:jsonb_typeof(payload) = 'object'"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1"`
+	ModelID       string `gorm:"type:text;primaryKey"`
+	Source        string `gorm:"type:text;primaryKey;check:source IN ('imported', 'computed')"`
+	Payload       JSON   `gorm:"type:jsonb;not null;check:jsonb_typeof(payload) = 'object'"`
 	// AsOf is the payload's own updated_at: a newer payload replaces an older.
 	AsOf       time.Time  `gorm:"type:timestamptz;not null"`
 	ServerTime *time.Time `gorm:"type:timestamptz"`

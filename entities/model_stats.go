@@ -15,8 +15,9 @@ import (
 // that imports in any order end in the same row, never drifts, and suffers no
 // cancellation. Means and deviations follow from them.
 type ModelStats struct {
-	ModelID   string `gorm:"type:text;primaryKey"`
-	NumTrades int64  `gorm:"type:bigint;not null;default:0"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1"`
+	ModelID       string `gorm:"type:text;primaryKey"`
+	NumTrades     int64  `gorm:"type:bigint;not null;default:0"`
 	// NumDecisions counts the decision cycles.
 	NumDecisions int64 `gorm:"type:bigint;not null;default:0"`
 	// IngestedUntil is the newest exit time or decision time of what came by

@@ -9,14 +9,15 @@ const (
 )
 
 // Position is one opening of a perpetual by a model. A reopened position is a
-// new row; at most one is open per model, provider and symbol. The quantity is
+// new row; at most one is open per account, provider and symbol. The quantity is
 // signed: negative is short.
 type Position struct {
-	ModelID  string `gorm:"type:text;primaryKey;uniqueIndex:positions_one_open,priority:1,where:status = 'open';index:positions_entered,priority:1"`
-	ID       string `gorm:"type:text;primaryKey"`
-	Provider string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:2;index:positions_entered,priority:2"`
-	Symbol   string `gorm:"type:text;not null;uniqueIndex:positions_one_open,priority:3;index:positions_entered,priority:3"`
-	Status   string `gorm:"type:text;not null;check:status IN ('open', 'closed')"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;uniqueIndex:positions_account_open,priority:1,where:status = 'open';index:positions_account_entered,priority:1" json:"-"`
+	ModelID       string `gorm:"type:text;primaryKey;uniqueIndex:positions_account_open,priority:2;index:positions_account_entered,priority:2"`
+	ID            string `gorm:"type:text;primaryKey"`
+	Provider      string `gorm:"type:text;not null;uniqueIndex:positions_account_open,priority:3;index:positions_account_entered,priority:3"`
+	Symbol        string `gorm:"type:text;not null;uniqueIndex:positions_account_open,priority:4;index:positions_account_entered,priority:4"`
+	Status        string `gorm:"type:text;not null;check:status IN ('open', 'closed')"`
 	// StatedAt is the time of the newest fact that the columns below come from.
 	StatedAt time.Time `gorm:"type:timestamptz;not null"`
 	// ClosedAt is the exit time of the fill that closed it. It is NULL for a
@@ -24,7 +25,7 @@ type Position struct {
 	ClosedAt *time.Time `gorm:"type:timestamptz"`
 
 	EntryOid         *int64     `gorm:"type:bigint"`
-	EntryTime        *time.Time `gorm:"type:timestamptz;index:positions_entered,priority:4"`
+	EntryTime        *time.Time `gorm:"type:timestamptz;index:positions_account_entered,priority:5"`
 	EntryPrice       float64    `gorm:"type:double precision;not null"` // USD
 	Quantity         float64    `gorm:"type:double precision;not null"` // coins, negative is short
 	OpenedQuantity   *float64   `gorm:"type:double precision"`          // the largest so far, without sign; NULL where only statements tell of it

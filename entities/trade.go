@@ -6,9 +6,10 @@ import "time"
 // it. A trade never changes once seen. Order and fill ids are not unique:
 // partial closes share them.
 type Trade struct {
-	ModelID  string `gorm:"type:text;primaryKey;index:trades_newest,priority:1"`
-	ID       string `gorm:"type:text;primaryKey;index:trades_newest,priority:3,sort:desc"`
-	Provider string `gorm:"type:text;not null"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;index:trades_account_newest,priority:1"`
+	ModelID       string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:2"`
+	ID            string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:4,sort:desc"`
+	Provider      string `gorm:"type:text;not null"`
 
 	Symbol                 string    `gorm:"type:text;not null"`
 	Side                   string    `gorm:"type:text;not null;check:side IN ('long', 'short')"`
@@ -27,7 +28,7 @@ type Trade struct {
 	EntryLiquidation       JSON      `gorm:"type:jsonb"`
 	EntryCommissionDollars *float64  `gorm:"type:double precision"` // USD
 	EntryClosedPnl         *float64  `gorm:"type:double precision"` // USD
-	ExitTime               time.Time `gorm:"type:timestamptz;not null;index:trades_newest,priority:2,sort:desc"`
+	ExitTime               time.Time `gorm:"type:timestamptz;not null;index:trades_account_newest,priority:3,sort:desc"`
 	ExitHumanTime          *string   `gorm:"type:text"`
 	ExitPrice              float64   `gorm:"type:double precision;not null"` // USD
 	ExitSz                 *float64  `gorm:"type:double precision"`          // coins

@@ -22,10 +22,10 @@ func (r Analytics) All(ctx context.Context, source string) (docs []entities.Mode
 			CROSS JOIN LATERAL (
 				SELECT *
 				FROM model_analytics a
-				WHERE a.model_id = m.id AND a.source = ?
+				WHERE a.competition_id = @competition AND a.model_id = m.id AND a.source = ?
 				LIMIT 1
 			) doc
-			ORDER BY `+asListed, source).Scan(&docs).Error
+			ORDER BY `+asListed, source, in(db)).Scan(&docs).Error
 	})
 	return docs, err
 }
@@ -51,19 +51,19 @@ func (r Analytics) Of(ctx context.Context, model, source string) (doc *entities.
 func (r Analytics) Served(ctx context.Context) (docs []entities.ModelAnalytics, err error) {
 	err = r.run(ctx, "analytics", "Served", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT ` + columnsOf[entities.ModelAnalytics](db, "doc") + `
+			SELECT `+columnsOf[entities.ModelAnalytics](db, "doc")+`
 			FROM models m
-			LEFT JOIN model_stats s ON s.model_id = m.id
+			LEFT JOIN model_stats s ON s.competition_id = @competition AND s.model_id = m.id
 			CROSS JOIN LATERAL (
 				SELECT *
 				FROM model_analytics a
-				WHERE a.model_id = m.id
+				WHERE a.competition_id = @competition AND a.model_id = m.id
 				ORDER BY a.source = (CASE WHEN s.ingested_until > (
-					SELECT i.as_of FROM model_analytics i WHERE i.model_id = m.id AND i.source = 'imported'
+					SELECT i.as_of FROM model_analytics i WHERE i.competition_id = @competition AND i.model_id = m.id AND i.source = 'imported'
 				) THEN 'computed' ELSE 'imported' END) DESC
 				LIMIT 1
 			) doc
-			ORDER BY ` + asListed).Scan(&docs).Error
+			ORDER BY `+asListed, in(db)).Scan(&docs).Error
 	})
 	return docs, err
 }
@@ -76,12 +76,12 @@ func (r Analytics) ServedOf(ctx context.Context, model string) (doc *entities.Mo
 		err := db.Raw(`
 			SELECT `+columnsOf[entities.ModelAnalytics](db, "a")+`
 			FROM (SELECT ?::text AS id) m
-			JOIN model_analytics a ON a.model_id = m.id
-			LEFT JOIN model_stats s ON s.model_id = a.model_id
+			JOIN model_analytics a ON a.competition_id = @competition AND a.model_id = m.id
+			LEFT JOIN model_stats s ON s.competition_id = @competition AND s.model_id = a.model_id
 			ORDER BY a.source = (CASE WHEN s.ingested_until > (
-				SELECT i.as_of FROM model_analytics i WHERE i.model_id = m.id AND i.source = 'imported'
+				SELECT i.as_of FROM model_analytics i WHERE i.competition_id = @competition AND i.model_id = m.id AND i.source = 'imported'
 			) THEN 'computed' ELSE 'imported' END) DESC
-			LIMIT 1`, model).Scan(&found).Error
+			LIMIT 1`, model, in(db)).Scan(&found).Error
 		if err == nil && len(found) > 0 {
 			doc = &found[0]
 		}

@@ -119,10 +119,10 @@ func (b *book) readRows(db *gorm.DB, models, ids []string, which string, symbols
 	columns := columnsOf[entities.Position](db, "p")
 	var rows []entities.Position
 	err := db.Raw(`
-		SELECT `+columns+` FROM positions p WHERE p.model_id IN @models AND p.status = 'open' AND `+which+`
+		SELECT `+columns+` FROM positions p WHERE p.competition_id = @competition AND p.model_id IN @models AND p.status = 'open' AND `+which+`
 		UNION ALL
-		SELECT `+columns+` FROM positions p WHERE p.model_id IN @models AND p.id IN @ids`,
-		map[string]any{"models": models, "ids": ids, "symbols": symbols}).Find(&rows).Error
+		SELECT `+columns+` FROM positions p WHERE p.competition_id = @competition AND p.model_id IN @models AND p.id IN @ids`,
+		in(db), map[string]any{"models": models, "ids": ids, "symbols": symbols}).Find(&rows).Error
 	if err != nil {
 		return err
 	}
@@ -148,8 +148,8 @@ func (b *book) takeIn(db *gorm.DB, models, ids []string, rows []entities.Positio
 	err := db.Raw(`
 		SELECT a.model_id AS account_model, a.provider AS account_provider, a.statement_at, `+columnsOf[entities.PositionFact](db, "f")+`
 		FROM accounts a
-		LEFT JOIN position_facts f ON f.model_id = a.model_id AND f.position_id IN @ids
-		WHERE a.model_id IN @models`, map[string]any{"models": models, "ids": ids}).Scan(&known).Error
+		LEFT JOIN position_facts f ON f.competition_id = a.competition_id AND f.model_id = a.model_id AND f.position_id IN @ids
+		WHERE a.competition_id = @competition AND a.model_id IN @models`, in(db), map[string]any{"models": models, "ids": ids}).Scan(&known).Error
 	if err != nil {
 		return err
 	}
@@ -207,10 +207,10 @@ func (b *book) unkeptFills(db *gorm.DB, positions []*entities.Position) (map[pos
 	err := db.Raw(`
 		SELECT given.nth, t.model_id, t.id AS ref, t.provider, t.symbol, t.exit_time AS observed_at, t.exit_time AS seen_at, t.quantity
 		FROM (VALUES `+strings.Join(values, ", ")+`) AS given (nth, model_id, provider, symbol, oid, entered, short)
-		JOIN trades t ON t.model_id = given.model_id AND t.exit_time >= coalesce(given.entered, '-infinity')
+		JOIN trades t ON t.competition_id = @competition AND t.model_id = given.model_id AND t.exit_time >= coalesce(given.entered, '-infinity')
 			AND t.provider = given.provider AND t.symbol = given.symbol AND (t.quantity < 0) = given.short
 			AND CASE WHEN given.oid IS NULL THEN t.entry_time = given.entered AND coalesce(t.entry_oid, 0) <= 0 ELSE t.entry_oid = given.oid END
-		WHERE NOT EXISTS (SELECT FROM position_facts f WHERE f.model_id = t.model_id AND f.kind = 'fill' AND f.ref = t.id)`, args...).Scan(&rows).Error
+		WHERE NOT EXISTS (SELECT FROM position_facts f WHERE f.competition_id = t.competition_id AND f.model_id = t.model_id AND f.kind = 'fill' AND f.ref = t.id)`, append(args, in(db))...).Scan(&rows).Error
 	for i := range rows {
 		fact, key := &rows[i].PositionFact, at[rows[i].Nth]
 		fact.PositionID, fact.Kind = key.id, entities.FactFill
@@ -250,11 +250,11 @@ func (b *book) readSuccessors(db *gorm.DB, keys []positionKey) error {
 		CROSS JOIN LATERAL (
 			SELECT p.*
 			FROM positions p
-			WHERE p.model_id = given.model_id AND p.provider = given.provider AND p.symbol = given.symbol
+			WHERE p.competition_id = @competition AND p.model_id = given.model_id AND p.provider = given.provider AND p.symbol = given.symbol
 				AND p.entry_time IS NOT NULL
 			ORDER BY p.entry_time DESC
 			LIMIT 1
-		) newest`, args...).Find(&rows).Error
+		) newest`, append(args, in(db))...).Find(&rows).Error
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -268,11 +268,11 @@ func (b *book) readBeside(db *gorm.DB, gone *entities.Position) error {
 	err := db.Raw(`
 		SELECT `+columnsOf[entities.Position](db, "p")+`
 		FROM positions p
-		WHERE p.model_id = @model AND p.provider = @provider AND p.symbol = @symbol AND p.closed_at IS NULL AND (p.entry_time IS NULL
+		WHERE p.competition_id = @competition AND p.model_id = @model AND p.provider = @provider AND p.symbol = @symbol AND p.closed_at IS NULL AND (p.entry_time IS NULL
 			OR p.entry_time = (
 				SELECT max(entry_time) FROM positions
-				WHERE model_id = @model AND provider = @provider AND symbol = @symbol))`,
-		map[string]any{"model": gone.ModelID, "provider": gone.Provider, "symbol": gone.Symbol}).Find(&rows).Error
+				WHERE competition_id = @competition AND model_id = @model AND provider = @provider AND symbol = @symbol))`,
+		in(db), map[string]any{"model": gone.ModelID, "provider": gone.Provider, "symbol": gone.Symbol}).Find(&rows).Error
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -303,8 +303,8 @@ func within[T entities.Position | entities.PositionFact](db *gorm.DB, spans []sp
 	err = db.Raw(`
 		SELECT DISTINCT `+columnsOf[T](db, "r")+`
 		FROM (VALUES `+strings.Join(values, ", ")+`) AS given (model_id, provider, symbol, since, until)
-		JOIN `+table.name+` r ON r.model_id = given.model_id AND r.provider = given.provider AND r.symbol = given.symbol
-			AND r.entry_time BETWEEN given.since AND given.until`, args...).Find(&rows).Error
+		JOIN `+table.name+` r ON r.competition_id = @competition AND r.model_id = given.model_id AND r.provider = given.provider AND r.symbol = given.symbol
+			AND r.entry_time BETWEEN given.since AND given.until`, append(args, in(db))...).Find(&rows).Error
 	return rows, err
 }
 

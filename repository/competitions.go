@@ -108,8 +108,8 @@ func (r Competitions) Withdraw(ctx context.Context, competitions []entities.Comp
 	})
 }
 
-// takesAnother reports ErrOneCompetition where one of some ids is new and a key of
-// accounts does without the competition.
+// takesAnother reports ErrOneCompetition where one of some ids is new and a table of
+// accounts has a key that does without the competition.
 func takesAnother(db *gorm.DB, ids []string) error {
 	var known int64
 	if err := db.Model(&entities.Competition{}).Where("id IN ?", ids).Count(&known).Error; err != nil || int(known) == len(ids) {
@@ -118,10 +118,10 @@ func takesAnother(db *gorm.DB, ids []string) error {
 	var single bool
 	err := db.Raw(`
 		SELECT EXISTS (
-			SELECT FROM pg_index i
-			WHERE i.indrelid = 'accounts'::regclass AND i.indisunique AND NOT EXISTS (
-				SELECT FROM pg_attribute a
-				WHERE a.attrelid = i.indrelid AND a.attname = 'competition_id' AND a.attnum = ANY (i.indkey)))`).Scan(&single).Error
+			SELECT FROM pg_attribute a
+			JOIN pg_index k ON k.indrelid = a.attrelid AND k.indisprimary AND a.attnum = ANY (k.indkey)
+			JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisunique AND a.attnum <> ALL (i.indkey)
+			WHERE a.attname = 'competition_id' AND pg_table_is_visible(a.attrelid))`).Scan(&single).Error
 	if err == nil && single {
 		return ErrOneCompetition
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/atlas"
 	"nof0/entities"
 )
 
@@ -85,14 +86,30 @@ func TestTransactionsOfACompetition(t *testing.T) {
 	}))
 }
 
-// A second competition takes keys that name it.
-func TestOneCompetitionUntilKeysNameIt(t *testing.T) {
+// A second competition takes keys that name it, which the contraction leaves alone.
+func TestOneCompetitionUntilTheContraction(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
+	migrator := atlas.New(s.pool, atlas.Options{})
+	planned, err := migrator.PlanDown(t.Context(), "20261126012501")
+	require.NoError(t, err)
+	_, err = migrator.DownAsPlanned(t.Context(), planned)
+	require.NoError(t, err)
+
 	renamed := entities.Competition{ID: entities.FirstCompetition, Name: "Alpha Arena", Status: entities.CompetitionRunning, Rules: entities.JSON(`{"leverage":20}`)}
+	both := []entities.Competition{renamed, {ID: "calm", Name: "Calm", Status: entities.CompetitionRunning}}
 	outcomes, err := s.Competitions.Put(t.Context(), []entities.Competition{renamed})
 	require.NoError(t, err)
 	require.Equal(t, []Outcome{Updated}, outcomes)
-	_, err = s.Competitions.Put(t.Context(), []entities.Competition{renamed, {ID: "calm", Name: "Calm", Status: entities.CompetitionRunning}})
+	_, err = s.Competitions.Put(t.Context(), both)
 	require.ErrorIs(t, err, ErrOneCompetition)
+	calm, err := s.Competitions.Get(t.Context(), "calm")
+	require.NoError(t, err)
+	require.Nil(t, calm)
+
+	_, err = migrator.Apply(t.Context())
+	require.NoError(t, err)
+	outcomes, err = s.Competitions.Put(t.Context(), both)
+	require.NoError(t, err)
+	require.Equal(t, []Outcome{Unchanged, Inserted}, outcomes)
 }

@@ -146,7 +146,7 @@ func (r Conversations) putMessages(db *gorm.DB, messages []entities.Conversation
 		return false, err
 	}
 	return moved || slices.Contains(outcomes, Inserted), upsert(db, clause.OnConflict{
-		Columns:   []clause.Column{{Name: "conversation_id"}, {Name: "time"}, {Name: "role"}, {Name: "content_digest"}},
+		Columns:   []clause.Column{{Name: "competition_id"}, {Name: "conversation_id"}, {Name: "time"}, {Name: "role"}, {Name: "content_digest"}},
 		DoUpdates: clause.AssignmentColumns([]string{"sequence", "updated_at"}),
 		Where: clause.Where{Exprs: []clause.Expression{
 			clause.Expr{SQL: "excluded.sequence > conversation_messages.sequence"},

@@ -99,10 +99,10 @@ func newestCorrections(db *gorm.DB, refs []FactRef) (map[FactRef]*entities.Corre
 			CROSS JOIN LATERAL (
 				SELECT *
 				FROM corrections c
-				WHERE c.kind = given.kind AND c.model_id = given.model_id AND c.fact_id = given.fact_id
+				WHERE c.competition_id = @competition AND c.kind = given.kind AND c.model_id = given.model_id AND c.fact_id = given.fact_id
 				ORDER BY c.id DESC
 				LIMIT 1
-			) newest`, args...).Find(&found).Error
+			) newest`, append(args, in(db))...).Find(&found).Error
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +186,7 @@ func (r Decisions) Replace(ctx context.Context, old, next *entities.DecisionCycl
 		var gone, come *time.Time
 		if old != nil {
 			gone = &old.ExecutedAt
-			if err := db.Exec("UPDATE model_stats SET num_decisions = num_decisions - 1, updated_at = now() WHERE model_id = ?", model).Error; err != nil {
+			if err := db.Exec("UPDATE model_stats SET num_decisions = num_decisions - 1, updated_at = now() WHERE competition_id = @competition AND model_id = ?", model, in(db)).Error; err != nil {
 				return err
 			}
 		}
@@ -217,21 +217,21 @@ func correctedStats(db *gorm.DB, model string, gone, come *time.Time) error {
 		if err := db.Exec(`
 			UPDATE model_stats
 			SET ingested_until = greatest(
-				(SELECT max(exit_time) FROM trades WHERE model_id = @model),
-				(SELECT max(executed_at) FROM decision_cycles WHERE model_id = @model))
-			WHERE model_id = @model AND ingested_until <= @gone`, map[string]any{"model": model, "gone": *gone}).Error; err != nil {
+				(SELECT max(exit_time) FROM trades WHERE competition_id = @competition AND model_id = @model),
+				(SELECT max(executed_at) FROM decision_cycles WHERE competition_id = @competition AND model_id = @model))
+			WHERE competition_id = @competition AND model_id = @model AND ingested_until <= @gone`, in(db), map[string]any{"model": model, "gone": *gone}).Error; err != nil {
 			return err
 		}
 	}
 	if come != nil {
 		if err := db.Exec(`
 			UPDATE model_stats SET ingested_until = greatest(ingested_until, @come)
-			WHERE model_id = @model AND (ingested_until IS NOT NULL OR @back)`,
-			map[string]any{"model": model, "come": *come, "back": gone == nil}).Error; err != nil {
+			WHERE competition_id = @competition AND model_id = @model AND (ingested_until IS NOT NULL OR @back)`,
+			in(db), map[string]any{"model": model, "come": *come, "back": gone == nil}).Error; err != nil {
 			return err
 		}
 	}
-	return db.Exec("DELETE FROM model_stats WHERE model_id = ? AND num_trades = 0 AND num_decisions = 0", model).Error
+	return db.Exec("DELETE FROM model_stats WHERE competition_id = @competition AND model_id = ? AND num_trades = 0 AND num_decisions = 0", model, in(db)).Error
 }
 
 // At returns the decision cycles of a model that were executed at a time, in the
@@ -258,13 +258,14 @@ func (r Conversations) TakeOut(ctx context.Context, c entities.Conversation, d *
 		}
 		if err := db.Exec(`
 			UPDATE conversations
-			SET last_message_at = (SELECT max(time) FROM conversation_messages WHERE conversation_id = @id)
-			WHERE id = @id`, map[string]any{"id": c.ID}).Error; err != nil {
+			SET last_message_at = (SELECT max(time) FROM conversation_messages WHERE competition_id = @competition AND conversation_id = @id)
+			WHERE competition_id = @competition AND id = @id`, in(db), map[string]any{"id": c.ID}).Error; err != nil {
 			return err
 		}
 		return db.Exec(`
 			DELETE FROM conversations
-			WHERE id = ? AND NOT EXISTS (SELECT FROM decision_cycles WHERE model_id = ?)`, c.ID, c.ModelID).Error
+			WHERE competition_id = @competition AND id = ?
+				AND NOT EXISTS (SELECT FROM decision_cycles WHERE competition_id = @competition AND model_id = ?)`, c.ID, c.ModelID, in(db)).Error
 	})
 	return gone, err
 }

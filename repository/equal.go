@@ -24,8 +24,8 @@ func SameRow[T any](a, b *T) bool { return sameRow(a, b) }
 // sameRow reports whether two rows of a table hold the same data: columns
 // equal, times equal to the microsecond, jsonb equal as JSON, and a member of
 // the extra column equal to the column of its name, since what had no column
-// yet was stored there. Timestamps and the columns named in except are not
-// compared. Both are pointers to the same entity.
+// yet was stored there. Timestamps, the competition, which is that of the
+// repository, and the columns named in except are not compared. Both are pointers to the same entity.
 func sameRow(a, b any, except ...string) bool {
 	return sameColumns(a, b, except) || sameColumns(unfold(a), unfold(b), except)
 }
@@ -35,7 +35,7 @@ func sameColumns(a, b any, except []string) bool {
 	t := va.Type()
 	for i := range t.NumField() {
 		name := t.Field(i).Name
-		if t.Field(i).Type == reflect.TypeFor[entities.Timestamps]() || slices.Contains(except, name) {
+		if t.Field(i).Type == reflect.TypeFor[entities.Timestamps]() || name == "CompetitionID" || slices.Contains(except, name) {
 			continue
 		}
 		if !sameValue(va.Field(i).Interface(), vb.Field(i).Interface()) {

@@ -81,11 +81,11 @@ func hours(db *gorm.DB, from, to int64, rows *[]entities.AccountEquitySnapshot) 
 		CROSS JOIN LATERAL (
 			SELECT *
 			FROM account_equity_snapshots e
-			WHERE e.model_id = m.id AND e.since_inception_hourly_marker = hour.marker
+			WHERE e.competition_id = @competition AND e.model_id = m.id AND e.since_inception_hourly_marker = hour.marker
 			ORDER BY e.observed_at DESC
 			LIMIT 1
 		) newest
-		ORDER BY newest.since_inception_hourly_marker, newest.`+byModel, from, to).Scan(rows).Error
+		ORDER BY newest.since_inception_hourly_marker, newest.`+byModel, from, to, in(db)).Scan(rows).Error
 }
 
 // markers finds the first or the last hourly marker of all models, -1 where
@@ -98,13 +98,13 @@ func markers(db *gorm.DB, direction string, marker *int64) error {
 			CROSS JOIN LATERAL (
 				SELECT since_inception_hourly_marker AS marker
 				FROM account_equity_snapshots
-				WHERE model_id = m.id
-				ORDER BY since_inception_hourly_marker ` + direction + `
+				WHERE competition_id = @competition AND model_id = m.id
+				ORDER BY since_inception_hourly_marker `+direction+`
 				LIMIT 1
 			) edge
-			ORDER BY edge.marker ` + direction + `
+			ORDER BY edge.marker `+direction+`
 			LIMIT 1
-		), -1)`).Scan(marker).Error
+		), -1)`, in(db)).Scan(marker).Error
 }
 
 // NextMarker returns the first hourly marker of all models from the given one
@@ -125,13 +125,13 @@ func nextMarker(db *gorm.DB, from int64) (marker int64, err error) {
 			CROSS JOIN LATERAL (
 				SELECT since_inception_hourly_marker AS marker
 				FROM account_equity_snapshots
-				WHERE model_id = m.id AND since_inception_hourly_marker >= ?
+				WHERE competition_id = @competition AND model_id = m.id AND since_inception_hourly_marker >= ?
 				ORDER BY since_inception_hourly_marker
 				LIMIT 1
 			) edge
 			ORDER BY edge.marker
 			LIMIT 1
-		), -1)`, from).Scan(&marker).Error
+		), -1)`, from, in(db)).Scan(&marker).Error
 	return marker, err
 }
 
@@ -148,16 +148,16 @@ func (r Equity) LastMarker(ctx context.Context) (marker int64, err error) {
 func (r Equity) Newest(ctx context.Context) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "Newest", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT ` + columnsOf[entities.AccountEquitySnapshot](db, "newest") + `
+			SELECT `+columnsOf[entities.AccountEquitySnapshot](db, "newest")+`
 			FROM models m
 			CROSS JOIN LATERAL (
 				SELECT *
 				FROM account_equity_snapshots e
-				WHERE e.model_id = m.id
+				WHERE e.competition_id = @competition AND e.model_id = m.id
 				ORDER BY e.observed_at DESC
 				LIMIT 1
 			) newest
-			ORDER BY newest.` + byModel).Scan(&rows).Error
+			ORDER BY newest.`+byModel, in(db)).Scan(&rows).Error
 	})
 	return rows, err
 }
@@ -175,11 +175,11 @@ func (r Equity) First(ctx context.Context, models []string) (rows []entities.Acc
 			CROSS JOIN LATERAL (
 				SELECT model_id, observed_at, dollar_equity
 				FROM account_equity_snapshots e
-				WHERE e.model_id = m.id
+				WHERE e.competition_id = @competition AND e.model_id = m.id
 				ORDER BY e.observed_at
 				LIMIT 1
 			) first
-			WHERE m.id IN ?`, models).Scan(&rows).Error
+			WHERE m.id IN ?`, models, in(db)).Scan(&rows).Error
 	})
 	return rows, err
 }
@@ -191,8 +191,8 @@ func (r Equity) HoursOf(ctx context.Context, model string) (rows []entities.Acco
 		return db.Raw(`
 			SELECT DISTINCT ON (since_inception_hourly_marker) `+columnsOf[entities.AccountEquitySnapshot](db, "e")+`
 			FROM account_equity_snapshots e
-			WHERE model_id = ?
-			ORDER BY since_inception_hourly_marker, observed_at DESC`, model).Scan(&rows).Error
+			WHERE competition_id = @competition AND model_id = ?
+			ORDER BY since_inception_hourly_marker, observed_at DESC`, model, in(db)).Scan(&rows).Error
 	})
 	return rows, err
 }

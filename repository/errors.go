@@ -23,7 +23,7 @@ var (
 	ErrUnknownCompetition = errors.New("unknown competition")
 	// ErrOneCompetition says that the database can hold one competition only.
 	ErrOneCompetition = errors.New("the database holds one competition until the migration contract_competitions has run: " +
-		"stop the servers of the version before, then run `nof0 migrate apply`")
+		"stop the servers of the version before, then run `nof0 migrate apply --contract`")
 	// ErrUnknownModel says that a row names a model that does not exist.
 	ErrUnknownModel = errors.New("unknown model")
 	// ErrUnknownSymbol says that a row names a symbol that does not exist.

@@ -139,6 +139,9 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 		columns[i] = fmt.Sprintf("%q", name)
 		same[i] = fmt.Sprintf("stored.%[1]q = given.%[1]q", name)
 	}
+	if table.scoped {
+		same, keys = append(same, "stored.competition_id = @competition"), append(keys, in(db))
+	}
 	var found []T
 	err := db.Raw(fmt.Sprintf(`
 		SELECT %s
@@ -174,6 +177,7 @@ func (t *table) placeholders(first bool) string {
 // table is what the helpers need to know of an entity.
 type table struct {
 	name       string
+	scoped     bool // by competition, which the key of its rows then leaves out
 	keyColumns []string
 	keyFields  []*schema.Field
 	batch      int
@@ -185,8 +189,12 @@ func tableOf[T any](db *gorm.DB) (*table, error) {
 	if err := stmt.Parse(new(T)); err != nil {
 		return nil, err
 	}
-	t := &table{name: stmt.Table, stmt: db.Statement, batch: min(maxBatch, maxParameters/len(stmt.Schema.DBNames))}
+	scope := scopeField(stmt.Schema)
+	t := &table{name: stmt.Table, scoped: scope != nil, stmt: db.Statement, batch: min(maxBatch, maxParameters/len(stmt.Schema.DBNames))}
 	for _, f := range stmt.Schema.PrimaryFields {
+		if f == scope {
+			continue
+		}
 		t.keyColumns = append(t.keyColumns, f.DBName)
 		t.keyFields = append(t.keyFields, f)
 	}

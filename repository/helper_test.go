@@ -63,6 +63,7 @@ func openStore(t testing.TB, dsn string, change ...func(*Options)) *Store {
 	s, err := Open(context.Background(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	requireScope(t, s)
 	return s
 }
 

@@ -50,8 +50,10 @@ func (r Mirror) Set(ctx context.Context, domains []string, sequence int64, at ti
 func (r Mirror) HistorySize(ctx context.Context) (rows int64, err error) {
 	err = r.run(ctx, "mirror", "HistorySize", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT (SELECT count(*) FROM trades) + (SELECT count(*) FROM account_equity_snapshots)
-				+ (SELECT count(*) FROM decision_cycles) + (SELECT count(*) FROM conversations WHERE ` + isThread + `)`).
+			SELECT (SELECT count(*) FROM trades WHERE competition_id = @competition)
+				+ (SELECT count(*) FROM account_equity_snapshots WHERE competition_id = @competition)
+				+ (SELECT count(*) FROM decision_cycles WHERE competition_id = @competition)
+				+ (SELECT count(*) FROM conversations WHERE competition_id = @competition AND `+isThread+`)`, in(db)).
 			Scan(&rows).Error
 	})
 	return rows, err

@@ -12,9 +12,21 @@ import (
 // Models keeps the participants of the arena.
 type Models struct{ base }
 
-// All returns every model in the order of lists.
+// All returns every model, of whatever competition, in the order of lists.
 func (r Models) All(ctx context.Context) (models []entities.Model, err error) {
 	err = r.run(ctx, "models", "All", func(db *gorm.DB) error {
+		return db.Order(asListed).Find(&models).Error
+	})
+	return models, err
+}
+
+// Participants returns the models that hold an account in the competition, in the
+// order of lists; in entities.FirstCompetition every model, also before it has one.
+func (r Models) Participants(ctx context.Context) (models []entities.Model, err error) {
+	err = r.run(ctx, "models", "Participants", func(db *gorm.DB) error {
+		if competitionOf(db) != entities.FirstCompetition {
+			db = db.Where("id IN (SELECT model_id FROM accounts WHERE competition_id = @competition)", in(db))
+		}
 		return db.Order(asListed).Find(&models).Error
 	})
 	return models, err

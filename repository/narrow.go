@@ -58,13 +58,13 @@ func (r Equity) NewestHoursOf(ctx context.Context, model string, n int) (hours [
 			WITH RECURSIVE hours AS (
 				(SELECT since_inception_hourly_marker AS marker, 1 AS nth
 					FROM account_equity_snapshots
-					WHERE model_id = @model
+					WHERE competition_id = @competition AND model_id = @model
 					ORDER BY since_inception_hourly_marker DESC
 					LIMIT 1)
 				UNION ALL
 				SELECT (SELECT e.since_inception_hourly_marker
 					FROM account_equity_snapshots e
-					WHERE e.model_id = @model AND e.since_inception_hourly_marker < h.marker
+					WHERE e.competition_id = @competition AND e.model_id = @model AND e.since_inception_hourly_marker < h.marker
 					ORDER BY e.since_inception_hourly_marker DESC
 					LIMIT 1), h.nth + 1
 				FROM hours h
@@ -75,11 +75,11 @@ func (r Equity) NewestHoursOf(ctx context.Context, model string, n int) (hours [
 			CROSS JOIN LATERAL (
 				SELECT observed_at, dollar_equity
 				FROM account_equity_snapshots e
-				WHERE e.model_id = @model AND e.since_inception_hourly_marker = hours.marker
+				WHERE e.competition_id = @competition AND e.model_id = @model AND e.since_inception_hourly_marker = hours.marker
 				ORDER BY e.observed_at DESC
 				LIMIT 1
 			) newest
-			ORDER BY hours.marker`, map[string]any{"model": model, "n": n}).Scan(&hours).Error
+			ORDER BY hours.marker`, in(db), map[string]any{"model": model, "n": n}).Scan(&hours).Error
 	})
 	return hours, err
 }

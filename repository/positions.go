@@ -37,11 +37,11 @@ func (r Positions) NewestClosed(ctx context.Context, provider string, n int) (cl
 			CROSS JOIN LATERAL (
 				SELECT p.model_id, p.id, p.closed_at
 				FROM positions p
-				WHERE p.model_id = m.id AND p.provider = ? AND p.status = 'closed' AND p.closed_at IS NOT NULL
+				WHERE p.competition_id = @competition AND p.model_id = m.id AND p.provider = ? AND p.status = 'closed' AND p.closed_at IS NOT NULL
 				ORDER BY p.closed_at DESC, p.id COLLATE "C" DESC
 				LIMIT ?
 			) newest
-			ORDER BY newest.`+byModel+`, newest.closed_at, newest.id COLLATE "C"`, provider, n).Scan(&rows).Error
+			ORDER BY newest.`+byModel+`, newest.closed_at, newest.id COLLATE "C"`, provider, n, in(db)).Scan(&rows).Error
 		closed = make(map[string][]string)
 		for _, row := range rows {
 			closed[row.ModelID] = append(closed[row.ModelID], row.ID)
@@ -139,8 +139,8 @@ func (r Positions) LedgerFacts(ctx context.Context, provider string, trades []en
 		err := db.Raw(`
 			SELECT `+columnsOf[entities.PositionFact](db, "f")+`
 			FROM positions p
-			JOIN position_facts f ON f.model_id = p.model_id AND f.position_id = p.id
-			WHERE p.status = 'open' AND p.provider = ?`, provider).Scan(&open).Error
+			JOIN position_facts f ON f.competition_id = p.competition_id AND f.model_id = p.model_id AND f.position_id = p.id
+			WHERE p.competition_id = @competition AND p.status = 'open' AND p.provider = ?`, provider, in(db)).Scan(&open).Error
 		if err != nil {
 			return err
 		}

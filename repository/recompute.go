@@ -39,15 +39,15 @@ func (r Recompute) Stale(ctx context.Context, version int64) (models []string, e
 		return db.Raw(`
 			SELECT m.id
 			FROM models m
-			JOIN model_stats s ON s.model_id = m.id
-			LEFT JOIN analytics_states k ON k.model_id = m.id
-			LEFT JOIN model_analytics i ON i.model_id = m.id AND i.source = ?
+			JOIN model_stats s ON s.competition_id = @competition AND s.model_id = m.id
+			LEFT JOIN analytics_states k ON k.competition_id = @competition AND k.model_id = m.id
+			LEFT JOIN model_analytics i ON i.competition_id = @competition AND i.model_id = m.id AND i.source = ?
 			WHERE m.kind = ?
 				AND (k.model_id IS NULL OR k.version <> ?
 					OR k.num_trades <> s.num_trades OR k.num_decisions <> s.num_decisions
 					OR k.imported_as_of IS DISTINCT FROM i.as_of)
 				AND (i.as_of IS NULL OR s.ingested_until > i.as_of)
-			ORDER BY m.id COLLATE "C"`, entities.AnalyticsImported, entities.ModelCompetitor, version).Scan(&models).Error
+			ORDER BY m.id COLLATE "C"`, entities.AnalyticsImported, entities.ModelCompetitor, version, in(db)).Scan(&models).Error
 	})
 	return models, err
 }
@@ -127,7 +127,7 @@ type DecisionFact struct {
 // where it has no more than n.
 func (r Recompute) TradesHorizon(ctx context.Context, model string, n int) (*Place, error) {
 	return r.horizon(ctx, "TradesHorizon", model, n, `
-		SELECT exit_time, id FROM trades WHERE model_id = ?
+		SELECT exit_time, id FROM trades WHERE competition_id = @competition AND model_id = ?
 		ORDER BY exit_time DESC, id COLLATE "C" DESC OFFSET ? LIMIT 1`)
 }
 
@@ -135,7 +135,7 @@ func (r Recompute) TradesHorizon(ctx context.Context, model string, n int) (*Pla
 // nil where it has no more than n.
 func (r Recompute) DecisionsHorizon(ctx context.Context, model string, n int) (*Place, error) {
 	return r.horizon(ctx, "DecisionsHorizon", model, n, `
-		SELECT executed_at, id FROM decision_cycles WHERE model_id = ?
+		SELECT executed_at, id FROM decision_cycles WHERE competition_id = @competition AND model_id = ?
 		ORDER BY executed_at DESC, id COLLATE "C" DESC OFFSET ? LIMIT 1`)
 }
 
@@ -183,7 +183,7 @@ func (r Recompute) Decisions(ctx context.Context, model string, after, upTo *Pla
 
 // between is the condition on the facts of a model between two places.
 func between(column, model string, after, upTo *Place) (condition string, args []any) {
-	condition, args = "model_id = ?", []any{model}
+	condition, args = "competition_id = @competition AND model_id = ?", []any{model}
 	if after != nil {
 		// The first condition is the one that the index takes.
 		condition += ` AND ` + column + ` >= ? AND (` + column + ` > ? OR id COLLATE "C" > ?)`
@@ -201,9 +201,9 @@ func between(column, model string, after, upTo *Place) (condition string, args [
 func (r Recompute) CountUntil(ctx context.Context, model string, trades, decisions *time.Time) (numTrades, numDecisions int64, err error) {
 	err = r.run(ctx, "recompute", "CountUntil", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT (SELECT count(*) FROM trades WHERE model_id = @model AND exit_time <= @trades),
-				(SELECT count(*) FROM decision_cycles WHERE model_id = @model AND executed_at <= @decisions)`,
-			map[string]any{"model": model, "trades": trades, "decisions": decisions}).
+			SELECT (SELECT count(*) FROM trades WHERE competition_id = @competition AND model_id = @model AND exit_time <= @trades),
+				(SELECT count(*) FROM decision_cycles WHERE competition_id = @competition AND model_id = @model AND executed_at <= @decisions)`,
+			in(db), map[string]any{"model": model, "trades": trades, "decisions": decisions}).
 			Row().Scan(&numTrades, &numDecisions)
 	})
 	return numTrades, numDecisions, err
@@ -212,5 +212,5 @@ func (r Recompute) CountUntil(ctx context.Context, model string, trades, decisio
 // each runs a query and hands its rows to fn one by one, with what reads the
 // columns of the row. However many rows there are, few are in memory.
 func (r Recompute) each(ctx context.Context, method, query string, args []any, fn func(scan func(...any) error) error) error {
-	return r.run(ctx, "recompute", method, func(db *gorm.DB) error { return eachRow(db, query, args, fn) })
+	return r.run(ctx, "recompute", method, func(db *gorm.DB) error { return eachRow(db, query, append(args, in(db)), fn) })
 }

@@ -31,7 +31,8 @@ func (s Span) condition(where string, args ...any) (string, []any) {
 // are, few are in memory.
 func (r Equity) Series(ctx context.Context, model string, span Span, ends func(first, last time.Time), each func(at time.Time, marker int64, equity float64) error) error {
 	return r.run(ctx, "equity", "Series", func(db *gorm.DB) error {
-		where, args := span.condition("model_id = ?", model)
+		where, args := span.condition("competition_id = @competition AND model_id = ?", model)
+		args = append(args, in(db))
 		if there, err := endsOf(db, "account_equity_snapshots", where, args, ends); err != nil || !there {
 			return err
 		}

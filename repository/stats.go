@@ -38,13 +38,13 @@ func addDecisions(db *gorm.DB, cycles []entities.DecisionCycle, ingested bool) e
 	}
 	for _, model := range slices.Sorted(maps.Keys(counts)) {
 		if err := db.Exec(`
-			INSERT INTO model_stats (model_id, num_decisions, ingested_until)
-			VALUES (?, ?, ?)
-			ON CONFLICT (model_id) DO UPDATE
+			INSERT INTO model_stats (competition_id, model_id, num_decisions, ingested_until)
+			VALUES (@competition, ?, ?, ?)
+			ON CONFLICT (competition_id, model_id) DO UPDATE
 			SET num_decisions = model_stats.num_decisions + excluded.num_decisions,
 				ingested_until = greatest(model_stats.ingested_until, excluded.ingested_until),
 				updated_at = excluded.updated_at`,
-			model, counts[model].NumDecisions, counts[model].IngestedUntil).Error; err != nil {
+			model, counts[model].NumDecisions, counts[model].IngestedUntil, in(db)).Error; err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func moveStats(db *gorm.DB, trades []entities.Trade, sign string, ingested bool)
 	for _, column := range stmt.Schema.DBNames {
 		sum := fmt.Sprintf("model_stats.%[1]s %[2]s excluded.%[1]s", column, sign)
 		switch {
-		case column == "model_id", column == "created_at":
+		case column == "competition_id", column == "model_id", column == "created_at":
 			continue
 		case column == "updated_at":
 			sum = "excluded.updated_at"
@@ -116,7 +116,7 @@ func moveStats(db *gorm.DB, trades []entities.Trade, sign string, ingested bool)
 		return err
 	}
 	return upsert(db, clause.OnConflict{
-		Columns:   []clause.Column{{Name: "model_id"}},
+		Columns:   []clause.Column{{Name: "competition_id"}, {Name: "model_id"}},
 		DoUpdates: clause.Assignments(sums),
 	}, deltas)
 }

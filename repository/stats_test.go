@@ -163,6 +163,6 @@ func TestStatsEveryColumnIsAdded(t *testing.T) {
 	s := newStore(t)
 	stmt := &gorm.Statement{DB: s.db}
 	require.NoError(t, stmt.Parse(&entities.ModelStats{}))
-	assert.Len(t, stmt.Schema.DBNames, len(flat(t, &entities.ModelStats{}))+5, "model_id, the timestamps, and what is not of trades")
+	assert.Len(t, stmt.Schema.DBNames, len(flat(t, &entities.ModelStats{}))+6, "the account, the timestamps, and what is not of trades")
 	assert.True(t, exact(0.1).Equal(decimal.RequireFromString("0.1")))
 }

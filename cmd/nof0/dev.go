@@ -186,7 +186,7 @@ func (d *dev) serve(ctx context.Context) (err error) {
 		d.cfg.MigrateDatabaseURL = ""
 	}
 	fmt.Fprintln(d.out, "database", d.cfg.DatabaseURL)
-	if err := applyMigrations(ctx, d.cfg, d.logger); err != nil {
+	if err := applyMigrations(ctx, d.cfg, d.logger, ""); err != nil {
 		return err
 	}
 	if err := checkSchema(ctx, d.cfg, d.logger); err != nil {

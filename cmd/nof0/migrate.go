@@ -41,7 +41,7 @@ func (c *cli) migrateCommand() *cobra.Command {
 
 func (c *cli) migrateApplyCommand() *cobra.Command {
 	var to string
-	var dryRun bool
+	var dryRun, contract bool
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Apply the pending migrations",
@@ -49,14 +49,22 @@ func (c *cli) migrateApplyCommand() *cobra.Command {
 unless it says otherwise. One process migrates at a time: others wait for it and
 then find nothing to do. A statement that waits too long for a lock fails, so that
 requests do not queue up behind it; apply again. One that was stopped half-way goes
-on where it stopped.`,
+on where it stopped.
+
+A migration whose name begins with contract_ takes away what the version before uses.
+It is left out, with those after it, until --contract asks for it: that is once no
+server of that version runs.`,
 		Example: example(
 			"DATABASE_URL=postgres://… nof0 migrate apply",
+			"nof0 migrate apply --contract",
 			"nof0 migrate apply --to 20261123140001 --dry-run",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.migrate(cmd.Context(), func(ctx context.Context, m *atlas.Migrator) error {
+				if to == "" && !contract {
+					to = atlas.BeforeContraction
+				}
 				if dryRun {
 					planned, err := m.Plan(ctx, to)
 					return c.printPlan(planned, err)
@@ -67,6 +75,7 @@ on where it stopped.`,
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the version to stop after (default: the newest)")
+	cmd.Flags().BoolVar(&contract, "contract", false, "apply also what takes away things that the version before uses")
 	dryRunFlag(cmd, &dryRun)
 	return cmd
 }
@@ -137,6 +146,9 @@ func dryRunFlag(cmd *cobra.Command, dryRun *bool) {
 
 // printReport prints what was done, also before a failure.
 func (c *cli) printReport(r atlas.Report, verb string, failed error) error {
+	if len(r.Contraction) > 0 {
+		fmt.Fprintf(c.err, "left out: %s; once no server of the version before runs, run `nof0 migrate apply --contract`\n", strings.Join(r.Contraction, ", "))
+	}
 	if c.json {
 		if r.Files == nil {
 			return failed
@@ -341,10 +353,10 @@ func (c *cli) migrate(ctx context.Context, do func(context.Context, *atlas.Migra
 	return withMigrator(ctx, cfg.MigrateDatabaseURL, cfg, logger, func(m *atlas.Migrator) error { return do(ctx, m) })
 }
 
-func applyMigrations(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+func applyMigrations(ctx context.Context, cfg config.Config, logger *slog.Logger, to string) error {
 	migrationDSN(&cfg)
 	return withMigrator(ctx, cfg.MigrateDatabaseURL, cfg, logger, func(m *atlas.Migrator) error {
-		_, err := m.Apply(ctx)
+		_, err := m.ApplyTo(ctx, to)
 		return err
 	})
 }

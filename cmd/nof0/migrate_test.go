@@ -60,7 +60,18 @@ func TestMigrateDryRunToAndDown(t *testing.T) {
 
 	require.Contains(t, mustNof0(t, environ, "migrate", "apply", "--to", first).out, "the schema is at "+first+"\n")
 	require.Contains(t, mustNof0(t, environ, "migrate", "down", "--dry-run").out, `DROP TABLE "models"`)
-	require.Contains(t, mustNof0(t, environ, "migrate", "apply").out, files[1])
+	// What the version before uses is taken away when that is asked for; until then
+	// this one works beside it.
+	expanded := mustNof0(t, environ, "migrate", "apply")
+	contraction := files[slices.IndexFunc(files, func(name string) bool { return strings.Contains(name, "_contract_") }):]
+	require.Contains(t, expanded.out, files[1])
+	require.NotContains(t, expanded.out, contraction[0])
+	require.Contains(t, expanded.err, "left out: "+strings.Join(contraction, ", "))
+	require.Contains(t, expanded.err, "`nof0 migrate apply --contract`")
+	beside := parsed[atlas.Status](t, mustNof0(t, environ, "migrate", "status", "--json"))
+	require.Equal(t, contraction, beside.Pending)
+	require.False(t, beside.Older())
+	require.Contains(t, mustNof0(t, environ, "migrate", "apply", "--contract").out, contraction[0])
 	down := parsed[atlas.Report](t, mustNof0(t, environ, "migrate", "down", "--to", first, "--yes", "--json"))
 	require.Equal(t, first, down.To)
 	require.Len(t, down.Files, len(files)-1)
@@ -191,7 +202,7 @@ func TestMigrateValidate(t *testing.T) {
 	db := connect(t, environ[0])
 	for _, statement := range []string{
 		`ALTER TABLE trades ADD COLUMN by_hand text`,
-		`DROP INDEX trades_newest`,
+		`DROP INDEX trades_account_newest`,
 		`CREATE OR REPLACE VIEW v_crypto_prices_latest AS SELECT provider, symbol, price * 2 AS price, observed_at FROM price_latest`,
 	} {
 		_, err := db.Exec(t.Context(), statement)
@@ -200,7 +211,7 @@ func TestMigrateValidate(t *testing.T) {
 	changed := nof0(t, environ, validate...)
 	require.Equal(t, 1, changed.code)
 	require.Contains(t, changed.out, `ALTER TABLE "trades" DROP COLUMN "by_hand"`)
-	require.Contains(t, changed.out, `CREATE INDEX "trades_newest"`)
+	require.Contains(t, changed.out, `CREATE INDEX "trades_account_newest"`)
 	require.Contains(t, changed.out, "view v_crypto_prices_latest is")
 	require.Contains(t, changed.err, "1 of 3 checks failed")
 	checks := parsed[[]checked](t, nof0(t, environ, append(validate, "--json")...))

@@ -37,7 +37,7 @@ migrations it does not know takes away what it uses.`,
 				return err
 			}
 			if migrate {
-				if err := applyMigrations(cmd.Context(), cfg, logger); err != nil {
+				if err := applyMigrations(cmd.Context(), cfg, logger, atlas.BeforeContraction); err != nil {
 					return err
 				}
 			}

@@ -256,7 +256,7 @@ func (s *Store) Conversations(ctx context.Context) (wire.Conversations, error) {
 
 // competitors lists the models that compete, in the order of lists.
 func (s *Store) competitors(ctx context.Context) ([]string, error) {
-	models, err := s.repos.Models.All(ctx)
+	models, err := s.repos.Models.Participants(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -318,7 +318,7 @@ func decisionDocument(row entities.DecisionCycle) (wire.Document, error) {
 }
 
 func (x *writer) ofEachModel(ctx context.Context, do func(model string) error) error {
-	models, err := x.tx.Models.All(ctx)
+	models, err := x.tx.Models.Participants(ctx)
 	if err != nil {
 		return err
 	}

@@ -201,7 +201,7 @@ func (w *writer) lock(ctx context.Context, locks []repository.Lock) error {
 		locks = append(locks, repository.LockModel(id))
 	}
 	if w.closesUnlisted() {
-		known, err := w.tx.Models.All(ctx)
+		known, err := w.tx.Models.Participants(ctx)
 		if err != nil {
 			return err
 		}
@@ -338,7 +338,7 @@ func (w *writer) closeUnlisted(ctx context.Context, kind *KindReport) error {
 	if !w.closesUnlisted() {
 		return nil
 	}
-	models, err := w.tx.Models.All(ctx)
+	models, err := w.tx.Models.Participants(ctx)
 	if err != nil {
 		return err
 	}

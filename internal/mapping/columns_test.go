@@ -44,6 +44,13 @@ func roadOf[P, R any](row func(P) R, back func(R) (P, error), more road) road {
 		r := row(*payload.(*P))
 		return &r
 	}
+	if _, ok := reflect.TypeFor[R]().FieldByName("CompetitionID"); ok {
+		more.columns = maps.Clone(more.columns)
+		if more.columns == nil {
+			more.columns = map[string]string{}
+		}
+		more.columns["competition_id"] = "the repository's: the competition that it is bound to"
+	}
 	if back != nil {
 		more.back = func(row any) (any, error) {
 			p, err := back(*row.(*R))

@@ -41,7 +41,7 @@ func fill(b *testing.B, dsn string, models, trades int) {
 	conn, err := pgx.Connect(ctx, dsn)
 	require.NoError(b, err)
 	defer func() { require.NoError(b, conn.Close(context.WithoutCancel(ctx))) }()
-	const definition = `SELECT indexdef FROM pg_indexes WHERE tablename = 'trades' AND indexname IN ('trades_newest', 'trades_exit_oid')`
+	const definition = `SELECT indexdef FROM pg_indexes WHERE tablename = 'trades' AND indexname IN ('trades_account_newest', 'trades_exit_oid')`
 	rows, err := conn.Query(ctx, definition)
 	require.NoError(b, err)
 	indexes, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -49,7 +49,7 @@ func fill(b *testing.B, dsn string, models, trades int) {
 	statements := append([]string{
 		`SET synchronous_commit = off`,
 		`SET maintenance_work_mem = '512MB'`,
-		`DROP INDEX trades_newest, trades_exit_oid`,
+		`DROP INDEX trades_account_newest, trades_exit_oid`,
 		fmt.Sprintf(`INSERT INTO models (id, display_name, kind)
 			SELECT 'm' || lpad(g::text, 3, '0'), g, 'competitor' FROM generate_series(1, %d) g`, models),
 		`INSERT INTO accounts (model_id, provider) SELECT id, 'hyperliquid' FROM models`,

@@ -196,7 +196,7 @@ func (b *builder) holders(ctx context.Context, repos repository.Repositories, c 
 func everything(ctx context.Context, repos repository.Repositories) (*concern, error) {
 	c, _ := concernOf(nil, "")
 	c.leaderboard = true
-	models, err := repos.Models.All(ctx)
+	models, err := repos.Models.Participants(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -313,7 +313,7 @@ func (r *reading) accounts(ctx context.Context) (map[string]entities.Account, er
 
 // benchmarks tells the models of the store that do not compete.
 func (r *reading) benchmarks(ctx context.Context) (map[string]bool, error) {
-	models, err := r.repos.Models.All(ctx)
+	models, err := r.repos.Models.Participants(ctx)
 	if err != nil {
 		return nil, err
 	}
