@@ -40,11 +40,13 @@ func endpoints() ([]endpoint, error) {
 func reader(p catalogue.Parameter) parameter[arena.Request] {
 	switch p.Name {
 	case "model":
-		return model()
+		return inPath(p.Name, arena.ErrUnknownModel, func(r *arena.Request, id string) { r.Model = id })
 	case "model_id":
 		return modelID()
 	case "symbol":
-		return symbol()
+		return inPath(p.Name, arena.ErrUnknownSymbol, func(r *arena.Request, id string) { r.Symbol = id })
+	case "decision":
+		return inPath(p.Name, arena.ErrUnknownDecision, func(r *arena.Request, id string) { r.Decision = id })
 	case "lastHourlyMarker":
 		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.FromMarker = n })
 	case "limit":

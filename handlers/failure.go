@@ -82,6 +82,10 @@ func makeFailures() []failure {
 			"No symbol has this name.", none, oneOf(arena.ErrUnknownSymbol),
 		},
 		{
+			problemUnknownDecision, http.StatusNotFound, "Unknown decision",
+			"The model has no decision of this id.", none, oneOf(arena.ErrUnknownDecision),
+		},
+		{
 			problemUnknownFact, http.StatusNotFound, "Unknown fact",
 			"No fact of this kind has this model and id, and none was corrected.", none, oneOf(arena.ErrUnknownFact),
 		},

@@ -60,6 +60,8 @@ func answers() map[catalogue.ViewName]reflect.Type {
 		catalogue.ViewConversations:  reflect.TypeFor[wire.Conversations](),
 		catalogue.ViewEquity:         reflect.TypeFor[wire.EquityCurves](),
 		catalogue.ViewPrices:         reflect.TypeFor[wire.PriceHistory](),
+		catalogue.ViewDecision:       reflect.TypeFor[wire.DecisionAudit](),
+		catalogue.ViewDecisionDiff:   reflect.TypeFor[wire.PromptDiff](),
 	}
 }
 
@@ -169,6 +171,10 @@ func sharedResponses() map[string]sharedResponse {
 		},
 		"UnknownModel":  {says: "There is no such model.", kind: problemUnknownModel, at: "/api/analytics/hal-9000"},
 		"UnknownSymbol": {says: "There is no such symbol.", kind: problemUnknownSymbol, at: "/api/prices/DOGE9"},
+		"UnknownDecision": {
+			says: "There is no such model (type /problems/unknown-model), or it has no such decision.",
+			kind: problemUnknownDecision, at: "/api/decisions/gpt-5/nothing",
+		},
 		"UnknownDomain": {says: "There is no such domain.", kind: problemUnknownRoute, at: "/admin/rollout/nothing"},
 		"NotAcceptable": {says: "The request refuses identity and every coding that there is.", kind: problemNotAcceptable, at: "/api/trades"},
 		"Internal":      {says: "A fault of the service.", kind: problemInternal, at: "/api/trades"},
@@ -317,6 +323,8 @@ func (g *generator) view(v catalogue.View) object {
 			fails = append(fails, "UnknownModel")
 		case "symbol":
 			fails = append(fails, "UnknownSymbol")
+		case "decision":
+			fails = append(fails, "UnknownDecision")
 		default:
 			fails = append(fails, "InvalidParameter")
 		}

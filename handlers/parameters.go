@@ -179,18 +179,18 @@ func queryValues(query, name string) iter.Seq[string] {
 	}
 }
 
-// model reads the name of a model from the path. What can be no name is the
-// name of no model.
-func model() parameter[arena.Request] {
+// inPath reads an id from the path. What can be no id is the id of nothing that
+// there is, which unknown says.
+func inPath(name string, unknown error, set func(r *arena.Request, id string)) parameter[arena.Request] {
 	return func(c *gin.Context, req *arena.Request) error {
-		name, err := url.PathUnescape(c.Param("model"))
+		id, err := url.PathUnescape(c.Param(name))
 		if err == nil {
-			err = wire.CheckID(name)
+			err = wire.CheckID(id)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", arena.ErrUnknownModel, err)
+			return fmt.Errorf("%w: %w", unknown, err)
 		}
-		req.Model = name
+		set(req, id)
 		return nil
 	}
 }
@@ -207,21 +207,6 @@ func modelID() parameter[arena.Request] {
 		if err := wire.CheckID(req.Model); err != nil {
 			return fmt.Errorf("%w: %w", arena.ErrUnknownModel, err)
 		}
-		return nil
-	}
-}
-
-// symbol reads the name of a symbol from the path.
-func symbol() parameter[arena.Request] {
-	return func(c *gin.Context, req *arena.Request) error {
-		name, err := url.PathUnescape(c.Param("symbol"))
-		if err == nil {
-			err = wire.CheckID(name)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", arena.ErrUnknownSymbol, err)
-		}
-		req.Symbol = name
 		return nil
 	}
 }

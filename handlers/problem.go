@@ -19,6 +19,7 @@ const (
 	problemUnknownRoute     problemType = "/problems/unknown-route"
 	problemUnknownModel     problemType = "/problems/unknown-model"
 	problemUnknownSymbol    problemType = "/problems/unknown-symbol"
+	problemUnknownDecision  problemType = "/problems/unknown-decision"
 	problemUnknownFact      problemType = "/problems/unknown-fact"
 	problemMethod           problemType = "/problems/method-not-allowed"
 	problemNotAcceptable    problemType = "/problems/not-acceptable"

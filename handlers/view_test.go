@@ -30,6 +30,8 @@ func TestViewsAskTheArena(t *testing.T) {
 			Points: 5000, From: time.UnixMicro(1_000_001).UTC(),
 		}},
 
+		"/api/decisions/gpt-5/gpt-5_1.5":                           {View: catalogue.ViewDecision, Model: "gpt-5", Decision: "gpt-5_1.5"},
+		"/api/decisions/gpt-5/a%2Fdiff/diff?x=1":                   {View: catalogue.ViewDecisionDiff, Model: "gpt-5", Decision: "a/diff"},
 		"/api/account-totals?lastHourlyMarker=197":                 {View: catalogue.ViewAccountTotals, FromMarker: 197},
 		"/api/account-totals?path=account-totals":                  {View: catalogue.ViewAccountTotals},
 		"/api/account-totals?lastHourlyMarker=3&path=a&path=b&x=;": {View: catalogue.ViewAccountTotals, FromMarker: 3},

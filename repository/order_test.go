@@ -40,6 +40,8 @@ func TestTextIsOrderedByItsBytes(t *testing.T) {
 	allowed := map[string]string{
 		"outbox.go: model_id":       "walks the index from one model to the next",
 		"outbox.go: id":             "is a number",
+		"audit.go: provider":        "walks the index from one symbol to the next",
+		"audit.go: symbol":          "walks the index from one symbol to the next",
 		"parity.go: id":             "is a number",
 		"rollout.go: id":            "is a number",
 		"corrections.go: id":        "is a number",

@@ -130,7 +130,9 @@ func fillTables(t testing.TB, s *Store) {
 		`INSERT INTO conversation_messages (conversation_id, time, role, content_digest, sequence, content)
 			SELECT 'id' || g - g % 5, ` + at + ` + g * interval '1 second', 'user', md5(g::text), 0, 'text' ` + series,
 		`INSERT INTO decision_cycles (model_id, id, executed_at, success)
-			SELECT ` + model + `, 'id' || g, ` + at + ` + (g / 20) * interval '3 minutes', true ` + series,
+			SELECT ` + model + `, 'id' || g, ` + at + ` + (g / 20) * interval '3 minutes', true ` + series + ` WHERE g % 20 <> 19 OR g < 1000`,
+		// As the server does by itself after so many inserts.
+		`VACUUM decision_cycles`,
 	} {
 		execute(t, s, statement)
 	}
@@ -158,6 +160,7 @@ func TestPlansOnLargeTables(t *testing.T) {
 	for i := range keys {
 		keys[i] = i * 197
 	}
+	anHour := Span{From: begin.Add(20 * time.Hour), To: begin.Add(21 * time.Hour)}
 	modelOf := func(n int) string { return fmt.Sprintf("m%02d", n%20) }
 
 	for _, c := range []struct {
@@ -213,6 +216,25 @@ func TestPlansOnLargeTables(t *testing.T) {
 			_, err := s.Conversations.ThreadsBefore(ctx, &Thread{Conversation: entities.Conversation{ID: "id100007", LastMessageAt: &at}}, 100)
 			return err
 		}, "conversations", 102},
+		{"Decisions.Of", func() error { _, err := s.Decisions.Of(ctx, "m07", "id100007"); return err }, "decision_cycles", 1},
+		{"Decisions.Beside", func() error {
+			_, _, err := s.Decisions.Beside(ctx, "m07", Place{begin.Add(5000 * 3 * time.Minute), "id100007"})
+			return err
+		}, "decision_cycles", 4},
+		{"Decisions.Beside, of one that decides no longer", func() error {
+			_, _, err := s.Decisions.Beside(ctx, "m19", Place{begin.Add(time.Hour), "id1"})
+			return err
+		}, "decision_cycles", 3 + 20},
+		{"Decisions.InForce", func() error {
+			_, err := s.Decisions.InForce(ctx, "m07", []time.Time{begin, begin.Add(50 * time.Hour), begin.Add(5000 * time.Hour)})
+			return err
+		}, "decision_cycles", 3 * 30},
+		{"Decisions.InForce, of one that decides no longer", func() error {
+			_, err := s.Decisions.InForce(ctx, "m19", []time.Time{begin.Add(5000 * time.Hour)})
+			return err
+		}, "decision_cycles", 3},
+		{"Trades.Exited", func() error { _, err := s.Trades.Exited(ctx, "m07", anHour, 1000); return err }, "trades", 61},
+		{"Positions.During", func() error { _, err := s.Positions.During(ctx, "m07", anHour, 1000); return err }, "positions", 3 * large / 20},
 		{"Decisions.Newest", func() error { _, err := s.Decisions.Newest(ctx, 100); return err }, "decision_cycles", 121},
 		{"Accounts.Lock and Positions.State", func() error {
 			_, _, err := s.Positions.State(ctx, "m07", nil, nil, begin)

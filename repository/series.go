@@ -14,12 +14,17 @@ type Span struct{ From, To time.Time }
 
 // condition adds the ends that there are to a condition.
 func (s Span) condition(where string, args ...any) (string, []any) {
+	return s.on("observed_at", where, args...)
+}
+
+// on is condition for another column than observed_at.
+func (s Span) on(column, where string, args ...any) (string, []any) {
 	if !s.From.IsZero() {
-		where += " AND observed_at >= ?"
+		where += " AND " + column + " >= ?"
 		args = append(args, s.From)
 	}
 	if !s.To.IsZero() {
-		where += " AND observed_at <= ?"
+		where += " AND " + column + " <= ?"
 		args = append(args, s.To)
 	}
 	return where, args

@@ -1,6 +1,9 @@
 package analytics
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/internal/wire"
@@ -20,6 +23,17 @@ type signal struct {
 	word       string
 	confidence wire.Opt[float64]
 	leverage   wire.Opt[float64]
+}
+
+// SignalsIn is what an answer says of each symbol, by symbol; none where the answer
+// failed.
+func SignalsIn(answer jsontext.Value) []wire.Signal {
+	signals := []wire.Signal{}
+	for _, s := range signalsOf(answer) {
+		signals = append(signals, wire.Signal{Symbol: s.coin, Signal: s.word, Confidence: s.confidence, Leverage: s.leverage})
+	}
+	slices.SortFunc(signals, func(a, b wire.Signal) int { return cmp.Compare(a.Symbol, b.Symbol) })
+	return signals
 }
 
 // signalsOf reads the coin objects of an answer. It has none when the answer

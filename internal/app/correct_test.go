@@ -256,7 +256,7 @@ func (b *bundle) shown(t *testing.T, models []string) map[string]any {
 	}
 	paths := []string{"/account-totals?lastHourlyMarker=0", "/account-totals?lastHourlyMarker=3", "/positions?limit=1000"}
 	for _, v := range catalogue.Views() {
-		if v.Name != catalogue.ViewAnalyticsOf && v.Name != catalogue.ViewPrices {
+		if !v.OfOne() {
 			paths = append(paths, v.Path)
 		}
 	}

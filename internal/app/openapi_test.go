@@ -127,7 +127,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		c.JSONDir, c.IngestToken, c.AdminToken = dir, ingestToken, adminToken
 	})
 	b.load(t, dir)
-	model := rows(t, get(t, b.url+"/api/leaderboard"))[0].(map[string]any)["id"].(string)
+	newest := rows(t, get(t, b.url+"/api/conversations"))[0].(map[string]any)
+	model, decision := newest["model_id"].(string), newest["id"].(string)
 	token := func(path string) string {
 		if strings.HasPrefix(path, "/api/ingest/") {
 			return ingestToken
@@ -135,7 +136,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		return adminToken
 	}
 	ask := func(method, path, query, body string, headers ...string) {
-		target := b.url + strings.NewReplacer("{model}", model, "{symbol}", "BTC", "{domain}", "trades").Replace(path) + query
+		target := b.url + strings.NewReplacer("{model}", model, "{symbol}", "BTC", "{domain}", "trades", "{decision}", decision).Replace(path) + query
 		req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 		require.NoError(t, err)
 		req.Header.Set("Authorization", "Bearer "+token(path))
@@ -164,7 +165,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 				if strings.Contains(path, "{model}") {
 					model = "nobody"
 					ask(method, path, "", "")
-					model = rows(t, get(t, b.url+"/api/leaderboard"))[0].(map[string]any)["id"].(string)
+					model = newest["model_id"].(string)
 				}
 				if strings.HasPrefix(path, "/admin/") {
 					ask(method, path, "", "", "Authorization", "Bearer x")

@@ -11,7 +11,8 @@ import (
 // Request asks for one view. Parameters that a view does not have are ignored.
 type Request struct {
 	View       catalogue.ViewName
-	Model      string // ViewAnalyticsOf, ViewEquity
+	Model      string // ViewAnalyticsOf, ViewEquity, views of decisions
+	Decision   string // ViewDecision, ViewDecisionDiff
 	Symbol     string // ViewPrices
 	Series     Series // ViewEquity, ViewPrices
 	FromMarker int64  // ViewAccountTotals

@@ -58,10 +58,12 @@ func TestViewsReadWhatTheCatalogueSays(t *testing.T) {
 		catalogue.ViewPositions:     {{Limit: 1}, {Limit: 1000}},
 		catalogue.ViewEquity:        {{Model: "m"}, {Series: arena.Series{From: time.Unix(1761452300, 0)}}},
 		catalogue.ViewPrices:        {{Symbol: "SOL"}},
+		catalogue.ViewDecision:      {{Model: "m", Decision: "m_1761452331.5"}},
+		catalogue.ViewDecisionDiff:  {{Model: "m", Decision: "m_1761452331.5"}},
 	}
 	for _, v := range catalogue.Views() {
 		asked := requests[v.Name]
-		if v.Name != catalogue.ViewAnalyticsOf && v.Name != catalogue.ViewPrices {
+		if !v.OfOne() {
 			asked = append(asked, arena.Request{})
 		}
 		read := map[string]bool{}

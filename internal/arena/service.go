@@ -204,8 +204,8 @@ func (a *Answer) of(r *rendering) *Answer {
 // find them in the cache. It returns how many it rendered.
 func (s *Service) Warm(ctx context.Context) (int, error) {
 	requests := make([]Request, 0, len(views))
-	for name := range views {
-		if name != catalogue.ViewAnalyticsOf && name != catalogue.ViewPrices {
+	for name, v := range views {
+		if !v.OfOne() {
 			requests = append(requests, Request{View: name})
 		}
 	}

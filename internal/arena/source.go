@@ -122,6 +122,16 @@ func makeViews() map[catalogue.ViewName]*view {
 			},
 			part: func(r Request) string { return r.Series.key() + ":" + r.Symbol },
 		},
+		catalogue.ViewDecision: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Audit(ctx, r.Model, r.Decision) },
+			part:      partOfDecision,
+		},
+		catalogue.ViewDecisionDiff: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) {
+				return s.PromptDiff(ctx, r.Model, r.Decision)
+			},
+			part: partOfDecision,
+		},
 	}
 	declared := map[catalogue.ViewName]*view{}
 	for _, v := range catalogue.Views() {
@@ -131,6 +141,9 @@ func makeViews() map[catalogue.ViewName]*view {
 	}
 	return declared
 }
+
+// partOfDecision tells decisions apart; ids have no braces.
+func partOfDecision(r Request) string { return r.Model + "{" + r.Decision }
 
 // key is where the document that a request asks for is kept.
 func (v *view) key(keys cachelayer.Keys, req Request) (cachelayer.Key, error) {

@@ -50,6 +50,10 @@ var (
 		Name: "symbol", In: InPath, Type: ID,
 		Description: "Name of the symbol. What can be no name is an unknown symbol.",
 	}
+	decisionInPath = Parameter{
+		Name: "decision", In: InPath, Type: ID,
+		Description: "Id of the decision. What can be no id is an unknown decision.",
+	}
 	lastHourlyMarker = Parameter{
 		Name: "lastHourlyMarker", In: InQuery, Type: Integer,
 		Description: "First marker to return. It is inclusive: the running hour's row still changes. " +

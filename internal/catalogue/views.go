@@ -50,6 +50,8 @@ const (
 	ViewConversations  ViewName = "conversations"
 	ViewEquity         ViewName = "equity"
 	ViewPrices         ViewName = "prices"
+	ViewDecision       ViewName = "decision"
+	ViewDecisionDiff   ViewName = "decision_diff"
 )
 
 // View declares one view.
@@ -155,6 +157,22 @@ var views = []View{
 		Key:         "view:prices", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Symbols, Ticks}, StoreOnly: true, OwnMemory: true,
 	},
+	{
+		Name: ViewDecision, Path: "/decisions/:model/:decision", Domain: DomainConversations,
+		Operation: "getDecision", Summary: "A decision and what came of it",
+		Description: "The whole audit trail of a decision, and which positions and trades came of it until the model's next one.",
+		Parameters:  []Parameter{modelInPath, decisionInPath},
+		Key:         "view:decision", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Models, Decisions, Positions, Trades}, ByModel: true, StoreOnly: true, OwnMemory: true,
+	},
+	{
+		Name: ViewDecisionDiff, Path: "/decisions/:model/:decision/diff", Domain: DomainConversations,
+		Operation: "getDecisionDiff", Summary: "What changed in the prompt",
+		Description: "The lines of the prompt that changed since the model's decision before, each change with the lines around it.",
+		Parameters:  []Parameter{modelInPath, decisionInPath},
+		Key:         "view:decision_diff", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Models, Decisions}, ByModel: true, StoreOnly: true, OwnMemory: true,
+	},
 }
 
 // ViewOf returns the declaration of a view; one without a name where there is no
@@ -166,6 +184,11 @@ func ViewOf(name ViewName) View {
 		}
 	}
 	return View{}
+}
+
+// OfOne reports whether the view is of something that its path names.
+func (v *View) OfOne() bool {
+	return slices.ContainsFunc(v.Parameters, func(p Parameter) bool { return p.In == InPath })
 }
 
 // Versions are those of what the view is made from: of the rows of one model, or

@@ -21,6 +21,7 @@ import (
 	"nof0/internal/catalogue"
 	"nof0/internal/season"
 	"nof0/internal/testsize"
+	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -81,7 +82,7 @@ func reads(facts season.Facts) map[string]arena.Request {
 		all[path] = req
 	}
 	for _, v := range catalogue.Views() {
-		if v.Name != catalogue.ViewAnalyticsOf && v.Name != catalogue.ViewPrices {
+		if !v.OfOne() {
 			add(v.Path, v.Name, nil)
 		}
 	}
@@ -96,6 +97,11 @@ func reads(facts season.Facts) map[string]arena.Request {
 		add("/equity?model_id="+model, catalogue.ViewEquity, func(r *arena.Request) { r.Model = model })
 		add("/equity?points=8&model_id="+model, catalogue.ViewEquity, func(r *arena.Request) { r.Model, r.Series.Points = model, 8 })
 	}
+	for _, d := range []wire.Decision{facts.Decisions[0], facts.Decisions[len(facts.Decisions)-1]} {
+		path := "/decisions/" + d.ModelID + "/" + d.ID
+		add(path, catalogue.ViewDecision, func(r *arena.Request) { r.Model, r.Decision = d.ModelID, d.ID })
+		add(path+"/diff", catalogue.ViewDecisionDiff, func(r *arena.Request) { r.Model, r.Decision = d.ModelID, d.ID })
+	}
 	for _, symbol := range []string{"BTC", LateSymbol} {
 		add("/prices/"+symbol, catalogue.ViewPrices, func(r *arena.Request) { r.Symbol = symbol })
 		add("/prices/"+symbol+"?points=9", catalogue.ViewPrices, func(r *arena.Request) { r.Symbol, r.Series.Points = symbol, 9 })
@@ -107,7 +113,7 @@ func reads(facts season.Facts) map[string]arena.Request {
 func (c *Checker) truth(path string) string {
 	c.t.Helper()
 	answer, err := c.fresh.Answer(c.t.Context(), c.Reads[path])
-	if errors.Is(err, arena.ErrUnknownModel) || errors.Is(err, arena.ErrUnknownSymbol) {
+	if errors.Is(err, arena.ErrUnknownModel) || errors.Is(err, arena.ErrUnknownSymbol) || errors.Is(err, arena.ErrUnknownDecision) {
 		return ""
 	}
 	require.NoError(c.t, err, path)
