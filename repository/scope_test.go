@@ -137,6 +137,7 @@ func writes() []scoped {
 		{"Trading.Adjust", func(ctx context.Context, tx Repositories, c contest) (any, error) {
 			return tx.Trading.Adjust(ctx, []Opening{
 				{Position: c.position(model1, "BTC", 1, -10)}, {Position: c.position(model1, "ETH", 2, -10)}, {Position: c.position(model2, "XRP", 8, 3)},
+				{Position: c.position(model2, "XRP", 8, 4), ObservedAt: new(begin.Add(time.Minute))},
 			})
 		}},
 		{"Trading.Fills", func(ctx context.Context, tx Repositories, c contest) (any, error) {
@@ -358,6 +359,28 @@ func reads() []scoped {
 		}},
 		{"Decisions.At", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Decisions.At(ctx, model1, *at(time.Minute))
+		}},
+		{"Decisions.Of", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Decisions.Of(ctx, model1, "d1")
+		}},
+		{"Decisions.Beside", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			before, after, err := r.Decisions.Beside(ctx, model1, Place{*at(time.Minute), "d1"})
+			return []*Place{before, after}, err
+		}},
+		{"Decisions.InForce", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Decisions.InForce(ctx, model1, []time.Time{*at(3 * time.Minute), *at(1000 * time.Hour)})
+		}},
+		{"Trades.Entered", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Trades.Entered(ctx, model1, Span{From: begin}, 9)
+		}},
+		{"Trades.Exited", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Trades.Exited(ctx, model1, Span{From: begin}, 9)
+		}},
+		{"Positions.During", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Positions.During(ctx, model1, Span{From: begin}, 9)
+		}},
+		{"Positions.Adjusted", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Positions.Adjusted(ctx, model2, []string{provider + "/XRP/8"}, Span{From: begin})
 		}},
 		{"Corrections.Of", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			found, err := r.Corrections.Of(ctx, []FactRef{{entities.CorrectTrade, model1, "t2"}, {entities.CorrectDecision, model1, "d2"}})
