@@ -161,7 +161,8 @@ func (k Keys) View(v *catalogue.View, model, part string) (Key, error) {
 		name += ":" + part
 	}
 	return Key{
-		Name: prefix + name, Family: string(v.Name), TTL: k.TTL(v.TTL), Versions: v.Versions(model), Local: v.OwnMemory,
+		Name: prefix + name, Family: string(v.Name), TTL: k.TTL(v.TTL), Versions: v.Versions(model),
+		Local: v.OwnMemory || v.Paged && part != "",
 	}, nil
 }
 

@@ -11,7 +11,7 @@ import (
 // Headers of CORS. No credentials are ever allowed: nothing here knows a user, and
 // a token is sent by who has it and not by the browser.
 const (
-	corsExposed = "ETag, X-Data-Source, X-Request-Id, Retry-After"
+	corsExposed = "ETag, Link, X-Data-Source, X-Request-Id, Retry-After"
 	corsMaxAge  = "600"
 )
 

@@ -42,11 +42,22 @@ func reader(p catalogue.Parameter) parameter[arena.Request] {
 	case "model":
 		return inPath(p.Name, arena.ErrUnknownModel, func(r *arena.Request, id string) { r.Model = id })
 	case "model_id":
-		return modelID()
+		return named(p.Name, arena.ErrUnknownModel, func(r *arena.Request, name string) { r.Model = name })
 	case "symbol":
+		if p.In == catalogue.InQuery {
+			return named(p.Name, arena.ErrUnknownSymbol, func(r *arena.Request, name string) { r.Symbol = name })
+		}
 		return inPath(p.Name, arena.ErrUnknownSymbol, func(r *arena.Request, id string) { r.Symbol = id })
 	case "decision":
 		return inPath(p.Name, arena.ErrUnknownDecision, func(r *arena.Request, id string) { r.Decision = id })
+	case "side":
+		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Side = v })
+	case "status":
+		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Status = v })
+	case "sort":
+		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Sort = v })
+	case "cursor":
+		return query(p.Name, nonEmpty(), func(r *arena.Request, v string) { r.Cursor = v })
 	case "lastHourlyMarker":
 		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.FromMarker = n })
 	case "limit":

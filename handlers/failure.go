@@ -86,6 +86,11 @@ func makeFailures() []failure {
 			"The model has no decision of this id.", none, oneOf(arena.ErrUnknownDecision),
 		},
 		{
+			// Its detail names the domain.
+			problemNotInFiles, http.StatusNotImplemented, "Not in the JSON files",
+			"The domain is read from the JSON files, which cannot hold this.", none, ofType[*arena.NotInFilesError],
+		},
+		{
 			problemUnknownFact, http.StatusNotFound, "Unknown fact",
 			"No fact of this kind has this model and id, and none was corrected.", none, oneOf(arena.ErrUnknownFact),
 		},
@@ -107,7 +112,8 @@ func makeFailures() []failure {
 		},
 		{
 			problemInvalidParameter, http.StatusBadRequest, "Invalid parameter",
-			"A parameter of the request has a wrong value; see errors.", none, ofType[*parameterError],
+			"A parameter of the request has a wrong value; see errors.", none,
+			func(err error) bool { return ofType[*parameterError](err) || ofType[*arena.ParameterError](err) },
 		},
 		{
 			// Its detail is what is in the way.
@@ -251,13 +257,20 @@ func problemOf(ctx context.Context, err error) problem {
 func (p problem) explained(err error) problem {
 	malformed, _ := errors.AsType[*malformedError](err)
 	parameters, _ := errors.AsType[*parameterError](err)
+	parameter, _ := errors.AsType[*arena.ParameterError](err)
+	absent, _ := errors.AsType[*arena.NotInFilesError](err)
 	refused, _ := errors.AsType[*arena.RefusedError](err)
 	faults, _ := errors.AsType[wire.Faults](err)
 	switch {
 	case p.Type == problemMalformed:
 		p.Errors = wire.Faults{malformed.fault}
-	case p.Type == problemInvalidParameter:
+	case p.Type == problemInvalidParameter && parameters != nil:
 		p.Errors = parameters.faults
+	case p.Type == problemInvalidParameter:
+		p.Errors = wire.Faults{{Path: "/" + parameter.Name, Reason: parameter.Reason}}
+	case p.Type == problemNotInFiles:
+		p.Detail = fmt.Sprintf("The domain %s is read from the JSON files, which cannot hold this. "+
+			"It is served once nof0 rollout has moved the domain to the store.", absent.Domain)
 	case p.Type == problemRefused:
 		p.Detail = refused.Reason
 	case p.Type == problemInvalidContent && refused != nil:

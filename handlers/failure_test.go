@@ -28,6 +28,8 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"cancelled elsewhere":  {fmt.Errorf("%w: %w", context.Canceled, secret), 503, problemUnavailable},
 		"invalid content":      {fmt.Errorf("%w: %w", secret, wire.Faults{{Path: "/price", Reason: "is missing"}}), 422, problemInvalidContent},
 		"invalid parameters":   {&parameterError{wire.Faults{{Path: "/limit", Reason: "is wrong"}}}, 400, problemInvalidParameter},
+		"not in the files":     {fmt.Errorf("%w: %w", secret, &arena.NotInFilesError{Domain: arena.DomainPositions}), 501, problemNotInFiles},
+		"a page's parameter":   {fmt.Errorf("%w: %w", secret, &arena.ParameterError{Name: "cursor", Reason: "is wrong"}), 400, problemInvalidParameter},
 		"anything else":        {secret, 500, problemInternal},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -175,6 +175,7 @@ func sharedResponses() map[string]sharedResponse {
 			says: "There is no such model (type /problems/unknown-model), or it has no such decision.",
 			kind: problemUnknownDecision, at: "/api/decisions/gpt-5/nothing",
 		},
+		"NotInFiles":    {says: "The domain, which detail names, is read from the JSON files, and these cannot hold this.", kind: problemNotInFiles, at: "/api/positions/gpt-5"},
 		"UnknownDomain": {says: "There is no such domain.", kind: problemUnknownRoute, at: "/admin/rollout/nothing"},
 		"NotAcceptable": {says: "The request refuses identity and every coding that there is.", kind: problemNotAcceptable, at: "/api/trades"},
 		"Internal":      {says: "A fault of the service.", kind: problemInternal, at: "/api/trades"},
@@ -317,6 +318,13 @@ func (g *generator) view(v catalogue.View) object {
 		g.t.Fatalf("nothing says what %s answers", v.Name)
 	}
 	fails := []string{"NotModified", "NotAcceptable", "Internal", "Unavailable"}
+	headers := documentHeaders
+	if v.Paged {
+		headers = append(slices.Clone(headers), "Link")
+	}
+	if v.NotInFiles {
+		fails = append(fails, "NotInFiles")
+	}
 	for _, p := range v.Parameters {
 		switch p.Name {
 		case "model", "model_id":
@@ -329,7 +337,7 @@ func (g *generator) view(v catalogue.View) object {
 			fails = append(fails, "InvalidParameter")
 		}
 	}
-	ok := object{"description": "The view.", "headers": refs("headers", documentHeaders...)}
+	ok := object{"description": "The view.", "headers": refs("headers", headers...)}
 	ok["content"] = object{contentJSON: g.content(payload, v.Operation+".json")}
 	return g.operation(catalogue.TagArena, v.Operation, v.Summary, v.Description, v.Parameters, g.responses(ok, fails))
 }
@@ -453,6 +461,11 @@ func (g *generator) parameter(p catalogue.Parameter) object {
 		schema["enum"] = arena.CorrectionKinds()
 	case catalogue.EventID:
 		schema["pattern"] = "^[0-9]+(-[0-9a-f]+)?$"
+	case catalogue.Choice:
+		schema["enum"] = strings.Split(strings.TrimPrefix(p.Choices, ","), ",")
+		if !strings.HasPrefix(p.Choices, ",") {
+			schema["default"], _, _ = strings.Cut(p.Choices, ",")
+		}
 	case catalogue.Boolean:
 		schema["type"] = "boolean"
 	case catalogue.DomainName:
@@ -526,6 +539,7 @@ func responseHeaders() object {
 		headerSource:    header("Which source answered.", object{"type": "string", "enum": []string{"json", "store", "stale"}}),
 		"X-Request-Id": header("The id that the request came with, if it is 1 to 128 visible ASCII characters, or a new one.",
 			text),
+		"Link":             header("The next page, as a relation next; absent on the last.", text),
 		"Retry-After":      header("Seconds to wait.", object{"type": "integer"}),
 		"WWW-Authenticate": header("Bearer.", text),
 	}

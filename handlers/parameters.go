@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
@@ -195,18 +196,33 @@ func inPath(name string, unknown error, set func(r *arena.Request, id string)) p
 	}
 }
 
-// modelID reads the name of a model from the query; what can be no name is the
-// name of no model.
-func modelID() parameter[arena.Request] {
-	read := query("model_id", form[string]{parse: func(raw string) (string, bool) { return raw, raw != "" }, wrong: "is empty"},
-		func(r *arena.Request, name string) { r.Model = name })
+// named reads the name of a model or a symbol from the query; what can be no name is
+// that of nothing there is, which unknown says.
+func named(name string, unknown error, set func(*arena.Request, string)) parameter[arena.Request] {
 	return func(c *gin.Context, req *arena.Request) error {
-		if err := read(c, req); err != nil || req.Model == "" {
+		var value string
+		err := readOne(name, queryValues(c.Request.URL.RawQuery, name), nonEmpty(), func(v string) { value = v })
+		if err != nil || value == "" {
 			return err
 		}
-		if err := wire.CheckID(req.Model); err != nil {
-			return fmt.Errorf("%w: %w", arena.ErrUnknownModel, err)
+		if err := wire.CheckID(value); err != nil {
+			return fmt.Errorf("%w: %w", unknown, err)
 		}
+		set(req, value)
 		return nil
+	}
+}
+
+// nonEmpty is any text.
+func nonEmpty() form[string] {
+	return form[string]{parse: func(raw string) (string, bool) { return raw, raw != "" }, wrong: "is empty"}
+}
+
+// choice is one of the values of a parameter.
+func choice(p catalogue.Parameter) form[string] {
+	values := slices.DeleteFunc(strings.Split(p.Choices, ","), func(v string) bool { return v == "" })
+	return form[string]{
+		parse: func(raw string) (string, bool) { return raw, slices.Contains(values, raw) },
+		wrong: "is none of " + strings.Join(values, ", "),
 	}
 }

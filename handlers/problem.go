@@ -20,6 +20,7 @@ const (
 	problemUnknownModel     problemType = "/problems/unknown-model"
 	problemUnknownSymbol    problemType = "/problems/unknown-symbol"
 	problemUnknownDecision  problemType = "/problems/unknown-decision"
+	problemNotInFiles       problemType = "/problems/not-in-files"
 	problemUnknownFact      problemType = "/problems/unknown-fact"
 	problemMethod           problemType = "/problems/method-not-allowed"
 	problemNotAcceptable    problemType = "/problems/not-acceptable"

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"net/url"
+
 	"github.com/gin-gonic/gin"
 
 	"nof0/internal/arena"
@@ -19,6 +21,16 @@ func view(e endpoint, answers arena.Answerer, sender *sender) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
+		if answer.Next != "" {
+			c.Header("Link", "<"+nextPage(c.Request.URL, answer.Next)+`>; rel="next"`)
+		}
 		sender.send(c, answer, contentJSON)
 	}
+}
+
+// nextPage is the same question with the cursor of the next page.
+func nextPage(asked *url.URL, cursor string) string {
+	query := asked.Query()
+	query.Set("cursor", cursor)
+	return (&url.URL{Path: asked.Path, RawPath: asked.RawPath, RawQuery: query.Encode()}).String()
 }

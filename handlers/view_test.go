@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,18 +13,22 @@ import (
 func TestViewsAskTheArena(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]arena.Request{
-		"/api/crypto-prices":                     {View: catalogue.ViewCryptoPrices},
-		"/api/account-totals":                    {View: catalogue.ViewAccountTotals},
-		"/api/trades":                            {View: catalogue.ViewTrades},
-		"/api/trades?limit=x&lastHourlyMarker=x": {View: catalogue.ViewTrades},
-		"/api/since-inception-values":            {View: catalogue.ViewSinceInception},
-		"/api/leaderboard":                       {View: catalogue.ViewLeaderboard},
-		"/api/analytics":                         {View: catalogue.ViewAnalytics},
-		"/api/analytics/deepseek-chat-v3.1":      {View: catalogue.ViewAnalyticsOf, Model: "deepseek-chat-v3.1"},
-		"/api/positions":                         {View: catalogue.ViewPositions},
-		"/api/positions?limit=1000":              {View: catalogue.ViewPositions, Limit: 1000},
-		"/api/conversations":                     {View: catalogue.ViewConversations},
-		"/api/equity":                            {View: catalogue.ViewEquity},
+		"/api/crypto-prices":                    {View: catalogue.ViewCryptoPrices},
+		"/api/account-totals":                   {View: catalogue.ViewAccountTotals},
+		"/api/trades":                           {View: catalogue.ViewTrades},
+		"/api/trades?lastHourlyMarker=x&path=x": {View: catalogue.ViewTrades},
+		"/api/trades?model_id=gpt-5&symbol=BTC&side=short&from=1.5&to=2&sort=asc&limit=1000&cursor=abc": {
+			View: catalogue.ViewTrades, Model: "gpt-5", Symbol: "BTC", Side: "short", Sort: "asc", Limit: 1000, Cursor: "abc",
+			Series: arena.Series{From: time.UnixMicro(1_500_000).UTC(), To: time.UnixMicro(2_000_000).UTC()},
+		},
+		"/api/since-inception-values":       {View: catalogue.ViewSinceInception},
+		"/api/leaderboard":                  {View: catalogue.ViewLeaderboard},
+		"/api/analytics":                    {View: catalogue.ViewAnalytics},
+		"/api/analytics/deepseek-chat-v3.1": {View: catalogue.ViewAnalyticsOf, Model: "deepseek-chat-v3.1"},
+		"/api/positions":                    {View: catalogue.ViewPositions},
+		"/api/positions?limit=1000":         {View: catalogue.ViewPositions, Limit: 1000},
+		"/api/conversations":                {View: catalogue.ViewConversations},
+		"/api/equity":                       {View: catalogue.ViewEquity},
 		"/api/prices/BTC?points=2&to=2.5": {View: catalogue.ViewPrices, Symbol: "BTC", Series: arena.Series{
 			Points: 2, To: time.UnixMicro(2_500_000).UTC(),
 		}},
@@ -55,5 +61,47 @@ func TestViewsAskTheArena(t *testing.T) {
 			wantHeader(t, h, "Vary", "Accept-Encoding")
 			wantHeader(t, h, "X-Data-Source", "store")
 		})
+	}
+}
+
+// TestPagesAreLinked holds that a page links to the next one with the same parameters,
+// whatever stands in them, and the last one to nothing.
+func TestPagesAreLinked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := smallAnswer()
+	page.Next = "a_b-c"
+	b.answerWith(page)
+	for target, want := range map[string]string{
+		"/api/trades?limit=2":                          `</api/trades?cursor=a_b-c&limit=2>; rel="next"`,
+		"/api/trades?cursor=old&model_id=gpt-5":        `</api/trades?cursor=a_b-c&model_id=gpt-5>; rel="next"`,
+		"/api/trades?side=long&path=%3E%22%0Ax,<http:": `</api/trades?cursor=a_b-c&path=%3E%22%0Ax%2C%3Chttp%3A&side=long>; rel="next"`,
+	} {
+		wantHeader(t, b.do("GET", target).Header(), "Link", want)
+		wantHeader(t, b.do("GET", target, "If-None-Match", `W/"abc"`).Header(), "Link", want)
+	}
+	b.answerWith(smallAnswer())
+	wantHeader(t, b.do("GET", "/api/trades?limit=2").Header(), "Link", "")
+}
+
+// TestPageParametersAreChecked holds that a wrong value of a page's parameter is
+// refused and named, also the one that only the list itself can refuse.
+func TestPageParametersAreChecked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for target, name := range map[string]string{
+		"/api/trades?limit=1001": "limit", "/api/trades?limit=0": "limit", "/api/trades?limit=-1": "limit", "/api/trades?limit=1e2": "limit",
+		"/api/trades?side=both": "side", "/api/trades?side=": "side", "/api/trades?sort=up": "sort", "/api/trades?from=yesterday": "from",
+		"/api/trades?from=2&to=1": "to", "/api/trades?cursor=": "cursor", "/api/trades?sort=asc&sort=desc": "sort",
+	} {
+		w := b.do("GET", target)
+		if w.Code != 400 || !strings.Contains(w.Body.String(), `"path":"/`+name+`"`) {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+	b.failWith(fmt.Errorf("wrapped: %w", &arena.ParameterError{Name: "cursor", Reason: "is of another list"}))
+	w := b.do("GET", "/api/trades?cursor=x")
+	if w.Code != 400 || !strings.Contains(w.Body.String(), `"errors":[{"path":"/cursor","reason":"is of another list"}]`) {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -286,6 +286,9 @@ func reads() []scoped {
 			return []any{remaining, left}, err
 		}},
 		{"Trades.Newest", func(ctx context.Context, r Repositories, _ contest) (any, error) { return r.Trades.Newest(ctx, 4) }},
+		{"Trades.Page", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Trades.Page(ctx, TradeFilter{Model: model1}, 4)
+		}},
 		{"Trades.NewestOf", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Trades.NewestOf(ctx, model1, 4)
 		}},

@@ -2,6 +2,8 @@ package repository
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -61,4 +63,112 @@ func (r Trades) Before(ctx context.Context, model string, last *entities.Trade, 
 		return query.Order(newestTrades).Limit(n).Find(&trades).Error
 	})
 	return trades, err
+}
+
+// TradeFilter selects trades: of a model, of a symbol, of one side, whose exit is in a
+// span. What is empty selects nothing.
+type TradeFilter struct {
+	Model, Symbol, Side string
+	Span                Span
+	Ascending           bool      // oldest exit first
+	After               *TradeKey // only those behind it; nil is from the first one on
+}
+
+// TradeKey is where a trade stands in the order of exits: by time, id, model.
+type TradeKey struct {
+	ExitTime    time.Time
+	ID, ModelID string
+}
+
+// Page returns up to n trades in the order of exits. An index has the trades of one
+// model, or of one model, symbol and side, in that order: the first n of each are
+// found there, and no other row is read, however few fit the filter.
+func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entities.Trade, err error) {
+	err = r.run(ctx, "trades", "Page", func(db *gorm.DB) error {
+		parts, partArgs := f.parts()
+		where, args := f.conditions()
+		args = append(append(partArgs, append(args, n)...), n, in(db))
+		return db.Raw(`
+			SELECT `+columnsOf[entities.Trade](db, "page")+`
+			FROM (
+				SELECT first.model_id, first.id
+				FROM `+parts+`
+				CROSS JOIN LATERAL (
+					SELECT t.model_id, t.id, t.exit_time
+					FROM trades t
+					WHERE `+where+`
+					ORDER BY `+exitOrder("t", f.Ascending)+`
+					LIMIT ?
+				) first
+				ORDER BY `+tradeOrder("first", f.Ascending)+`
+				LIMIT ?
+			) keys
+			JOIN trades page ON page.competition_id = @competition AND page.model_id = keys.model_id AND page.id = keys.id
+			ORDER BY `+tradeOrder("page", f.Ascending), args...).Scan(&trades).Error
+	})
+	return trades, err
+}
+
+// parts are the parts of the trades that are each in order in an index.
+func (f TradeFilter) parts() (from string, args []any) {
+	from = "models m"
+	if f.Model != "" {
+		from = "(SELECT id FROM models WHERE id = ?) m"
+		args = append(args, f.Model)
+	}
+	if f.Symbol != "" && f.Side == "" {
+		from += " CROSS JOIN (VALUES ('long'), ('short')) d(side)"
+	}
+	if f.Symbol == "" && f.Side != "" {
+		from += " CROSS JOIN symbols s"
+	}
+	return from, args
+}
+
+// conditions select the trades of a part.
+func (f TradeFilter) conditions() (string, []any) {
+	where := []string{"t.competition_id = @competition", "t.model_id = m.id"}
+	var args []any
+	add := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	switch {
+	case f.Symbol != "" && f.Side != "":
+		add("t.symbol = ? AND t.side = ?", f.Symbol, f.Side)
+	case f.Symbol != "":
+		add("t.symbol = ? AND t.side = d.side", f.Symbol)
+	case f.Side != "":
+		add("t.symbol = s.symbol AND t.side = ?", f.Side)
+	}
+	if !f.Span.From.IsZero() {
+		add("t.exit_time >= ?", f.Span.From)
+	}
+	if !f.Span.To.IsZero() {
+		add("t.exit_time <= ?", f.Span.To)
+	}
+	if f.After != nil {
+		than := "<"
+		if f.Ascending {
+			than = ">"
+		}
+		add(`(t.exit_time, t.id COLLATE "C", t.model_id COLLATE "C") `+than+` (?, ?, ?)`, f.After.ExitTime, f.After.ID, f.After.ModelID)
+	}
+	return strings.Join(where, " AND "), args
+}
+
+// tradeOrder is the order of exits of all models, of the trades that an alias names.
+func tradeOrder(alias string, ascending bool) string {
+	return exitOrder(alias, ascending) + ", " + alias + `.model_id COLLATE "C"` + direction(ascending)
+}
+
+// exitOrder is tradeOrder within a model.
+func exitOrder(alias string, ascending bool) string {
+	return alias + ".exit_time" + direction(ascending) + ", " + alias + `.id COLLATE "C"` + direction(ascending)
+}
+
+func direction(ascending bool) string {
+	if ascending {
+		return " ASC"
+	}
+	return " DESC"
 }

@@ -11,12 +11,16 @@ import (
 // Request asks for one view. Parameters that a view does not have are ignored.
 type Request struct {
 	View       catalogue.ViewName
-	Model      string // ViewAnalyticsOf, ViewEquity, views of decisions
-	Decision   string // ViewDecision, ViewDecisionDiff
-	Symbol     string // ViewPrices
-	Series     Series // ViewEquity, ViewPrices
-	FromMarker int64  // ViewAccountTotals
-	Limit      int    // ViewPositions; 0 is no limit
+	Model      string
+	Decision   string
+	Symbol     string
+	Side       string // long or short; "" is both
+	Status     string
+	Sort       string // asc or desc; "" is desc
+	Series     Series
+	FromMarker int64
+	Limit      int    // rows at most; 0 is what the view has without it
+	Cursor     string // next_cursor of the page before; "" is the first page
 }
 
 // Answer is a rendered view. It is shared between requests and must not be
@@ -29,6 +33,9 @@ type Answer struct {
 	ETag string
 	// Modified is when this content was first rendered.
 	Modified time.Time
+	// Next is the cursor of the next page of a list that comes by pages, "" on the
+	// last.
+	Next string
 	// MaxAge is how long a client may keep the answer.
 	MaxAge time.Duration
 	// Body is the whole JSON document; nil for one that is streamed.

@@ -55,6 +55,7 @@ func TestViewsReadWhatTheCatalogueSays(t *testing.T) {
 	requests := map[catalogue.ViewName][]arena.Request{
 		catalogue.ViewAccountTotals: {{FromMarker: 1}, {FromMarker: 1000}},
 		catalogue.ViewAnalyticsOf:   {{Model: "m"}, {Model: "quiet"}},
+		catalogue.ViewTrades:        {{Model: "m"}, {Symbol: "SOL"}, {Side: "long"}},
 		catalogue.ViewPositions:     {{Limit: 1}, {Limit: 1000}},
 		catalogue.ViewEquity:        {{Model: "m"}, {Series: arena.Series{From: time.Unix(1761452300, 0)}}},
 		catalogue.ViewPrices:        {{Symbol: "SOL"}},

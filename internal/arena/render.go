@@ -17,6 +17,7 @@ import (
 type rendering struct {
 	ETag     string         `json:"etag"`
 	Modified int64          `json:"modified"` // unix ms of the first rendering of this content
+	Next     string         `json:"next,omitzero"`
 	Body     jsontext.Value `json:"body"`
 }
 
@@ -28,11 +29,11 @@ func (s *Service) render(ctx context.Context, view catalogue.ViewName, payload a
 		return nil, err
 	}
 	content := body[:len(body)-len(serverTimeTail(body))]
-	return &rendering{
-		ETag:     digestOf(content),
-		Modified: s.o.Now().UnixMilli(),
-		Body:     body,
-	}, nil
+	r := &rendering{ETag: digestOf(content), Modified: s.o.Now().UnixMilli(), Body: body}
+	if list, ok := payload.(interface{ Next() string }); ok {
+		r.Next = list.Next()
+	}
+	return r, nil
 }
 
 // marshal renders a part of a view and reports what it lacks because no double

@@ -157,7 +157,7 @@ func (s *Service) normalize(ctx context.Context, v *view, req Request, key cache
 func (s *Service) load(ctx context.Context, source Source, v *view, req Request) (*rendering, error) {
 	var payload any
 	var err error
-	if v.StoreOnly {
+	if v.loadStore != nil {
 		payload, err = v.loadStore(ctx, s.o.Store, req)
 	} else {
 		payload, err = v.load(ctx, source, req)
@@ -196,7 +196,7 @@ func (a *Answer) of(r *rendering) *Answer {
 	if r == nil {
 		return nil
 	}
-	a.ETag, a.Modified, a.Body = r.ETag, time.UnixMilli(r.Modified).UTC(), r.Body
+	a.ETag, a.Modified, a.Body, a.Next = r.ETag, time.UnixMilli(r.Modified).UTC(), r.Body, r.Next
 	return a
 }
 

@@ -5,6 +5,7 @@ package arena
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"nof0/cachelayer"
@@ -23,6 +24,14 @@ var (
 	ErrUnavailable = errors.New("source unavailable")
 )
 
+// NotInFilesError says that a domain is read from the JSON files, which cannot hold
+// what was asked for.
+type NotInFilesError struct{ Domain Domain }
+
+func (e *NotInFilesError) Error() string {
+	return fmt.Sprintf("%s is read from the JSON files, which cannot hold this", e.Domain)
+}
+
 // Limits of the views that clients poll without parameters.
 const (
 	RecentTrades        = 100 // newest trades per model in Trades
@@ -32,8 +41,9 @@ const (
 // Source answers every view of the public API. The JSON directory and the
 // Postgres store both implement it, and one conformance suite runs against
 // both. Every method returns rows in the order that the endpoint promises and
-// sets ServerTime to the time of the answer. Errors wrap ErrUnknownModel or
-// ErrUnavailable where they apply.
+// sets ServerTime to the time of the answer. Errors wrap ErrUnknownModel,
+// ErrUnknownSymbol or ErrUnavailable where they apply, and are a ParameterError where
+// a cursor does not belong to the request.
 type Source interface {
 	// CryptoPrices returns the newest price of each symbol at the primary provider.
 	CryptoPrices(ctx context.Context) (wire.CryptoPrices, error)
@@ -42,6 +52,8 @@ type Source interface {
 	AccountTotals(ctx context.Context, fromMarker int64) (wire.AccountTotals, error)
 	// Trades returns the newest RecentTrades trades of each model.
 	Trades(ctx context.Context) (wire.Trades, error)
+	// TradesPage returns a page of the trades that the request selects.
+	TradesPage(ctx context.Context, req Request) (wire.Trades, error)
 	// SinceInception returns the inception facts of every account.
 	SinceInception(ctx context.Context) (wire.SinceInceptionValues, error)
 	// Leaderboard returns the standing of every competitor.
@@ -61,12 +73,12 @@ type Source interface {
 type view struct {
 	catalogue.View
 
-	// load makes the view from either source; loadStore one that the store alone
-	// has.
+	// load makes the view from either source; loadStore, in its place, one that the
+	// store alone has.
 	load      func(context.Context, Source, Request) (any, error)
 	loadStore func(context.Context, *Store, Request) (any, error)
 	// part tells apart the documents of the view that are of one model, or of
-	// none; nil where there is one.
+	// none; nil where there is one, or where pages tell them apart.
 	part func(Request) string
 }
 
@@ -84,7 +96,12 @@ func makeViews() map[catalogue.ViewName]*view {
 			part: func(r Request) string { return strconv.FormatInt(r.FromMarker, 10) },
 		},
 		catalogue.ViewTrades: {
-			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Trades(ctx) },
+			load: func(ctx context.Context, s Source, r Request) (any, error) {
+				if r.page() == "" {
+					return s.Trades(ctx)
+				}
+				return s.TradesPage(ctx, r)
+			},
 		},
 		catalogue.ViewSinceInception: {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.SinceInception(ctx) },
@@ -148,8 +165,11 @@ func partOfDecision(r Request) string { return r.Model + "{" + r.Decision }
 // key is where the document that a request asks for is kept.
 func (v *view) key(keys cachelayer.Keys, req Request) (cachelayer.Key, error) {
 	part := ""
-	if v.part != nil {
+	switch {
+	case v.part != nil:
 		part = v.part(req)
+	case v.Paged:
+		part = req.page()
 	}
 	return keys.View(&v.View, req.Model, part)
 }

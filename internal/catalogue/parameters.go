@@ -23,6 +23,7 @@ const (
 	DomainName ParameterType = "domain"
 	FactKind   ParameterType = "fact kind"
 	EventID    ParameterType = "event id"
+	Choice     ParameterType = "choice" // one of Choices
 )
 
 // Parameter declares a parameter of a request. A view reads its own by their
@@ -31,10 +32,21 @@ type Parameter struct {
 	Name        string
 	In          Place
 	Type        ParameterType
-	Min, Max    int64 // of an Integer; Max 0 is none
-	Default     int64 // of an Integer; 0 is none
+	Min, Max    int64  // of an Integer; Max 0 is none
+	Default     int64  // of an Integer; 0 is none
+	Choices     string // of a Choice: the values, by commas; the first is what its absence means
 	Description string
 }
+
+// MaxPage is how many rows of a list a page has at most, and DefaultPage how many
+// where the request does not say.
+const (
+	MaxPage     = 1000
+	DefaultPage = 100
+)
+
+// paged are the parameters of a list that comes by pages, behind those of its own.
+func paged(own ...Parameter) []Parameter { return append(own, pageLimit, cursor) }
 
 // The parameters of views.
 var (
@@ -70,6 +82,26 @@ var (
 	to = Parameter{
 		Name: "to", In: InQuery, Type: Seconds,
 		Description: "Unix seconds with up to six decimals, inclusive, not before from; without it, to the last row.",
+	}
+	side = Parameter{
+		Name: "side", In: InQuery, Type: Choice, Choices: ",long,short",
+		Description: "Only those of one direction; without it, of both.",
+	}
+	sorted = Parameter{
+		Name: "sort", In: InQuery, Type: Choice, Choices: "desc,asc",
+		Description: "Newest first, desc, or oldest first, asc.",
+	}
+	symbolParameter = Parameter{
+		Name: "symbol", In: InQuery, Type: ID,
+		Description: "Only those of a symbol; without it, of every symbol. What can be no name is an unknown symbol.",
+	}
+	pageLimit = Parameter{
+		Name: "limit", In: InQuery, Type: Integer, Min: 1, Max: MaxPage, Default: DefaultPage,
+		Description: "How many rows a page has at most.",
+	}
+	cursor = Parameter{
+		Name: "cursor", In: InQuery, Type: Text,
+		Description: "Continues behind a page: its next_cursor. It goes with the other parameters of that page, but for limit, which may change.",
 	}
 	points = Parameter{
 		Name: "points", In: InQuery, Type: Integer, Min: MinPoints, Max: MaxPoints,

@@ -63,6 +63,10 @@ type View struct {
 	Operation, Summary, Description string
 	// Parameters are those that it has in its path and in its query.
 	Parameters []Parameter
+	// Paged says that it is a list that comes by pages: the parameters limit and
+	// cursor choose one, and the answer names the next. Each is kept in the process
+	// alone.
+	Paged bool
 	// Key is what its key is called after the prefix; braces are literal, and
 	// MODEL stands for the parameter of that name.
 	Key string
@@ -77,6 +81,9 @@ type View struct {
 	// that its documents are kept in the process alone: there are as many as
 	// clients think of.
 	StoreOnly, OwnMemory bool
+	// NotInFiles says that the JSON directory cannot hold it: while its domain is
+	// read from there, there is no answer.
+	NotInFiles bool
 }
 
 // Views lists every view, in the order of the API document.
@@ -98,9 +105,13 @@ var views = []View{
 	},
 	{
 		Name: ViewTrades, Path: "/trades", Domain: DomainTrades,
-		Operation: "listTrades", Summary: "Newest trades",
-		Key: "view:trades", TTL: Medium, MaxAge: Polled,
-		Reads: []Table{Models, Trades},
+		Operation: "listTrades", Summary: "Trades",
+		Description: "Without any of the parameters, the newest 100 of each model. With one, the whole history by " +
+			"pages, by exit time, those of one moment by id: a page neither repeats nor skips a row while rows are written.",
+		Parameters: paged(modelParameter, symbolParameter, side, from, to, sorted),
+		Paged:      true,
+		Key:        "view:trades", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Models, Symbols, Trades}, ByModel: true,
 	},
 	{
 		Name: ViewSinceInception, Path: "/since-inception-values", Domain: DomainAccounts,

@@ -49,6 +49,8 @@ func (a *answers) Answer(ctx context.Context, req arena.Request) (answer *arena.
 	mode := a.modes(v.Domain).Read
 	moved := a.movedAt(v.Domain, mode == arena.ReadStore)
 	switch {
+	case mode != arena.ReadStore && v.NotInFiles:
+		err = &arena.NotInFilesError{Domain: v.Domain}
 	case mode == arena.ReadStore:
 		answer, err = a.service.Answer(ctx, req)
 	case a.files == nil:

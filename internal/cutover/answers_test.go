@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -166,6 +167,29 @@ func TestChangedFilesAreSeenAtOnce(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(b.dir, "trades.json")))
 	_, err := b.answers.Answer(t.Context(), arena.Request{View: catalogue.ViewTrades})
 	require.ErrorIs(t, err, arena.ErrUnavailable)
+}
+
+// TestWhatFilesCannotHold asks for each view that the directory cannot hold, while its
+// domain is read from there and from the store.
+func TestWhatFilesCannotHold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, v := range catalogue.Views() {
+		if !v.NotInFiles {
+			continue
+		}
+		req := arena.Request{View: v.Name, Model: "m", Symbol: "SOL"}
+		for _, mode := range []arena.ReadMode{arena.ReadJSON, arena.ReadShadow} {
+			b.switches.to(mode)
+			_, err := b.answers.Answer(t.Context(), req)
+			absent, ok := errors.AsType[*arena.NotInFilesError](err)
+			require.True(t, ok, "%s: %v", v.Name, err)
+			require.Equal(t, v.Domain, absent.Domain)
+		}
+		b.switches.to(arena.ReadStore)
+		_, err := b.answers.Answer(t.Context(), req)
+		require.NoError(t, err, v.Name)
+	}
 }
 
 // TestTheShadowIsOfferedWhatItCompares holds that only answers of domains in

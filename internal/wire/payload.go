@@ -19,11 +19,16 @@ type AccountTotals struct {
 }
 
 // Trades is the answer of /trades: the newest 100 of each model, newest exit
-// first, ties by id descending.
+// first, ties by id descending; or, of a request with parameters, a page of the
+// whole history.
 type Trades struct {
-	Trades     []Trade `json:"trades"` // closed trades
+	Trades     []Trade `json:"trades"`               // closed trades
+	NextCursor string  `json:"next_cursor,omitzero"` // cursor of the next page; absent on the last, and where the answer is no page
 	ServerTime int64   `json:"serverTime"`
 }
+
+// Next is the cursor of the next page, "" where there is none.
+func (t Trades) Next() string { return t.NextCursor }
 
 // SinceInceptionValues is the answer of /since-inception-values: the inception of
 // every account.

@@ -113,6 +113,42 @@ func (s *Source) Trades(context.Context) (wire.Trades, error) {
 	return out, nil
 }
 
+// TradesPage implements arena.Source.
+func (s *Source) TradesPage(_ context.Context, req arena.Request) (wire.Trades, error) {
+	if err := s.selectable(req); err != nil {
+		return wire.Trades{}, err
+	}
+	rows, err := read(s, tradesForm())
+	if err != nil {
+		return wire.Trades{}, err
+	}
+	page, next, err := arena.SelectTrades(rows, req)
+	return wire.Trades{Trades: orEmpty(page), NextCursor: next, ServerTime: s.serverTime()}, err
+}
+
+// selectable refuses a request for the rows of a model or a symbol that no file
+// mentions.
+func (s *Source) selectable(req arena.Request) error {
+	for _, one := range []struct {
+		name    string
+		known   func() ([]string, error)
+		unknown error
+	}{{req.Model, s.models, arena.ErrUnknownModel}, {req.Symbol, s.symbols, arena.ErrUnknownSymbol}} {
+		if one.name == "" {
+			continue
+		}
+		known, err := one.known()
+		if slices.Contains(known, one.name) {
+			continue
+		}
+		if err != nil {
+			return err // the file that mentions it may be among those that cannot be read
+		}
+		return fmt.Errorf("no file mentions %q: %w", one.name, one.unknown)
+	}
+	return nil
+}
+
 // SinceInception implements arena.Source.
 func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, error) {
 	rows, err := read(s, inceptionForm())

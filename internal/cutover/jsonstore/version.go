@@ -16,15 +16,13 @@ func filesOf(view catalogue.ViewName) []snapshot.Kind {
 		return []snapshot.Kind{snapshot.CryptoPrices}
 	case catalogue.ViewAccountTotals:
 		return []snapshot.Kind{snapshot.AccountTotals}
-	case catalogue.ViewTrades:
-		return []snapshot.Kind{snapshot.Trades}
 	case catalogue.ViewAnalyticsOf:
 		return []snapshot.Kind{snapshot.Analytics, snapshot.ModelAnalytics}
 	case catalogue.ViewConversations:
 		return []snapshot.Kind{snapshot.Conversations}
-	default: // lists of models, in whose order every file has a part
+	default: // what lists or selects models or symbols, in which every file has a part
 		return []snapshot.Kind{
-			snapshot.Positions, snapshot.AccountTotals, snapshot.Trades, snapshot.SinceInception, snapshot.Leaderboard, snapshot.Analytics, snapshot.ModelAnalytics, snapshot.Conversations,
+			snapshot.Positions, snapshot.AccountTotals, snapshot.Trades, snapshot.SinceInception, snapshot.Leaderboard, snapshot.Analytics, snapshot.ModelAnalytics, snapshot.Conversations, snapshot.CryptoPrices,
 		}
 	}
 }
