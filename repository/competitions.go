@@ -30,6 +30,9 @@ func (r Repositories) In(competition string) Repositories {
 	return bind(b)
 }
 
+// Competition is what the repositories are bound to.
+func (r Repositories) Competition() string { return r.Models.competition }
+
 // In returns the same pool, whose repositories and transactions are bound to a
 // competition as those of Repositories.In. It is not closed by itself.
 func (s *Store) In(competition string) *Store {

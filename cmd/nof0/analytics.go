@@ -80,7 +80,7 @@ func (c *cli) recompute(ctx context.Context, cfg config.Config, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	progress, finish := c.progressOf("computing metrics", "models")
+	progress, finish := c.progressOf("computing metrics", "accounts")
 	defer finish()
 	return job.All(ctx, models, progress)
 }
@@ -113,9 +113,9 @@ func (c *cli) printRecomputed(results []recompute.Result) error {
 	if c.json {
 		return c.printJSON(map[string]any{"models": results})
 	}
-	t := c.newTable(table.Row{"model", "outcome", "trades", "decisions", "took"}, 3, 4, 5)
+	t := c.newTable(table.Row{"competition", "model", "outcome", "trades", "decisions", "took"}, 4, 5, 6)
 	for _, r := range results {
-		t.AppendRow(table.Row{r.Model, r.Outcome, r.Trades, r.Decisions, r.Elapsed.Round(time.Millisecond / 10)})
+		t.AppendRow(table.Row{r.Competition, r.Model, r.Outcome, r.Trades, r.Decisions, r.Elapsed.Round(time.Millisecond / 10)})
 	}
 	t.Render()
 	return nil

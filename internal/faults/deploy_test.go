@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -214,10 +215,11 @@ ALTER TABLE "symbols" ADD COLUMN "remark" text NULL;
 	require.False(t, status.Older())
 }
 
-// TestThePreviousBinaryOnThisSchema runs the newest program that was committed
-// before the newest migration was, or else the one of the base that lint
-// compares with, on a database with every migration of today: it starts, imports,
-// takes events and answers.
+// TestThePreviousBinaryOnThisSchema deploys the program of today, under load and with
+// full tables, beside the newest one that was committed before the newest migration
+// was, or else that of the base that lint compares with: the migrations run while it
+// serves and imports, both serve at once, and what it uses is taken away when it has
+// gone.
 func TestThePreviousBinaryOnThisSchema(t *testing.T) {
 	commit, why := previousCommit(t)
 	if commit == "" {
@@ -225,18 +227,57 @@ func TestThePreviousBinaryOnThisSchema(t *testing.T) {
 		s.figuref("NOT CHECKED: no previous binary can be built: %s", why)
 		return
 	}
-	s := startSystem(t) // with the schema of today
-	previous := buildCommit(t, commit)
+	today, err := program()
+	require.NoError(t, err)
+	s := startSystemOf(t, buildCommit(t, commit))
 	dir := filepath.Join(t.TempDir(), "season")
-	s.mustRun(previous, "season", "generate", dir, "--seed", "5", "--models", "4", "--hours", "12")
-	s.mustRun(previous, "import", dir)
+	s.mustRun(s.bin, "season", "generate", dir, "--seed", "5", "--models", "4", "--hours", "12")
+	s.mustRun(s.bin, "import", dir)
+	many := sized(1_000_000, 2_000)
+	s.multiply(many)
+	some := int64(sized(2_000, 100))
 
-	server, stop := s.serve(previous)
-	requests := startTraffic(t, server, paths...)
-	requests.more(int64(sized(2_000, 100)))
+	requests := startTraffic(t, s.url, paths...)
+	requests.more(some)
+	began := time.Now()
+	s.mustRun(today, "migrate", "apply")
+	took := time.Since(began)
+	s.mustRun(s.bin, "import", dir)
+	requests.more(some)
+	newServer, stop := s.serve(today)
+	requests.add(newServer)
+	requests.more(some)
+	requests.drain()
+	s.stop()
+	s.mustRun(today, "migrate", "apply", "--contract")
+	requests.more(some)
+	s.mustRun(today, "import", dir)
 	requests.clean()
 	stop()
-	s.figuref("%s (%s): %d requests, 0 failed", commit, why, requests.requests.Load())
+	s.figuref("from %s (%s), %d rows more in each table of facts: migrated in %s, %d requests, 0 failed, longest wait %s",
+		commit, why, many, took.Round(time.Millisecond), requests.requests.Load(), requests.wait())
+}
+
+// multiply adds so many rows to each table of facts of accounts, each like one that is
+// there, of models that nobody has registered.
+func (s *system) multiply(rows int) {
+	s.t.Helper()
+	db := s.database()
+	for table, differ := range map[string]string{
+		"account_equity_snapshots": `'observed_at', (one.t).observed_at + i * interval '1 second'`,
+		"positions":                `'id', 'bulk' || i, 'status', 'closed'`,
+		"position_facts":           `'ref', 'bulk' || i`,
+		"trades":                   `'id', 'bulk' || i`,
+		"decision_cycles":          `'id', 'bulk' || i`,
+		"conversation_messages":    `'content_digest', 'bulk' || i`,
+	} {
+		if table != "conversation_messages" {
+			differ += `, 'model_id', 'bulk' || i % 100`
+		}
+		_, err := db.Exec(s.t.Context(), fmt.Sprintf(`INSERT INTO %[1]s SELECT r.* FROM (SELECT t FROM %[1]s t LIMIT 1) one, generate_series(1, $1) i,
+			jsonb_populate_record(one.t, jsonb_build_object(%[2]s)) r`, table, differ), rows)
+		require.NoError(s.t, err, table)
+	}
 }
 
 // previousCommit returns a commit of the program with fewer migrations, and why

@@ -55,6 +55,12 @@ func startSystem(t *testing.T) *system {
 	t.Helper()
 	bin, err := program()
 	require.NoError(t, err)
+	return startSystemOf(t, bin)
+}
+
+// startSystemOf is startSystem of a program that is built already.
+func startSystemOf(t *testing.T, bin string) *system {
+	t.Helper()
 	s := &system{t: t, redis: testdb.NewRedis(t), bin: bin}
 	stack, err := devstack.Start(t.Context(), devstack.Options{
 		DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler),

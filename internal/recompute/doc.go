@@ -1,4 +1,5 @@
-// Package recompute keeps the computed metrics of the competitors up to date.
+// Package recompute keeps the computed metrics of the competitors up to date, in every
+// competition.
 //
 // What a model's trades and decisions come to is kept beside them (entity
 // AnalyticsState), and the next run goes on from there: it costs what is new, and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -43,10 +44,11 @@ const (
 	Busy      Outcome = "busy"      // somebody else is computing
 )
 
-// Result tells of one model.
+// Result tells of one account: a model in a competition.
 type Result struct {
-	Model   string  `json:"model"`
-	Outcome Outcome `json:"outcome"`
+	Competition string  `json:"competition"`
+	Model       string  `json:"model"`
+	Outcome     Outcome `json:"outcome"`
 	// Whole says that every fact was read, not just what is new.
 	Whole     bool          `json:"whole"`
 	Trades    int64         `json:"trades"`    // that were read
@@ -131,46 +133,55 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Once computes every model that is behind. The error joins what kept models from
+// Once computes every account that is behind. The error joins what kept some from
 // it; a run that is under way elsewhere is none.
 func (j *Job) Once(ctx context.Context) error {
 	_, err := j.round(ctx)
 	return err
 }
 
-// Advance brings the metrics of one model up to date.
+// Advance brings the metrics of one model up to date, in the competition that the
+// store is bound to.
 func (j *Job) Advance(ctx context.Context, model string) (Result, error) {
-	return j.compute(ctx, model, false)
+	return j.compute(ctx, j.o.Store, model, false)
 }
 
-// round computes every model that is behind. One that fails does not keep the
+// round computes every account that is behind. One that fails does not keep the
 // others from it.
 func (j *Job) round(ctx context.Context) (busy bool, err error) {
-	models, err := j.o.Store.Recompute.Stale(ctx, Version)
+	competitions, err := j.o.Store.Competitions.All(ctx)
 	if err != nil {
 		return false, err
 	}
 	var errs []error
-	for _, model := range models {
-		r, err := j.compute(ctx, model, false)
-		switch {
-		case errors.Is(err, repository.ErrUnavailable) || ctx.Err() != nil:
+	for _, competition := range competitions {
+		store := j.o.Store.In(competition.ID)
+		models, err := store.Recompute.Stale(ctx, Version)
+		if err != nil {
 			return false, err
-		case err != nil:
-			errs = append(errs, err)
-		case r.Outcome == Busy:
-			return true, errors.Join(errs...)
+		}
+		for _, model := range models {
+			r, err := j.compute(ctx, store, model, false)
+			switch {
+			case errors.Is(err, repository.ErrUnavailable) || ctx.Err() != nil:
+				return false, err
+			case err != nil:
+				errs = append(errs, err)
+			case r.Outcome == Busy:
+				return true, errors.Join(errs...)
+			}
 		}
 	}
 	return false, errors.Join(errs...)
 }
 
-// compute brings the metrics of one model up to date; whole reads every fact.
-func (j *Job) compute(ctx context.Context, model string, whole bool) (r Result, err error) {
+// compute brings the metrics of one model up to date, in the competition of the
+// store; whole reads every fact.
+func (j *Job) compute(ctx context.Context, store *repository.Store, model string, whole bool) (r Result, err error) {
 	began := time.Now()
 	var events []entities.OutboxEvent
 	var absent []jsontext.Pointer
-	err = j.o.Store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
+	err = store.InTxRetrying(ctx, func(ctx context.Context, tx repository.Repositories) error {
 		events = nil
 		claimed, err := tx.Recompute.Begin(ctx)
 		if err != nil {
@@ -185,8 +196,9 @@ func (j *Job) compute(ctx context.Context, model string, whole bool) (r Result, 
 		absent = c.absent
 		return err
 	})
+	r.Competition = store.Competition()
 	if err != nil {
-		return r, fmt.Errorf("error computing the metrics of %s: %w", model, err)
+		return r, fmt.Errorf("error computing the metrics of %s in %s: %w", model, r.Competition, err)
 	}
 	r.Elapsed = time.Since(began)
 	j.metrics.observe(r)
@@ -203,13 +215,34 @@ func (j *Job) compute(ctx context.Context, model string, whole bool) (r Result, 
 const busyPause = 50 * time.Millisecond
 
 // All computes the metrics of the given models from every fact, however far they
-// have come. It waits for a run that is under way elsewhere. Progress, where
-// given, is told how many models are done.
+// have come, in each competition that they take part in. It waits for a run that is
+// under way elsewhere. Progress, where given, is told how many accounts are done.
 func (j *Job) All(ctx context.Context, models []string, progress func(done, total int)) ([]Result, error) {
-	results := make([]Result, 0, len(models))
-	for i, model := range models {
+	competitions, err := j.o.Store.Competitions.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type account struct {
+		store *repository.Store
+		model string
+	}
+	var accounts []account
+	for _, competition := range competitions {
+		store := j.o.Store.In(competition.ID)
+		participants, err := store.Models.Participants(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, model := range models {
+			if slices.ContainsFunc(participants, func(m entities.Model) bool { return m.ID == model }) {
+				accounts = append(accounts, account{store, model})
+			}
+		}
+	}
+	results := make([]Result, 0, len(accounts))
+	for i, a := range accounts {
 		for {
-			r, err := j.compute(ctx, model, true)
+			r, err := j.compute(ctx, a.store, a.model, true)
 			if err != nil {
 				return results, err
 			}
@@ -222,7 +255,7 @@ func (j *Job) All(ctx context.Context, models []string, progress func(done, tota
 			}
 		}
 		if progress != nil {
-			progress(i+1, len(models))
+			progress(i+1, len(accounts))
 		}
 	}
 	return results, nil

@@ -35,6 +35,8 @@ type bundle struct {
 	intake *arena.Intake
 	source *arena.Store
 
+	competition string // that ingest names; "" names none
+
 	mu     sync.Mutex
 	events []entities.OutboxEvent
 }
@@ -82,7 +84,7 @@ func generate(t testing.TB, seed uint64, hours int) *season.Season {
 func (b *bundle) ingest(t testing.TB, kind arena.IngestKind, items ...any) {
 	t.Helper()
 	for chunk := range slices.Chunk(items, arena.MaxBatch) {
-		batch := arena.Batch{Kind: kind, Register: true, Atomic: true}
+		batch := arena.Batch{Kind: kind, Register: true, Atomic: true, Competition: b.competition}
 		for _, item := range chunk {
 			raw, err := wire.Marshal(item)
 			require.NoError(t, err)
@@ -131,7 +133,10 @@ func same(t testing.TB, want, got analytics.Document, why ...any) {
 }
 
 func expected(s *season.Season, model string) analytics.Document {
-	f := s.Facts()
+	return expectedOf(s, s.Facts(), model)
+}
+
+func expectedOf(s *season.Season, f season.Facts, model string) analytics.Document {
 	in := analytics.Input{Model: model, Symbols: s.Symbols(), History: analytics.HistoryWhole}
 	for _, trade := range f.Trades {
 		if trade.ModelID == model {
@@ -243,6 +248,54 @@ func TestCostFollowsWhatIsNew(t *testing.T) {
 	results, err = b.job.All(t.Context(), []string{model}, nil)
 	require.NoError(t, err)
 	require.Equal(t, recompute.Unchanged, results[0].Outcome, "all over again, and the same to the last bit")
+}
+
+// The same models, with trades and decisions of the same ids in two competitions: each
+// account is computed from its own, and each event says of which.
+func TestEveryAccountIsComputedAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	seasons := map[string]*season.Season{entities.FirstCompetition: generate(t, 31, 40), "calm": generate(t, 32, 60)}
+	_, err := b.store.Competitions.Put(t.Context(), []entities.Competition{{ID: "calm", Name: "Calm", Status: entities.CompetitionRunning}})
+	require.NoError(t, err)
+	models := seasons["calm"].Facts().Competitors
+	half, facts := map[string]int{}, map[string]season.Facts{}
+	for id, s := range seasons {
+		f := s.Facts()
+		for i := range f.Trades { // each has the id of one in the other competition
+			f.Trades[i].ID = fmt.Sprint("t", i)
+		}
+		facts[id] = f
+	}
+	for _, part := range []int{1, 2} {
+		for id, s := range seasons {
+			f := facts[id]
+			b.competition = id
+			b.register(t, s)
+			until := len(f.Trades) * part / 2
+			b.ingest(t, arena.IngestTrades, anys(f.Trades[half[id]:until])...)
+			half[id] = until
+			b.ingest(t, arena.IngestDecisions, anys(f.Decisions[len(f.Decisions)*(part-1)/2:len(f.Decisions)*part/2])...)
+		}
+		require.NoError(t, b.job.Once(t.Context()))
+	}
+	results, err := b.job.All(t.Context(), models, nil)
+	require.NoError(t, err)
+	require.Len(t, results, 2*len(models))
+	for _, r := range results {
+		require.Equal(t, recompute.Unchanged, r.Outcome, "the whole history of %s in %s comes to the same", r.Model, r.Competition)
+	}
+	told := map[string]int{}
+	for _, e := range b.events {
+		told[e.CompetitionID]++
+	}
+	require.Equal(t, map[string]int{entities.FirstCompetition: 2 * len(models), "calm": 2 * len(models)}, told)
+	for id, s := range seasons {
+		source := bundle{source: arena.NewStore(b.store.In(id).Repositories, provider, time.Now)}
+		for _, model := range models {
+			same(t, expectedOf(s, facts[id], model), source.served(t, model), id+" "+model)
+		}
+	}
 }
 
 // An imported document is served, and never overwritten, until newer facts have
