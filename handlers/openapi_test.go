@@ -59,6 +59,7 @@ func answers() map[catalogue.ViewName]reflect.Type {
 		catalogue.ViewPositions:      reflect.TypeFor[wire.Positions](),
 		catalogue.ViewConversations:  reflect.TypeFor[wire.Conversations](),
 		catalogue.ViewEquity:         reflect.TypeFor[wire.EquityCurves](),
+		catalogue.ViewModels:         reflect.TypeFor[wire.Models](),
 		catalogue.ViewPrices:         reflect.TypeFor[wire.PriceHistory](),
 		catalogue.ViewDecision:       reflect.TypeFor[wire.DecisionAudit](),
 		catalogue.ViewDecisionDiff:   reflect.TypeFor[wire.PromptDiff](),

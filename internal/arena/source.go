@@ -65,6 +65,8 @@ type Source interface {
 	// Positions returns the open positions of every competitor, of the first
 	// limit ones where limit is above 0.
 	Positions(ctx context.Context, limit int) (wire.Positions, error)
+	// Models returns every model.
+	Models(ctx context.Context) (wire.Models, error)
 	// Conversations returns the newest RecentConversations documents.
 	Conversations(ctx context.Context) (wire.Conversations, error)
 }
@@ -126,6 +128,9 @@ func makeViews() map[catalogue.ViewName]*view {
 		},
 		catalogue.ViewConversations: {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Conversations(ctx) },
+		},
+		catalogue.ViewModels: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Models(ctx) },
 		},
 		catalogue.ViewEquity: {
 			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) {

@@ -254,6 +254,16 @@ func (s *Store) Conversations(ctx context.Context) (wire.Conversations, error) {
 	return wire.Conversations{Conversations: NewestDocuments(docs), ServerTime: s.serverTime()}, nil
 }
 
+// Models implements Source.
+func (s *Store) Models(ctx context.Context) (wire.Models, error) {
+	rows, err := s.repos.Models.All(ctx)
+	if err != nil {
+		return wire.Models{}, unavailable(err)
+	}
+	models, err := each(rows, mapping.ModelPayload)
+	return wire.Models{Models: models, ServerTime: s.serverTime()}, err
+}
+
 // competitors lists the models that compete, in the order of lists.
 func (s *Store) competitors(ctx context.Context) ([]string, error) {
 	models, err := s.repos.Models.Participants(ctx)

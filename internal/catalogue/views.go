@@ -50,6 +50,7 @@ const (
 	ViewConversations  ViewName = "conversations"
 	ViewEquity         ViewName = "equity"
 	ViewPrices         ViewName = "prices"
+	ViewModels         ViewName = "models"
 	ViewDecision       ViewName = "decision"
 	ViewDecisionDiff   ViewName = "decision_diff"
 )
@@ -167,6 +168,14 @@ var views = []View{
 		Parameters:  []Parameter{symbolInPath, from, to, points},
 		Key:         "view:prices", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Symbols, Ticks}, StoreOnly: true, OwnMemory: true,
+	},
+	{
+		Name: ViewModels, Path: "/models", Domain: DomainAccounts,
+		Operation: "listModels", Summary: "Models",
+		Description: "Every model, competitors before benchmarks, in the order of lists. The JSON directory knows their " +
+			"names and which of them compete.",
+		Key: "view:models", TTL: Long, MaxAge: Long,
+		Reads: []Table{Models},
 	},
 	{
 		Name: ViewDecision, Path: "/decisions/:model/:decision", Domain: DomainConversations,

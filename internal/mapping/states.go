@@ -31,6 +31,14 @@ func Model(m wire.Model, benchmarks []string) entities.Model {
 	return row
 }
 
+// ModelPayload is the payload of a model's table row.
+func ModelPayload(row entities.Model) (wire.Model, error) {
+	m := wire.Model{
+		ID: row.ID, DisplayName: wire.Some(row.DisplayName), Kind: wire.Some(row.Kind), TraderConfig: raw(row.TraderConfig),
+	}
+	return m, Overlay(row.Extra, &m)
+}
+
 // Competition is the table row of a competition. What the payload does not say stays as
 // it is stored; null is none.
 func Competition(c wire.Competition, stored *entities.Competition) entities.Competition {

@@ -50,6 +50,12 @@ type Leaderboard struct {
 	ServerTime   int64              `json:"serverTime"`
 }
 
+// Models is the answer of /models: every model, in the order of lists.
+type Models struct {
+	Models     []Model `json:"models"` // competitors, then benchmarks
+	ServerTime int64   `json:"serverTime"`
+}
+
 // Analytics is the answer of /analytics and /analytics/MODEL: one document per
 // model.
 type Analytics struct {

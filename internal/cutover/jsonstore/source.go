@@ -10,6 +10,7 @@ import (
 
 	"nof0/internal/analytics"
 	"nof0/internal/arena"
+	"nof0/internal/mapping"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 )
@@ -328,6 +329,21 @@ func (s *Source) Conversations(context.Context) (wire.Conversations, error) {
 		return wire.Conversations{}, err
 	}
 	return wire.Conversations{Conversations: arena.NewestDocuments(orEmpty(docs)), ServerTime: s.serverTime()}, nil
+}
+
+// Models implements arena.Source.
+func (s *Source) Models(context.Context) (wire.Models, error) {
+	names, err := s.models()
+	if err != nil {
+		return wire.Models{}, err
+	}
+	out := wire.Models{Models: make([]wire.Model, len(names)), ServerTime: s.serverTime()}
+	for i, name := range names {
+		if out.Models[i], err = mapping.ModelPayload(mapping.Model(wire.Model{ID: name}, s.benchmarks)); err != nil {
+			return wire.Models{}, err
+		}
+	}
+	return out, nil
 }
 
 // competitors lists the models of the directory without the benchmarks.
