@@ -60,6 +60,7 @@ func answers() map[catalogue.ViewName]reflect.Type {
 		catalogue.ViewConversations:  reflect.TypeFor[wire.Conversations](),
 		catalogue.ViewEquity:         reflect.TypeFor[wire.EquityCurves](),
 		catalogue.ViewModels:         reflect.TypeFor[wire.Models](),
+		catalogue.ViewSymbols:        reflect.TypeFor[wire.Symbols](),
 		catalogue.ViewPrices:         reflect.TypeFor[wire.PriceHistory](),
 		catalogue.ViewDecision:       reflect.TypeFor[wire.DecisionAudit](),
 		catalogue.ViewDecisionDiff:   reflect.TypeFor[wire.PromptDiff](),

@@ -179,6 +179,7 @@ func requireSameAnswers(t *testing.T, a, b arena.Source) {
 			return withDocument(t, s, v.Analytics), err
 		},
 		"models":        func(s arena.Source) (any, error) { v, err := s.Models(ctx); v.ServerTime = 0; return v, err },
+		"symbols":       func(s arena.Source) (any, error) { v, err := s.Symbols(ctx); v.ServerTime = 0; return v, err },
 		"positions":     func(s arena.Source) (any, error) { v, err := s.Positions(ctx, 0); v.ServerTime = 0; return v, err },
 		"conversations": func(s arena.Source) (any, error) { v, err := s.Conversations(ctx); v.ServerTime = 0; return v, err },
 	} {

@@ -67,6 +67,8 @@ type Source interface {
 	Positions(ctx context.Context, limit int) (wire.Positions, error)
 	// Models returns every model.
 	Models(ctx context.Context) (wire.Models, error)
+	// Symbols returns every symbol.
+	Symbols(ctx context.Context) (wire.Symbols, error)
 	// Conversations returns the newest RecentConversations documents.
 	Conversations(ctx context.Context) (wire.Conversations, error)
 }
@@ -131,6 +133,9 @@ func makeViews() map[catalogue.ViewName]*view {
 		},
 		catalogue.ViewModels: {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Models(ctx) },
+		},
+		catalogue.ViewSymbols: {
+			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Symbols(ctx) },
 		},
 		catalogue.ViewEquity: {
 			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) {

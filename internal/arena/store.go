@@ -264,6 +264,16 @@ func (s *Store) Models(ctx context.Context) (wire.Models, error) {
 	return wire.Models{Models: models, ServerTime: s.serverTime()}, err
 }
 
+// Symbols implements Source.
+func (s *Store) Symbols(ctx context.Context) (wire.Symbols, error) {
+	rows, err := s.repos.Symbols.All(ctx)
+	if err != nil {
+		return wire.Symbols{}, unavailable(err)
+	}
+	symbols, err := each(rows, mapping.SymbolPayload)
+	return wire.Symbols{Symbols: symbols, ServerTime: s.serverTime()}, err
+}
+
 // competitors lists the models that compete, in the order of lists.
 func (s *Store) competitors(ctx context.Context) ([]string, error) {
 	models, err := s.repos.Models.Participants(ctx)

@@ -51,6 +51,7 @@ const (
 	ViewEquity         ViewName = "equity"
 	ViewPrices         ViewName = "prices"
 	ViewModels         ViewName = "models"
+	ViewSymbols        ViewName = "symbols"
 	ViewDecision       ViewName = "decision"
 	ViewDecisionDiff   ViewName = "decision_diff"
 )
@@ -176,6 +177,13 @@ var views = []View{
 			"names and which of them compete.",
 		Key: "view:models", TTL: Long, MaxAge: Long,
 		Reads: []Table{Models},
+	},
+	{
+		Name: ViewSymbols, Path: "/symbols", Domain: DomainPrices,
+		Operation: "listSymbols", Summary: "Symbols",
+		Description: "Every traded symbol, by name. The JSON directory knows their names.",
+		Key:         "view:symbols", TTL: Long, MaxAge: Long,
+		Reads: []Table{Symbols},
 	},
 	{
 		Name: ViewDecision, Path: "/decisions/:model/:decision", Domain: DomainConversations,

@@ -95,6 +95,15 @@ func Symbol(s wire.Symbol) entities.Symbol {
 	return row
 }
 
+// SymbolPayload is the payload of a symbol's table row.
+func SymbolPayload(row entities.Symbol) (wire.Symbol, error) {
+	s := wire.Symbol{
+		Symbol: row.Symbol, QuoteCurrency: wire.Some(row.QuoteCurrency), TickSize: wire.FromPtr(row.TickSize),
+		SizeStep: wire.FromPtr(row.SizeStep), Metadata: raw(row.Metadata),
+	}
+	return s, Overlay(row.Extra, &s)
+}
+
 // TraderState is the table row of a trader's state.
 func TraderState(t wire.TraderState) entities.TraderState {
 	x := newExtra(t.Extra)

@@ -56,6 +56,12 @@ type Models struct {
 	ServerTime int64   `json:"serverTime"`
 }
 
+// Symbols is the answer of /symbols: every traded symbol.
+type Symbols struct {
+	Symbols    []Symbol `json:"symbols"` // by name
+	ServerTime int64    `json:"serverTime"`
+}
+
 // Analytics is the answer of /analytics and /analytics/MODEL: one document per
 // model.
 type Analytics struct {

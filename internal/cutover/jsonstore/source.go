@@ -346,6 +346,21 @@ func (s *Source) Models(context.Context) (wire.Models, error) {
 	return out, nil
 }
 
+// Symbols implements arena.Source.
+func (s *Source) Symbols(context.Context) (wire.Symbols, error) {
+	names, err := s.symbols()
+	if err != nil {
+		return wire.Symbols{}, err
+	}
+	out := wire.Symbols{Symbols: make([]wire.Symbol, len(names)), ServerTime: s.serverTime()}
+	for i, name := range names {
+		if out.Symbols[i], err = mapping.SymbolPayload(mapping.Symbol(wire.Symbol{Symbol: name})); err != nil {
+			return wire.Symbols{}, err
+		}
+	}
+	return out, nil
+}
+
 // competitors lists the models of the directory without the benchmarks.
 func (s *Source) competitors() ([]string, error) {
 	models, err := s.models()
