@@ -54,6 +54,11 @@ type Postgres struct {
 	MaxLifetime      time.Duration `koanf:"max_lifetime"`
 	ConnectTimeout   time.Duration `koanf:"connect_timeout"`
 	StatementTimeout time.Duration `koanf:"statement_timeout"`
+	// LockTimeout is how long a statement of a request waits for a lock, and
+	// IdleInTransaction how long a process that froze in a transaction keeps others
+	// from what it has locked. A pooler may refuse both.
+	LockTimeout       time.Duration `koanf:"lock_timeout"`
+	IdleInTransaction time.Duration `koanf:"idle_in_transaction"`
 }
 
 // Migrate configures the migrations. A migration file can replace both timeouts
@@ -93,6 +98,9 @@ type Cache struct {
 	LocalBytes int64 `koanf:"local_bytes"`
 	// LoadTimeout bounds one load from Postgres that a miss started.
 	LoadTimeout time.Duration `koanf:"load_timeout"`
+	// StaleAfter is how long a request that has a last known answer waits for a
+	// newer one; 0 is as long as it takes.
+	StaleAfter time.Duration `koanf:"stale_after"`
 	// AbsenceTTL is how long "there is no such thing" is remembered.
 	AbsenceTTL time.Duration `koanf:"absence_ttl"`
 }
@@ -174,6 +182,9 @@ func Default() Config {
 			MaxLifetime:      30 * time.Minute,
 			ConnectTimeout:   5 * time.Second,
 			StatementTimeout: 30 * time.Second,
+
+			LockTimeout:       5 * time.Second,
+			IdleInTransaction: 15 * time.Second,
 		},
 		Migrate: Migrate{
 			LockWait:         time.Minute,
@@ -197,6 +208,7 @@ func Default() Config {
 			LocalTTL:    500 * time.Millisecond,
 			LocalBytes:  256 << 20,
 			LoadTimeout: 20 * time.Second,
+			StaleAfter:  300 * time.Millisecond,
 			AbsenceTTL:  5 * time.Second,
 		},
 		Arena: Arena{

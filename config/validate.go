@@ -66,7 +66,7 @@ func (l *loader) check(path string, err error) {
 // checkNumbers refuses durations, sizes and counts that are not positive. None
 // of them has a use for zero save those listed.
 func (l *loader) checkNumbers() {
-	zeroAllowed := map[string]bool{"postgres.max_idle": true, "redis.max_retries": true}
+	zeroAllowed := map[string]bool{"postgres.max_idle": true, "redis.max_retries": true, "cache.stale_after": true}
 	for _, k := range l.keys {
 		v := k.in(&l.config)
 		switch {

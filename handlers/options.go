@@ -51,11 +51,9 @@ type Options struct {
 	Metrics Metrics
 	// Gatherer is what /metrics prints.
 	Gatherer prometheus.Gatherer
-	// Ready tells why the service cannot serve now; nil is always ready.
-	Ready func(ctx context.Context) error
-	// Degraded tells why answers are slower than they could be, though right;
-	// nil never does.
-	Degraded func() error
+	// Ready tells why the service cannot serve now, and else what it lacks, such as a
+	// cache or the newest data; nil is always ready.
+	Ready func(ctx context.Context) (degraded, err error)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Rand is the source of request ids, safe for concurrent use; nil is
@@ -94,11 +92,8 @@ func (o *Options) complete() error {
 	if o.Metrics == nil {
 		o.Metrics = noMetrics{}
 	}
-	if o.Degraded == nil {
-		o.Degraded = func() error { return nil }
-	}
 	if o.Ready == nil {
-		o.Ready = func(context.Context) error { return nil }
+		o.Ready = func(context.Context) (degraded, err error) { return nil, nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

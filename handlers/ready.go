@@ -8,16 +8,16 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// ready says whether requests should be sent here, and of what is missing for
-// full speed.
-func ready(check func(ctx context.Context) error, degraded func() error) gin.HandlerFunc {
+// ready says whether requests should be sent here, and what is missing.
+func ready(check func(ctx context.Context) (degraded, err error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if err := check(c.Request.Context()); err != nil {
+		degraded, err := check(c.Request.Context())
+		if err != nil {
 			fail(c, fmt.Errorf("%w: %w", errNotReady, err))
 			return
 		}
-		if err := degraded(); err != nil {
-			reason, _ := json.Marshal(err.Error()) // a text always has a JSON form
+		if degraded != nil {
+			reason, _ := json.Marshal(degraded.Error()) // a text always has a JSON form
 			sendStatus(c, `{"status":"ready","degraded":`+string(reason)+`}`)
 			return
 		}

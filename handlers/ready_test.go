@@ -10,7 +10,7 @@ import (
 )
 
 func withReady(err error) func(*Options) {
-	return func(o *Options) { o.Ready = func(context.Context) error { return err } }
+	return func(o *Options) { o.Ready = func(context.Context) (degraded, _ error) { return nil, err } }
 }
 
 func TestReady(t *testing.T) {
@@ -25,7 +25,7 @@ func TestReady(t *testing.T) {
 func TestReadyThoughDegraded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withReady(nil), func(o *Options) {
-		o.Degraded = func() error { return errors.New(`redis is "another's"`) }
+		o.Ready = func(context.Context) (degraded, err error) { return errors.New(`redis is "another's"`), nil }
 	})
 	w := b.do("GET", "/readyz")
 	if w.Code != 200 || w.Body.String() != `{"status":"ready","degraded":"redis is \"another's\""}` {
@@ -56,11 +56,11 @@ func TestNotReady(t *testing.T) {
 func TestReadinessIsAskedWithADeadline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *Options) {
-		o.Ready = func(ctx context.Context) error {
+		o.Ready = func(ctx context.Context) (degraded, err error) {
 			if _, ok := ctx.Deadline(); !ok {
 				t.Error("no deadline")
 			}
-			return nil
+			return nil, nil
 		}
 	})
 	b.do("GET", "/readyz")

@@ -89,7 +89,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	register(engine, pathCorrections, facts.list)
 	engine.POST(pathCorrections, facts.correct)
 	register(engine, pathHealth, health)
-	register(engine, pathReady, ready(opts.Ready, opts.Degraded))
+	register(engine, pathReady, ready(opts.Ready))
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))
 	register(engine, pathOpenAPI, pages.openAPI)
 	register(engine, pathDocs, pages.docs)

@@ -40,6 +40,9 @@ func describe(h http.Header, a *arena.Answer, now time.Time) {
 		h.Set("Last-Modified", lastModified(a, now).UTC().Format(http.TimeFormat))
 	}
 	h.Set("Cache-Control", "public, max-age="+strconv.FormatInt(int64(max(a.MaxAge, 0)/time.Second), 10))
+	if a.Age > 0 {
+		h.Set("Age", strconv.FormatInt(int64(a.Age/time.Second), 10))
+	}
 	if a.Origin != "" {
 		h.Set(headerSource, a.Origin)
 	}

@@ -66,9 +66,10 @@ func isOutage(err error) bool {
 
 // speaksOfServer tells the SQLSTATEs that speak of the server and not of the
 // statement: connection exceptions, insufficient resources, operator
-// intervention, system errors.
+// intervention, system errors, a server that takes no writes, and a transaction that
+// it ended for having been idle too long.
 func speaksOfServer(code string) bool {
-	for _, class := range []string{"08", "53", "57", "58"} {
+	for _, class := range []string{"08", "53", "57", "58", readOnlyTransaction, "25P03"} {
 		if strings.HasPrefix(code, class) {
 			return true
 		}

@@ -2,7 +2,6 @@ package repository
 
 import (
 	"context"
-	"fmt"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -67,7 +66,20 @@ func (r Locks) Bound(ctx context.Context, wait time.Duration) error {
 }
 
 func boundLocks(db *gorm.DB, wait time.Duration) error {
-	return db.Exec("SELECT set_config('lock_timeout', ?, true)", fmt.Sprint(max(wait.Milliseconds(), 1))).Error
+	return db.Exec("SELECT set_config('lock_timeout', ?, true)", milliseconds(wait)).Error
+}
+
+// workBeside is how long a transaction may hold its locks and do nothing in the
+// database, where it works elsewhere meanwhile: what it holds keeps migrations
+// waiting, and dead rows in place.
+const workBeside = 5 * time.Minute
+
+// WorkBeside lets the transaction do nothing for as long as it takes to read files or
+// to write some, five minutes, in place of Session.IdleInTransaction.
+func (r Locks) WorkBeside(ctx context.Context) error {
+	return r.run(ctx, "locks", "WorkBeside", func(db *gorm.DB) error {
+		return db.Exec("SELECT set_config('idle_in_transaction_session_timeout', ?, true)", milliseconds(workBeside)).Error
+	})
 }
 
 // Hold waits for the locks and holds them until the transaction ends: LockRollout

@@ -29,10 +29,12 @@ type Options struct {
 	MaxIdle        int
 	MaxLifetime    time.Duration
 	ConnectTimeout time.Duration
-	// StatementTimeout bounds each call of a repository. It is a deadline of
-	// the call, not a setting of the session, which a pooler would not keep.
+	// StatementTimeout bounds each call of a repository: a deadline of the call.
 	StatementTimeout time.Duration
-	Logger           *slog.Logger
+	// Session are settings of each session; a pooler may refuse them, and they are
+	// then its own to make.
+	Session Session
+	Logger  *slog.Logger // nil logs nothing
 	// Observe, where given, is called as each method starts; what it returns
 	// is called with the method's error as it ends.
 	Observe func(repository, method string) func(err *error)
@@ -41,9 +43,10 @@ type Options struct {
 // Store is the pool of connections and the repositories bound to it.
 type Store struct {
 	Repositories
-	db     *gorm.DB
-	pool   *sql.DB
-	origin *origin
+	db      *gorm.DB
+	pool    *sql.DB
+	origin  *origin
+	options Options
 }
 
 // Repositories are the aggregates, all bound to the same pool or transaction, and to
@@ -76,6 +79,35 @@ type Repositories struct {
 
 // Open connects to the database. It fails where the database cannot be reached.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	s, err := open(o, &origin{})
+	if err != nil {
+		return nil, err
+	}
+	err = s.pool.PingContext(ctx)
+	if refusesSettings(err) {
+		if o.Logger != nil {
+			o.Logger.WarnContext(ctx, "the pooler takes no settings of sessions: set lock_timeout and idle_in_transaction_session_timeout for the role", slog.Any("error", err))
+		}
+		o.Session = Session{}
+		return Open(ctx, o)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), s.Close())
+	}
+	return s, nil
+}
+
+// Beside opens another pool of connections to the same database, with what change
+// makes of the options of this one. It connects to nothing yet. Both find out
+// together that the database is another one.
+func (s *Store) Beside(change func(*Options)) (*Store, error) {
+	o := s.options
+	change(&o)
+	o.Session = s.options.Session.renamed(o.Session)
+	return open(o, s.origin)
+}
+
+func open(o Options, from *origin) (*Store, error) {
 	conf, err := pgx.ParseConfig(o.DSN)
 	if err != nil {
 		// The parser's own message may quote the DSN with its password.
@@ -85,7 +117,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		conf.ConnectTimeout = o.ConnectTimeout
 	}
 	conf.RuntimeParams["timezone"] = "UTC"
-	from := &origin{}
+	o.Session.set(conf)
+	conf.OnPgError = keepsSession
 	pool := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		readUTC(conn)
 		return from.ask(ctx, conn)
@@ -104,13 +137,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err == nil {
 		err = scopeStatements(db)
 	}
-	if err == nil {
-		err = pool.PingContext(ctx)
-	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), pool.Close())
+		return nil, errors.Join(err, pool.Close())
 	}
-	s := &Store{db: db, pool: pool, origin: from}
+	s := &Store{db: db, pool: pool, origin: from, options: o}
 	s.Repositories = bind(base{db: db, competition: entities.FirstCompetition, timeout: o.StatementTimeout, observe: o.Observe})
 	return s, nil
 }
@@ -180,10 +210,6 @@ func (s *Store) inTx(ctx context.Context, o *sql.TxOptions, fn func(ctx context.
 	return nil
 }
 
-// snapshotIdle is how long a transaction of InSnapshot may do nothing before the
-// server ends it: what it holds keeps migrations waiting, and dead rows in place.
-const snapshotIdle = 5 * time.Minute
-
 // InSnapshot runs fn in a transaction that only reads: all that it reads is of
 // one moment. A statement waits for a lock no longer than lockWait. In all else it
 // is as InTx.
@@ -192,9 +218,7 @@ func (s *Store) InSnapshot(ctx context.Context, lockWait time.Duration, fn func(
 		if err := tx.Locks.Bound(ctx, lockWait); err != nil {
 			return err
 		}
-		if err := tx.Locks.run(ctx, "store", "InSnapshot", func(db *gorm.DB) error {
-			return db.Exec("SELECT set_config('idle_in_transaction_session_timeout', ?, true)", fmt.Sprint(snapshotIdle.Milliseconds())).Error
-		}); err != nil {
+		if err := tx.Locks.WorkBeside(ctx); err != nil {
 			return err
 		}
 		return fn(ctx, tx)

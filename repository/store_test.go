@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/entities"
+	"nof0/internal/testdb"
 )
 
 func TestInTxIsAllOrNothing(t *testing.T) {
@@ -264,86 +265,17 @@ func TestObserveIsToldEachCall(t *testing.T) {
 	assert.Equal(t, []string{"models.All failed false", "decisions.Insert failed true", "store.Analyze failed false"}, calls)
 }
 
-// gate is a way to the database that can be shut.
-type gate struct {
-	address string
-	mu      sync.Mutex
-	silent  chan struct{} // closed: nothing passes any more
-	pairs   []net.Conn
-}
-
-func newGate(t *testing.T, dsn string) (*gate, string) {
-	t.Helper()
-	u, err := url.Parse(dsn)
-	require.NoError(t, err)
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	g := &gate{address: u.Host, silent: make(chan struct{})}
-	u.Host = listener.Addr().String()
-	t.Cleanup(func() {
-		_ = listener.Close()
-		g.cut()
-	})
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := (&net.Dialer{}).DialContext(context.WithoutCancel(t.Context()), "tcp", g.address)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			g.mu.Lock()
-			g.pairs = append(g.pairs, client, server)
-			g.mu.Unlock()
-			go g.pass(client, server)
-			go g.pass(server, client)
-		}
-	}()
-	return g, u.String()
-}
-
-func (g *gate) pass(to io.WriteCloser, from io.ReadCloser) {
-	defer func() { _, _ = to.Close(), from.Close() }()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buffer)
-		select {
-		case <-g.silent:
-		default:
-			if _, err := to.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// cut ends every connection.
-func (g *gate) cut() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, c := range g.pairs {
-		_ = c.Close()
-	}
-	g.pairs = nil
-}
-
 func TestOutageOfAConnectionThatIsCut(t *testing.T) {
 	t.Parallel()
 	for name, parameters := range map[string][]string{"prepared statements": nil, "simple protocol": {simpleProtocol}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, dsn := newGate(t, newDSN(t, parameters...))
+			g, dsn := testdb.NewGate(t, newDSN(t, parameters...))
 			s := openStore(t, dsn, func(o *Options) { o.MaxOpen, o.MaxIdle = 2, 2 })
 			err := s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
 				_, err := tx.Symbols.Register(ctx, []entities.Symbol{{Symbol: "BTC"}})
 				require.NoError(t, err)
-				g.cut()
+				g.Cut()
 				_, err = tx.Models.All(ctx)
 				require.ErrorIs(t, err, ErrUnavailable)
 				_, err = tx.Models.All(ctx) // still
@@ -357,7 +289,7 @@ func TestOutageOfAConnectionThatIsCut(t *testing.T) {
 
 			require.ErrorIs(t, s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
 				_, err := tx.Symbols.Register(ctx, []entities.Symbol{{Symbol: "BTC"}})
-				g.cut()
+				g.Cut()
 				return err
 			}), ErrUnavailable, "whether the commit came through is not known")
 		})
@@ -366,11 +298,11 @@ func TestOutageOfAConnectionThatIsCut(t *testing.T) {
 
 func TestOutageOfAServerThatFallsSilent(t *testing.T) {
 	t.Parallel()
-	g, dsn := newGate(t, newDSN(t))
+	g, dsn := testdb.NewGate(t, newDSN(t))
 	s := openStore(t, dsn, func(o *Options) { o.MaxOpen, o.MaxIdle, o.StatementTimeout = 2, 2, 0 })
 	_, err := s.Models.All(t.Context())
 	require.NoError(t, err)
-	close(g.silent)
+	g.Silence()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	for _, call := range []func() error{
@@ -382,7 +314,7 @@ func TestOutageOfAServerThatFallsSilent(t *testing.T) {
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}
-	g.cut() // so that the pool need not wait for a farewell
+	g.Cut() // so that the pool need not wait for a farewell
 }
 
 func TestOutageOfABackendThatIsTerminated(t *testing.T) {

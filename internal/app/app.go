@@ -26,9 +26,11 @@ import (
 
 // App is the running system: stores, cache, services and the HTTP surface.
 type App struct {
-	Store   *repository.Store
+	Store   *repository.Store // what works beside the requests has its connections
 	Service *arena.Service
 
+	reads   *repository.Store
+	writes  *repository.Store
 	cfg     config.Config
 	logger  *slog.Logger
 	relay   *relay.Relay
@@ -69,7 +71,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	if err != nil {
 		return nil, err
 	}
-	o := intakeOptions(cfg, a.Store, a.cutover, logger)
+	o := intakeOptions(cfg, a.writes, a.cutover, logger)
 	o.AfterCommit, o.Guard = a.relay.AfterCommit, a.guard
 	intake := arena.NewIntake(o)
 	a.handler, err = handlers.New(handlers.Options{
@@ -85,8 +87,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		Logger:      logger,
 		Metrics:     httpMetrics,
 		Gatherer:    registry,
-		Ready:       a.Store.Ping,
-		Degraded:    a.redis.Usable,
+		Ready:       a.ready,
 		WithAttrs:   telemetry.With,
 	})
 	return a, err
@@ -101,7 +102,7 @@ func intakeOptions(cfg config.Config, store *repository.Store, side *cutover.Cut
 		Bounds:          wire.Bounds(cfg.Bounds),
 		MatchWindow:     cfg.Arena.MatchWindow,
 		Recompute:       recompute.Within,
-		Writers:         max(1, cfg.Postgres.MaxOpen/2),
+		Writers:         poolsOf(cfg.Postgres).writes,
 		JSON:            side.Writes(),
 		Logger:          logger,
 		Now:             time.Now,
@@ -130,11 +131,7 @@ func (a *App) openStore(ctx context.Context, registry prometheus.Registerer) err
 	if err != nil {
 		return err
 	}
-	if a.Store, err = OpenStore(ctx, a.cfg, metrics.Observe); err != nil {
-		return err
-	}
-	a.closers = append(a.closers, a.Store.Close)
-	return nil
+	return a.openPools(ctx, metrics.Observe)
 }
 
 // openServices makes what stands between the stores and the HTTP surface.
@@ -174,7 +171,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		return err
 	}
 	a.Service, err = arena.NewService(arena.ServiceOptions{
-		Store:     arena.NewStore(a.Store.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
+		Store:     arena.NewStore(a.reads.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
 		Cache:     cache,
 		TTLs:      a.cfg.Cache,
 		NotFinite: notFinite.Note,
@@ -194,7 +191,11 @@ func (a *App) Warm(ctx context.Context) (views int, err error) {
 
 // OpenStore opens the database of a configuration.
 func OpenStore(ctx context.Context, cfg config.Config, observe func(repository, method string) func(*error)) (*repository.Store, error) {
-	return repository.Open(ctx, repository.Options{
+	return repository.Open(ctx, storeOptions(cfg, observe))
+}
+
+func storeOptions(cfg config.Config, observe func(repository, method string) func(*error)) repository.Options {
+	return repository.Options{
 		DSN:              cfg.DatabaseURL,
 		MaxOpen:          cfg.Postgres.MaxOpen,
 		MaxIdle:          cfg.Postgres.MaxIdle,
@@ -202,7 +203,7 @@ func OpenStore(ctx context.Context, cfg config.Config, observe func(repository, 
 		ConnectTimeout:   cfg.Postgres.ConnectTimeout,
 		StatementTimeout: cfg.Postgres.StatementTimeout,
 		Observe:          observe,
-	})
+	}
 }
 
 // openCache opens a cache in front of a Redis; without a URL it lives in this

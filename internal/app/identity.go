@@ -15,6 +15,12 @@ import (
 // RedisUsable tells why Redis is not used, nil where it is.
 func (a *App) RedisUsable() error { return a.redis.Usable() }
 
+// readyWithin bounds how long a probe waits for the database.
+const readyWithin = 500 * time.Millisecond
+
+// errStale is what a probe hears while the database does not answer.
+var errStale = errors.New("the database does not answer; the last known answers are served, and no writes are taken")
+
 // firstLook bounds how long a start waits for Redis, which it does without.
 const firstLook = 5 * time.Second
 

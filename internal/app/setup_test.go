@@ -39,6 +39,7 @@ func setup(t *testing.T, change ...func(*config.Config)) *bundle {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
+	cfg.Cache.StaleAfter = 0       // a busy machine takes long, and tests wait
 	cfg.DatabaseURL = testdb.New(t, atlastest.Migrator{})
 	redis := testdb.NewRedis(t)
 	cfg.RedisURL = redis.URL()

@@ -36,8 +36,9 @@ type Answer struct {
 	// Next is the cursor of the next page of a list that comes by pages, "" on the
 	// last.
 	Next string
-	// MaxAge is how long a client may keep the answer.
-	MaxAge time.Duration
+	// MaxAge is how long a client may keep the answer, and Age how long ago one of
+	// origin stale was known to be the newest.
+	MaxAge, Age time.Duration
 	// Body is the whole JSON document; nil for one that is streamed.
 	Body []byte
 	// Stream, where Body is nil, writes the document in parts that are

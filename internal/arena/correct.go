@@ -29,7 +29,7 @@ func (g *Intake) Correct(ctx context.Context, r CorrectionRequest) (*CorrectionR
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	leave, err := g.enter(ctx)
+	leave, err := g.enter(ctx, []string{r.Model})
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,10 @@ import (
 // whatever has happened to Redis in between.
 type Intake struct {
 	o IntakeOptions
-	// room has a place for each write that may be under way.
-	room chan struct{}
+	// room has a place for each write that may be under way, and lines are those
+	// who wait for the write of a model before theirs.
+	room  chan struct{}
+	lines lines
 }
 
 var (
@@ -54,9 +56,10 @@ type IntakeOptions struct {
 	// JSON takes the writes of domains that are still in the JSON files; nil
 	// where there are none.
 	JSON JSONSide
-	// Writers bounds the writes that hold a connection of the Store at once, so
-	// that reads never wait for them; 0 is 10. A write waits WriterWait for room,
-	// 0 is 5 s, and is then refused with ErrBusy.
+	// Writers bounds the writes that hold a connection of the Store at once; 0 is
+	// 10. Before it takes one, a write waits for the writes of the same models of
+	// this process and for room, each at most WriterWait, 0 is 5 s, and is then
+	// refused with ErrBusy.
 	Writers    int
 	WriterWait time.Duration
 	Logger     *slog.Logger
@@ -70,8 +73,22 @@ func NewIntake(o IntakeOptions) *Intake {
 	return &Intake{o: o, room: make(chan struct{}, o.Writers)}
 }
 
-// enter waits for room to write and returns what gives it back.
-func (g *Intake) enter(ctx context.Context) (leave func(), err error) {
+// enter waits until no other write of the models is under way, and for room, and
+// returns what gives both back. Those who wait hold no connection.
+func (g *Intake) enter(ctx context.Context, models []string) (leave func(), err error) {
+	next, err := g.lines.wait(ctx, models, g.o.WriterWait)
+	if err != nil {
+		return nil, err
+	}
+	giveBack, err := g.findRoom(ctx)
+	if err != nil {
+		next()
+		return nil, err
+	}
+	return func() { giveBack(); next() }, nil
+}
+
+func (g *Intake) findRoom(ctx context.Context) (leave func(), err error) {
 	leave = func() { <-g.room }
 	select {
 	case g.room <- struct{}{}:
@@ -114,7 +131,7 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 
 // write stores a batch and makes its reply.
 func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
-	leave, err := g.enter(ctx)
+	leave, err := g.enter(ctx, w.models())
 	if err != nil {
 		return err
 	}
@@ -427,6 +444,16 @@ func (w *write) resolve(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// models lists the models of the accepted items in one order.
+func (w *write) models() []string {
+	var models []string
+	for _, e := range w.accepted() {
+		models = append(models, e.models...)
+	}
+	slices.Sort(models)
+	return slices.Compact(models)
 }
 
 // names lists the models, by competition, and symbols of the accepted items, each in

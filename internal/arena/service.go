@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,6 +24,9 @@ type Service struct {
 	// known are the last answers of the store by key, and those of other sources by
 	// their versions.
 	known *otter.Cache[string, known]
+	// answered is when one of known was the newest, in nanoseconds of the epoch.
+	answered atomic.Int64
+	outages  outages
 }
 
 // ServiceOptions are what a Service is made of.
@@ -98,6 +102,14 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, key cache
 	if s.o.Store == nil {
 		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
 	}
+	whole := ctx
+	patience := s.outages.patience(s.o.Now(), s.o.TTLs.StaleAfter)
+	if _, isKnown := s.lastOf(key); isKnown && patience > 0 {
+		// What is being loaded goes on without its caller.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
 	var r *rendering
 	req, key, err := s.normalize(ctx, v, req, key)
 	if err != nil {
@@ -111,10 +123,21 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, key cache
 		}
 	} else {
 		r, err = fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
-			return s.load(ctx, s.o.Store, v, req)
+			r, err := s.load(ctx, s.o.Store, v, req)
+			if err == nil {
+				s.outages.over()
+				s.remember(key.Name, r) // also where nobody waits for it any more
+			}
+			return r, err
 		})
 	}
-	return s.orStale(ctx, req, key, r, err, answer)
+	if err != nil && ctx.Err() != nil && whole.Err() == nil {
+		err = fmt.Errorf("%w: there was no answer within %v", ErrUnavailable, patience)
+	}
+	if errors.Is(err, ErrUnavailable) {
+		s.outages.note(s.o.Now())
+	}
+	return s.orStale(whole, req, key, r, err, answer)
 }
 
 // orStale is the answer, or the last one that was known where the store cannot
@@ -124,16 +147,44 @@ func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, 
 		s.remember(key.Name, r)
 		return answer.of(r), nil
 	}
-	if last, ok := s.known.GetIfPresent(key.Name); ok && errors.Is(err, ErrUnavailable) && s.o.Now().Sub(last.at) < s.o.TTLs.Long {
+	if _, isKnown := s.lastOf(key); isKnown && errors.Is(err, ErrUnavailable) {
 		s.o.Logger.WarnContext(ctx, "serving a stale answer", slog.String("view", string(req.View)), slog.Any("error", err))
-		answer.Origin = originStale
-		return answer.of(last.rendering), nil
+		return s.stale(key, answer)
 	}
 	return nil, err
 }
 
+// lastOf returns the last answer of a key, where it may still be served.
+func (s *Service) lastOf(key cachelayer.Key) (known, bool) {
+	last, ok := s.known.GetIfPresent(key.Name)
+	return last, ok && s.o.Now().Sub(last.at) < s.o.TTLs.Long
+}
+
+// staleMaxAge is how long a client may keep a stale answer.
+const staleMaxAge = 5 * time.Second
+
+// stale is the last answer of a key, which lastOf has found.
+func (s *Service) stale(key cachelayer.Key, answer *Answer) (*Answer, error) {
+	last, ok := s.lastOf(key)
+	if !ok {
+		return nil, fmt.Errorf("%w: the last known answer is too old by now", ErrUnavailable)
+	}
+	answer.Origin = originStale
+	answer.Age = s.o.Now().Sub(last.at)
+	answer.MaxAge = min(answer.MaxAge, staleMaxAge)
+	return answer.of(last.rendering), nil
+}
+
+// Knows says whether there are answers for when the store does not answer.
+func (s *Service) Knows() bool {
+	return s.o.Now().UnixNano()-s.answered.Load() < int64(s.o.TTLs.Long)
+}
+
 // Forget drops the answers that may be served stale: they are of another database.
-func (s *Service) Forget() { s.known.InvalidateAll() }
+func (s *Service) Forget() {
+	s.known.InvalidateAll()
+	s.answered.Store(0)
+}
 
 // normalize makes a limit that cuts nothing off none: there are as many as
 // clients think of, and they then share what is kept of the whole view.
@@ -174,6 +225,7 @@ func (s *Service) remember(key string, r *rendering) {
 		return
 	}
 	s.known.Set(key, known{rendering: r, at: s.o.Now()})
+	s.answered.Store(s.o.Now().UnixNano())
 }
 
 // fetch reads through the cache. That a model is unknown is remembered as an

@@ -306,7 +306,7 @@ func each[R, P any](rows []R, payload func(R) (P, error)) ([]P, error) {
 
 // unavailable lets callers tell an outage without knowing the store.
 func unavailable(err error) error {
-	if errors.Is(err, repository.ErrUnavailable) {
+	if errors.Is(err, repository.ErrUnavailable) || errors.Is(err, repository.ErrLocked) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

@@ -279,6 +279,9 @@ func (m *Mirror) round(ctx context.Context) error {
 		if err != nil || !claimed {
 			return err
 		}
+		if err := tx.Locks.WorkBeside(ctx); err != nil {
+			return err
+		}
 		if err := tx.Locks.Hold(ctx, []repository.Lock{repository.LockRollout}); err != nil {
 			return err
 		}

@@ -150,6 +150,9 @@ func (r *Runner) look(ctx context.Context) error {
 		if locked, err := tx.Parity.TryLock(ctx); err != nil || !locked {
 			return err
 		}
+		if err := tx.Locks.WorkBeside(ctx); err != nil {
+			return err
+		}
 		// Somebody may have done it since.
 		if due, err := r.due(ctx); err != nil || !due {
 			return err

@@ -108,7 +108,6 @@ func (s *Switches) Refresh(ctx context.Context) error {
 	if last != nil && maps.Equal(*last, next) {
 		return nil
 	}
-	s.modes.Store(&next)
 	for _, d := range arena.Domains() {
 		s.metrics.show(d, next[d])
 		if last != nil && (*last)[d] != next[d] {
@@ -117,6 +116,7 @@ func (s *Switches) Refresh(ctx context.Context) error {
 				slog.String("read", string(next[d].Read)), slog.String("write", string(next[d].Write)))
 		}
 	}
+	s.modes.Store(&next) // whoever feels them finds them counted
 	return nil
 }
 

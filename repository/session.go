@@ -1,0 +1,71 @@
+package repository
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Session are settings that the server keeps for each session of a pool. They
+// bound what a process that was frozen, or whose machine is gone, costs others.
+type Session struct {
+	Name string // application_name, as pg_stat_activity shows it
+	// LockTimeout bounds each wait for a lock, the error then wraps ErrLocked; 0 is
+	// the server's own.
+	LockTimeout time.Duration
+	// IdleInTransaction bounds how long a transaction may hold its locks and do
+	// nothing; 0 is the server's own.
+	IdleInTransaction time.Duration
+}
+
+// keepalive is how long the server waits before it asks a silent client whether it is
+// still there, and how often it asks; after three questions it ends the session.
+const keepalive = 10 * time.Second
+
+func (s Session) set(conf *pgx.ConnConfig) {
+	if s == (Session{}) {
+		return
+	}
+	params := conf.RuntimeParams
+	params["application_name"] = s.Name
+	if s.LockTimeout > 0 {
+		params["lock_timeout"] = milliseconds(s.LockTimeout)
+	}
+	if s.IdleInTransaction > 0 {
+		params["idle_in_transaction_session_timeout"] = milliseconds(s.IdleInTransaction)
+	}
+	if !strings.HasPrefix(conf.Host, "/") {
+		seconds := strconv.Itoa(int(keepalive / time.Second))
+		params["tcp_keepalives_idle"], params["tcp_keepalives_interval"], params["tcp_keepalives_count"] = seconds, seconds, "3"
+	}
+}
+
+// refusesSettings tells the answer of a pooler that knows none of the settings.
+func refusesSettings(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter")
+}
+
+// readOnlyTransaction is the SQLSTATE of a write on a standby, or on a server that
+// was turned read-only.
+const readOnlyTransaction = "25006"
+
+// keepsSession says whether a session is good for another statement: not where it
+// leads to a server that takes no writes, since the primary may be elsewhere now.
+func keepsSession(_ *pgconn.PgConn, err *pgconn.PgError) bool {
+	return err.SeverityUnlocalized != "FATAL" && err.Code != readOnlyTransaction
+}
+
+// renamed is what another pool asks for, where this one was allowed to ask.
+func (s Session) renamed(other Session) Session {
+	if s == (Session{}) {
+		return s
+	}
+	return other
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(max(d.Milliseconds(), 1), 10) }
