@@ -150,7 +150,7 @@ func (d *dev) load(ctx context.Context, from source) error {
 		fmt.Fprintf(d.err, "snapshot directory %s is gone; serving what was imported from it\n", from.dir)
 		return nil
 	}
-	report, err := d.importDir(ctx, d.cfg, from.dir, false)
+	report, err := d.importDir(ctx, d.cfg, from.dir, "", false)
 	if err != nil {
 		return err
 	}

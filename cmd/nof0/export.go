@@ -17,6 +17,7 @@ import (
 
 func (c *cli) exportCommand() *cobra.Command {
 	var force bool
+	var competition string
 	cmd := &cobra.Command{
 		Use:   "export DIR",
 		Short: "Write a snapshot directory from Postgres",
@@ -32,6 +33,9 @@ turn, for its lock_timeout, and is then to be applied again.
 Files are replaced together once all are written, so that an export that is
 stopped leaves the directory as it was. A directory that holds anything else than
 a snapshot is refused.
+
+A directory holds one competition, the default one or that of --competition: import
+--competition takes it in again.
 
 What the format has no place for stays behind: the history of prices, market
 context and metadata of symbols, positions that are closed or at another provider
@@ -51,13 +55,14 @@ metrics that were recomputed.`,
 			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return err
 			}
-			exported, err := c.exportDir(cmd.Context(), cfg, args[0], force)
+			exported, err := c.exportDir(cmd.Context(), cfg, args[0], competition, force)
 			if err != nil {
 				return err
 			}
 			return c.printExport(exported)
 		},
 	}
+	cmd.Flags().StringVar(&competition, "competition", "", "competition to write (default: the default one)")
 	cmd.Flags().BoolVar(&force, "force", false, "write also into the JSON store, or beside files that are no snapshot")
 	return cmd
 }
@@ -92,7 +97,7 @@ func resolved(path string) string {
 	return path
 }
 
-func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, force bool) (exported *export.Report, err error) {
+func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir, competition string, force bool) (exported *export.Report, err error) {
 	store, err := app.OpenStore(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
@@ -102,6 +107,7 @@ func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir string, forc
 	defer finish()
 	return export.Write(ctx, dir, export.Options{
 		Store:           store,
+		Competition:     competition,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Now:             time.Now,
 		LockWait:        cfg.Postgres.StatementTimeout,

@@ -23,6 +23,7 @@ const (
 
 func (c *cli) importCommand() *cobra.Command {
 	var explain, skipDamaged bool
+	var competition string
 	cmd := &cobra.Command{
 		Use:   "import DIR",
 		Short: "Load a snapshot directory into Postgres",
@@ -37,6 +38,12 @@ error or empty answer of its endpoint is listed as ignored; open positions then
 are those of the newest account totals. A damaged file refuses the whole import,
 unless --skip-damaged leaves it out.
 
+A row is of the competition that its member competition_id or competition names, or
+else of the default one; --competition is that of all rows. A capture with another
+inception of a known account is of another season and is refused whole: name its
+competition. One that is not known yet is registered: it runs where the arena was empty,
+and is upcoming otherwise, until it is started (/api/ingest/competitions).
+
 --explain says of each file what would be taken, ignored and refused, and why. It
 needs no database, so it cannot tell what is stored already.
 
@@ -44,13 +51,19 @@ Exit status: 0 all rows taken, 1 some rows or files refused (each is named), 2
 nothing done.`,
 		Example: example(
 			"DATABASE_URL=postgres://… nof0 import captures/2025-10-26",
+			"nof0 import --competition season-2 captures/2025-11-20",
 			"nof0 import --explain --json captures/of-somebody-else",
 		),
 		Args:              oneArgument,
 		ValidArgsFunction: completeOne(cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if competition != "" {
+				if err := wire.CheckID(competition); err != nil {
+					return usageError(cmd, "--competition: %q %v", competition, err)
+				}
+			}
 			if explain {
-				return c.explainImport(args[0], skipDamaged)
+				return c.explainImport(args[0], competition, skipDamaged)
 			}
 			cfg, logger, err := c.start(config.RequireDatabase())
 			if err != nil {
@@ -59,7 +72,7 @@ nothing done.`,
 			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return &exitError{exitNothingDone, err}
 			}
-			report, err := c.importDir(cmd.Context(), cfg, args[0], skipDamaged)
+			report, err := c.importDir(cmd.Context(), cfg, args[0], competition, skipDamaged)
 			if err != nil {
 				return &exitError{exitNothingDone, err}
 			}
@@ -73,18 +86,20 @@ nothing done.`,
 		},
 	}
 	cmd.Flags().BoolVar(&explain, "explain", false, "say what would be taken, ignored and refused, and do nothing")
+	cmd.Flags().StringVar(&competition, "competition", "", "competition of every row (default: the one that a row names, or the default one)")
 	cmd.Flags().BoolVar(&skipDamaged, "skip-damaged", false, "leave damaged files out instead of doing nothing")
 	return cmd
 }
 
 // explainImport prints what an import would do.
-func (c *cli) explainImport(dir string, skipDamaged bool) error {
+func (c *cli) explainImport(dir, competition string, skipDamaged bool) error {
 	cfg, _, err := c.start()
 	if err != nil {
 		return &exitError{exitNothingDone, err}
 	}
 	explanation, err := importer.Explain(dir, importer.Options{
 		PrimaryProvider: cfg.Arena.PrimaryProvider, Benchmarks: cfg.Arena.Benchmarks, Bounds: wire.Bounds(cfg.Bounds), Now: time.Now,
+		Competition: competition,
 	})
 	if err != nil {
 		return &exitError{exitNothingDone, err}
@@ -121,7 +136,7 @@ func (c *cli) printExplanation(e *importer.Explanation) error {
 	return nil
 }
 
-func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string, skipDamaged bool) (report *importer.Report, err error) {
+func (c *cli) importDir(ctx context.Context, cfg config.Config, dir, competition string, skipDamaged bool) (report *importer.Report, err error) {
 	store, err := app.OpenStore(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
@@ -131,6 +146,7 @@ func (c *cli) importDir(ctx context.Context, cfg config.Config, dir string, skip
 	defer finish()
 	return importer.Import(ctx, dir, importer.Options{
 		Store:           store,
+		Competition:     competition,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		LockWait:        cfg.Postgres.StatementTimeout,
 		Benchmarks:      cfg.Arena.Benchmarks,

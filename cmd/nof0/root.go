@@ -159,6 +159,7 @@ func (c *cli) root() *cobra.Command {
 		c.cacheCommand(),
 		c.analyticsCommand(),
 		c.seasonCommand(),
+		c.competitionsCommand(),
 		c.retentionCommand(),
 		c.configCommand(),
 		c.versionCommand(),

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,8 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/arena"
 	"nof0/internal/captures"
 	"nof0/internal/season"
+	"nof0/internal/wire"
 )
 
 // TestResponsesEqualTheCapture holds what the whole system is for: what goes
@@ -46,10 +49,46 @@ func TestResponsesEqualTheCapture(t *testing.T) {
 	}
 }
 
+// TestACaptureWithLiveBenchmarksIsServedWhole serves directories in which the rows of the
+// benchmark have the shape of the live site: by the JSON store, and from Postgres after
+// every domain has moved.
+func TestACaptureWithLiveBenchmarksIsServedWhole(t *testing.T) {
+	t.Parallel()
+	for name, dir := range map[string]func(t *testing.T) string{
+		"season":  func(t *testing.T) string { return madeUp(t, season.Options{Seed: 11, Models: 4, Hours: 30}) },
+		"capture": func(t *testing.T) string { return captures.Earlier.Copy(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := dir(t)
+			require.Positive(t, captures.LiveBenchmark(t, dir, season.Benchmark))
+			b := setup(t, withJSON(dir))
+			files := readDir(t, dir)
+			requireSameResponsesOf(t, b.url, "", "json", files, name == "season")
+			b.load(t, dir)
+			status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")
+			require.Equal(t, http.StatusOK, status)
+			requireVerdicts(t, runs, wire.VerdictEqual)
+			for _, d := range arena.Domains() {
+				b.set(t, d, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
+			}
+			_, other := start(t, b.cfg) // which knows the switches from the start
+			requireSameResponses(t, other, files, name == "season")
+		})
+	}
+}
+
 // requireSameResponses compares every file with the response of its endpoint.
 // The leaderboard of a live capture is stale by construction: only whom it
 // lists is compared.
 func requireSameResponses(t *testing.T, url string, files map[string]map[string]any, leaderboardIsTrue bool) {
+	t.Helper()
+	requireSameResponsesOf(t, url, "", "store", files, leaderboardIsTrue)
+}
+
+// requireSameResponsesOf is requireSameResponses of what is asked for with a query, and
+// answered by a source.
+func requireSameResponsesOf(t *testing.T, url, query, source string, files map[string]map[string]any, leaderboardIsTrue bool) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		file := files[name]
@@ -61,9 +100,9 @@ func requireSameResponses(t *testing.T, url string, files map[string]map[string]
 			}
 			endpoint = "analytics/" + single
 		}
-		res := get(t, url+"/api/"+endpoint)
+		res := get(t, url+"/api/"+endpoint+query)
 		require.Equal(t, 200, res.StatusCode, "%s: %s", name, res.body)
-		require.Equal(t, "store", res.Header.Get("X-Data-Source"), name)
+		require.Equal(t, source, res.Header.Get("X-Data-Source"), name)
 
 		got, want := rowsOf(t, endpoint, res.object(t)), rowsOf(t, endpoint, file)
 		require.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)), "identities of %s", name)

@@ -299,7 +299,7 @@ func (c *correcting) decoded(ctx context.Context, raw jsontext.Value) (*entry, e
 		e.invalid(wire.Faults{{Path: "/competition_id", Reason: fmt.Sprintf("is not %q: a replacement is of the same fact", c.competition)}})
 	}
 	if e.competition = c.competition; e.accepted() {
-		if reason := over(c.of, e.times); reason != "" {
+		if reason := PastEnd(c.of, e.times); reason != "" {
 			return nil, &RefusedError{Reason: reason}
 		}
 		c.entries = []entry{e}

@@ -35,9 +35,9 @@ func (e *entry) unknownModel(model, standard string) {
 		repository.ErrUnknownModel, model, where), nil)
 }
 
-// over says why a competition that has ended does not take facts of these times; ""
-// where it does.
-func over(c *entities.Competition, times map[string]float64) string {
+// PastEnd says why a competition that has ended does not take facts of these times, in
+// unix seconds by what has them; "" where it does.
+func PastEnd(c *entities.Competition, times map[string]float64) string {
 	if c.Status != entities.CompetitionEnded || c.EndsAt == nil {
 		return ""
 	}
@@ -143,7 +143,7 @@ func (w *write) compete(ctx context.Context, kind kind) error {
 		if e.competition = c.ID; !ok {
 			e.reject(RejectedUnknown, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/competitions",
 				repository.ErrUnknownCompetition, e.named), nil)
-		} else if reason := over(&c, e.times); reason != "" {
+		} else if reason := PastEnd(&c, e.times); reason != "" {
 			e.conflict(reason)
 		}
 	}

@@ -27,7 +27,12 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 	case !held:
 		return []string{"there is no file at all in json_dir (NOF0_JSON_DIR); is it the directory that the servers have?"}, nil
 	}
-	now, err := latest(ctx, tx)
+	// The files hold the default competition, whatever their rows name.
+	competition, err := tx.Competitions.Default(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	now, err := latest(ctx, tx.In(competition.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +43,7 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 		Now:             time.Now,
 		LockWait:        t.cfg.Postgres.StatementTimeout,
 		Domains:         []arena.Domain{d},
+		Competition:     competition.ID,
 		CapturedAt:      now,
 	})
 	if fault, ok := errors.AsType[*snapshot.FileError](err); ok {

@@ -32,7 +32,10 @@ import (
 type Options struct {
 	Store           *repository.Store
 	PrimaryProvider string
-	Now             func() time.Time
+	// Competition is what is exported; "" is the default one, which DefaultCompetition
+	// is as configured.
+	Competition, DefaultCompetition string
+	Now                             func() time.Time
 	// LockWait is how long a statement waits for a lock, such as that of a
 	// migration; 0 is 10 s.
 	LockWait time.Duration
@@ -46,8 +49,10 @@ type Options struct {
 
 // Report tells what an export wrote.
 type Report struct {
-	Dir   string `json:"dir"`
-	Files []File `json:"files"`
+	Dir string `json:"dir"`
+	// Competition is that of all files but the prices.
+	Competition string `json:"competition"`
+	Files       []File `json:"files"`
 }
 
 // File is one file of an export.
@@ -80,7 +85,12 @@ func Write(ctx context.Context, dir string, o Options) (exported *Report, err er
 	exported = &Report{Dir: dir}
 	err = snapshot.Edit(ctx, dir, func(e *snapshot.Editing) error {
 		return o.Store.InSnapshot(ctx, o.LockWait, func(ctx context.Context, tx repository.Repositories) error {
-			x := &writer{Options: o, tx: tx, edit: e, report: exported}
+			competition, err := tx.Competitions.Default(ctx, cmp.Or(o.Competition, o.DefaultCompetition))
+			if err != nil {
+				return err
+			}
+			exported.Competition = competition.ID
+			x := &writer{Options: o, tx: tx.In(competition.ID), edit: e, report: exported}
 			return x.run(ctx)
 		})
 	})

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"nof0/entities"
+	"nof0/internal/arena"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 )
@@ -77,17 +79,22 @@ type capture struct {
 	mentions   snapshot.Mentions // of the models, and of others that tell of their order
 	symbols    map[string]bool
 	capturedAt time.Time
-	report     *Report
-	byKind     map[string]*KindReport
-	bounds     wire.Bounds
-	now        time.Time
+	// competition is that of the rows; one that is not stored yet has an id alone.
+	// isNamed says that it is, whatever they name.
+	competition entities.Competition
+	isNamed     bool
+	report      *Report
+	byKind      map[string]*KindReport
+	bounds      wire.Bounds
+	now         time.Time
 }
 
 // readCapture reads the rows of every file. A row that is refused stands in
 // the report and nowhere else. Inceptions are those that are known beforehand,
 // by model.
-func readCapture(dir *snapshot.Capture, o Options, inceptions map[string]time.Time) (*capture, error) {
+func readCapture(dir *snapshot.Capture, competition entities.Competition, o Options, inceptions map[string]time.Time) (*capture, error) {
 	c := &capture{
+		competition: competition, isNamed: o.Competition != "",
 		bounds: o.Bounds,
 		now:    o.Now(),
 		models: make(map[string]bool), mentions: snapshot.Mentions{},
@@ -239,7 +246,13 @@ func (c *capture) dropComputedStandings() {
 func read[T any](
 	c *capture, f *snapshot.File, kind string, into *[]item[T], decode func(snapshot.Row) (T, error), id func(*T) string,
 ) error {
-	decoded, err := snapshot.Decode(f, decode, id)
+	decoded, err := snapshot.Decode(f, func(row snapshot.Row) (T, error) {
+		v, err := decode(row)
+		if err == nil && !c.isNamed {
+			_, err = competitionOf(f, row)
+		}
+		return v, err
+	}, id)
 	if err != nil {
 		return err
 	}
@@ -277,12 +290,13 @@ func (c *capture) readPrice(row snapshot.Row) (wire.Price, error) {
 }
 
 func (c *capture) readEquity(row snapshot.Row) (wire.AccountTotal, error) {
-	return decode(c, row.Raw, wire.Decode[wire.AccountTotal])
+	a, err := decode(c, row.Raw, wire.Decode[wire.AccountTotal])
+	return a, c.inTime(err, "timestamp", a.Timestamp)
 }
 
 func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
 	t, err := decode(c, row.Raw, wire.Decode[wire.Trade])
-	if err == nil {
+	if err = c.inTime(err, "exit_time", t.ExitTime); err == nil {
 		c.saw(snapshot.Trades, t.ModelID, t.ExitTime)
 		c.symbols[t.Symbol] = true
 	}
@@ -291,6 +305,9 @@ func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
 
 func (c *capture) readStatement(row snapshot.Row) (wire.ModelPositions, error) {
 	m, err := decode(c, row.Raw, wire.DecodeModelPositions)
+	for _, p := range m.Positions {
+		err = c.inTime(err, "entry_time", p.EntryTime.Or(0))
+	}
 	if err == nil {
 		c.mention(snapshot.Positions, m.ModelID)
 		c.sawStatement(m)
@@ -306,7 +323,7 @@ func (c *capture) sawStatement(m wire.ModelPositions) {
 
 func (c *capture) readAccount(f *snapshot.File, row snapshot.Row) (wire.SinceInception, error) {
 	s, err := decode(c, row.Raw, wire.Decode[wire.SinceInception])
-	if err == nil {
+	if err = c.inTime(err, "inception_date", s.InceptionDate); err == nil {
 		c.saw(snapshot.SinceInception, s.ModelID, s.InceptionDate)
 	}
 	if slices.Contains(f.Counted, s.ModelID) {
@@ -347,6 +364,9 @@ func (c *capture) readConversations(f *snapshot.File) error {
 
 func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
 	doc, err := decode(c, row.Raw, snapshot.DecodeDocument)
+	if err == nil {
+		err = c.inTime(nil, "timestamp", doc.Timestamp())
+	}
 	if err != nil {
 		return wire.Thread{}, err
 	}
@@ -356,10 +376,22 @@ func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
 
 func (c *capture) readDecision(row snapshot.Row) (wire.Decision, error) {
 	d, err := decode(c, row.Raw, wire.Decode[wire.Decision])
-	if err == nil {
+	if err = c.inTime(err, "timestamp", d.Timestamp); err == nil {
 		c.saw(snapshot.Conversations, d.ModelID, max(d.Timestamp, d.InsertedAt.Or(0)))
 	}
 	return d, err
+}
+
+// inTime is what is wrong with a row, or else that it is later than the end of the
+// competition.
+func (c *capture) inTime(err error, member string, seconds float64) error {
+	if err != nil {
+		return err
+	}
+	if reason := arena.PastEnd(&c.competition, map[string]float64{member: seconds}); reason != "" {
+		return wire.Faults{{Path: "/" + member, Reason: reason}}
+	}
+	return nil
 }
 
 // mention takes note of a model in a file.

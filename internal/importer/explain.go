@@ -1,10 +1,12 @@
 package importer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"nof0/entities"
 	"nof0/internal/snapshot"
 )
 
@@ -55,10 +57,6 @@ func Explain(dir string, o Options) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := readCapture(files, o, nil)
-	if err != nil {
-		return nil, err
-	}
 	e := &Explanation{Dir: dir}
 	for _, name := range files.Ignored {
 		e.Files = append(e.Files, FileExplanation{Name: name, Verdict: FileIgnored, Reason: snapshot.Lookalike(dir, name)})
@@ -72,9 +70,24 @@ func Explain(dir string, o Options) (*Explanation, error) {
 			Reason: fmt.Sprintf("line %d, column %d (offset %d): %s", damaged.Line, damaged.Column, damaged.Offset, damaged.Reason),
 		})
 	}
-	taken := c.takenOf()
-	for _, f := range files.Files {
-		e.Files = append(e.Files, c.explain(f, taken[f.Name]))
+	parts := split(files, cmp.Or(o.Competition, o.DefaultCompetition, entities.FirstCompetition), o.Competition != "")
+	for _, part := range parts {
+		c, err := readCapture(part.files, entities.Competition{ID: part.competition}, o, nil)
+		if err != nil {
+			return nil, err
+		}
+		taken := c.takenOf()
+		for _, f := range part.files.Files {
+			x := c.explain(f, taken[f.Name])
+			if len(parts) > 1 {
+				x.Notes = append(x.Notes, fmt.Sprintf("%d rows are of competition %q", x.Rows, part.competition))
+			}
+			if at := slices.IndexFunc(e.Files, func(known FileExplanation) bool { return known.Name == x.Name }); at >= 0 {
+				e.Files[at].merge(&x)
+			} else {
+				e.Files = append(e.Files, x)
+			}
+		}
 	}
 	for i := range e.Files {
 		if e.Files[i].Refused == nil {
@@ -83,6 +96,17 @@ func Explain(dir string, o Options) (*Explanation, error) {
 	}
 	slices.SortFunc(e.Files, func(a, b FileExplanation) int { return strings.Compare(a.Name, b.Name) })
 	return e, nil
+}
+
+// merge adds what would become of the rows of another competition.
+func (x *FileExplanation) merge(other *FileExplanation) {
+	if x.Verdict == FileIgnored {
+		x.Verdict, x.Reason = other.Verdict, other.Reason
+	}
+	x.Rows += other.Rows
+	x.Taken += other.Taken
+	x.Refused = append(x.Refused, other.Refused...)
+	x.Notes = append(x.Notes, other.Notes...)
 }
 
 func (c *capture) explain(f *snapshot.File, taken int) FileExplanation {

@@ -28,6 +28,10 @@ type Options struct {
 	Benchmarks      []string
 	Bounds          wire.Bounds      // of what is taken in
 	Now             func() time.Time // the clock for the bounds
+	// Competition is that of every row, whatever they name. Where it is "" a row is of
+	// the one that it names, or else of the default one, which DefaultCompetition is as
+	// configured.
+	Competition, DefaultCompetition string
 	// Domains are what is imported; nil is all of the directory.
 	Domains []arena.Domain
 	// CapturedAt is the time of the directory's current state; zero is the
@@ -56,7 +60,7 @@ func Import(ctx context.Context, dir string, o Options) (*Report, error) {
 }
 
 func run(ctx context.Context, dir string, o Options) (*Report, error) {
-	w, err := open(ctx, dir, o, o.Store.Accounts)
+	w, err := open(ctx, dir, o, o.Store.Repositories)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +82,7 @@ func run(ctx context.Context, dir string, o Options) (*Report, error) {
 // alone: Options.Store is not used. On an error the transaction can only be
 // rolled back.
 func ImportInto(ctx context.Context, tx repository.Repositories, dir string, o Options) (*Report, error) {
-	w, err := open(ctx, dir, o, tx.Accounts)
+	w, err := open(ctx, dir, o, tx)
 	if err == nil {
 		err = tx.Prices.EnsurePartitions(ctx, w.ticks())
 	}
@@ -92,7 +96,7 @@ func ImportInto(ctx context.Context, tx repository.Repositories, dir string, o O
 }
 
 // open reads what is to be imported of a directory.
-func open(ctx context.Context, dir string, o Options, accounts repository.Accounts) (*writer, error) {
+func open(ctx context.Context, dir string, o Options, repos repository.Repositories) (*importing, error) {
 	read := snapshot.Read
 	if o.SkipDamaged {
 		read = snapshot.ReadReadable
@@ -101,41 +105,62 @@ func open(ctx context.Context, dir string, o Options, accounts repository.Accoun
 	if err != nil {
 		return nil, err
 	}
-	known, err := accounts.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	inceptions := make(map[string]time.Time)
-	for _, account := range known {
-		if account.InceptionAt != nil {
-			inceptions[account.ModelID] = *account.InceptionAt
+	standard := o.Competition
+	if standard == "" {
+		c, err := repos.Competitions.Default(ctx, o.DefaultCompetition)
+		if err != nil {
+			return nil, err
 		}
+		standard = c.ID
 	}
-	c, err := readCapture(files, o, inceptions)
+	known, err := repos.Competitions.All(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !o.CapturedAt.IsZero() {
-		c.capturedAt = o.CapturedAt
-		c.report.CapturedAt = o.CapturedAt
+	all := &importing{report: &Report{}}
+	for _, part := range split(files, standard, o.Competition != "") {
+		competition := entities.Competition{ID: part.competition}
+		if at := slices.IndexFunc(known, func(c entities.Competition) bool { return c.ID == part.competition }); at >= 0 {
+			competition = known[at]
+		}
+		accounts, err := repos.In(part.competition).Accounts.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		inceptions := make(map[string]time.Time)
+		for _, account := range accounts {
+			if account.InceptionAt != nil {
+				inceptions[account.ModelID] = *account.InceptionAt
+			}
+		}
+		c, err := readCapture(part.files, competition, o, inceptions)
+		if err == nil {
+			err = c.refuseAnother(accounts)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if o.Domains != nil {
+			c.keep(kindsOf(o.Domains))
+			c.mentions.AddLeading(dir)
+		}
+		all.parts = append(all.parts, &writer{capture: c, options: o, dir: dir, all: all})
 	}
-	if o.Domains != nil {
-		c.keep(kindsOf(o.Domains))
-		c.mentions.AddLeading(dir)
-	}
-	return &writer{capture: c, options: o, dir: dir}, nil
+	all.date(o.CapturedAt)
+	return all, nil
 }
 
 // ticks are the times of the prices.
-func (w *writer) ticks() []time.Time {
-	var times []time.Time
-	for _, p := range w.prices {
-		times = append(times, wire.MillisTime(p.value.Timestamp))
+func (a *importing) ticks() (times []time.Time) {
+	for _, w := range a.parts {
+		for _, p := range w.prices {
+			times = append(times, wire.MillisTime(p.value.Timestamp))
+		}
 	}
 	return times
 }
 
-// writer stores one capture inside a transaction.
+// writer stores what a capture holds of one competition inside a transaction.
 type writer struct {
 	*capture
 	options Options
@@ -143,17 +168,16 @@ type writer struct {
 	ledger  snapshot.Ledger
 	tx      repository.Repositories
 	listed  int64 // models that are new, or listed earlier than before
-	done    int
+	all     *importing
 }
 
-// write stores the capture, and holds the given locks beside those of what it
-// writes.
-func (w *writer) write(ctx context.Context, tx repository.Repositories, locks ...repository.Lock) error {
-	w.tx = tx
-	if err := w.lock(ctx, locks); err != nil {
-		return err
+// write stores the part. Its locks are held.
+func (w *writer) write(ctx context.Context) error {
+	accounts, err := w.tx.Accounts.All(ctx) // somebody may have been faster
+	if err == nil {
+		err = w.refuseAnother(accounts)
 	}
-	if err := tx.Locks.Bound(ctx, cmp.Or(w.options.LockWait, 30*time.Second)); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := w.register(ctx); err != nil {
@@ -194,16 +218,16 @@ func (w *writer) announce(ctx context.Context) error {
 	}})
 }
 
-// lock makes this transaction the only writer of the models, venues and symbols
-// of the capture, and of the models that it may close positions of.
-func (w *writer) lock(ctx context.Context, locks []repository.Lock) error {
+// locks are those of the models, venues and symbols of the part, and of the models that
+// it may close positions of.
+func (w *writer) locks(ctx context.Context) (locks []repository.Lock, err error) {
 	for id := range w.models {
 		locks = append(locks, repository.LockModel(id))
 	}
 	if w.closesUnlisted() {
 		known, err := w.tx.Models.Participants(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, m := range known {
 			locks = append(locks, repository.LockModel(m.ID))
@@ -216,7 +240,7 @@ func (w *writer) lock(ctx context.Context, locks []repository.Lock) error {
 	for symbol := range w.symbols {
 		locks = append(locks, repository.LockSymbol(symbol))
 	}
-	return w.tx.Locks.Hold(ctx, locks)
+	return append(locks, repository.LockCompetition(w.competition.ID)), nil
 }
 
 // register makes every model and symbol known, lists the models in the order of the
@@ -503,9 +527,9 @@ func (w *writer) kind(kind string) *KindReport {
 }
 
 func (w *writer) progress(rows int) {
-	w.done += rows
+	w.all.done += rows
 	if w.options.Progress != nil {
-		w.options.Progress(w.done, w.total())
+		w.options.Progress(w.all.done, w.all.total())
 	}
 }
 

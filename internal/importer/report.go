@@ -11,6 +11,8 @@ import (
 // Report tells what became of every row of a directory.
 type Report struct {
 	Dir string `json:"dir"`
+	// Competitions are those that the rows are of.
+	Competitions []string `json:"competitions"`
 	// CapturedAt is the newest time that the directory mentions.
 	CapturedAt time.Time    `json:"captured_at"`
 	Kinds      []KindReport `json:"kinds"`
@@ -88,6 +90,17 @@ func (k *KindReport) record(outcome repository.Outcome, at origin, id string) {
 		fault.ID = id
 	}
 	k.reject(fault)
+}
+
+// merge adds what became of other rows of the kind.
+func (k *KindReport) merge(other *KindReport) {
+	k.Inserted += other.Inserted
+	k.Updated += other.Updated
+	k.Unchanged += other.Unchanged
+	k.Superseded += other.Superseded
+	k.Rejected += other.Rejected
+	k.Rows = append(k.Rows, other.Rows...)
+	k.Corrected = append(k.Corrected, other.Corrected...)
 }
 
 func (k *KindReport) reject(fault snapshot.RowFault) {

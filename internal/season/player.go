@@ -30,6 +30,8 @@ type PlayOptions struct {
 	// URL of the API, such as http://127.0.0.1:8888.
 	URL   string
 	Token string
+	// Competition is that of the accounts; "" is the default one of the API.
+	Competition string
 	// Speed is how many times faster than they happened events are sent: 1 is
 	// real time, 0 as fast as it goes.
 	Speed float64

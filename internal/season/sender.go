@@ -91,6 +91,9 @@ func (s *sender) send(ctx context.Context, b *batch) (results []ItemResult, retr
 // once sends a batch once.
 func (s *sender) once(ctx context.Context, b *batch, key, body []byte) (_ []ItemResult, err error) {
 	target := strings.TrimRight(s.options.URL, "/") + "/api/ingest/" + b.kind
+	if s.options.Competition != "" {
+		target += "?competition=" + url.QueryEscape(s.options.Competition)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("error making a request: %w", err)
@@ -128,6 +131,9 @@ func (s *sender) once(ctx context.Context, b *batch, key, body []byte) (_ []Item
 func (s *sender) key(b *batch, body []byte) []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d\n%s\n%d\n%s\n", s.options.Seed, s.options.Run, b.position, b.kind)
+	if s.options.Competition != "" {
+		fmt.Fprintln(h, s.options.Competition)
+	}
 	_, _ = h.Write(body) // a hash takes every write
 	return h.Sum(nil)[:16]
 }

@@ -45,7 +45,7 @@ const competitionMember = "competition_id"
 // member, the members among also count if they hold a text that can be an id. The
 // error, a Faults, says that a name can be none, or that there are two.
 func CompetitionOf(raw jsontext.Value, also ...string) (string, error) {
-	if len(also) == 0 && !bytes.Contains(raw, []byte(competitionMember)) && !bytes.Contains(raw, []byte(`\u`)) {
+	if !bytes.Contains(raw, []byte("competition")) && !bytes.Contains(raw, []byte(`\u`)) {
 		return "", nil // most name none
 	}
 	row := members(raw)
