@@ -34,6 +34,24 @@ func TestLeaderboardView(t *testing.T) {
 	}, board)
 }
 
+// The views have the rows of each competition, with what is of it alone.
+func TestViewsOfCompetitions(t *testing.T) {
+	t.Parallel()
+	db := applied(t)
+	execute(t, db, `INSERT INTO competitions (id, name, status, starts_at) VALUES ('calm', 'Calm', 'running', '2026-03-01')`)
+	execute(t, db, `INSERT INTO models (id, display_name, kind) VALUES ('a', 'A', 'competitor'), ('b', 'B', 'competitor'), ('new', 'N', 'competitor'), ('nowhere', 'W', 'competitor')`)
+	execute(t, db, `INSERT INTO accounts (competition_id, model_id, provider, inception_nav) VALUES ('season-1', 'a', 'p', 100), ('season-1', 'b', 'p', 100), ('calm', 'a', 'p', 200), ('calm', 'new', 'p', 200)`)
+	execute(t, db, `INSERT INTO account_equity_snapshots (competition_id, model_id, observed_at, since_inception_hourly_marker, dollar_equity) VALUES
+		('season-1', 'a', '2026-01-02', 1, 110), ('season-1', 'b', '2026-01-02', 1, 120), ('calm', 'a', '2026-03-02', 1, 100), ('calm', 'new', '2026-03-02', 1, 300)`)
+	execute(t, db, `INSERT INTO model_stats (competition_id, model_id, num_trades) VALUES ('season-1', 'a', 3), ('calm', 'a', 5)`)
+	execute(t, db, `INSERT INTO decision_cycles (competition_id, model_id, id, executed_at, success) VALUES ('season-1', 'a', '1', now(), true), ('calm', 'a', '1', now(), true), ('calm', 'a', '2', now(), true)`)
+
+	board := `SELECT string_agg(concat_ws(' ', competition_id, model_id, equity, num_trades), ', ') FROM (SELECT * FROM v_leaderboard) AS board`
+	assert.Equal(t, "season-1 b 120 0, season-1 a 110 3, season-1 new 0, season-1 nowhere 0, calm new 300 0, calm a 100 5", query[string](t, db, board))
+	inception := `SELECT string_agg(concat_ws(' ', competition_id, model_id, nav_since_inception, num_invocations), ', ' ORDER BY competition_id, model_id) FROM v_since_inception`
+	assert.Equal(t, "calm a 200 2, calm new 200 0, season-1 a 100 1, season-1 b 100 0", query[string](t, db, inception))
+}
+
 func TestSinceInceptionView(t *testing.T) {
 	t.Parallel()
 	db := applied(t)

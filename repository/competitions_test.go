@@ -86,6 +86,30 @@ func TestTransactionsOfACompetition(t *testing.T) {
 	}))
 }
 
+// Who holds an account in a competition takes part in it; who holds none at all, in the
+// first one.
+func TestParticipants(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	_, err := s.Models.Register(t.Context(), []entities.Model{
+		{ID: "new", DisplayName: "new", Kind: entities.ModelCompetitor}, {ID: "nowhere", DisplayName: "nowhere", Kind: entities.ModelCompetitor},
+	})
+	require.NoError(t, err)
+	_, err = s.In("calm").Accounts.Register(t.Context(), []entities.Account{{ModelID: model1, Provider: provider}, {ModelID: "new", Provider: provider}})
+	require.NoError(t, err)
+	for competition, want := range map[string][]string{
+		entities.FirstCompetition: {model1, model2, "nowhere"}, "calm": {model1, "new"}, "wild": nil,
+	} {
+		participants, err := s.In(competition).Models.Participants(t.Context())
+		require.NoError(t, err)
+		var ids []string
+		for _, m := range participants {
+			ids = append(ids, m.ID)
+		}
+		require.ElementsMatch(t, want, ids, competition)
+	}
+}
+
 // A second competition takes keys that name it, which the contraction leaves alone.
 func TestOneCompetitionUntilTheContraction(t *testing.T) {
 	t.Parallel()

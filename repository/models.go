@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"database/sql"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -21,13 +22,13 @@ func (r Models) All(ctx context.Context) (models []entities.Model, err error) {
 }
 
 // Participants returns the models that hold an account in the competition, in the
-// order of lists; in entities.FirstCompetition every model, also before it has one.
+// order of lists, and in entities.FirstCompetition those that hold none in any.
 func (r Models) Participants(ctx context.Context) (models []entities.Model, err error) {
 	err = r.run(ctx, "models", "Participants", func(db *gorm.DB) error {
-		if competitionOf(db) != entities.FirstCompetition {
-			db = db.Where("id IN (SELECT model_id FROM accounts WHERE competition_id = @competition)", in(db))
-		}
-		return db.Order(asListed).Find(&models).Error
+		return db.Where(`
+			EXISTS (SELECT FROM accounts a WHERE a.competition_id = @competition AND a.model_id = models.id)
+			OR @competition = @first AND NOT EXISTS (SELECT FROM accounts a WHERE a.competition_id <> @competition AND a.model_id = models.id)`,
+			in(db), sql.Named("first", entities.FirstCompetition)).Order(asListed).Find(&models).Error
 	})
 	return models, err
 }

@@ -21,7 +21,7 @@ import (
 var (
 	ofAccounts = `"?(accounts|account_equity_snapshots|positions|position_facts|trades|model_stats|model_analytics|analytics_states|conversations|conversation_messages|decision_cycles|corrections)"?(\s|$)`
 	readsTable = regexp.MustCompile(`(?i)\b(FROM|JOIN|UPDATE)\s+` + ofAccounts)
-	narrowed   = regexp.MustCompile(`competition_id"? = `)
+	narrowed   = regexp.MustCompile(`competition_id"? (=|<>) `)
 )
 
 // requireScope makes a test fail for each statement of a repository that reads or
