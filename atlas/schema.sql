@@ -209,6 +209,7 @@ CREATE TABLE "trades" (
   CONSTRAINT "chk_trades_side" CHECK (side IN ('long', 'short'))
 );
 CREATE INDEX IF NOT EXISTS "trades_exit_oid" ON "trades" ("exit_oid");
+CREATE INDEX IF NOT EXISTS "trades_account_entered" ON "trades" ("competition_id","model_id","entry_time");
 CREATE INDEX IF NOT EXISTS "trades_account_newest" ON "trades" ("competition_id","model_id","exit_time" desc,"id" desc);
 
 CREATE TABLE "model_stats" (
@@ -342,6 +343,7 @@ CREATE TABLE "decision_cycles" (
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("competition_id","model_id","id")
 );
+CREATE INDEX IF NOT EXISTS "decision_cycles_search" ON "decision_cycles" USING gin((setweight(to_tsvector('english', left(COALESCE(cot_trace_summary, ''), 10000)), 'A') || setweight(CASE WHEN length(cot_trace #>> '{}') <= 50000 THEN to_tsvector('english', cot_trace) ELSE to_tsvector('english', left(COALESCE(cot_trace #>> '{}', ''), 50000)) END, 'B')));
 CREATE INDEX IF NOT EXISTS "decision_cycles_competition_newest" ON "decision_cycles" ("competition_id","executed_at" desc,"id" desc);
 CREATE INDEX IF NOT EXISTS "decision_cycles_account_newest" ON "decision_cycles" ("competition_id","model_id","executed_at" desc,"id" desc);
 

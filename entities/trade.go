@@ -6,8 +6,8 @@ import "time"
 // it. A trade never changes once seen. Order and fill ids are not unique:
 // partial closes share them.
 type Trade struct {
-	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;index:trades_account_newest,priority:1"`
-	ModelID       string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:2"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;index:trades_account_newest,priority:1;index:trades_account_entered,priority:1"`
+	ModelID       string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:2;index:trades_account_entered,priority:2"`
 	ID            string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:4,sort:desc"`
 	Provider      string `gorm:"type:text;not null"`
 
@@ -18,7 +18,7 @@ type Trade struct {
 	Quantity               float64   `gorm:"type:double precision;not null"` // coins, negative is short
 	Leverage               *float64  `gorm:"type:double precision"`
 	Confidence             *float64  `gorm:"type:double precision"` // fraction
-	EntryTime              time.Time `gorm:"type:timestamptz;not null"`
+	EntryTime              time.Time `gorm:"type:timestamptz;not null;index:trades_account_entered,priority:3"`
 	EntryHumanTime         *string   `gorm:"type:text"`
 	EntryPrice             float64   `gorm:"type:double precision;not null"` // USD
 	EntrySz                *float64  `gorm:"type:double precision"`          // coins

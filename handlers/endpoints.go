@@ -50,6 +50,8 @@ func reader(p catalogue.Parameter) parameter[arena.Request] {
 		return inPath(p.Name, arena.ErrUnknownSymbol, func(r *arena.Request, id string) { r.Symbol = id })
 	case "decision":
 		return inPath(p.Name, arena.ErrUnknownDecision, func(r *arena.Request, id string) { r.Decision = id })
+	case "q":
+		return query(p.Name, nonEmpty(), func(r *arena.Request, v string) { r.Query = v })
 	case "side":
 		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Side = v })
 	case "status":

@@ -62,6 +62,8 @@ func answers() map[catalogue.ViewName]reflect.Type {
 		catalogue.ViewModels:         reflect.TypeFor[wire.Models](),
 		catalogue.ViewSymbols:        reflect.TypeFor[wire.Symbols](),
 		catalogue.ViewPrices:         reflect.TypeFor[wire.PriceHistory](),
+		catalogue.ViewDecisions:      reflect.TypeFor[wire.Decisions](),
+		catalogue.ViewSearch:         reflect.TypeFor[wire.SearchResults](),
 		catalogue.ViewDecision:       reflect.TypeFor[wire.DecisionAudit](),
 		catalogue.ViewDecisionDiff:   reflect.TypeFor[wire.PromptDiff](),
 	}
@@ -480,7 +482,7 @@ func (g *generator) parameter(p catalogue.Parameter) object {
 		g.t.Fatalf("%s is of no known type", p.Name)
 	}
 	out := object{"name": p.Name, "in": p.In, "description": p.Description, "schema": schema}
-	if p.In == catalogue.InPath {
+	if p.In == catalogue.InPath || p.Required {
 		out["required"] = true
 	}
 	return out

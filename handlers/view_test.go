@@ -38,6 +38,9 @@ func TestViewsAskTheArena(t *testing.T) {
 
 		"/api/decisions/gpt-5/gpt-5_1.5":                           {View: catalogue.ViewDecision, Model: "gpt-5", Decision: "gpt-5_1.5"},
 		"/api/decisions/gpt-5/a%2Fdiff/diff?x=1":                   {View: catalogue.ViewDecisionDiff, Model: "gpt-5", Decision: "a/diff"},
+		"/api/search?q=a+%22b%22":                                  {View: catalogue.ViewSearch, Query: `a "b"`},
+		"/api/decisions/gpt-5?limit=7&cursor=x":                    {View: catalogue.ViewDecisions, Model: "gpt-5", Limit: 7, Cursor: "x"},
+		"/api/conversations?model_id=gpt-5&to=2":                   {View: catalogue.ViewConversations, Model: "gpt-5", Series: arena.Series{To: time.Unix(2, 0).UTC()}},
 		"/api/account-totals?lastHourlyMarker=197":                 {View: catalogue.ViewAccountTotals, FromMarker: 197},
 		"/api/account-totals?path=account-totals":                  {View: catalogue.ViewAccountTotals},
 		"/api/account-totals?lastHourlyMarker=3&path=a&path=b&x=;": {View: catalogue.ViewAccountTotals, FromMarker: 3},

@@ -131,6 +131,7 @@ func fillTables(t testing.TB, s *Store) {
 			SELECT 'id' || g - g % 5, ` + at + ` + g * interval '1 second', 'user', md5(g::text), 0, 'text' ` + series,
 		`INSERT INTO decision_cycles (model_id, id, executed_at, success)
 			SELECT ` + model + `, 'id' || g, ` + at + ` + (g / 20) * interval '3 minutes', true ` + series + ` WHERE g % 20 <> 19 OR g < 1000`,
+		`UPDATE decision_cycles SET cot_trace = '"the one-eyed narwhal"' WHERE id IN ('id700', 'id100000')`,
 		// As the server does by itself after so many inserts.
 		`VACUUM decision_cycles`,
 	} {
@@ -233,6 +234,27 @@ func TestPlansOnLargeTables(t *testing.T) {
 			_, err := s.Decisions.InForce(ctx, "m19", []time.Time{begin.Add(5000 * time.Hour)})
 			return err
 		}, "decision_cycles", 3},
+		{"Decisions.Page", func() error {
+			_, err := s.Decisions.Page(ctx, DecisionFilter{Model: "m07", After: &DecisionKey{begin.Add(5000 * 3 * time.Minute), "id100007", "m07"}}, 101)
+			return err
+		}, "decision_cycles", 101 * 21},
+		{"Decisions.Outlines", func() error {
+			_, err := s.Decisions.Outlines(ctx, DecisionFilter{Model: "m07", Span: Span{From: begin, To: begin.Add(time.Hour)}}, 101)
+			return err
+		}, "decision_cycles", 21},
+		{"Decisions.Search", func() error {
+			found, err := s.Decisions.Search(ctx, Search{Query: "one-eyed narwhal"}, 101)
+			if err == nil && len(found) != 2 {
+				return fmt.Errorf("found %d", len(found))
+			}
+			return err
+		}, "decision_cycles", 20},
+		{"Conversations.Page", func() error {
+			at := begin.Truncate(time.Second).Add(100_007 * time.Second)
+			_, err := s.Conversations.Page(ctx, DecisionFilter{After: &DecisionKey{at, "id100007", "m07"}}, 100)
+			return err
+		}, "conversations", 102},
+		{"Trades.Entered", func() error { _, err := s.Trades.Entered(ctx, "m07", anHour, 1000); return err }, "trades", 61},
 		{"Trades.Exited", func() error { _, err := s.Trades.Exited(ctx, "m07", anHour, 1000); return err }, "trades", 61},
 		{"Positions.During", func() error { _, err := s.Positions.During(ctx, "m07", anHour, 1000); return err }, "positions", 3 * large / 20},
 		{"Decisions.Newest", func() error { _, err := s.Decisions.Newest(ctx, 100); return err }, "decision_cycles", 121},

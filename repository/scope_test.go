@@ -366,6 +366,18 @@ func reads() []scoped {
 		{"Decisions.Of", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Decisions.Of(ctx, model1, "d1")
 		}},
+		{"Decisions.Page", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Decisions.Page(ctx, DecisionFilter{Model: model1}, 9)
+		}},
+		{"Decisions.Outlines", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Decisions.Outlines(ctx, DecisionFilter{}, 9)
+		}},
+		{"Decisions.Search", func(ctx context.Context, r Repositories, c contest) (any, error) {
+			return r.Decisions.Search(ctx, Search{Query: `"` + c.id + `"`}, 9)
+		}},
+		{"Conversations.Page", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Conversations.Page(ctx, DecisionFilter{}, 9)
+		}},
 		{"Decisions.Beside", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			before, after, err := r.Decisions.Beside(ctx, model1, Place{*at(time.Minute), "d1"})
 			return []*Place{before, after}, err
@@ -406,7 +418,7 @@ func reads() []scoped {
 
 // unscoped are methods of these repositories that are of no competition.
 var unscoped = []string{
-	"Recompute.Begin", "Mirror.Claim", "Mirror.Positions", "Mirror.Set",
+	"Decisions.Searchable", "Recompute.Begin", "Mirror.Claim", "Mirror.Positions", "Mirror.Set",
 	"Models.All", "Models.Exists", "Models.Register", "Models.List", "Models.Withdraw", "Models.Put",
 }
 

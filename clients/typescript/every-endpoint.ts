@@ -30,9 +30,23 @@ export const calls: Record<keyof operations, () => unknown> = {
   listAnalytics: () => arena.GET("/api/analytics"),
   getAnalytics: () => arena.GET("/api/analytics/{model}", { params }),
   listPositions: () => arena.GET("/api/positions", { params: { query: { limit: 3 } } }),
-  listConversations: () => arena.GET("/api/conversations"),
+  // Every page to the last; a cursor goes with the other parameters of its page.
+  listConversations: async () => {
+    const documents = [];
+    let cursor: string | undefined;
+    do {
+      const { data } = await arena.GET("/api/conversations", { params: { query: { model_id: "gpt-5", limit: 1000, cursor } } });
+      documents.push(...(data?.conversations ?? []));
+      cursor = data?.next_cursor;
+    } while (cursor !== undefined);
+    return documents;
+  },
   listEquity: () => arena.GET("/api/equity", { params: { query: { model_id: "gpt-5", from: 1761452331.5, points: 200 } } }),
   getPriceHistory: () => arena.GET("/api/prices/{symbol}", { params: { path: { symbol: "BTC" }, query: { points: 200 } } }),
+  listModels: () => arena.GET("/api/models"),
+  listSymbols: () => arena.GET("/api/symbols"),
+  listDecisions: () => arena.GET("/api/decisions/{model}", { params: { ...params, query: { limit: 10 } } }),
+  searchDecisions: () => arena.GET("/api/search", { params: { query: { q: '"break out"', limit: 5 } } }),
   getDecision: async () => {
     const { data } = await arena.GET("/api/decisions/{model}/{decision}", { params });
     return data?.trades.map((one) => one.opened_by?.link);
@@ -65,6 +79,7 @@ export const calls: Record<keyof operations, () => unknown> = {
   ingestAnalytics: () => writer.POST("/api/ingest/analytics", { body: { model_id: "gpt-5", updated_at: 1761452335 } }),
   ingestTraderState: () => writer.POST("/api/ingest/trader-state", { body: { trader_id: "gpt-5" } }),
   ingestMarketAssets: () => writer.POST("/api/ingest/market-assets", { body: { symbol: "BTC", max_leverage: 40 } }),
+  ingestCompetitions: () => writer.POST("/api/ingest/competitions", { body: { id: "season-1", status: "ended", ends_at: 1762207200 } }),
   ingestModels: () => writer.POST("/api/ingest/models", { body: { id: "gpt-5" } }),
   ingestSymbols: () => writer.POST("/api/ingest/symbols", { body: { symbol: "BTC" } }),
 

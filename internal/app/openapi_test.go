@@ -10,11 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/entities"
+	"nof0/internal/arena"
 	"nof0/internal/season"
 )
 
@@ -156,12 +159,25 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		}
 		d.check(method, path, response{res, answer})
 	}
+	ask(http.MethodGet, "/api/decisions/{model}", "", "") // while the files are read
+	require.NoError(t, b.app.Store.Rollout.Set(t.Context(), entities.RolloutChange{
+		Domain: string(arena.DomainConversations), ReadFrom: string(arena.ReadJSON), WriteFrom: string(arena.WriteJSON),
+		ReadTo: string(arena.ReadStore), WriteTo: string(arena.WriteStore),
+	}))
+	require.Eventually(t, func() bool {
+		return get(t, b.url+"/api/conversations").Header.Get("X-Data-Source") == "store"
+	}, 30*time.Second, 50*time.Millisecond)
 	for path, methods := range d.at("paths") {
 		for method, operation := range methods.(map[string]any) {
 			method = strings.ToUpper(method)
 			id := operation.(map[string]any)["operationId"].(string)
 			if d.at("paths", path, strings.ToLower(method), "requestBody") == nil {
-				ask(method, path, "", "")
+				query := ""
+				if path == "/api/search" {
+					ask(method, path, "", "") // without what to look for
+					query = "?q=hold"
+				}
+				ask(method, path, query, "")
 				if strings.Contains(path, "{model}") {
 					model = "nobody"
 					ask(method, path, "", "")

@@ -14,6 +14,7 @@ type Request struct {
 	Model      string
 	Decision   string
 	Symbol     string
+	Query      string // what is searched
 	Side       string // long or short; "" is both
 	Status     string
 	Sort       string // asc or desc; "" is desc

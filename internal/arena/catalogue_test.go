@@ -59,6 +59,9 @@ func TestViewsReadWhatTheCatalogueSays(t *testing.T) {
 		catalogue.ViewPositions:     {{Limit: 1}, {Limit: 1000}},
 		catalogue.ViewEquity:        {{Model: "m"}, {Series: arena.Series{From: time.Unix(1761452300, 0)}}},
 		catalogue.ViewPrices:        {{Symbol: "SOL"}},
+		catalogue.ViewConversations: {{Model: "m"}, {Limit: 1}},
+		catalogue.ViewDecisions:     {{Model: "m"}},
+		catalogue.ViewSearch:        {{Query: "hello", Model: "m"}, {Query: "hello"}},
 		catalogue.ViewDecision:      {{Model: "m", Decision: "m_1761452331.5"}},
 		catalogue.ViewDecisionDiff:  {{Model: "m", Decision: "m_1761452331.5"}},
 	}

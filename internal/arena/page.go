@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,6 +55,21 @@ func PageOf[K, R any](req Request, load func(after *K, n int) ([]R, error), key 
 	return rows, next, err
 }
 
+// pageOfList is PageOf of rows that stand in the order of their list; behind reports
+// whether a row stands behind a key.
+func pageOfList[K, R any](req Request, rows []R, behind func(R, K) bool, key func(R) K) ([]R, string, error) {
+	return PageOf(req, func(after *K, n int) ([]R, error) {
+		rest := rows
+		if after != nil {
+			i := slices.IndexFunc(rows, func(r R) bool { return behind(r, *after) })
+			if rest = nil; i >= 0 {
+				rest = rows[i:]
+			}
+		}
+		return rest[:min(n, len(rest))], nil
+	}, key)
+}
+
 func encodeCursor(req Request, key any) (string, error) {
 	raw, err := wire.Marshal(key)
 	if err != nil {
@@ -100,6 +116,7 @@ func (r Request) question() string {
 	set("model", r.Model)
 	set("decision", r.Decision)
 	set("symbol", r.Symbol)
+	set("q", r.Query)
 	set("side", r.Side)
 	set("status", r.Status)
 	set("sort", r.Sort)

@@ -71,6 +71,8 @@ type Source interface {
 	Symbols(ctx context.Context) (wire.Symbols, error)
 	// Conversations returns the newest RecentConversations documents.
 	Conversations(ctx context.Context) (wire.Conversations, error)
+	// ConversationsPage returns a page of the documents that the request selects.
+	ConversationsPage(ctx context.Context, req Request) (wire.Conversations, error)
 }
 
 // view is a view of the catalogue and how it is made.
@@ -129,7 +131,12 @@ func makeViews() map[catalogue.ViewName]*view {
 			},
 		},
 		catalogue.ViewConversations: {
-			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Conversations(ctx) },
+			load: func(ctx context.Context, s Source, r Request) (any, error) {
+				if r.page() == "" {
+					return s.Conversations(ctx)
+				}
+				return s.ConversationsPage(ctx, r)
+			},
 		},
 		catalogue.ViewModels: {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Models(ctx) },
@@ -148,6 +155,12 @@ func makeViews() map[catalogue.ViewName]*view {
 				return s.PriceHistory(ctx, r.Symbol, r.Series)
 			},
 			part: func(r Request) string { return r.Series.key() + ":" + r.Symbol },
+		},
+		catalogue.ViewDecisions: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Decisions(ctx, r) },
+		},
+		catalogue.ViewSearch: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Search(ctx, r) },
 		},
 		catalogue.ViewDecision: {
 			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Audit(ctx, r.Model, r.Decision) },

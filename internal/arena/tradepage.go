@@ -89,14 +89,6 @@ func SelectTrades(all []wire.Trade, req Request) (page []wire.Trade, next string
 		direction = 1
 	}
 	slices.SortFunc(selected, func(a, b wire.Trade) int { return direction * keyOfTrade(a).compare(keyOfTrade(b)) })
-	return PageOf(req, func(after *tradeKey, n int) ([]wire.Trade, error) {
-		rest := selected
-		if after != nil {
-			i := slices.IndexFunc(selected, func(t wire.Trade) bool { return direction*keyOfTrade(t).compare(*after) > 0 })
-			if rest = nil; i >= 0 {
-				rest = selected[i:]
-			}
-		}
-		return rest[:min(n, len(rest))], nil
-	}, keyOfTrade)
+	behind := func(t wire.Trade, after tradeKey) bool { return direction*keyOfTrade(t).compare(after) > 0 }
+	return pageOfList(req, selected, behind, keyOfTrade)
 }

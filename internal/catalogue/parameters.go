@@ -34,6 +34,7 @@ type Parameter struct {
 	Type        ParameterType
 	Min, Max    int64  // of an Integer; Max 0 is none
 	Default     int64  // of an Integer; 0 is none
+	Required    bool   // also where it is not in the path
 	Choices     string // of a Choice: the values, by commas; the first is what its absence means
 	Description string
 }
@@ -44,6 +45,9 @@ const (
 	MaxPage     = 1000
 	DefaultPage = 100
 )
+
+// MaxQuery is how many characters a search has at most.
+const MaxQuery = 200
 
 // paged are the parameters of a list that comes by pages, behind those of its own.
 func paged(own ...Parameter) []Parameter { return append(own, pageLimit, cursor) }
@@ -82,6 +86,11 @@ var (
 	to = Parameter{
 		Name: "to", In: InQuery, Type: Seconds,
 		Description: "Unix seconds with up to six decimals, inclusive, not before from; without it, to the last row.",
+	}
+	queryParameter = Parameter{
+		Name: "q", In: InQuery, Type: Text, Min: 1, Max: MaxQuery, Required: true,
+		Description: "What to look for: words, of which a text has to have all, in any order; \"in quotes\" next to each other; " +
+			"or between two for one of them; a - before one that it must not have. A query without a word that says something is refused.",
 	}
 	side = Parameter{
 		Name: "side", In: InQuery, Type: Choice, Choices: ",long,short",

@@ -52,8 +52,10 @@ const (
 	ViewPrices         ViewName = "prices"
 	ViewModels         ViewName = "models"
 	ViewSymbols        ViewName = "symbols"
+	ViewDecisions      ViewName = "decisions"
 	ViewDecision       ViewName = "decision"
 	ViewDecisionDiff   ViewName = "decision_diff"
+	ViewSearch         ViewName = "search"
 )
 
 // View declares one view.
@@ -150,9 +152,14 @@ var views = []View{
 	},
 	{
 		Name: ViewConversations, Path: "/conversations", Domain: DomainConversations,
-		Operation: "listConversations", Summary: "Newest decisions",
-		Key: "view:conversations", TTL: Long, MaxAge: Polled,
-		Reads: []Table{Decisions, Conversations, Messages},
+		Operation: "listConversations", Summary: "Decisions and conversations",
+		Description: "Without any of the parameters, the newest 100. With one, the whole history by pages, newest first, those " +
+			"of one moment by id: a page neither repeats nor skips a document while others are written. Threads stand where " +
+			"their newest message does.",
+		Parameters: paged(modelParameter, from, to),
+		Paged:      true,
+		Key:        "view:conversations", TTL: Long, MaxAge: Polled,
+		Reads: []Table{Models, Decisions, Conversations, Messages}, ByModel: true,
 	},
 	{
 		Name: ViewEquity, Path: "/equity", Domain: DomainAccounts,
@@ -186,12 +193,20 @@ var views = []View{
 		Reads: []Table{Symbols},
 	},
 	{
+		Name: ViewDecisions, Path: "/decisions/:model", Domain: DomainConversations,
+		Operation: "listDecisions", Summary: "The decisions of a model",
+		Description: "Without the long texts, by pages, newest first.",
+		Parameters:  paged(modelInPath, from, to), Paged: true,
+		Key: "view:decisions", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Models, Decisions}, ByModel: true, NotInFiles: true, OwnMemory: true,
+	},
+	{
 		Name: ViewDecision, Path: "/decisions/:model/:decision", Domain: DomainConversations,
 		Operation: "getDecision", Summary: "A decision and what came of it",
 		Description: "The whole audit trail of a decision, and which positions and trades came of it until the model's next one.",
 		Parameters:  []Parameter{modelInPath, decisionInPath},
 		Key:         "view:decision", TTL: Medium, MaxAge: Polled,
-		Reads: []Table{Models, Decisions, Positions, Trades}, ByModel: true, StoreOnly: true, OwnMemory: true,
+		Reads: []Table{Models, Decisions, Positions, Trades}, ByModel: true, NotInFiles: true, OwnMemory: true,
 	},
 	{
 		Name: ViewDecisionDiff, Path: "/decisions/:model/:decision/diff", Domain: DomainConversations,
@@ -199,7 +214,17 @@ var views = []View{
 		Description: "The lines of the prompt that changed since the model's decision before, each change with the lines around it.",
 		Parameters:  []Parameter{modelInPath, decisionInPath},
 		Key:         "view:decision_diff", TTL: Medium, MaxAge: Polled,
-		Reads: []Table{Models, Decisions}, ByModel: true, StoreOnly: true, OwnMemory: true,
+		Reads: []Table{Models, Decisions}, ByModel: true, NotInFiles: true, OwnMemory: true,
+	},
+	{
+		Name: ViewSearch, Path: "/search", Domain: DomainConversations,
+		Operation: "searchDecisions", Summary: "Search what models thought",
+		Description: "Looks for words in chains of thought and their summaries, in their English stems. The best match comes first: " +
+			"the newest 1,000 decisions that have the words are ranked; from, to and model_id look further back. What was found " +
+			"stands in a mark element, and all else is escaped, so that both texts can be shown as HTML as they are.",
+		Parameters: paged(queryParameter, modelParameter, from, to), Paged: true,
+		Key: "view:search", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Models, Decisions}, ByModel: true, NotInFiles: true, OwnMemory: true,
 	},
 }
 
@@ -214,9 +239,9 @@ func ViewOf(name ViewName) View {
 	return View{}
 }
 
-// OfOne reports whether the view is of something that its path names.
+// OfOne reports whether the view is of something that a request has to name.
 func (v *View) OfOne() bool {
-	return slices.ContainsFunc(v.Parameters, func(p Parameter) bool { return p.In == InPath })
+	return slices.ContainsFunc(v.Parameters, func(p Parameter) bool { return p.In == InPath || p.Required })
 }
 
 // Versions are those of what the view is made from: of the rows of one model, or

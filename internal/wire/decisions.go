@@ -1,5 +1,58 @@
 package wire
 
+// Decisions is the answer of /decisions/MODEL: a page of decisions without their long
+// texts, newest first.
+type Decisions struct {
+	Decisions  []DecisionOutline `json:"decisions"`            // newest first, ties by id descending
+	NextCursor string            `json:"next_cursor,omitzero"` // cursor of the next page; absent on the last
+	ServerTime int64             `json:"serverTime"`
+}
+
+// Next is the cursor of the next page, "" where there is none.
+func (d Decisions) Next() string { return d.NextCursor }
+
+// DecisionOutline is a decision without its long texts.
+type DecisionOutline struct {
+	ID           string         `json:"id"`                     // id of the decision
+	ModelID      string         `json:"model_id"`               // model
+	Timestamp    float64        `json:"timestamp"`              // unix seconds with up to six decimals
+	InsertedAt   Opt[float64]   `json:"inserted_at,omitzero"`   // unix seconds with up to six decimals
+	CycleID      Opt[int64]     `json:"cycle_id,omitzero"`      // cycle of the run
+	RunID        Opt[string]    `json:"run_id,omitzero"`        // run of the model
+	Skill        Opt[string]    `json:"skill,omitzero"`         // skill
+	Success      bool           `json:"success"`                // whether the answer could be read
+	Error        Opt[string]    `json:"error,omitzero"`         // why it could not
+	Signals      map[string]int `json:"signals"`                // how many symbols got each signal
+	Symbols      []string       `json:"symbols"`                // those that the answer speaks of, by name
+	Confidence   Opt[float64]   `json:"confidence,omitzero"`    // mean of those of the signals; absent where none has one
+	PromptLength Opt[int]       `json:"prompt_length,omitzero"` // characters of user_prompt; absent without one
+	TraceLength  Opt[int]       `json:"trace_length,omitzero"`  // characters of cot_trace; absent without one
+	Link         string         `json:"link"`                   // the whole decision
+}
+
+// SearchResults is the answer of /search: a page of what was found, best match first,
+// those of one rank newest first.
+type SearchResults struct {
+	Results    []SearchResult `json:"results"`              // best match first
+	NextCursor string         `json:"next_cursor,omitzero"` // cursor of the next page; absent on the last
+	ServerTime int64          `json:"serverTime"`
+}
+
+// Next is the cursor of the next page, "" where there is none.
+func (r SearchResults) Next() string { return r.NextCursor }
+
+// SearchResult is a decision that was found. Its texts are HTML: escaped, with what was
+// found in mark elements.
+type SearchResult struct {
+	ModelID   string  `json:"model_id"`  // model
+	ID        string  `json:"id"`        // id of the decision
+	Timestamp float64 `json:"timestamp"` // unix seconds with up to six decimals
+	Rank      float64 `json:"rank"`      // how well it matches; only compares with those of the same search
+	Summary   string  `json:"summary"`   // the part of cot_trace_summary around what was found, or its begin
+	Trace     string  `json:"trace"`     // the parts of cot_trace around what was found, or its begin
+	Link      string  `json:"link"`      // the whole decision
+}
+
 // DecisionAudit is the answer of /decisions/MODEL/ID: a decision, and what came of it
 // until the model's next one. What happened at the time of a decision or after it, and
 // before the next, is said to have come of it; the signals tell whether it was ordered.

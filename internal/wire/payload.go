@@ -77,8 +77,12 @@ type Positions struct {
 }
 
 // Conversations is the answer of /conversations: the newest 100 documents, newest
-// first.
+// first; or, of a request with parameters, a page of all of them.
 type Conversations struct {
-	Conversations []Document `json:"conversations"` // decisions, or threads in the older shape
+	Conversations []Document `json:"conversations"`        // decisions, or threads in the older shape
+	NextCursor    string     `json:"next_cursor,omitzero"` // cursor of the next page; absent on the last, and where the answer is no page
 	ServerTime    int64      `json:"serverTime"`
 }
+
+// Next is the cursor of the next page, "" where there is none.
+func (c Conversations) Next() string { return c.NextCursor }

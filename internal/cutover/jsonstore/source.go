@@ -150,6 +150,19 @@ func (s *Source) selectable(req arena.Request) error {
 	return nil
 }
 
+// ConversationsPage implements arena.Source.
+func (s *Source) ConversationsPage(_ context.Context, req arena.Request) (wire.Conversations, error) {
+	if err := s.selectable(req); err != nil {
+		return wire.Conversations{}, err
+	}
+	docs, err := read(s, documentsAsTheyStand())
+	if err != nil {
+		return wire.Conversations{}, err
+	}
+	page, next, err := arena.SelectDocuments(docs, req)
+	return wire.Conversations{Conversations: orEmpty(page), NextCursor: next, ServerTime: s.serverTime()}, err
+}
+
 // SinceInception implements arena.Source.
 func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, error) {
 	rows, err := read(s, inceptionForm())
