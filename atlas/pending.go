@@ -46,7 +46,7 @@ func pendingFiles(ctx context.Context, dir migrate.Dir, history migrate.Revision
 	}
 }
 
-// BeforeContraction, in the place of a version, means the pending files before the
+// BeforeContraction stands in the place of a version for the pending files before the
 // first that takes away what the previous version of the binary uses, which may be
 // running. An empty database, which nobody uses, gets all of them.
 const BeforeContraction = "contraction"

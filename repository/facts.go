@@ -134,10 +134,10 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 		values.WriteString(table.placeholders(i == 0))
 		keys = append(keys, table.keyValues(&rows[k.at])...)
 	}
-	columns, same := make([]string, len(table.keyColumns)), make([]string, len(table.keyColumns))
+	columns, same := make([]string, len(table.keyColumns)), make([]string, 0, len(table.keyColumns)+1)
 	for i, name := range table.keyColumns {
 		columns[i] = fmt.Sprintf("%q", name)
-		same[i] = fmt.Sprintf("stored.%[1]q = given.%[1]q", name)
+		same = append(same, fmt.Sprintf("stored.%[1]q = given.%[1]q", name))
 	}
 	if table.scoped {
 		same, keys = append(same, "stored.competition_id = @competition"), append(keys, in(db))

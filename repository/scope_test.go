@@ -136,7 +136,9 @@ func writes() []scoped {
 		}},
 		{"Trading.Adjust", func(ctx context.Context, tx Repositories, c contest) (any, error) {
 			return tx.Trading.Adjust(ctx, []Opening{
-				{Position: c.position(model1, "BTC", 1, -10)}, {Position: c.position(model1, "ETH", 2, -10)}, {Position: c.position(model2, "XRP", 8, 3)},
+				{Position: c.position(model1, "BTC", 1, -10)},
+				{Position: c.position(model1, "ETH", 2, -10)},
+				{Position: c.position(model2, "XRP", 8, 3)},
 				{Position: c.position(model2, "XRP", 8, 4), ObservedAt: new(begin.Add(time.Minute))},
 			})
 		}},
@@ -430,7 +432,8 @@ func TestCompetitionsDoNotMix(t *testing.T) {
 	open := func() *Store {
 		s := openStore(t, newDSN(t))
 		_, err := s.Models.Register(t.Context(), []entities.Model{
-			{ID: model1, DisplayName: "1", Kind: entities.ModelCompetitor}, {ID: model2, DisplayName: "2", Kind: entities.ModelCompetitor},
+			{ID: model1, DisplayName: "1", Kind: entities.ModelCompetitor},
+			{ID: model2, DisplayName: "2", Kind: entities.ModelCompetitor},
 			{ID: model3, DisplayName: "3", Kind: entities.ModelBenchmark},
 		})
 		require.NoError(t, err)
@@ -476,14 +479,13 @@ func TestCompetitionsDoNotMix(t *testing.T) {
 		}
 	}
 	repositories := reflect.TypeFor[Repositories]()
-	for i := range repositories.NumField() {
-		field := repositories.Field(i)
+	for field := range repositories.Fields() {
 		switch field.Name {
 		case "Competitions", "Symbols", "Prices", "Traders", "Markets", "Outbox", "Idempotency", "Rollout", "Locks", "Parity":
 			continue // of no account
 		}
-		for j := range field.Type.NumMethod() {
-			assert.True(t, slices.Contains(covered, field.Name+"."+field.Type.Method(j).Name), "%s.%s is among writes, reads or unscoped of this test", field.Name, field.Type.Method(j).Name)
+		for method := range field.Type.Methods() {
+			assert.True(t, slices.Contains(covered, field.Name+"."+method.Name), "%s.%s is among writes, reads or unscoped of this test", field.Name, method.Name)
 		}
 	}
 }
