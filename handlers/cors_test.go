@@ -41,7 +41,7 @@ func TestCORS(t *testing.T) {
 					}
 				}
 			}
-			wantHeader(t, b.do("GET", "/api/trades", headers...).Header(), "Vary", c.vary)
+			wantHeader(t, b.do("GET", "/api/trades", headers...).Header(), "Vary", c.vary+", Accept")
 		})
 	}
 }

@@ -14,6 +14,7 @@ type endpoint struct {
 	path       string
 	view       catalogue.ViewName
 	parameters []parameter[arena.Request]
+	downloads  bool // in the formats of downloadTypes
 }
 
 // endpoints is the read surface: the views of the catalogue. Parameters that a
@@ -25,6 +26,7 @@ func endpoints() ([]endpoint, error) {
 	for i, v := range views {
 		all[i] = endpoint{path: v.Path, view: v.Name}
 		for _, p := range v.Parameters {
+			all[i].downloads = all[i].downloads || p.Name == "format"
 			read := reader(p)
 			if read == nil {
 				return nil, fmt.Errorf("nothing reads the parameter %s of %s", p.Name, v.Path)
@@ -58,6 +60,8 @@ func reader(p catalogue.Parameter) parameter[arena.Request] {
 		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Status = v })
 	case "sort":
 		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Sort = v })
+	case "format":
+		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Format = v })
 	case "cursor":
 		return query(p.Name, nonEmpty(), func(r *arena.Request, v string) { r.Cursor = v })
 	case "lastHourlyMarker":

@@ -59,6 +59,7 @@ func answers() map[catalogue.ViewName]reflect.Type {
 		catalogue.ViewPositions:      reflect.TypeFor[wire.Positions](),
 		catalogue.ViewConversations:  reflect.TypeFor[wire.Conversations](),
 		catalogue.ViewEquity:         reflect.TypeFor[wire.EquityCurves](),
+		catalogue.ViewPositionsOf:    reflect.TypeFor[wire.PositionHistory](),
 		catalogue.ViewModels:         reflect.TypeFor[wire.Models](),
 		catalogue.ViewSymbols:        reflect.TypeFor[wire.Symbols](),
 		catalogue.ViewPrices:         reflect.TypeFor[wire.PriceHistory](),
@@ -342,7 +343,13 @@ func (g *generator) view(v catalogue.View) object {
 		}
 	}
 	ok := object{"description": "The view.", "headers": refs("headers", headers...)}
-	ok["content"] = object{contentJSON: g.content(payload, v.Operation+".json")}
+	content := object{contentJSON: g.content(payload, v.Operation+".json")}
+	if slices.ContainsFunc(v.Parameters, func(p catalogue.Parameter) bool { return p.Name == "format" }) {
+		for _, media := range downloadTypes {
+			content[media] = object{"schema": object{"type": "string"}}
+		}
+	}
+	ok["content"] = content
 	return g.operation(catalogue.TagArena, v.Operation, v.Summary, v.Description, v.Parameters, g.responses(ok, fails))
 }
 

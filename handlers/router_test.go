@@ -82,8 +82,8 @@ func TestUnknownRoutes(t *testing.T) {
 	b := setup(t)
 	for _, path := range []string{
 		"/api", "/api/nothing", "/api/Trades", "/api//trades", "/api/trades/1",
-		"/api/analytics/a/b", "/api/equity/gpt-5", "/api/prices", "/api/prices/a/b", "/api/models", "/api/symbols",
-		"/api/decisions/a/b", "/api/ingest", "/api/ingest/nothing", "/api/ingest/trades/1", "/api/admin/rollout", "/problems/internal", "/debug/pprof",
+		"/api/analytics/a/b", "/api/equity/gpt-5", "/api/prices", "/api/prices/a/b",
+		"/api/decisions", "/api/ingest", "/api/ingest/nothing", "/api/ingest/trades/1", "/api/admin/rollout", "/problems/internal", "/debug/pprof",
 		"/api/../healthz",
 	} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {

@@ -26,7 +26,7 @@ func TestBodiesAreCompressed(t *testing.T) {
 				wantHeader(t, w.Header(), "Content-Encoding", string(want))
 			}
 			wantHeader(t, w.Header(), "Content-Length", strconv.Itoa(w.Body.Len()))
-			wantHeader(t, w.Header(), "Vary", "Accept-Encoding")
+			wantHeader(t, w.Header(), "Vary", "Accept-Encoding, Accept")
 			wantHeader(t, w.Header(), "Etag", `W/"large"`)
 			if !bytes.Equal(decode(t, want, w.Body.Bytes()), a.Body) {
 				t.Error("the body differs")
@@ -40,7 +40,7 @@ func TestSmallBodiesAreSentAsTheyAre(t *testing.T) {
 	b := setup(t)
 	w := b.do("GET", "/api/trades", "Accept-Encoding", "br, gzip")
 	wantHeader(t, w.Header(), "Content-Encoding", "")
-	wantHeader(t, w.Header(), "Vary", "Accept-Encoding")
+	wantHeader(t, w.Header(), "Vary", "Accept-Encoding, Accept")
 
 	w = b.do("GET", "/api/trades", "Accept-Encoding", "gzip, identity;q=0")
 	wantHeader(t, w.Header(), "Content-Encoding", "gzip")
@@ -59,7 +59,7 @@ func TestNothingAcceptable(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	wantHeader(t, w.Header(), "Etag", "")
-	wantHeader(t, w.Header(), "Vary", "Accept-Encoding")
+	wantHeader(t, w.Header(), "Vary", "Accept-Encoding, Accept")
 }
 
 // counted replaces the compression of a sender's variants by one that counts.

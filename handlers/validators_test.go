@@ -49,7 +49,7 @@ func TestConditionalRequests(t *testing.T) {
 				wantHeader(t, h, "Etag", `W/"abc"`)
 				wantHeader(t, h, "Last-Modified", modified)
 				wantHeader(t, h, "Cache-Control", "public, max-age=5")
-				wantHeader(t, h, "Vary", "Accept-Encoding")
+				wantHeader(t, h, "Vary", "Accept-Encoding, Accept")
 				wantHeader(t, h, "X-Data-Source", "store")
 				if w.Code == 304 {
 					wantHeader(t, h, "Content-Type", "")

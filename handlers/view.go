@@ -16,6 +16,9 @@ func view(e endpoint, answers arena.Answerer, sender *sender) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
+		if e.downloads {
+			chooseFormat(c, &req)
+		}
 		answer, err := answers.Answer(c.Request.Context(), req)
 		if err != nil {
 			fail(c, err)
@@ -24,7 +27,12 @@ func view(e endpoint, answers arena.Answerer, sender *sender) gin.HandlerFunc {
 		if answer.Next != "" {
 			c.Header("Link", "<"+nextPage(c.Request.URL, answer.Next)+`>; rel="next"`)
 		}
-		sender.send(c, answer, contentJSON)
+		contentType := contentJSON
+		if media, ok := downloadTypes[req.Format]; ok {
+			contentType = media
+			c.Header("Content-Disposition", `attachment; filename="`+string(e.view)+"."+req.Format+`"`)
+		}
+		sender.send(c, answer, contentType)
 	}
 }
 

@@ -1,7 +1,10 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +23,9 @@ func TestViewsAskTheArena(t *testing.T) {
 		"/api/trades?model_id=gpt-5&symbol=BTC&side=short&from=1.5&to=2&sort=asc&limit=1000&cursor=abc": {
 			View: catalogue.ViewTrades, Model: "gpt-5", Symbol: "BTC", Side: "short", Sort: "asc", Limit: 1000, Cursor: "abc",
 			Series: arena.Series{From: time.UnixMicro(1_500_000).UTC(), To: time.UnixMicro(2_000_000).UTC()},
+		},
+		"/api/positions/gpt-5?status=open&symbol=BTC&limit=1": {
+			View: catalogue.ViewPositionsOf, Model: "gpt-5", Status: "open", Symbol: "BTC", Limit: 1,
 		},
 		"/api/since-inception-values":       {View: catalogue.ViewSinceInception},
 		"/api/leaderboard":                  {View: catalogue.ViewLeaderboard},
@@ -61,7 +67,11 @@ func TestViewsAskTheArena(t *testing.T) {
 			wantHeader(t, h, "Etag", `W/"abc"`)
 			wantHeader(t, h, "Last-Modified", "Sun, 26 Oct 2025 04:18:55 GMT")
 			wantHeader(t, h, "Cache-Control", "public, max-age=5")
-			wantHeader(t, h, "Vary", "Accept-Encoding")
+			vary := "Accept-Encoding"
+			if slices.ContainsFunc(catalogue.ViewOf(want.View).Parameters, func(p catalogue.Parameter) bool { return p.Name == "format" }) {
+				vary += ", Accept"
+			}
+			wantHeader(t, h, "Vary", vary)
 			wantHeader(t, h, "X-Data-Source", "store")
 		})
 	}
@@ -108,3 +118,51 @@ func TestPageParametersAreChecked(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// TestFormatsAreChosen holds that the parameter chooses the format, and without it what
+// Accept prefers, JSON where that prefers none.
+func TestFormatsAreChosen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.answerWith(&arena.Answer{Origin: "store", Stream: textStream("a,b\r\n")})
+	for _, c := range []struct{ target, accept, format, media string }{
+		{"/api/trades", "", "", "application/json"},
+		{"/api/trades?format=json", "text/csv", "", "application/json"},
+		{"/api/trades?format=csv", "application/json", "csv", "text/csv"},
+		{"/api/trades?format=ndjson", "", "ndjson", "application/x-ndjson"},
+		{"/api/equity", "text/csv", "csv", "text/csv"},
+		{"/api/prices/BTC", "text/html, text/csv;q=0.9, */*;q=0.8", "csv", "text/csv"},
+		{"/api/positions", "text/csv, application/json", "", "application/json"},
+		{"/api/positions/gpt-5", "application/x-ndjson;q=0.5, text/csv;q=0.4", "ndjson", "application/x-ndjson"},
+		{"/api/trades", "text/csv;q=0, */*", "", "application/json"},
+		{"/api/trades", "text/html, nonsense;;q=x", "", "application/json"},
+		{"/api/leaderboard", "text/csv", "", "application/json"},
+	} {
+		headers := []string{}
+		if c.accept != "" {
+			headers = append(headers, "Accept", c.accept)
+		}
+		b.answers.requests = nil
+		w := b.do("GET", c.target, headers...)
+		if w.Code != 200 || len(b.answers.requests) != 1 || b.answers.requests[0].Format != c.format {
+			t.Errorf("%s, %s: %d, asked %+v", c.target, c.accept, w.Code, b.answers.requests)
+		}
+		wantHeader(t, w.Header(), "Content-Type", c.media)
+		if varies := slices.Contains(w.Header().Values("Vary"), "Accept"); varies == (c.target == "/api/leaderboard") {
+			t.Errorf("%s varies by Accept: %v", c.target, varies)
+		}
+	}
+	if w := b.do("GET", "/api/trades?format=xml"); w.Code != 400 || !strings.Contains(w.Body.String(), `"path":"/format"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// textStream is a document that is sent as it is.
+type textStream string
+
+func (s textStream) Identity(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, string(s))
+	return err
+}
+
+func (s textStream) Gzip(ctx context.Context, w io.Writer) error { return s.Identity(ctx, w) }

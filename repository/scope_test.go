@@ -288,6 +288,23 @@ func reads() []scoped {
 			return []any{remaining, left}, err
 		}},
 		{"Trades.Newest", func(ctx context.Context, r Repositories, _ contest) (any, error) { return r.Trades.Newest(ctx, 4) }},
+		{"Positions.History", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Positions.History(ctx, PositionFilter{Model: model1, Provider: provider}, 4)
+		}},
+		{"Positions.Closings", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			rows, err := r.Positions.History(ctx, PositionFilter{Model: model1, Provider: provider}, 100)
+			var ids []string
+			for _, row := range rows {
+				ids = append(ids, row.ID)
+			}
+			if err != nil {
+				return nil, err
+			}
+			return r.Positions.Closings(ctx, model1, ids)
+		}},
+		{"Equity.During", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Equity.During(ctx, model1, Span{}, 4)
+		}},
 		{"Trades.Page", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Trades.Page(ctx, TradeFilter{Model: model1}, 4)
 		}},

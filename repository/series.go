@@ -57,6 +57,26 @@ func (r Equity) Series(ctx context.Context, model string, span Span, ends func(f
 	})
 }
 
+// During returns the first n equity rows of a model in a span by time, with no more
+// than their time, marker and equity.
+func (r Equity) During(ctx context.Context, model string, span Span, n int) (rows []entities.AccountEquitySnapshot, err error) {
+	err = r.run(ctx, "equity", "During", func(db *gorm.DB) error {
+		where, args := span.condition("model_id = ?", model)
+		return db.Select("observed_at", "since_inception_hourly_marker", "dollar_equity").
+			Where(where, args...).Order("observed_at").Limit(n).Find(&rows).Error
+	})
+	return rows, err
+}
+
+// During returns the first n ticks of a symbol at a provider in a span by time.
+func (r Prices) During(ctx context.Context, provider, symbol string, span Span, n int) (rows []entities.PriceTick, err error) {
+	err = r.run(ctx, "prices", "During", func(db *gorm.DB) error {
+		where, args := span.condition("provider = ? AND symbol = ?", provider, symbol)
+		return db.Select("observed_at", "price").Where(where, args...).Order("observed_at").Limit(n).Find(&rows).Error
+	})
+	return rows, err
+}
+
 // Series hands out the prices of a symbol at a provider over time, as that of
 // Equity does.
 func (r Prices) Series(ctx context.Context, provider, symbol string, span Span, ends func(first, last time.Time), each func(at time.Time, price float64) error) error {

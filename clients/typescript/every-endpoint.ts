@@ -29,6 +29,9 @@ export const calls: Record<keyof operations, () => unknown> = {
   },
   listAnalytics: () => arena.GET("/api/analytics"),
   getAnalytics: () => arena.GET("/api/analytics/{model}", { params }),
+  listModels: () => arena.GET("/api/models"),
+  listSymbols: () => arena.GET("/api/symbols"),
+  listPositionsOf: () => arena.GET("/api/positions/{model}", { params: { path: { model: "gpt-5" }, query: { status: "open" } } }),
   listPositions: () => arena.GET("/api/positions", { params: { query: { limit: 3 } } }),
   // Every page to the last; a cursor goes with the other parameters of its page.
   listConversations: async () => {

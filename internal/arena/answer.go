@@ -21,6 +21,7 @@ type Request struct {
 	Series     Series
 	FromMarker int64
 	Limit      int    // rows at most; 0 is what the view has without it
+	Format     string // FormatCSV or FormatNDJSON; "" is JSON
 	Cursor     string // next_cursor of the page before; "" is the first page
 }
 

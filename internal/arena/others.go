@@ -13,6 +13,9 @@ func (s *Service) AnswerFrom(ctx context.Context, source Source, version string,
 	if err != nil {
 		return nil, err
 	}
+	if req.Format != "" {
+		return s.downloaded(ctx, source, v, req, originJSON)
+	}
 	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originJSON}
 	name := "json:" + key.Name
 	if last, ok := s.known.GetIfPresent(name); ok && last.version == version {

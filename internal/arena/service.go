@@ -76,6 +76,9 @@ func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if req.Format != "" {
+		return s.downloaded(ctx, s.o.Store, v, req, originStore)
+	}
 	return s.fromStore(ctx, v, req, key, &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originStore})
 }
 
@@ -206,13 +209,7 @@ func (s *Service) normalize(ctx context.Context, v *view, req Request, key cache
 }
 
 func (s *Service) load(ctx context.Context, source Source, v *view, req Request) (*rendering, error) {
-	var payload any
-	var err error
-	if v.loadStore != nil {
-		payload, err = v.loadStore(ctx, s.o.Store, req)
-	} else {
-		payload, err = v.load(ctx, source, req)
-	}
+	payload, err := v.from(ctx, source, s.o.Store, req)
 	if err != nil {
 		return nil, err
 	}

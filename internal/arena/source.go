@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 
 	"nof0/cachelayer"
@@ -83,6 +84,10 @@ type view struct {
 	// store alone has.
 	load      func(context.Context, Source, Request) (any, error)
 	loadStore func(context.Context, *Store, Request) (any, error)
+	// row is one of those that a download of the view has, and rows hands them out
+	// where they are not those of the view itself.
+	row  reflect.Type
+	rows func(ctx context.Context, s *Store, r Request, emit func(row any) error) error
 	// part tells apart the documents of the view that are of one model, or of
 	// none; nil where there is one, or where pages tell them apart.
 	part func(Request) string
@@ -108,6 +113,7 @@ func makeViews() map[catalogue.ViewName]*view {
 				}
 				return s.TradesPage(ctx, r)
 			},
+			row: reflect.TypeFor[wire.Trade](),
 		},
 		catalogue.ViewSinceInception: {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.SinceInception(ctx) },
@@ -123,6 +129,7 @@ func makeViews() map[catalogue.ViewName]*view {
 		},
 		catalogue.ViewPositions: {
 			load: func(ctx context.Context, s Source, r Request) (any, error) { return s.Positions(ctx, r.Limit) },
+			row:  reflect.TypeFor[wire.PositionRow](),
 			part: func(r Request) string {
 				if r.Limit == 0 {
 					return ""
@@ -138,6 +145,10 @@ func makeViews() map[catalogue.ViewName]*view {
 				return s.ConversationsPage(ctx, r)
 			},
 		},
+		catalogue.ViewPositionsOf: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.PositionHistory(ctx, r) },
+			row:       reflect.TypeFor[wire.PositionRecord](),
+		},
 		catalogue.ViewModels: {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Models(ctx) },
 		},
@@ -149,12 +160,16 @@ func makeViews() map[catalogue.ViewName]*view {
 				return s.EquityCurves(ctx, r.Model, r.Series)
 			},
 			part: func(r Request) string { return r.Series.key() + ":" + r.Model },
+			row:  reflect.TypeFor[wire.EquityRow](),
+			rows: equityRows,
 		},
 		catalogue.ViewPrices: {
 			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) {
 				return s.PriceHistory(ctx, r.Symbol, r.Series)
 			},
 			part: func(r Request) string { return r.Series.key() + ":" + r.Symbol },
+			row:  reflect.TypeFor[wire.PriceRow](),
+			rows: priceRows,
 		},
 		catalogue.ViewDecisions: {
 			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Decisions(ctx, r) },
@@ -184,6 +199,15 @@ func makeViews() map[catalogue.ViewName]*view {
 
 // partOfDecision tells decisions apart; ids have no braces.
 func partOfDecision(r Request) string { return r.Model + "{" + r.Decision }
+
+// from makes the view from the source that serves it, or from the store where that
+// alone has it.
+func (v *view) from(ctx context.Context, source Source, store *Store, req Request) (any, error) {
+	if v.loadStore != nil {
+		return v.loadStore(ctx, store, req)
+	}
+	return v.load(ctx, source, req)
+}
 
 // key is where the document that a request asks for is kept.
 func (v *view) key(keys cachelayer.Keys, req Request) (cachelayer.Key, error) {

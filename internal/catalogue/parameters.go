@@ -104,6 +104,16 @@ var (
 		Name: "symbol", In: InQuery, Type: ID,
 		Description: "Only those of a symbol; without it, of every symbol. What can be no name is an unknown symbol.",
 	}
+	status = Parameter{
+		Name: "status", In: InQuery, Type: Choice, Choices: "all,open,closed",
+		Description: "Only positions that are open now, or only those that are closed.",
+	}
+	format = Parameter{
+		Name: "format", In: InQuery, Type: Choice, Choices: "json,csv,ndjson",
+		Description: "Csv and ndjson, as Accept with text/csv or application/x-ndjson, download every row that the other " +
+			"parameters select; of limit and points only a given limit counts. A table has the names of the members as its " +
+			"first row and numbers as in JSON; an apostrophe stands before text that a spreadsheet would take for a formula.",
+	}
 	pageLimit = Parameter{
 		Name: "limit", In: InQuery, Type: Integer, Min: 1, Max: MaxPage, Default: DefaultPage,
 		Description: "How many rows a page has at most.",

@@ -51,6 +51,7 @@ const (
 	ViewEquity         ViewName = "equity"
 	ViewPrices         ViewName = "prices"
 	ViewModels         ViewName = "models"
+	ViewPositionsOf    ViewName = "positions_of"
 	ViewSymbols        ViewName = "symbols"
 	ViewDecisions      ViewName = "decisions"
 	ViewDecision       ViewName = "decision"
@@ -112,7 +113,7 @@ var views = []View{
 		Operation: "listTrades", Summary: "Trades",
 		Description: "Without any of the parameters, the newest 100 of each model. With one, the whole history by " +
 			"pages, by exit time, those of one moment by id: a page neither repeats nor skips a row while rows are written.",
-		Parameters: paged(modelParameter, symbolParameter, side, from, to, sorted),
+		Parameters: paged(modelParameter, symbolParameter, side, from, to, sorted, format),
 		Paged:      true,
 		Key:        "view:trades", TTL: Medium, MaxAge: Polled,
 		Reads: []Table{Models, Symbols, Trades}, ByModel: true,
@@ -146,7 +147,7 @@ var views = []View{
 	{
 		Name: ViewPositions, Path: "/positions", Domain: DomainPositions,
 		Operation: "listPositions", Summary: "Open positions",
-		Parameters: []Parameter{competitors},
+		Parameters: []Parameter{competitors, format},
 		Key:        "view:positions", TTL: HalfMedium, MaxAge: Polled,
 		Reads: []Table{Models, Accounts, Positions},
 	},
@@ -165,7 +166,7 @@ var views = []View{
 		Name: ViewEquity, Path: "/equity", Domain: DomainAccounts,
 		Operation: "listEquity", Summary: "Equity over time",
 		Description: "The curves of every model, benchmarks included, or of one. " + thinnedOut,
-		Parameters:  []Parameter{modelParameter, from, to, points},
+		Parameters:  []Parameter{modelParameter, from, to, points, format},
 		Key:         "view:equity", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Models, Accounts, Equity}, ByModel: true, StoreOnly: true, OwnMemory: true,
 	},
@@ -173,9 +174,19 @@ var views = []View{
 		Name: ViewPrices, Path: "/prices/:symbol", Domain: DomainPrices,
 		Operation: "getPriceHistory", Summary: "Prices over time",
 		Description: "The prices of a symbol at the primary provider, as far back as ticks are kept. " + thinnedOut,
-		Parameters:  []Parameter{symbolInPath, from, to, points},
+		Parameters:  []Parameter{symbolInPath, from, to, points, format},
 		Key:         "view:prices", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Symbols, Ticks}, StoreOnly: true, OwnMemory: true,
+	},
+	{
+		Name: ViewPositionsOf, Path: "/positions/:model", Domain: DomainPositions,
+		Operation: "listPositionsOf", Summary: "Positions of one model",
+		Description: "Every position that the model has opened at the primary provider, newest entry first, with the trades " +
+			"that closed it and what these realized.",
+		Parameters: paged(modelInPath, status, symbolParameter, format),
+		Paged:      true, NotInFiles: true,
+		Key: "view:positions_of", TTL: HalfMedium, MaxAge: Polled,
+		Reads: []Table{Models, Symbols, Positions, Trades}, ByModel: true,
 	},
 	{
 		Name: ViewModels, Path: "/models", Domain: DomainAccounts,

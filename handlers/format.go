@@ -1,0 +1,62 @@
+package handlers
+
+import (
+	"mime"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"nof0/internal/arena"
+)
+
+// downloadTypes are the media types of the formats that a list may be downloaded in.
+var downloadTypes = map[string]string{
+	arena.FormatCSV:    "text/csv",
+	arena.FormatNDJSON: "application/x-ndjson",
+}
+
+// chooseFormat finds the format of a list: that of the parameter, which was read
+// before, else the one that Accept prefers. JSON is what it is where that does not
+// prefer another.
+func chooseFormat(c *gin.Context, req *arena.Request) {
+	c.Writer.Header().Add("Vary", "Accept")
+	if req.Format == "" {
+		req.Format = acceptedFormat(c.Request.Header.Values("Accept"))
+	}
+	if req.Format == formatJSON {
+		req.Format = ""
+	}
+}
+
+const formatJSON = "json"
+
+func acceptedFormat(accept []string) (format string) {
+	best := 0.0
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		media, parameters, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		quality := 1.0
+		if q, ok := parameters["q"]; ok {
+			if quality, err = strconv.ParseFloat(q, 64); err != nil {
+				continue
+			}
+		}
+		offered := ""
+		switch media {
+		case contentJSON, "*/*", "application/*":
+		case "text/csv":
+			offered = arena.FormatCSV
+		case "application/x-ndjson", "application/ndjson":
+			offered = arena.FormatNDJSON
+		default:
+			continue
+		}
+		if quality > best || quality == best && offered == "" {
+			format, best = offered, quality
+		}
+	}
+	return format
+}

@@ -1,0 +1,88 @@
+package repository
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"nof0/entities"
+)
+
+// PositionFilter selects the positions of a model at a provider: of one symbol, of one
+// status. What is empty selects nothing.
+type PositionFilter struct {
+	Model, Provider, Symbol, Status string
+	After                           *PositionKey // only those behind it; nil is from the first one on
+}
+
+// PositionKey is where a position stands in the history of its model: by entry, newest
+// first, ties by id descending. Those without a time of entry come last, by id.
+type PositionKey struct {
+	EntryTime *time.Time
+	ID        string
+}
+
+// History returns up to n positions in the order of PositionKey.
+func (r Positions) History(ctx context.Context, f PositionFilter, n int) (positions []entities.Position, err error) {
+	err = r.run(ctx, "positions", "History", func(db *gorm.DB) error {
+		selected := func() *gorm.DB {
+			query := db.Where("model_id = ? AND provider = ?", f.Model, f.Provider)
+			if f.Symbol != "" {
+				query = query.Where("symbol = ?", f.Symbol)
+			}
+			switch f.Status {
+			case entities.PositionOpen:
+				query = query.Where(isOpen)
+			case entities.PositionClosed:
+				query = query.Where("status = '" + entities.PositionClosed + "'")
+			}
+			return query
+		}
+		behindTimed := f.After != nil && f.After.EntryTime == nil
+		if !behindTimed {
+			query := selected().Where("entry_time IS NOT NULL")
+			if f.After != nil {
+				query = query.Where(`(entry_time, id COLLATE "C") < (?, ?)`, *f.After.EntryTime, f.After.ID)
+			}
+			if err := query.Order(`entry_time DESC, id COLLATE "C" DESC`).Limit(n).Find(&positions).Error; err != nil || len(positions) == n {
+				return err
+			}
+		}
+		query := selected().Where("entry_time IS NULL")
+		if behindTimed {
+			query = query.Where(`id COLLATE "C" < ?`, f.After.ID)
+		}
+		var untimed []entities.Position
+		err := query.Order(`id COLLATE "C" DESC`).Limit(n - len(positions)).Find(&untimed).Error
+		positions = append(positions, untimed...)
+		return err
+	})
+	return positions, err
+}
+
+// Closings returns the trades that closed positions of a model, or parts of them, by
+// position, oldest exit first.
+func (r Positions) Closings(ctx context.Context, model string, ids []string) (closings map[string][]entities.Trade, err error) {
+	closings = make(map[string][]entities.Trade)
+	if len(ids) == 0 {
+		return closings, nil
+	}
+	err = r.run(ctx, "positions", "Closings", func(db *gorm.DB) error {
+		var rows []struct {
+			PositionID string
+			entities.Trade
+		}
+		err := db.Raw(`
+			SELECT f.position_id, t.model_id, t.id, t.exit_time, t.quantity, t.exit_price, t.realized_net_pnl
+			FROM position_facts f
+			JOIN trades t ON t.competition_id = f.competition_id AND t.model_id = f.model_id AND t.id = f.ref
+			WHERE f.competition_id = @competition AND f.model_id = ? AND f.position_id IN ? AND f.kind = 'fill'
+			ORDER BY t.exit_time, t.id COLLATE "C"`, model, ids, in(db)).Scan(&rows).Error
+		for _, row := range rows {
+			closings[row.PositionID] = append(closings[row.PositionID], row.Trade)
+		}
+		return err
+	})
+	return closings, err
+}
