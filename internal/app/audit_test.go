@@ -133,7 +133,7 @@ func TestAuditOfAPlayedSeason(t *testing.T) {
 		seen++
 		link = a.Next.Or(wire.DecisionRef{}).Link
 	}
-	require.Equal(t, seen, len(slices.DeleteFunc(slices.Clone(facts.Decisions), func(d wire.Decision) bool { return d.ModelID != model })))
+	require.Len(t, slices.DeleteFunc(slices.Clone(facts.Decisions), func(d wire.Decision) bool { return d.ModelID != model }), seen)
 }
 
 func indexOf(signals []wire.Signal, symbol string) int {
@@ -199,7 +199,7 @@ func TestAuditOfOneDecision(t *testing.T) {
 		}
 		return list
 	}
-	require.Equal(t, []string{"at a/b_1?x a/b_1?x", "across a/b_1?x a/b_2"}, ids("a%2Fb_1%3Fx"))
+	require.Equal(t, []string{"at a/b_1?x a/b_1?x", "across a/b_1?x a/b_2"}, ids("a%2Fb_1%3Fx")) //nolint:dupword // ids
 	require.Equal(t, []string{"across a/b_1?x a/b_2", "after a/b_2 a/b_3"}, ids("a%2Fb_2"))
 	require.Equal(t, []string{"after a/b_2 a/b_3"}, ids("a%2Fb_3"))
 
@@ -232,7 +232,7 @@ func TestAuditOfOneDecision(t *testing.T) {
 	res := get(t, link+"a%2Fb_3")
 	require.Equal(t, http.StatusNotModified, get(t, link+"a%2Fb_3", "If-None-Match", res.Header.Get("ETag")).StatusCode)
 	trade("later", 400, 500)
-	require.Equal(t, []string{"after a/b_2 a/b_3", "later a/b_3 a/b_3"}, ids("a%2Fb_3"))
+	require.Equal(t, []string{"after a/b_2 a/b_3", "later a/b_3 a/b_3"}, ids("a%2Fb_3")) //nolint:dupword // ids
 	decide("a/b_4", 350, `"x"`, `{}`)
 	require.Equal(t, []string{"after a/b_2 a/b_3"}, ids("a%2Fb_3"))
 

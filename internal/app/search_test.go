@@ -98,7 +98,7 @@ func TestSearchFindsWhatModelsThought(t *testing.T) {
 	whole := search("q=orca")
 	require.Len(t, whole, 25)
 	var got []string
-	for _, p := range pages[wire.SearchResults](t, b.url+"/api/search?q=orca&", 4, func() { think("m", `"orca orca orca orca orca orca"`, `"orca"`) }) {
+	for _, p := range pages[wire.SearchResults](t, b.url+"/api/search?q=orca&", 4, func() { think("m", `"orca orca orca orca orca orca"`, `"orca"`) }) { //nolint:dupword // a better match
 		for _, r := range p.Results {
 			got = append(got, r.ID)
 		}
