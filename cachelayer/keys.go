@@ -56,11 +56,44 @@ type Key struct {
 // be part of a key.
 type Keys struct {
 	short, medium, long time.Duration
+	// segment is that of a competition, with a colon behind it; "" of what belongs to
+	// the default competition.
+	segment string
 }
 
 // NewKeys takes the TTL classes from cfg.
 func NewKeys(cfg config.Cache) Keys {
 	return Keys{short: cfg.Short, medium: cfg.Medium, long: cfg.Long}
+}
+
+// reserved are the first segments of keys, which a competition may be called like.
+var reserved = map[string]bool{
+	"price": true, "crypto_prices": true, "positions": true, "lock": true, "trades": true, "ingest": true, "leaderboard": true,
+	"since_inception": true, "account_totals": true, "analytics": true, "conversations": true, "decision": true, "trader": true,
+	"market": true, "sim": true, "view": true, "version": true, "owner": true, "competitions": true,
+}
+
+// escaped spells what would end a segment or stand for a slot of a cluster otherwise.
+var escaped = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
+
+// In returns the keys of what belongs to a competition that is named:
+// nof0:COMPETITION:… instead of nof0:…, for keys of accounts. "" is none.
+func (k Keys) In(competition string) Keys {
+	k.segment = ""
+	if competition != "" {
+		k.segment = escaped.Replace(competition) + ":"
+		if reserved[competition] {
+			k.segment = "%" + k.segment
+		}
+	}
+	return k
+}
+
+// Competitions holds which competitions there are, and which of them is the default.
+func (k Keys) Competitions() Key {
+	key := fixed("competitions", 2*k.long, "competitions")
+	key.Versions = []catalogue.Version{catalogue.Competitions.Whole()}
+	return key
 }
 
 // LatestPrice holds the newest price of a symbol from the primary provider.
@@ -75,17 +108,17 @@ func (k Keys) LatestProviderPrice(provider, symbol string) (Key, error) {
 
 // Positions holds a model's open positions, by symbol.
 func (k Keys) Positions(model string) (Key, error) {
-	return tagged("positions", k.medium/2, "positions:", model, "")
+	return tagged("positions", k.medium/2, k.segment+"positions:", model, "")
 }
 
 // PositionsLock holds the fencing token of whoever rewrites a model's positions.
 func (k Keys) PositionsLock(model string) (Key, error) {
-	return tagged("lock", k.short/2, "lock:positions:", model, "")
+	return tagged("lock", k.short/2, "lock:"+k.segment+"positions:", model, "")
 }
 
 // RecentTrades holds a model's newest trades.
 func (k Keys) RecentTrades(model string) (Key, error) {
-	return tagged("recent_trades", k.medium, "trades:recent:", model, "")
+	return tagged("recent_trades", k.medium, k.segment+"trades:recent:", model, "")
 }
 
 // TradesStream is the stream with one entry per trade. It is bounded in length
@@ -99,27 +132,27 @@ func (k Keys) IngestedTrade(model, id string) (Key, error) {
 	if err := checkID("trade id", id); err != nil {
 		return Key{}, err
 	}
-	return tagged("ingest_guard", ingestGuardTTL, "ingest:trade:", model, ":"+id)
+	return tagged("ingest_guard", ingestGuardTTL, k.segment+"ingest:trade:", model, ":"+id)
 }
 
 // Leaderboard ranks the models by return in percent.
 func (k Keys) Leaderboard() Key {
-	return fixed("leaderboard", k.medium, "leaderboard")
+	return fixed("leaderboard", k.medium, k.segment+"leaderboard")
 }
 
 // SinceInception holds a model's time and value pairs.
 func (k Keys) SinceInception(model string) (Key, error) {
-	return tagged("since_inception", k.long, "since_inception:", model, "")
+	return tagged("since_inception", k.long, k.segment+"since_inception:", model, "")
 }
 
 // Conversations holds a model's newest messages or decisions.
 func (k Keys) Conversations(model string) (Key, error) {
-	return tagged("conversations", k.long, "conversations:", model, "")
+	return tagged("conversations", k.long, k.segment+"conversations:", model, "")
 }
 
 // LastDecision holds a model's last decision.
 func (k Keys) LastDecision(model string) (Key, error) {
-	return tagged("last_decision", k.medium, "decision:last:", model, "")
+	return tagged("last_decision", k.medium, k.segment+"decision:last:", model, "")
 }
 
 // TraderState holds a trader's cooldowns, pause and guards.
@@ -147,9 +180,10 @@ func (k Keys) SimBalances(trader string) (Key, error) {
 	return tagged("sim_balances", k.medium, "sim:balances:", trader, "")
 }
 
-// View holds a rendered view: of one model where model is not empty, and of the
-// part of it that the other parameters ask for where part is not.
-func (k Keys) View(v *catalogue.View, model, part string) (Key, error) {
+// View holds a rendered view, made from the accounts of the given competitions: of one
+// model where model is not empty, and of the part of it that the other parameters ask
+// for where part is not.
+func (k Keys) View(v *catalogue.View, model, part string, competitions ...string) (Key, error) {
 	name := v.Key
 	if strings.Contains(name, "MODEL") {
 		if err := checkID(string(v.Name), model); err != nil {
@@ -160,19 +194,25 @@ func (k Keys) View(v *catalogue.View, model, part string) (Key, error) {
 	if part != "" {
 		name += ":" + part
 	}
+	if v.OfCompetition() {
+		name = k.segment + name
+	}
 	return Key{
-		Name: prefix + name, Family: string(v.Name), TTL: k.TTL(v.TTL), Versions: v.Versions(model),
+		Name: prefix + name, Family: string(v.Name), TTL: k.TTL(v.TTL), Versions: v.Versions(model, competitions...),
 		Local: v.OwnMemory || v.Paged && part != "",
 	}, nil
 }
 
-// EquitySegment holds the rendered account totals of the segment of hourly markers that
-// begins with first, all of which are over.
-func (k Keys) EquitySegment(first int64) Key {
+// EquitySegment holds the rendered account totals of a competition for the segment of
+// hourly markers that begins with first, all of which are over.
+func (k Keys) EquitySegment(competition string, first int64) Key {
 	return Key{
-		Name:   fmt.Sprintf("%saccount_totals:hours:%d-%d", prefix, first, first+catalogue.SegmentHours-1),
+		Name:   fmt.Sprintf("%s%saccount_totals:hours:%d-%d", prefix, k.segment, first, first+catalogue.SegmentHours-1),
 		Family: "account_totals_hours", TTL: k.long,
-		Versions: []catalogue.Version{catalogue.Models.Whole(), catalogue.Equity.Rest(), catalogue.EquitySegment(first)},
+		Versions: []catalogue.Version{
+			catalogue.Competitions.Whole(), catalogue.Models.Whole(),
+			catalogue.Equity.In(competition).Rest(), catalogue.EquitySegment(competition, first),
+		},
 	}
 }
 

@@ -1,6 +1,7 @@
 package cachelayer
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ func TestKeys(t *testing.T) {
 		long   = 300 * time.Second
 	)
 	k := NewKeys(config.Default().Cache)
+	s2 := k.In("season-2")
 	ok := func(key Key) func() (Key, error) { return func() (Key, error) { return key, nil } }
 
 	for _, tt := range []struct {
@@ -43,7 +45,25 @@ func TestKeys(t *testing.T) {
 		{ok(k.Leaderboard()), "nof0:leaderboard", medium},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewLeaderboard, "", "") }, "nof0:leaderboard:cache", medium},
 		{func() (Key, error) { return k.SinceInception("gpt-5") }, "nof0:since_inception:{gpt-5}", long},
-		{ok(k.EquitySegment(48)), "nof0:account_totals:hours:48-71", long},
+		{ok(k.EquitySegment("season-1", 48)), "nof0:account_totals:hours:48-71", long},
+		{ok(k.Competitions()), "nof0:competitions", 2 * long},
+		{func() (Key, error) { return viewKey(k, catalogue.ViewCompetitions, "", "") }, "nof0:view:competitions", medium},
+		{ok(s2.Leaderboard()), "nof0:season-2:leaderboard", medium},
+		{ok(s2.EquitySegment("season-2", 48)), "nof0:season-2:account_totals:hours:48-71", long},
+		{func() (Key, error) { return s2.Positions("gpt-5") }, "nof0:season-2:positions:{gpt-5}", medium / 2},
+		{func() (Key, error) { return s2.PositionsLock("gpt-5") }, "nof0:lock:season-2:positions:{gpt-5}", short / 2},
+		{func() (Key, error) { return s2.RecentTrades("gpt-5") }, "nof0:season-2:trades:recent:{gpt-5}", medium},
+		{func() (Key, error) { return s2.IngestedTrade("gpt-5", "t1") }, "nof0:season-2:ingest:trade:{gpt-5}:t1", 24 * time.Hour},
+		{func() (Key, error) { return s2.SinceInception("gpt-5") }, "nof0:season-2:since_inception:{gpt-5}", long},
+		{func() (Key, error) { return s2.Conversations("gpt-5") }, "nof0:season-2:conversations:{gpt-5}", long},
+		{func() (Key, error) { return s2.LastDecision("gpt-5") }, "nof0:season-2:decision:last:{gpt-5}", medium},
+		{func() (Key, error) { return viewKey(s2, catalogue.ViewTrades, "", "") }, "nof0:season-2:view:trades", medium},
+		{func() (Key, error) { return viewKey(s2, catalogue.ViewAnalyticsOf, "gpt-5", "") }, "nof0:season-2:analytics:{gpt-5}", 2 * long},
+		{func() (Key, error) { return viewKey(s2, catalogue.ViewAccountTotals, "", "168") }, "nof0:season-2:account_totals:since:168", short},
+		{func() (Key, error) { return viewKey(s2, catalogue.ViewCryptoPrices, "", "") }, "nof0:crypto_prices", short},
+		{func() (Key, error) { return s2.LatestPrice("BTC") }, "nof0:price:latest:{BTC}", short},
+		{ok(s2.TradesStream()), "nof0:trades:stream", 0},
+		{ok(s2.In("").Leaderboard()), "nof0:leaderboard", medium},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAccountTotals, "", "0") }, "nof0:account_totals:since:0", short},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAccountTotals, "", "168") }, "nof0:account_totals:since:168", short},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAnalyticsOf, "gpt-5", "") }, "nof0:analytics:{gpt-5}", 2 * long},
@@ -112,6 +132,45 @@ func TestKeysRefuseBadIDs(t *testing.T) {
 		} {
 			_, err := build(id)
 			require.ErrorIs(t, err, ErrBadID, "%s of %q", name, id)
+		}
+	}
+}
+
+// TestCompetitionsShareNoKey holds that a competition spells no key of another one,
+// and none that is of no competition, whatever it is called.
+func TestCompetitionsShareNoKey(t *testing.T) {
+	t.Parallel()
+
+	k := NewKeys(config.Default().Cache)
+	seen := map[string]string{}
+	for _, competition := range []string{
+		"", "a", "a:b", "a%3Ab", "%", "{x}", "view", "lock", "%lock", "version", "owner", "price", "positions", "leaderboard", "trades", "season 2",
+	} {
+		of := k.In(competition)
+		for _, model := range []string{"m", "recent"} {
+			for _, build := range []func(string) (Key, error){
+				of.Positions, of.PositionsLock, of.RecentTrades, of.SinceInception, of.Conversations, of.LastDecision,
+				func(m string) (Key, error) { return of.IngestedTrade(m, "t") },
+				func(m string) (Key, error) { return viewKey(of, catalogue.ViewAnalyticsOf, m, "") },
+				func(string) (Key, error) { return viewKey(of, catalogue.ViewPositions, "", "20") },
+				func(string) (Key, error) { return of.Leaderboard(), nil },
+				func(string) (Key, error) { return of.EquitySegment(competition, 0), nil },
+			} {
+				key, err := build(model)
+				require.NoError(t, err)
+				for _, name := range []string{key.Name, lockName(key.Name)} {
+					if other, taken := seen[name]; taken {
+						require.Equal(t, competition, other, name)
+					}
+					seen[name] = competition
+				}
+			}
+		}
+	}
+	for name := range seen {
+		first, _, _ := strings.Cut(strings.TrimPrefix(name, prefix), ":")
+		if seen[name] == "" {
+			require.True(t, reserved[first], "%s is a first segment", first)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (p *Projections) Rewrite(ctx context.Context, keys []Key, build func(ctx co
 		if err != nil {
 			return err
 		}
-		b := &Batch{keys: p.keys, tokens: tokens, whole: try > 0}
+		b := &Batch{p.keys, &gathered{tokens: tokens, whole: try > 0}}
 		if err := build(ctx, b); err != nil {
 			return err
 		}

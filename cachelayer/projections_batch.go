@@ -14,11 +14,20 @@ import (
 // projection that was not claimed. Of two values of one projection the later
 // holds.
 type Batch struct {
-	keys   Keys
+	keys Keys
+	*gathered
+}
+
+// gathered is what the batches of several competitions put together.
+type gathered struct {
 	tokens map[string]string // by name
 	whole  bool
 	writes []write
 }
+
+// In returns the batch for the projections of a competition that is named, as
+// [Keys.In] does.
+func (b *Batch) In(competition string) *Batch { return &Batch{b.keys.In(competition), b.gathered} }
 
 // write is the value of one projection.
 type write struct {

@@ -37,7 +37,7 @@ type projectionScripts struct {
 	// after ARGV[4], empty where there is none, and the last.
 	replace, adopt, appendLast *redis.Script
 	// publish adds to the stream KEYS[1], bounded to about ARGV[2] entries, those
-	// of ARGV[3] and on, four values each, if the owner KEYS[2] begins with
+	// of ARGV[3] and on, five values each, if the owner KEYS[2] begins with
 	// ARGV[1]; else it returns 0.
 	publish *redis.Script
 }
@@ -130,9 +130,10 @@ end
 if type(redis.pcall('XLEN', KEYS[1])) ~= 'number' then
 	redis.call('UNLINK', KEYS[1])
 end
-for at = 3, #ARGV, 4 do
+for at = 3, #ARGV, 5 do
 	redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
-		'event_id', ARGV[at], 'sequence', ARGV[at + 1], 'model_id', ARGV[at + 2], 'payload', ARGV[at + 3])
+		'event_id', ARGV[at], 'sequence', ARGV[at + 1], 'model_id', ARGV[at + 2],
+		'competition_id', ARGV[at + 3], 'payload', ARGV[at + 4])
 end
 return 1
 `),

@@ -448,14 +448,14 @@ func TestTradesStream(t *testing.T) {
 	require.NoError(t, b.raw.Set(b.ctx, stream, "poison", 0).Err())
 	var events []TradeEvent
 	for i := range 1200 {
-		events = append(events, TradeEvent{ID: int64(i), Sequence: 7, Model: "m", Payload: []byte(`{"id":"` + strings.Repeat("x", 500) + `"}`)})
+		events = append(events, TradeEvent{ID: int64(i), Sequence: 7, Model: "m", Competition: "s2", Payload: []byte(`{"id":"` + strings.Repeat("x", 500) + `"}`)})
 	}
 	require.NoError(t, p.PublishTrades(b.ctx, events))
 	entries := b.raw.XRange(b.ctx, stream, "-", "+").Val()
 	require.Len(t, entries, len(events))
 	for i, entry := range entries {
 		require.Equal(t, map[string]any{
-			"event_id": strconv.Itoa(i), "sequence": "7", "model_id": "m", "payload": string(events[i].Payload),
+			"event_id": strconv.Itoa(i), "sequence": "7", "model_id": "m", "competition_id": "s2", "payload": string(events[i].Payload),
 		}, entry.Values)
 	}
 	require.Equal(t, time.Duration(-1), b.raw.PTTL(b.ctx, stream).Val())

@@ -17,7 +17,9 @@ type TradeEvent struct {
 	// known.
 	Sequence int64
 	Model    string
-	Payload  []byte // a trade row
+	// Competition is that of the account.
+	Competition string
+	Payload     []byte // a trade row
 }
 
 // PublishTrades adds events to the stream of trades, in their order. What else
@@ -48,7 +50,7 @@ func (p *Projections) PublishTrades(ctx context.Context, events []TradeEvent) er
 func (p *Projections) publish(ctx context.Context, stream string, events []TradeEvent) error {
 	args := []any{p.owner.mark(), TradesStreamLength}
 	for _, e := range events {
-		args = append(args, e.ID, e.Sequence, e.Model, e.Payload)
+		args = append(args, e.ID, e.Sequence, e.Model, e.Competition, e.Payload)
 	}
 	done, err := p.scripts.publish.Run(ctx, p.rdb, []string{stream, ownerName}, args...).Bool()
 	if err == nil && !done {

@@ -110,6 +110,9 @@ type Arena struct {
 	// PrimaryProvider is the venue whose prices and positions the views keyed
 	// by symbol alone serve.
 	PrimaryProvider string `koanf:"primary_provider"`
+	// Competition is the one of whoever names none; "" is the running one that
+	// started last, or the newest where none runs.
+	Competition string `koanf:"competition"`
 	// Benchmarks are the models that are measured against but do not compete.
 	Benchmarks []string `koanf:"benchmarks"`
 	// MatchWindow is how far the entry time of a fill without an order id may lie

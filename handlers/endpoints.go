@@ -64,8 +64,10 @@ func reader(p catalogue.Parameter) parameter[arena.Request] {
 		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Format = v })
 	case "cursor":
 		return query(p.Name, nonEmpty(), func(r *arena.Request, v string) { r.Cursor = v })
+	case "competition":
+		return competition(func(r *arena.Request, id string) { r.Competition = id })
 	case "lastHourlyMarker":
-		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.FromMarker = n })
+		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.FromMarker = max(n, 0) })
 	case "limit":
 		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.Limit = int(min(n, math.MaxInt)) })
 	case "from":

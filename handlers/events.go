@@ -31,17 +31,24 @@ const (
 	eventStall = 10 * time.Second
 )
 
-// subscription is what a stream is asked for.
+// subscription is what a stream is asked for: the events that every filter lets pass.
 type subscription struct {
-	types string // by commas; "" is all
-	model string // "" is all
-	after arena.Position
+	filters []func(arena.Event) bool
+	// competition is the one that is named; "" is none.
+	competition string
+	after       arena.Position
 }
 
-func (s subscription) wants(e arena.Event) bool {
-	return (s.model == "" || e.Model == s.model) &&
-		(s.types == "" || slices.Contains(strings.Split(s.types, ","), e.Type))
+func (s *subscription) wants(e arena.Event) bool {
+	for _, passes := range s.filters {
+		if !passes(e) {
+			return false
+		}
+	}
+	return true
 }
+
+func (s *subscription) filter(passes func(arena.Event) bool) { s.filters = append(s.filters, passes) }
 
 func subscriptionParameters() []parameter[subscription] {
 	types := form[string]{
@@ -55,20 +62,56 @@ func subscriptionParameters() []parameter[subscription] {
 		},
 		wrong: "is no list of " + strings.Join(catalogue.EventTypes(), ","),
 	}
-	model := form[string]{
-		parse: func(raw string) (string, bool) { return raw, wire.CheckID(raw) == nil },
-		wrong: "is not the id of a model",
-	}
+	model, symbol := identifier("is not the id of a model"), identifier("is not the name of a symbol")
 	position := form[arena.Position]{parse: parsePosition, wrong: "is not the id of an event"}
 	after := func(s *subscription, v arena.Position) { s.after = v }
 	return []parameter[subscription]{
-		query("types", types, func(s *subscription, v string) { s.types = v }),
-		query("model_id", model, func(s *subscription, v string) { s.model = v }),
+		query("types", types, func(s *subscription, v string) {
+			wanted := strings.Split(v, ",")
+			s.filter(func(e arena.Event) bool { return slices.Contains(wanted, e.Type) })
+		}),
+		query("model_id", model, func(s *subscription, v string) {
+			s.filter(func(e arena.Event) bool { return e.Model == v })
+		}),
+		query("symbol", symbol, func(s *subscription, v string) {
+			s.filter(func(e arena.Event) bool { return slices.Contains(symbolsOf(e), v) })
+		}),
+		competition(func(s *subscription, v string) {
+			s.competition = v
+			s.filter(func(e arena.Event) bool { return e.Competition == v })
+		}),
 		query("last_event_id", position, after),
 		// After the parameter: a browser that comes back sends the header, and
 		// the parameter is still that of its first request.
 		header("Last-Event-ID", position, after),
 	}
+}
+
+// identifier is what CheckID takes.
+func identifier(wrong string) form[string] {
+	return form[string]{parse: func(raw string) (string, bool) { return raw, wire.CheckID(raw) == nil }, wrong: wrong}
+}
+
+// symbolsOf are the symbols that the data of an event name: of a row, of the position or
+// the fact in it, or of each price.
+func symbolsOf(e arena.Event) []string {
+	type row struct {
+		Symbol string `json:"symbol"`
+	}
+	var data struct {
+		row
+		Position row   `json:"position"`
+		Fact     row   `json:"fact"`
+		Prices   []row `json:"prices"`
+	}
+	if err := wire.Unmarshal(e.Data, &data); err != nil {
+		return nil
+	}
+	symbols := []string{data.Symbol, data.Position.Symbol, data.Fact.Symbol}
+	for _, price := range data.Prices {
+		symbols = append(symbols, price.Symbol)
+	}
+	return symbols
 }
 
 // parsePosition reads the id of an event: the sequence with the tag of the
@@ -83,13 +126,14 @@ func parsePosition(raw string) (p arena.Position, ok bool) {
 // events is the stream of events.
 type events struct {
 	from   arena.Streamer
+	known  arena.Competitions
 	open   chan struct{} // holds one for each open stream
 	frames frames
 	now    func() time.Time
 }
 
 func newEvents(opts Options) *events {
-	return &events{from: opts.Stream, open: make(chan struct{}, opts.MaxStreams), now: opts.Now}
+	return &events{from: opts.Stream, known: opts.Competitions, open: make(chan struct{}, opts.MaxStreams), now: opts.Now}
 }
 
 // serve streams events until the client leaves or the subscription ends. The
@@ -101,6 +145,10 @@ func (s *events) serve(c *gin.Context) {
 	}
 	wanted := subscription{after: arena.Position{Sequence: -1}}
 	if err := readParameters(c, &wanted, subscriptionParameters()); err != nil {
+		fail(c, err)
+		return
+	}
+	if err := s.isKnown(c.Request.Context(), wanted.competition); err != nil {
 		fail(c, err)
 		return
 	}
@@ -136,6 +184,18 @@ func (s *events) serve(c *gin.Context) {
 	}
 	record.begun = s.now()
 	settle(ctx, record, sending.all(ctx, feed))
+}
+
+// isKnown refuses a competition that there is not.
+func (s *events) isKnown(ctx context.Context, competition string) error {
+	if competition == "" {
+		return nil
+	}
+	if s.known == nil {
+		return &arena.UnknownCompetitionError{ID: competition}
+	}
+	_, err := s.known.Competition(ctx, competition)
+	return err
 }
 
 func (s *events) describe(c *gin.Context) {

@@ -101,6 +101,61 @@ func TestEventsAreFiltered(t *testing.T) {
 	}
 }
 
+// TestEventsAreFilteredByWhatTheySay holds the filters by symbol and competition, which
+// pass by events that have none, and the ids that go on all the same.
+func TestEventsAreFilteredByWhatTheySay(t *testing.T) {
+	t.Parallel()
+	with := func(sequence int64, kind, competition, data string) arena.Event {
+		e := event(sequence, kind, "gpt-5")
+		e.Competition, e.Data = competition, jsontext.Value(data)
+		return e
+	}
+	all := []arena.Event{
+		with(1, arena.EventTrade, "s1", `{"symbol":"BTC","price":[1]}`),
+		with(2, arena.EventTrade, "s2", `{"symbol":"ETH"}`),
+		with(3, arena.EventPosition, "s2", `{"model_id":"gpt-5","position":{"symbol":"BTC"}}`),
+		with(4, arena.EventPrices, "", `{"prices":[{"symbol":"SOL"},{"symbol":"BTC"}]}`),
+		with(5, arena.EventCorrection, "s1", `{"kind":"trade","fact":{"symbol":"BTC"}}`),
+		with(6, arena.EventCorrection, "s1", `{"kind":"trade","fact":null}`),
+		with(7, arena.EventDecision, "s2", `{"llm_response":{"BTC":{}},"symbol":7}`),
+	}
+	b := setup(t)
+	b.competitions = []string{"s1", "s2", "s:3"}
+	for query, want := range map[string]string{
+		"?symbol=BTC":                          "1 3 4 5 7",
+		"?symbol=DOGE":                         "7",
+		"?competition=s2":                      "2 3 7",
+		"?competition=s1":                      "1 5 6 7",
+		"?competition=s%3A3":                   "7",
+		"?competition=s2&symbol=BTC":           "3 7",
+		"?competition=s2&types=trade,decision": "2 7",
+		"?competition=s1&model_id=gpt-5&symbol=BTC&types=trade": "1 7",
+	} {
+		b.withFeed(fed(arena.ErrClosing, all...))
+		w := b.do("GET", "/api/stream"+query)
+		if got := ids(w.Body.String()); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	b.withFeed(fed(arena.ErrClosing, all[1]))
+	if w := b.do("GET", "/api/stream?competition=s2"); !strings.Contains(w.Body.String(), `"competition_id":"s2"`) {
+		t.Error(w.Body)
+	}
+	for query, want := range map[string]int{
+		"?competition=s4": 404, "?competition=%20s1": 404, "?competition=": 400, "?competition=s1&competition=s2": 400, "?symbol=": 400,
+		"?symbol=%20": 400, "?symbol=a&symbol=b": 400, "?types=trades": 400, "?model_id=": 400,
+	} {
+		p := problemIn(t, b.do("GET", "/api/stream"+query))
+		name, _, _ := strings.Cut(query[1:], "=")
+		if p.Status != want || want == 400 && p.Errors[0].Path != "/"+name {
+			t.Errorf("%s: %+v", query, p)
+		}
+		if want == 404 && (p.Type != problemUnknownCompetition || !strings.Contains(p.Detail, `s`)) {
+			t.Errorf("%s: %+v", query, p)
+		}
+	}
+}
+
 func TestStreamsResume(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -91,6 +91,11 @@ func makeFailures() []failure {
 			"The domain is read from the JSON files, which cannot hold this.", none, ofType[*arena.NotInFilesError],
 		},
 		{
+			// Its detail names it.
+			problemUnknownCompetition, http.StatusNotFound, "Unknown competition",
+			"No competition has this id; /api/competitions lists them.", none, ofType[*arena.UnknownCompetitionError],
+		},
+		{
 			problemUnknownFact, http.StatusNotFound, "Unknown fact",
 			"No fact of this kind has this model and id, and none was corrected.", none, oneOf(arena.ErrUnknownFact),
 		},
@@ -260,6 +265,7 @@ func (p problem) explained(err error) problem {
 	parameter, _ := errors.AsType[*arena.ParameterError](err)
 	absent, _ := errors.AsType[*arena.NotInFilesError](err)
 	refused, _ := errors.AsType[*arena.RefusedError](err)
+	competition, _ := errors.AsType[*arena.UnknownCompetitionError](err)
 	faults, _ := errors.AsType[wire.Faults](err)
 	switch {
 	case p.Type == problemMalformed:
@@ -273,6 +279,8 @@ func (p problem) explained(err error) problem {
 			"It is served once nof0 rollout has moved the domain to the store.", absent.Domain)
 	case p.Type == problemRefused:
 		p.Detail = refused.Reason
+	case p.Type == problemUnknownCompetition:
+		p.Detail = fmt.Sprintf("No competition has the id %q; /api/competitions lists them.", competition.ID)
 	case p.Type == problemInvalidContent && refused != nil:
 		p.Errors = wire.Faults{{Reason: refused.Reason}}
 	case p.Type == problemInvalidContent:

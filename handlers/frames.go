@@ -20,12 +20,13 @@ const (
 
 // eventData is the data of an event on the stream.
 type eventData struct {
-	ID       int64          `json:"id" jsonschema_description:"Tells an event that comes again"`
-	Sequence int64          `json:"sequence" jsonschema_description:"Place in the order of all events; the id of the frame"`
-	Type     string         `json:"type" jsonschema_description:"Kind of fact"`
-	ModelID  string         `json:"model_id,omitzero" jsonschema_description:"Model; absent for an event of no model"`
-	At       float64        `json:"at" jsonschema_description:"Unix seconds with up to six decimals"`
-	Data     jsontext.Value `json:"data" jsonschema_description:"The row as the views show it: of trade, equity, decision, conversation, trader_state, market_assets, model and symbol the row; of position {model_id, provider, status, position}; of prices {prices: [row…]}; of price_history {change, from, to, rows}, where ticks between the two times were archived or restored; of analytics {model_id}; of import {captured_at, kinds}, after which the views have to be read again; of correction {kind, model_id, fact_id, action, fact}, fact being the fact as it now is, null where it is void, after which the views of the model have to be read again"`
+	ID          int64          `json:"id" jsonschema_description:"Tells an event that comes again"`
+	Sequence    int64          `json:"sequence" jsonschema_description:"Place in the order of all events; the id of the frame"`
+	Type        string         `json:"type" jsonschema_description:"Kind of fact"`
+	ModelID     string         `json:"model_id,omitzero" jsonschema_description:"Model; absent for an event of no model"`
+	Competition string         `json:"competition_id,omitzero" jsonschema_description:"Competition of the accounts that it is of; absent for an event of none"`
+	At          float64        `json:"at" jsonschema_description:"Unix seconds with up to six decimals"`
+	Data        jsontext.Value `json:"data" jsonschema_description:"The row as the views show it: of trade, equity, decision, conversation, trader_state, market_assets, model, symbol and competition the row; of position {model_id, provider, status, position}; of prices {prices: [row…]}; of price_history {change, from, to, rows}, where ticks between the two times were archived or restored; of analytics {model_id}; of import {captured_at, kinds}, after which the views have to be read again; of correction {kind, model_id, fact_id, action, fact}, fact being the fact as it now is, null where it is void, after which the views of the model have to be read again"`
 }
 
 // frames renders events, the recent ones about once for all streams.
@@ -55,7 +56,7 @@ func (f *frames) of(e arena.Event) ([]byte, error) {
 // not escaped but between its tokens, where none is written.
 func render(e arena.Event) ([]byte, error) {
 	data, err := wire.Marshal(eventData{
-		ID: e.ID, Sequence: e.Sequence, Type: e.Type, ModelID: e.Model, At: wire.Seconds(e.At), Data: e.Data,
+		ID: e.ID, Sequence: e.Sequence, Type: e.Type, ModelID: e.Model, Competition: e.Competition, At: wire.Seconds(e.At), Data: e.Data,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("error rendering event %d: %w", e.Sequence, err)

@@ -67,6 +67,7 @@ func answers() map[catalogue.ViewName]reflect.Type {
 		catalogue.ViewSearch:         reflect.TypeFor[wire.SearchResults](),
 		catalogue.ViewDecision:       reflect.TypeFor[wire.DecisionAudit](),
 		catalogue.ViewDecisionDiff:   reflect.TypeFor[wire.PromptDiff](),
+		catalogue.ViewCompetitions:   reflect.TypeFor[wire.Competitions](),
 	}
 }
 
@@ -105,7 +106,7 @@ func operationsOf() map[string]operation {
 	return map[string]operation{
 		"streamEvents": {
 			gives: "The stream; never compressed.", others: []string{contentEvents},
-			fails: []string{"InvalidParameter", "Gone", "Internal", "TooManyStreams"},
+			fails: []string{"InvalidParameter", "UnknownCompetition", "Gone", "Internal", "TooManyStreams"},
 		},
 		"listParityRuns": {
 			answer: reflect.TypeFor[wire.ParityRuns](), gives: "The reports.",
@@ -172,7 +173,7 @@ func sharedResponses() map[string]sharedResponse {
 		"NotModified": {status: http.StatusNotModified, says: "The client has this content already, by If-None-Match or, without it, If-Modified-Since."},
 		"InvalidParameter": {
 			says: "A known parameter has a wrong value, or different values at once.", kind: problemInvalidParameter,
-			faults: wire.Faults{{Path: "/lastHourlyMarker", Reason: "is not an integer of 64 bits from 0 on"}}, at: "/api/account-totals",
+			faults: wire.Faults{{Path: "/lastHourlyMarker", Reason: "is not an integer of 64 bits from -1 on"}}, at: "/api/account-totals",
 		},
 		"UnknownModel":  {says: "There is no such model.", kind: problemUnknownModel, at: "/api/analytics/hal-9000"},
 		"UnknownSymbol": {says: "There is no such symbol.", kind: problemUnknownSymbol, at: "/api/prices/DOGE9"},
@@ -180,7 +181,11 @@ func sharedResponses() map[string]sharedResponse {
 			says: "There is no such model (type /problems/unknown-model), or it has no such decision.",
 			kind: problemUnknownDecision, at: "/api/decisions/gpt-5/nothing",
 		},
-		"NotInFiles":    {says: "The domain, which detail names, is read from the JSON files, and these cannot hold this.", kind: problemNotInFiles, at: "/api/positions/gpt-5"},
+		"NotInFiles": {says: "The domain, which detail names, is read from the JSON files, and these cannot hold this.", kind: problemNotInFiles, at: "/api/positions/gpt-5"},
+		"UnknownCompetition": {
+			says: "There is no such competition; of a view that names a model, or no such model in it (type /problems/unknown-model).",
+			kind: problemUnknownCompetition, at: "/api/trades",
+		},
 		"UnknownDomain": {says: "There is no such domain.", kind: problemUnknownRoute, at: "/admin/rollout/nothing"},
 		"NotAcceptable": {says: "The request refuses identity and every coding that there is.", kind: problemNotAcceptable, at: "/api/trades"},
 		"Internal":      {says: "A fault of the service.", kind: problemInternal, at: "/api/trades"},
@@ -338,6 +343,8 @@ func (g *generator) view(v catalogue.View) object {
 			fails = append(fails, "UnknownSymbol")
 		case "decision":
 			fails = append(fails, "UnknownDecision")
+		case "competition":
+			fails = append(fails, "UnknownCompetition", "InvalidParameter")
 		default:
 			fails = append(fails, "InvalidParameter")
 		}

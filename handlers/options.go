@@ -32,6 +32,8 @@ type Options struct {
 	// routes answer 503.
 	Ingest arena.Ingester
 	Stream arena.Streamer
+	// Competitions knows which competitions a stream may be of; nil knows none.
+	Competitions arena.Competitions
 	// IngestToken is the bearer token of the write surface; "" turns it off.
 	IngestToken string
 	// Rollout shows and sets where every domain is, Parity compares the two

@@ -148,11 +148,15 @@ func boolean() form[bool] {
 	}
 }
 
-// parseInteger takes digits only: a sign, a point or an exponent that some
-// other server reads differently is better refused.
+// parseInteger takes digits only, behind a minus where least is below 0: a sign, a
+// point or an exponent that some other server reads differently is better refused.
 func parseInteger(s string, least int64) (int64, bool) {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
+	digits := s
+	if least < 0 {
+		digits = strings.TrimPrefix(s, "-")
+	}
+	for i := range len(digits) {
+		if digits[i] < '0' || digits[i] > '9' {
 			return 0, false
 		}
 	}
@@ -224,5 +228,22 @@ func choice(p catalogue.Parameter) form[string] {
 	return form[string]{
 		parse: func(raw string) (string, bool) { return raw, slices.Contains(values, raw) },
 		wrong: "is none of " + strings.Join(values, ", "),
+	}
+}
+
+// competition reads the id of a competition from the query; what can be no id is that
+// of no competition.
+func competition[T any](set func(*T, string)) parameter[T] {
+	return func(c *gin.Context, into *T) error {
+		id := ""
+		read := query("competition", nonEmpty(), func(_ *T, v string) { id = v })
+		if err := read(c, into); err != nil || id == "" {
+			return err
+		}
+		if wire.CheckID(id) != nil {
+			return &arena.UnknownCompetitionError{ID: id}
+		}
+		set(into, id)
+		return nil
 	}
 }

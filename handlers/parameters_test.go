@@ -9,7 +9,7 @@ func TestWrongParameters(t *testing.T) {
 	t.Parallel()
 	const marker, limit = "/api/account-totals?lastHourlyMarker=", "/api/positions?limit="
 	for _, target := range []string{
-		marker + "abc", marker + "-1", marker + "1.5", marker + "1e3", marker, marker + "''",
+		marker + "abc", marker + "-2", marker + "--1", marker + "-", marker + "1.5", marker + "1e3", marker, marker + "''",
 		marker + "99999999999999999999", marker + "9223372036854775808", marker + "+5", marker + "%2B5",
 		marker + "0x10", marker + "1_000", marker + "%20", marker + "5%20", marker + "%zz", marker + "5;6",
 		marker + "%D9%A3", marker + "1&lastHourlyMarker=2", marker + "1&lastHourlyMarker=",
@@ -45,6 +45,7 @@ func TestRightIntegers(t *testing.T) {
 	for query, want := range map[string]int64{
 		"lastHourlyMarker=0":                                   0,
 		"lastHourlyMarker=007":                                 7,
+		"lastHourlyMarker=-1":                                  0, // what an empty season answers
 		"lastHourlyMarker=9223372036854775807":                 9223372036854775807,
 		"lastHourlyMarker=5&lastHourlyMarker=5":                5,
 		"lastHourlyMarker=%35":                                 5,

@@ -34,6 +34,16 @@ type bundle struct {
 	facts   *fakeCorrector
 	metrics *fakeMetrics
 	logs    *logBuffer
+
+	competitions []string
+}
+
+// Competition implements arena.Competitions.
+func (b *bundle) Competition(_ context.Context, named string) (string, error) {
+	if !slices.Contains(b.competitions, named) {
+		return "", &arena.UnknownCompetitionError{ID: named}
+	}
+	return named, nil
 }
 
 const (
@@ -54,9 +64,12 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 	b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
 	b.answers.answer = func(context.Context, arena.Request) (*arena.Answer, error) { return smallAnswer(), nil }
 	opts := Options{
-		Answers:     b.answers,
-		Ingest:      b.ingest,
-		Stream:      b.stream,
+		Answers: b.answers,
+		Ingest:  b.ingest,
+		Stream:  b.stream,
+
+		Competitions: b,
+
 		IngestToken: testToken,
 		Rollout:     b.rollout,
 		Parity:      b.parity,

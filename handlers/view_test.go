@@ -48,6 +48,10 @@ func TestViewsAskTheArena(t *testing.T) {
 		"/api/decisions/gpt-5?limit=7&cursor=x":                    {View: catalogue.ViewDecisions, Model: "gpt-5", Limit: 7, Cursor: "x"},
 		"/api/conversations?model_id=gpt-5&to=2":                   {View: catalogue.ViewConversations, Model: "gpt-5", Series: arena.Series{To: time.Unix(2, 0).UTC()}},
 		"/api/account-totals?lastHourlyMarker=197":                 {View: catalogue.ViewAccountTotals, FromMarker: 197},
+		"/api/trades?competition=s2-calm&path=trades":              {View: catalogue.ViewTrades, Competition: "s2-calm"},
+		"/api/analytics/gpt-5?competition=s%3A2":                   {View: catalogue.ViewAnalyticsOf, Model: "gpt-5", Competition: "s:2"},
+		"/api/crypto-prices?competition=s2-calm":                   {View: catalogue.ViewCryptoPrices},
+		"/api/competitions?competition=s2-calm":                    {View: catalogue.ViewCompetitions},
 		"/api/account-totals?path=account-totals":                  {View: catalogue.ViewAccountTotals},
 		"/api/account-totals?lastHourlyMarker=3&path=a&path=b&x=;": {View: catalogue.ViewAccountTotals, FromMarker: 3},
 	} {

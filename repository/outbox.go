@@ -116,12 +116,13 @@ func (r Outbox) WasUntagged(ctx context.Context, sequence int64) (was bool, err 
 }
 
 // TypesSince returns, by type, the sequence of the newest relayed event past a
-// sequence.
-func (r Outbox) TypesSince(ctx context.Context, sequence int64) (newest map[string]int64, err error) {
+// sequence: of the types ofAccounts the newest of the competition.
+func (r Outbox) TypesSince(ctx context.Context, sequence int64, ofAccounts []string) (newest map[string]int64, err error) {
 	err = r.run(ctx, "outbox", "TypesSince", func(db *gorm.DB) error {
 		var found []entities.OutboxEvent
 		newest = make(map[string]int64)
-		err := db.Select("type, max(sequence) AS sequence").Where("sequence > ?", sequence).Group("type").Find(&found).Error
+		err := db.Select("type, max(sequence) AS sequence").
+			Where("sequence > ? AND (competition_id = ? OR type NOT IN ?)", sequence, r.competition, ofAccounts).Group("type").Find(&found).Error
 		for _, e := range found {
 			newest[e.Type] = *e.Sequence
 		}
@@ -135,8 +136,8 @@ func (r Outbox) TypesSince(ctx context.Context, sequence int64) (newest map[stri
 type Waiting struct{ Count, Newest int64 }
 
 // WaitingSince returns, by type, the events that have waited to be relayed since
-// before a time.
-func (r Outbox) WaitingSince(ctx context.Context, before time.Time) (waiting map[string]Waiting, err error) {
+// before a time: of the types ofAccounts those of the competition.
+func (r Outbox) WaitingSince(ctx context.Context, before time.Time, ofAccounts []string) (waiting map[string]Waiting, err error) {
 	err = r.run(ctx, "outbox", "WaitingSince", func(db *gorm.DB) error {
 		var found []struct {
 			Type string
@@ -144,7 +145,8 @@ func (r Outbox) WaitingSince(ctx context.Context, before time.Time) (waiting map
 		}
 		err := db.Raw(`
 			SELECT type, count(*) AS count, max(id) AS newest FROM outbox_events
-			WHERE relayed_at IS NULL AND created_at < ? GROUP BY type`, before).Scan(&found).Error
+			WHERE relayed_at IS NULL AND created_at < ? AND (competition_id = ? OR type NOT IN ?)
+			GROUP BY type`, before, r.competition, ofAccounts).Scan(&found).Error
 		waiting = make(map[string]Waiting, len(found))
 		for _, w := range found {
 			waiting[w.Type] = w.Waiting

@@ -75,20 +75,21 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	o.AfterCommit, o.Guard = a.relay.AfterCommit, a.guard
 	intake := arena.NewIntake(o)
 	a.handler, err = handlers.New(handlers.Options{
-		Answers:     a.cutover.Answers(a.Service),
-		Ingest:      intake,
-		Corrections: intake,
-		IngestToken: cfg.IngestToken,
-		Rollout:     a.cutover.Rollout(),
-		Parity:      a.cutover.Parity(),
-		AdminToken:  cfg.AdminToken,
-		Stream:      a.hub,
-		Config:      cfg.HTTP,
-		Logger:      logger,
-		Metrics:     httpMetrics,
-		Gatherer:    registry,
-		Ready:       a.ready,
-		WithAttrs:   telemetry.With,
+		Answers:      a.cutover.Answers(a.Service),
+		Ingest:       intake,
+		Corrections:  intake,
+		IngestToken:  cfg.IngestToken,
+		Rollout:      a.cutover.Rollout(),
+		Parity:       a.cutover.Parity(),
+		AdminToken:   cfg.AdminToken,
+		Stream:       a.hub,
+		Competitions: a.Service,
+		Config:       cfg.HTTP,
+		Logger:       logger,
+		Metrics:      httpMetrics,
+		Gatherer:     registry,
+		Ready:        a.ready,
+		WithAttrs:    telemetry.With,
 	})
 	return a, err
 }
@@ -147,6 +148,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		Store:           a.Store,
 		Projections:     cachelayer.NewProjections(client, a.cfg.Cache),
 		PrimaryProvider: a.cfg.Arena.PrimaryProvider,
+		Competition:     a.cfg.Arena.Competition,
 		TTLs:            a.cfg.Cache,
 		Cache:           cache,
 		Relayed:         func() { a.hub.Wake(); a.cutover.Kick(); a.metrics.Kick() },
@@ -171,12 +173,13 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		return err
 	}
 	a.Service, err = arena.NewService(arena.ServiceOptions{
-		Store:     arena.NewStore(a.reads.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
-		Cache:     cache,
-		TTLs:      a.cfg.Cache,
-		NotFinite: notFinite.Note,
-		Logger:    a.logger,
-		Now:       time.Now,
+		Store:       arena.NewStore(a.reads.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
+		Competition: a.cfg.Arena.Competition,
+		Cache:       cache,
+		TTLs:        a.cfg.Cache,
+		NotFinite:   notFinite.Note,
+		Logger:      a.logger,
+		Now:         time.Now,
 	})
 	return err
 }

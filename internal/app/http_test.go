@@ -66,9 +66,12 @@ func TestAccountTotalsOfACaptureFromAMarker(t *testing.T) {
 		require.Equal(t, want, rows(t, res), "from %v", from)
 		require.InDelta(t, last, res.object(t)["lastHourlyMarkerRead"], 0)
 	}
-	require.Empty(t, rows(t, get(t, b.url+"/api/account-totals?lastHourlyMarker="+number(captures.Hours))))
-	require.Empty(t, rows(t, get(t, b.url+"/api/account-totals?lastHourlyMarker=9223372036854775807")))
-	for _, wrong := range []string{"-1", "x", "1.5", "9223372036854775808"} {
+	for _, beyond := range []string{number(captures.Hours), "9223372036854775807"} { // of another season
+		res := get(t, b.url+"/api/account-totals?lastHourlyMarker="+beyond)
+		require.Equal(t, whole, rows(t, res), beyond)
+		require.Equal(t, "season-1", res.object(t)["competition"])
+	}
+	for _, wrong := range []string{"-2", "x", "1.5", "9223372036854775808"} {
 		require.Equal(t, http.StatusBadRequest, get(t, b.url+"/api/account-totals?lastHourlyMarker="+wrong).StatusCode, wrong)
 	}
 }

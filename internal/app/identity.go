@@ -30,11 +30,12 @@ const firstLook = 5 * time.Second
 // nothing else.
 func (a *App) followIdentity(ctx context.Context) {
 	a.Store.OnIdentity(func(database string) {
-		a.redis.SetIdentity(cachelayer.Identity{
-			Database: database,
-			// The settings that change what a view or a projection says.
-			Config: "primary_provider=" + a.cfg.Arena.PrimaryProvider,
-		})
+		// The settings that change what a view or a projection says.
+		settings := "primary_provider=" + a.cfg.Arena.PrimaryProvider
+		if competition := a.cfg.Arena.Competition; competition != "" {
+			settings += " competition=" + competition
+		}
+		a.redis.SetIdentity(cachelayer.Identity{Database: database, Config: settings})
 		a.cache.Clear()
 		a.Service.Forget()
 		tag := sha256.Sum256([]byte(database))

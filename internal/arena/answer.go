@@ -10,19 +10,21 @@ import (
 
 // Request asks for one view. Parameters that a view does not have are ignored.
 type Request struct {
-	View       catalogue.ViewName
-	Model      string
-	Decision   string
-	Symbol     string
-	Query      string // what is searched
-	Side       string // long or short; "" is both
-	Status     string
-	Sort       string // asc or desc; "" is desc
-	Series     Series
-	FromMarker int64
-	Limit      int    // rows at most; 0 is what the view has without it
-	Format     string // FormatCSV or FormatNDJSON; "" is JSON
-	Cursor     string // next_cursor of the page before; "" is the first page
+	View catalogue.ViewName
+	// Competition is the one that is named, of views of accounts; "" is the default.
+	Competition string
+	Model       string
+	Decision    string
+	Symbol      string
+	Query       string // what is searched
+	Side        string // long or short; "" is both
+	Status      string
+	Sort        string // asc or desc; "" is desc
+	Series      Series
+	FromMarker  int64
+	Limit       int    // rows at most; 0 is what the view has without it
+	Format      string // FormatCSV or FormatNDJSON; "" is JSON
+	Cursor      string // next_cursor of the page before; "" is the first page
 }
 
 // Answer is a rendered view. It is shared between requests and must not be

@@ -64,17 +64,17 @@ func (s *Store) Audit(ctx context.Context, model, id string) (wire.DecisionAudit
 		Decision: document, PromptDigest: wire.FromPtr(row.PromptDigest),
 		Success: row.Success, Error: wire.FromPtr(row.Error),
 		Signals: analytics.SignalsIn(document.LlmResponse),
-		Next:    refTo(model, after),
+		Next:    s.refTo(model, after),
 	}
-	if out.Previous = refTo(model, before); before != nil {
-		out.Diff = wire.Some(decisionLink(model, id) + "/diff")
+	if out.Previous = s.refTo(model, before); before != nil {
+		out.Diff = wire.Some(s.decisionLink(model, id, "/diff"))
 	}
 	span := repository.Span{From: row.ExecutedAt}
 	if after != nil {
 		// Both ends are inclusive, and times have microseconds.
 		span.To = after.Time.Add(-time.Microsecond)
 	}
-	out.TradesLink = tradesLink(model, "", span)
+	out.TradesLink = s.tradesLink(model, "", span)
 	if out.Positions, err = s.auditedPositions(ctx, model, span, out.Signals); err != nil {
 		return wire.DecisionAudit{}, err
 	}
@@ -115,7 +115,7 @@ func (s *Store) auditedPositions(ctx context.Context, model string, span reposit
 	for _, row := range rows {
 		one := wire.AuditedPosition{
 			ID: row.ID, Status: row.Status, Adjustments: adjustments[row.ID],
-			Link:   positionsLink(model, row.Symbol),
+			Link:   s.positionsLink(model, row.Symbol),
 			Opened: row.EntryTime != nil && within(span, *row.EntryTime),
 			Closed: row.ClosedAt != nil && within(span, *row.ClosedAt),
 		}
@@ -169,8 +169,8 @@ func (s *Store) auditedTrades(ctx context.Context, model string, span repository
 	list := make([]wire.AuditedTrade, len(rows))
 	for i, row := range rows {
 		list[i] = wire.AuditedTrade{
-			OpenedBy: refTo(model, decisions[2*i]), ClosedBy: refTo(model, decisions[2*i+1]),
-			Link: tradesLink(model, row.Symbol, repository.Span{From: row.ExitTime, To: row.ExitTime}),
+			OpenedBy: s.refTo(model, decisions[2*i]), ClosedBy: s.refTo(model, decisions[2*i+1]),
+			Link: s.tradesLink(model, row.Symbol, repository.Span{From: row.ExitTime, To: row.ExitTime}),
 		}
 		if list[i].Trade, err = mapping.TradePayload(row); err != nil {
 			return nil, err
@@ -191,7 +191,7 @@ func (s *Store) PromptDiff(ctx context.Context, model, id string) (wire.PromptDi
 	}
 	of := placeOf(row)
 	out := wire.PromptDiff{
-		Decision: refTo(model, &of).Or(wire.DecisionRef{}), Previous: refTo(model, before),
+		Decision: s.refTo(model, &of).Or(wire.DecisionRef{}), Previous: s.refTo(model, before),
 		PromptDigest: wire.FromPtr(row.PromptDigest), Hunks: []wire.Hunk{}, ServerTime: s.serverTime(),
 	}
 	if before == nil {
@@ -236,24 +236,35 @@ func diffPrompts(out *wire.PromptDiff, before, after string) error {
 	return nil
 }
 
-func refTo(model string, p *repository.Place) wire.Opt[wire.DecisionRef] {
+func (s *Store) refTo(model string, p *repository.Place) wire.Opt[wire.DecisionRef] {
 	if p == nil {
 		return wire.Opt[wire.DecisionRef]{}
 	}
-	return wire.Some(wire.DecisionRef{ID: p.ID, Timestamp: wire.Seconds(p.Time), Link: decisionLink(model, p.ID)})
+	return wire.Some(wire.DecisionRef{ID: p.ID, Timestamp: wire.Seconds(p.Time), Link: s.decisionLink(model, p.ID, "")})
 }
 
 // The links below are addresses below the host.
 
-func decisionLink(model, id string) string {
-	return "/api/decisions/" + url.PathEscape(model) + "/" + url.PathEscape(id)
+func (s *Store) decisionLink(model, id, part string) string {
+	return s.link("/api/decisions/"+url.PathEscape(model)+"/"+url.PathEscape(id)+part, url.Values{})
 }
 
-func positionsLink(model, symbol string) string {
-	return "/api/positions/" + url.PathEscape(model) + "?" + url.Values{"status": {"all"}, "symbol": {symbol}}.Encode()
+// link adds the competition that was named to an address.
+func (s *Store) link(path string, query url.Values) string {
+	if s.named != "" {
+		query.Set("competition", s.named)
+	}
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
 }
 
-func tradesLink(model, symbol string, span repository.Span) string {
+func (s *Store) positionsLink(model, symbol string) string {
+	return s.link("/api/positions/"+url.PathEscape(model), url.Values{"status": {"all"}, "symbol": {symbol}})
+}
+
+func (s *Store) tradesLink(model, symbol string, span repository.Span) string {
 	query := url.Values{"model_id": {model}}
 	if symbol != "" {
 		query.Set("symbol", symbol)
@@ -263,5 +274,5 @@ func tradesLink(model, symbol string, span repository.Span) string {
 			query.Set(name, strconv.FormatFloat(wire.Seconds(at), 'f', -1, 64))
 		}
 	}
-	return "/api/trades?" + query.Encode()
+	return s.link("/api/trades", query)
 }

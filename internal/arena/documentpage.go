@@ -144,7 +144,7 @@ func (s *Store) Decisions(ctx context.Context, req Request) (wire.Decisions, err
 			Success: row.Success, Error: wire.FromPtr(row.Error),
 			Signals: map[string]int{}, Symbols: []string{},
 			PromptLength: wire.FromPtr(row.PromptLength), TraceLength: wire.FromPtr(row.TraceLength),
-			Link: decisionLink(row.ModelID, row.ID),
+			Link: s.decisionLink(row.ModelID, row.ID, ""),
 		}
 		addSignals(&out.Decisions[i], analytics.SignalsIn(document.LlmResponse))
 	}
@@ -204,7 +204,7 @@ func (s *Store) Search(ctx context.Context, req Request) (wire.SearchResults, er
 	for i, row := range rows {
 		out.Results[i] = wire.SearchResult{
 			ModelID: row.ModelID, ID: row.ID, Timestamp: wire.Seconds(row.ExecutedAt), Rank: row.Rank,
-			Summary: marked(row.Summary), Trace: marked(row.Trace), Link: decisionLink(row.ModelID, row.ID),
+			Summary: marked(row.Summary), Trace: marked(row.Trace), Link: s.decisionLink(row.ModelID, row.ID, ""),
 		}
 	}
 	return out, err

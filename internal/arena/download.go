@@ -55,11 +55,15 @@ func (s *Service) download(ctx context.Context, source Source, v *view, req Requ
 		return nil, fmt.Errorf("the view %s has no rows to download", v.Name)
 	}
 	d := &download{format: req.Format, row: v.row}
+	store, bound := source.(*Store)
+	if !bound {
+		store = s.o.Store
+	}
 	if v.rows != nil {
-		if err := s.o.Store.selectable(ctx, req); err != nil {
+		if err := store.selectable(ctx, req); err != nil {
 			return nil, err
 		}
-		d.each = func(ctx context.Context, emit func(any) error) error { return v.rows(ctx, s.o.Store, req, emit) }
+		d.each = func(ctx context.Context, emit func(any) error) error { return v.rows(ctx, store, req, emit) }
 		return d, nil
 	}
 	wanted := req.Limit
@@ -72,7 +76,7 @@ func (s *Service) download(ctx context.Context, source Source, v *view, req Requ
 				page.Limit = min(page.Limit, wanted-sent)
 			}
 		}
-		payload, err := v.from(ctx, source, s.o.Store, page)
+		payload, err := v.from(ctx, source, store, page)
 		if err != nil {
 			return nil, err
 		}

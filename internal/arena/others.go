@@ -1,15 +1,25 @@
 package arena
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nof0/internal/wire"
+)
 
 // originJSON is the Origin of answers from the JSON files.
 const originJSON = "json"
 
-// AnswerFrom answers from another source than the store. What was rendered of a
-// version of it is good for as long as it is of that version; who comes after a
-// change finds it.
+// AnswerFrom answers from another source than the store, which has the accounts of the
+// default competition. What was rendered of a version of it is good for as long as it
+// is of that version; who comes after a change finds it.
 func (s *Service) AnswerFrom(ctx context.Context, source Source, version string, req Request) (*Answer, error) {
-	v, key, err := s.viewOf(req)
+	v, err := viewOf(req)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyOf(v, scope{keys: s.keys}, req)
 	if err != nil {
 		return nil, err
 	}
@@ -17,6 +27,15 @@ func (s *Service) AnswerFrom(ctx context.Context, source Source, version string,
 		return s.downloaded(ctx, source, v, req, originJSON)
 	}
 	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originJSON}
+	req.Competition = ""
+	paged := v.Paged && req.page() != ""
+	if req.FromMarker > 0 || paged {
+		// For a client that is ahead, and for cursors; any other needs no database.
+		if req.Competition, err = s.Competition(ctx, ""); err != nil && (paged || !errors.Is(err, ErrUnavailable)) {
+			return nil, err
+		}
+		version += "@" + req.Competition
+	}
 	name := "json:" + key.Name
 	if last, ok := s.known.GetIfPresent(name); ok && last.version == version {
 		return answer.of(last.rendering), nil
@@ -30,4 +49,19 @@ func (s *Service) AnswerFrom(ctx context.Context, source Source, version string,
 	}
 	s.known.Set(name, known{rendering: r, at: s.o.Now(), version: version})
 	return answer.of(r), nil
+}
+
+// accountTotals returns the account totals of a source from a marker on: all of them,
+// with the competition, where it lies beyond the newest.
+func accountTotals(ctx context.Context, source Source, req Request) (wire.AccountTotals, error) {
+	out, err := source.AccountTotals(ctx, req.FromMarker)
+	if err != nil || req.FromMarker == 0 || req.FromMarker <= out.LastHourlyMarkerRead {
+		return out, err
+	}
+	if req.Competition == "" {
+		return out, fmt.Errorf("%w: which competition this is stands in the database", ErrUnavailable)
+	}
+	out, err = source.AccountTotals(ctx, 0)
+	out.Competition = req.Competition
+	return out, err
 }

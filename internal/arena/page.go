@@ -113,6 +113,7 @@ func (r Request) question() string {
 			asked.Set(name, strconv.FormatInt(at.UnixMicro(), 10))
 		}
 	}
+	set("competition", r.Competition)
 	set("model", r.Model)
 	set("decision", r.Decision)
 	set("symbol", r.Symbol)
@@ -126,9 +127,9 @@ func (r Request) question() string {
 }
 
 // page is the part of a list that comes by pages: its question and the page. It is ""
-// for a request without any parameter.
+// for a request without any parameter but the competition.
 func (r Request) page() string {
-	if r == (Request{View: r.View}) {
+	if r == (Request{View: r.View, Competition: r.Competition}) {
 		return ""
 	}
 	return fmt.Sprintf("%s#%d:%s", r.question(), r.Limit, r.Cursor)

@@ -44,9 +44,9 @@ func (s Series) span() repository.Span { return repository.Span{From: s.From, To
 // none is named, benchmarks included. It reads each row in the range once, and
 // holds no more than the points.
 func (s *Store) EquityCurves(ctx context.Context, model string, part Series) (wire.EquityCurves, error) {
-	models, err := s.repos.Models.Participants(ctx)
+	models, err := s.models(ctx)
 	if err != nil {
-		return wire.EquityCurves{}, unavailable(err)
+		return wire.EquityCurves{}, err
 	}
 	accounts, err := s.repos.Accounts.All(ctx)
 	if err != nil {

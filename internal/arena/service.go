@@ -27,13 +27,17 @@ type Service struct {
 	// answered is when one of known was the newest, in nanoseconds of the epoch.
 	answered atomic.Int64
 	outages  outages
+	// competing are the competitions that were known last.
+	competing atomic.Pointer[competitions]
 }
 
 // ServiceOptions are what a Service is made of.
 type ServiceOptions struct {
 	Store *Store
-	Cache *cachelayer.Cache
-	TTLs  config.Cache
+	// Competition is the configured default; "" is the running one that started last.
+	Competition string
+	Cache       *cachelayer.Cache
+	TTLs        config.Cache
 	// LargeBody is the size in bytes from which account totals are streamed
 	// and not held whole; 0 is 32 MiB.
 	LargeBody int
@@ -46,8 +50,9 @@ type ServiceOptions struct {
 
 var _ Answerer = (*Service)(nil)
 
-// known is the last answer of a key: of the store, for when it does not answer,
-// or of another source, for as long as that is of the version.
+// known is the last answer of a key: of the store, for when it does not answer, the
+// competition that it is of being its version; or of another source, for as long as that
+// is of the version.
 type known struct {
 	rendering *rendering
 	at        time.Time
@@ -69,30 +74,46 @@ func NewService(o ServiceOptions) (*Service, error) {
 	return &Service{o: o, keys: cachelayer.NewKeys(o.TTLs), known: last}, nil
 }
 
-// Answer implements Answerer. Errors wrap ErrUnknownModel or ErrUnavailable
-// where they apply.
+// Answer implements Answerer. Errors are an *UnknownCompetitionError, or wrap
+// ErrUnknownModel or ErrUnavailable where they apply.
 func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
-	v, key, err := s.viewOf(req)
+	v, err := viewOf(req)
+	if err != nil {
+		return nil, err
+	}
+	if s.o.Store == nil {
+		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
+	}
+	sc, err := s.scopeOf(ctx, v, req)
 	if err != nil {
 		return nil, err
 	}
 	if req.Format != "" {
-		return s.downloaded(ctx, s.o.Store, v, req, originStore)
+		return s.downloaded(ctx, s.store(sc), v, req.in(sc), originStore)
 	}
-	return s.fromStore(ctx, v, req, key, &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originStore})
+	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originStore}
+	if sc.old {
+		answer.MaxAge, answer.Origin = min(answer.MaxAge, staleMaxAge), originStale
+	}
+	return s.fromStore(ctx, v, req, sc, answer)
 }
 
-// viewOf returns the view that a request asks for, and where it is kept.
-func (s *Service) viewOf(req Request) (*view, cachelayer.Key, error) {
+// viewOf returns the view that a request asks for.
+func viewOf(req Request) (*view, error) {
 	v, ok := views[req.View]
 	if !ok {
-		return nil, cachelayer.Key{}, fmt.Errorf("no view %q", req.View)
+		return nil, fmt.Errorf("no view %q", req.View)
 	}
-	key, err := v.key(s.keys, req)
+	return v, nil
+}
+
+// keyOf returns where the document that a request asks for is kept.
+func keyOf(v *view, sc scope, req Request) (cachelayer.Key, error) {
+	key, err := v.key(sc, req)
 	if err != nil {
-		return nil, key, fmt.Errorf("%w: %w", ErrUnknownModel, err)
+		return key, fmt.Errorf("%w: %w", ErrUnknownModel, err)
 	}
-	return v, key, nil
+	return key, nil
 }
 
 // What Answer.Origin tells.
@@ -101,35 +122,36 @@ const (
 	originStale = "stale"
 )
 
-func (s *Service) fromStore(ctx context.Context, v *view, req Request, key cachelayer.Key, answer *Answer) (*Answer, error) {
-	if s.o.Store == nil {
-		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
+func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope, answer *Answer) (*Answer, error) {
+	key, err := keyOf(v, sc, req)
+	if err != nil {
+		return nil, err
 	}
 	whole := ctx
 	patience := s.outages.patience(s.o.Now(), s.o.TTLs.StaleAfter)
-	if _, isKnown := s.lastOf(key); isKnown && patience > 0 {
+	if _, isKnown := s.lastOf(key, sc); isKnown && patience > 0 {
 		// What is being loaded goes on without its caller.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
 	var r *rendering
-	req, key, err := s.normalize(ctx, v, req, key)
-	if err != nil {
+	req = s.normalize(ctx, v, req, sc)
+	if key, err = keyOf(v, sc, req); err != nil {
 		return nil, err
 	}
 	if req.View == catalogue.ViewAccountTotals {
 		var large *totals
-		r, large, err = s.accountTotals(ctx, v, req.FromMarker)
+		r, large, err = s.accountTotals(ctx, v, req.FromMarker, sc)
 		if large != nil {
 			return large.answer(answer), nil
 		}
 	} else {
 		r, err = fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
-			r, err := s.load(ctx, s.o.Store, v, req)
+			r, err := s.load(ctx, s.store(sc), v, req.in(sc))
 			if err == nil {
 				s.outages.over()
-				s.remember(key.Name, r) // also where nobody waits for it any more
+				s.remember(key.Name, sc.competition, r) // also where nobody waits for it any more
 			}
 			return r, err
 		})
@@ -140,35 +162,41 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, key cache
 	if errors.Is(err, ErrUnavailable) {
 		s.outages.note(s.o.Now())
 	}
-	return s.orStale(whole, req, key, r, err, answer)
+	return s.orStale(whole, req, key, sc, r, err, answer)
+}
+
+// in returns the request with the competition that it is about.
+func (r Request) in(sc scope) Request {
+	r.Competition = sc.competition
+	return r
 }
 
 // orStale is the answer, or the last one that was known where the store cannot
 // be asked.
-func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, r *rendering, err error, answer *Answer) (*Answer, error) {
+func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, sc scope, r *rendering, err error, answer *Answer) (*Answer, error) {
 	if err == nil {
-		s.remember(key.Name, r)
+		s.remember(key.Name, sc.competition, r)
 		return answer.of(r), nil
 	}
-	if _, isKnown := s.lastOf(key); isKnown && errors.Is(err, ErrUnavailable) {
+	if _, isKnown := s.lastOf(key, sc); isKnown && errors.Is(err, ErrUnavailable) {
 		s.o.Logger.WarnContext(ctx, "serving a stale answer", slog.String("view", string(req.View)), slog.Any("error", err))
-		return s.stale(key, answer)
+		return s.stale(key, sc, answer)
 	}
 	return nil, err
 }
 
 // lastOf returns the last answer of a key, where it may still be served.
-func (s *Service) lastOf(key cachelayer.Key) (known, bool) {
+func (s *Service) lastOf(key cachelayer.Key, sc scope) (known, bool) {
 	last, ok := s.known.GetIfPresent(key.Name)
-	return last, ok && s.o.Now().Sub(last.at) < s.o.TTLs.Long
+	return last, ok && last.version == sc.competition && s.o.Now().Sub(last.at) < s.o.TTLs.Long
 }
 
 // staleMaxAge is how long a client may keep a stale answer.
 const staleMaxAge = 5 * time.Second
 
 // stale is the last answer of a key, which lastOf has found.
-func (s *Service) stale(key cachelayer.Key, answer *Answer) (*Answer, error) {
-	last, ok := s.lastOf(key)
+func (s *Service) stale(key cachelayer.Key, sc scope, answer *Answer) (*Answer, error) {
+	last, ok := s.lastOf(key, sc)
 	if !ok {
 		return nil, fmt.Errorf("%w: the last known answer is too old by now", ErrUnavailable)
 	}
@@ -187,29 +215,30 @@ func (s *Service) Knows() bool {
 func (s *Service) Forget() {
 	s.known.InvalidateAll()
 	s.answered.Store(0)
+	s.competing.Store(nil)
 }
 
 // normalize makes a limit that cuts nothing off none: there are as many as
 // clients think of, and they then share what is kept of the whole view.
-func (s *Service) normalize(ctx context.Context, v *view, req Request, key cachelayer.Key) (Request, cachelayer.Key, error) {
+func (s *Service) normalize(ctx context.Context, v *view, req Request, sc scope) Request {
 	if req.View != catalogue.ViewPositions || req.Limit == 0 {
-		return req, key, nil
+		return req
 	}
-	count := s.keys.Own("competitors", "", s.o.TTLs.Short, catalogue.Models.Whole())
+	count := s.keys.Own("competitors", sc.competition, s.o.TTLs.Short, v.Versions("", sc.all...)...)
 	competitors, err := fetch(ctx, s.o.Cache, count, func(ctx context.Context) (int, error) {
-		ids, err := s.o.Store.competitors(ctx)
+		ids, err := s.store(sc).competitors(ctx)
 		return len(ids), err
 	})
-	if err != nil || competitors > req.Limit {
-		return req, key, nil //nolint:nilerr // the view itself will tell
+	if err == nil && competitors <= req.Limit {
+		req.Limit = 0 // on an error the view itself will tell
 	}
-	req.Limit = 0
-	key, err = v.key(s.keys, req)
-	return req, key, err
+	return req
 }
 
+// load renders a view that is read from a source, or of what only a Store has.
 func (s *Service) load(ctx context.Context, source Source, v *view, req Request) (*rendering, error) {
-	payload, err := v.from(ctx, source, s.o.Store, req)
+	store, _ := source.(*Store)
+	payload, err := v.from(ctx, source, store, req)
 	if err != nil {
 		return nil, err
 	}
@@ -217,11 +246,12 @@ func (s *Service) load(ctx context.Context, source Source, v *view, req Request)
 }
 
 // remember keeps an answer for the time in which it may be served stale.
-func (s *Service) remember(key string, r *rendering) {
-	if last, ok := s.known.GetIfPresent(key); ok && last.rendering == r && s.o.Now().Sub(last.at) < time.Second {
+func (s *Service) remember(key, competition string, r *rendering) {
+	last, ok := s.known.GetIfPresent(key)
+	if ok && last.rendering == r && last.version == competition && s.o.Now().Sub(last.at) < time.Second {
 		return
 	}
-	s.known.Set(key, known{rendering: r, at: s.o.Now()})
+	s.known.Set(key, known{rendering: r, at: s.o.Now(), version: competition})
 	s.answered.Store(s.o.Now().UnixNano())
 }
 
@@ -259,7 +289,11 @@ func (s *Service) Warm(ctx context.Context) (int, error) {
 		}
 	}
 	if s.o.Store != nil {
-		competitors, err := s.o.Store.competitors(ctx)
+		competition, err := s.Competition(ctx, "")
+		if err != nil {
+			return 0, err
+		}
+		competitors, err := s.o.Store.In(competition).competitors(ctx)
 		if err != nil {
 			return 0, err
 		}

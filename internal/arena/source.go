@@ -103,7 +103,7 @@ func makeViews() map[catalogue.ViewName]*view {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.CryptoPrices(ctx) },
 		},
 		catalogue.ViewAccountTotals: {
-			load: func(ctx context.Context, s Source, r Request) (any, error) { return s.AccountTotals(ctx, r.FromMarker) },
+			load: func(ctx context.Context, s Source, r Request) (any, error) { return accountTotals(ctx, s, r) },
 			part: func(r Request) string { return strconv.FormatInt(r.FromMarker, 10) },
 		},
 		catalogue.ViewTrades: {
@@ -187,6 +187,9 @@ func makeViews() map[catalogue.ViewName]*view {
 			},
 			part: partOfDecision,
 		},
+		catalogue.ViewCompetitions: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Competitions(ctx, r.Competition) },
+		},
 	}
 	declared := map[catalogue.ViewName]*view{}
 	for _, v := range catalogue.Views() {
@@ -210,7 +213,7 @@ func (v *view) from(ctx context.Context, source Source, store *Store, req Reques
 }
 
 // key is where the document that a request asks for is kept.
-func (v *view) key(keys cachelayer.Keys, req Request) (cachelayer.Key, error) {
+func (v *view) key(sc scope, req Request) (cachelayer.Key, error) {
 	part := ""
 	switch {
 	case v.part != nil:
@@ -218,5 +221,5 @@ func (v *view) key(keys cachelayer.Keys, req Request) (cachelayer.Key, error) {
 	case v.Paged:
 		part = req.page()
 	}
-	return keys.View(&v.View, req.Model, part)
+	return sc.keys.View(&v.View, req.Model, part, sc.all...)
 }

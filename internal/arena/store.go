@@ -16,12 +16,14 @@ import (
 	"nof0/repository"
 )
 
-// Store answers the API from Postgres. It keeps nothing in memory: caching is
-// laid over it.
+// Store answers the API from Postgres, with the accounts of the competition that its
+// repositories are bound to. It keeps nothing in memory: caching is laid over it.
 type Store struct {
 	repos    repository.Repositories
 	provider string
 	now      func() time.Time
+	// named is the competition that links name; "" where they name none.
+	named string
 }
 
 var _ Source = (*Store)(nil)
@@ -276,9 +278,9 @@ func (s *Store) Symbols(ctx context.Context) (wire.Symbols, error) {
 
 // competitors lists the models that compete, in the order of lists.
 func (s *Store) competitors(ctx context.Context) ([]string, error) {
-	models, err := s.repos.Models.Participants(ctx)
+	models, err := s.models(ctx)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	var ids []string
 	for _, m := range models {

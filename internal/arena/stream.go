@@ -56,8 +56,10 @@ type Event struct {
 	ID    int64
 	Type  string
 	Model string // "" for an event of no model
-	At    time.Time
-	Data  jsontext.Value
+	// Competition is that of the accounts which the event is of; "" for one of none.
+	Competition string
+	At          time.Time
+	Data        jsontext.Value
 }
 
 // Errors that end a Subscription.

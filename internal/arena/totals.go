@@ -15,6 +15,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/internal/catalogue"
 	"nof0/internal/stitch"
+	"nof0/internal/wire"
 )
 
 // Account totals are put together from segments of segmentHours hourly
@@ -41,14 +42,19 @@ func (g *segment) empty() bool   { return len(g.Rows) == len("[]") }
 func (g *segment) inner() []byte { return g.Rows[1 : len(g.Rows)-1] }
 
 // accountTotals returns the document from a marker on, or what streams it
-// where it is large.
-func (s *Service) accountTotals(ctx context.Context, v *view, from int64) (*rendering, *totals, error) {
-	last, err := s.lastMarker(ctx, v)
+// where it is large. A client whose marker is beyond the newest comes from another
+// competition: it gets the whole season, and which one that is.
+func (s *Service) accountTotals(ctx context.Context, v *view, from int64, sc scope) (*rendering, *totals, error) {
+	last, err := s.lastMarker(ctx, v, sc)
 	if err != nil {
 		return nil, nil, err
 	}
-	from = min(from, last+1) // nothing is past the end, however far
-	key, err := v.key(s.keys, Request{FromMarker: from})
+	ahead := from > 0 && from > last
+	part := strconv.FormatInt(from, 10)
+	if ahead {
+		from, part = 0, "ahead"
+	}
+	key, err := sc.keys.View(&v.View, "", part, sc.all...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,11 +64,11 @@ func (s *Service) accountTotals(ctx context.Context, v *view, from int64) (*rend
 	var large *totals
 	r, err := fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
 		// Asked for again: it may have risen before the document was begun.
-		last, err := s.lastMarker(ctx, v)
+		last, err := s.lastMarker(ctx, v, sc)
 		if err != nil {
 			return nil, err
 		}
-		t, err := s.gather(ctx, from, last)
+		t, err := s.gather(ctx, sc, from, last, ahead)
 		if err != nil {
 			return nil, err
 		}
@@ -78,9 +84,9 @@ func (s *Service) accountTotals(ctx context.Context, v *view, from int64) (*rend
 }
 
 // lastMarker is the newest hourly marker.
-func (s *Service) lastMarker(ctx context.Context, v *view) (int64, error) {
-	key := s.keys.Own("last_marker", "", s.o.TTLs.Short, v.Versions("")...)
-	return fetch(ctx, s.o.Cache, key, s.o.Store.LastMarker)
+func (s *Service) lastMarker(ctx context.Context, v *view, sc scope) (int64, error) {
+	key := s.keys.Own("last_marker", sc.competition, s.o.TTLs.Short, v.Versions("", sc.all...)...)
+	return fetch(ctx, s.o.Cache, key, s.store(sc).LastMarker)
 }
 
 // tooLargeError carries a document out of the cache's load that is not to be kept.
@@ -91,6 +97,7 @@ func (*tooLargeError) Error() string { return "the document is streamed" }
 // totals is an account-totals document in parts.
 type totals struct {
 	service    *Service
+	scope      scope
 	head, tail []byte
 	hours      []hours
 	etag       string
@@ -109,17 +116,29 @@ type hours struct {
 	rendered *segment
 }
 
-// gather finds the segments of the document and their digests.
-func (s *Service) gather(ctx context.Context, from, last int64) (*totals, error) {
-	t := &totals{service: s, renderedAt: s.o.Now(), head: []byte(`{"accountTotals":[`)}
+// gather finds the segments of the document and their digests. With ahead it says which
+// competition it is of.
+func (s *Service) gather(ctx context.Context, sc scope, from, last int64, ahead bool) (*totals, error) {
+	store := s.store(sc)
+	t := &totals{service: s, scope: sc, renderedAt: s.o.Now(), head: []byte(`{"accountTotals":[`)}
 	t.tail = strconv.AppendInt([]byte(`],"lastHourlyMarkerRead":`), last, 10)
+	if ahead {
+		id, err := wire.Marshal(sc.competition)
+		if err != nil {
+			return nil, fmt.Errorf("error rendering the id of a competition: %w", err)
+		}
+		t.tail = append(append(t.tail, `,"competition":`...), id...)
+	}
 	t.tail = appendServerTime(t.tail, t.renderedAt.UnixMilli())
 	var etags strings.Builder
 	fmt.Fprintf(&etags, "%d", last)
+	if ahead {
+		etags.WriteString(" of " + sc.competition)
+	}
 	for begin := from; begin <= last; {
 		end := min(begin-begin%segmentHours+segmentHours-1, last)
 		h := hours{from: begin, to: end, closed: begin%segmentHours == 0 && end-begin == segmentHours-1 && end <= last-runningHours}
-		g, err := s.segment(ctx, h)
+		g, err := s.segment(ctx, sc, h)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +153,7 @@ func (s *Service) gather(ctx context.Context, from, last int64) (*totals, error)
 			continue
 		}
 		// A gap costs the same however wide it is: one marker may be far from all others.
-		next, err := s.o.Store.NextMarker(ctx, begin)
+		next, err := store.NextMarker(ctx, begin)
 		if err != nil {
 			return nil, err
 		}
@@ -159,9 +178,9 @@ func (t *totals) letGo() {
 
 // segment returns the rendered rows of a range of hours: from the cache where
 // it is closed.
-func (s *Service) segment(ctx context.Context, h hours) (*segment, error) {
+func (s *Service) segment(ctx context.Context, sc scope, h hours) (*segment, error) {
 	load := func(ctx context.Context) (*segment, error) {
-		rows, err := s.o.Store.Hours(ctx, h.from, h.to)
+		rows, err := s.store(sc).Hours(ctx, h.from, h.to)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +190,7 @@ func (s *Service) segment(ctx context.Context, h hours) (*segment, error) {
 	if !h.closed {
 		return load(ctx)
 	}
-	return fetch(ctx, s.o.Cache, s.keys.EquitySegment(h.from), load)
+	return fetch(ctx, s.o.Cache, sc.keys.EquitySegment(sc.competition, h.from), load)
 }
 
 // whole puts the document together in memory.
@@ -202,7 +221,7 @@ func (t *totals) each(ctx context.Context, write func(part []byte) error) error 
 		g := h.rendered
 		if g == nil {
 			var err error
-			if g, err = t.service.segment(ctx, h); err != nil {
+			if g, err = t.service.segment(ctx, t.scope, h); err != nil {
 				return err
 			}
 		}

@@ -33,10 +33,6 @@ func TestLargeSeasonIsStreamed(t *testing.T) {
 		got, err := parts.Answer(t.Context(), req)
 		require.NoError(t, err)
 		require.Equal(t, want.ETag, got.ETag)
-		if from == 60 { // past the end there is nothing to stream
-			require.JSONEq(t, string(want.Body), string(got.Body))
-			continue
-		}
 		require.Nil(t, got.Body)
 		var identity, packed bytes.Buffer
 		require.NoError(t, got.Stream.Identity(t.Context(), &identity))

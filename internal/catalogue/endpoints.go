@@ -43,6 +43,16 @@ func Endpoints() []Endpoint {
 					Description: "Only the events of a model. Those of no model, such as prices and imports, are then left out.",
 				},
 				{
+					Name: "symbol", In: InQuery, Type: Text,
+					Description: "Only the events whose data name a symbol: trades, positions, corrections, market metadata, the " +
+						"symbol itself, and the batches of prices that it is among, which come whole.",
+				},
+				{
+					Name: "competition", In: InQuery, Type: ID,
+					Description: "Only the events of accounts in a competition. Those of no account, such as prices, are then " +
+						"left out. Without it come those of all; each of accounts says competition_id.",
+				},
+				{
 					Name: "last_event_id", In: InQuery, Type: EventID,
 					Description: "Resumes after this id, for clients that cannot set headers; without it and the header, " +
 						"the stream begins with the next event. After 0 come all events that are kept, from the first one on. " +

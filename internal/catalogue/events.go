@@ -67,6 +67,17 @@ func EventTypes() []string {
 	return types
 }
 
+// EventsOfAccounts lists the types of events that are each of one competition.
+func EventsOfAccounts() []string {
+	var types []string
+	for _, e := range events {
+		if e.OfAccounts() {
+			types = append(types, e.Type)
+		}
+	}
+	return types
+}
+
 // EventOf returns the declaration of a type. One that is not declared, as a newer
 // process may write, changes everything.
 func EventOf(eventType string) Event {
@@ -87,31 +98,36 @@ func EventsThatChange(tables []Table) []string {
 	return types
 }
 
+// OfAccounts reports whether the event is of accounts, and so of one competition.
+func (e *Event) OfAccounts() bool { return slices.ContainsFunc(e.Changes, Table.OfAccounts) }
+
 // Versions are those that the event makes anew, of what some view is made from:
-// model is the one that it names, "" where it names none, and marker the hourly
-// marker of the equity row in its payload, negative where that is not known.
-func (e *Event) Versions(model string, marker int64) []Version {
+// competition is that of the accounts that it is of, model the one that it names, ""
+// where it names none, and marker the hourly marker of the equity row in its payload,
+// negative where that is not known.
+func (e *Event) Versions(competition, model string, marker int64) []Version {
 	var versions []Version
 	for _, table := range e.Changes {
 		byModel, isRead := readers[table]
 		if !isRead {
 			continue
 		}
-		versions = append(versions, table.Whole())
+		part := table.In(competition)
+		versions = append(versions, part.Whole())
 		known := model != ""
 		if table == Equity {
 			// It is read by segments too.
 			byModel = true
 			if known = known && marker >= 0; known {
-				versions = append(versions, EquitySegment(marker))
+				versions = append(versions, EquitySegment(competition, marker))
 			}
 		}
 		switch {
 		case !byModel:
 		case known:
-			versions = append(versions, table.Of(model))
+			versions = append(versions, part.Of(model))
 		default:
-			versions = append(versions, table.Rest())
+			versions = append(versions, part.Rest())
 		}
 	}
 	return versions

@@ -71,9 +71,15 @@ var (
 		Description: "Id of the decision. What can be no id is an unknown decision.",
 	}
 	lastHourlyMarker = Parameter{
-		Name: "lastHourlyMarker", In: InQuery, Type: Integer,
+		Name: "lastHourlyMarker", In: InQuery, Type: Integer, Min: -1,
 		Description: "First marker to return. It is inclusive: the running hour's row still changes. " +
-			"Without it the whole season is returned.",
+			"Without it the whole season is returned, and also where it is beyond the newest marker: the client then comes " +
+			"from another season, and competition says which one this is. -1, which an empty season answers, is 0.",
+	}
+	competitionParameter = Parameter{
+		Name: "competition", In: InQuery, Type: ID,
+		Description: "Id of the competition; without it, the one of this instance: the running one that started last, as a rule. " +
+			"What can be no id is an unknown competition.",
 	}
 	competitors = Parameter{
 		Name: "limit", In: InQuery, Type: Integer, Min: 1,

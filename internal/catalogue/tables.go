@@ -36,6 +36,19 @@ func (t Table) OfAccounts() bool {
 	return slices.Contains([]Table{Accounts, Equity, Positions, Trades, Stats, Analytics, Conversations, Messages, Decisions}, t)
 }
 
+// FirstCompetition is the competition of everything that names none.
+const FirstCompetition = "season-1"
+
+// In returns the part of the table that belongs to a competition: the whole of it
+// where its rows belong to none. That of FirstCompetition is called like the table, as
+// it is by processes that know of no other.
+func (t Table) In(competition string) Table {
+	if competition == "" || competition == FirstCompetition || !t.OfAccounts() {
+		return t
+	}
+	return t + "@" + Table(competition)
+}
+
 // Version names something that changes: a table, or a part of one. Whoever keeps
 // what was made from it keeps the version that it was made of.
 type Version string
@@ -53,8 +66,8 @@ func (t Table) Rest() Version { return Version(t) + ":rest" }
 // SegmentHours is how many hourly markers of equity are one part of it.
 const SegmentHours = 24
 
-// EquitySegment changes with the equity rows of the segment that an hourly
-// marker is in, and goes with Equity.Rest.
-func EquitySegment(marker int64) Version {
-	return Version(Equity) + ":segment:" + Version(strconv.FormatInt(marker/SegmentHours, 10))
+// EquitySegment changes with the equity rows of a competition in the segment that an
+// hourly marker is in, and goes with the rest of its Equity.
+func EquitySegment(competition string, marker int64) Version {
+	return Version(Equity.In(competition)) + ":segment:" + Version(strconv.FormatInt(marker/SegmentHours, 10))
 }

@@ -57,6 +57,7 @@ const (
 	ViewDecision       ViewName = "decision"
 	ViewDecisionDiff   ViewName = "decision_diff"
 	ViewSearch         ViewName = "search"
+	ViewCompetitions   ViewName = "competitions"
 )
 
 // View declares one view.
@@ -82,6 +83,10 @@ type View struct {
 	// parameter for a model, and is then made from the rows of that model alone.
 	Reads   []Table
 	ByModel bool
+	// Across says that it is made from the accounts of every competition. Any other
+	// view of accounts is of one: it takes the parameter competition, and is made from
+	// Competitions besides, neither of which it declares.
+	Across bool
 	// StoreOnly says that the JSON directory has no such view, and OwnMemory
 	// that its documents are kept in the process alone: there are as many as
 	// clients think of.
@@ -94,7 +99,7 @@ type View struct {
 // Views lists every view, in the order of the API document.
 func Views() []View { return slices.Clone(views) }
 
-var views = []View{
+var views = complete([]View{
 	{
 		Name: ViewCryptoPrices, Path: "/crypto-prices", Domain: DomainPrices,
 		Operation: "listCryptoPrices", Summary: "Newest prices",
@@ -135,14 +140,14 @@ var views = []View{
 		Name: ViewAnalytics, Path: "/analytics", Domain: DomainAnalytics,
 		Operation: "listAnalytics", Summary: "Metrics of every model",
 		Key: "analytics:all", TTL: TwiceLong, MaxAge: Long,
-		Reads: []Table{Models, Stats, Analytics},
+		Reads: []Table{Models, Accounts, Stats, Analytics},
 	},
 	{
 		Name: ViewAnalyticsOf, Path: "/analytics/:model", Domain: DomainAnalytics,
 		Operation: "getAnalytics", Summary: "Metrics of one model",
 		Parameters: []Parameter{modelInPath},
 		Key:        "analytics:{MODEL}", TTL: TwiceLong, MaxAge: Long,
-		Reads: []Table{Models, Stats, Analytics}, ByModel: true,
+		Reads: []Table{Models, Accounts, Stats, Analytics}, ByModel: true,
 	},
 	{
 		Name: ViewPositions, Path: "/positions", Domain: DomainPositions,
@@ -237,6 +242,30 @@ var views = []View{
 		Key: "view:search", TTL: Medium, MaxAge: Polled,
 		Reads: []Table{Models, Decisions}, ByModel: true, NotInFiles: true, OwnMemory: true,
 	},
+	{
+		Name: ViewCompetitions, Path: "/competitions", Domain: DomainAccounts,
+		Operation: "listCompetitions", Summary: "Competitions",
+		Description: "The seasons and the modes that there are, the one that started first at the beginning, with the number " +
+			"of their accounts and who leads. Served from the store alone, also while other views come from the JSON directory.",
+		Key: "view:competitions", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Competitions, Models, Accounts, Stats, Equity}, Across: true, StoreOnly: true,
+	},
+})
+
+// complete adds what views of accounts have in common.
+func complete(views []View) []View {
+	for i := range views {
+		if v := &views[i]; v.OfCompetition() {
+			v.Parameters = append(v.Parameters[:len(v.Parameters):len(v.Parameters)], competitionParameter)
+			v.Reads = append(v.Reads[:len(v.Reads):len(v.Reads)], Competitions)
+		}
+	}
+	return views
+}
+
+// OfCompetition reports whether the view is of the accounts of one competition.
+func (v *View) OfCompetition() bool {
+	return !v.Across && slices.ContainsFunc(v.Reads, Table.OfAccounts)
 }
 
 // ViewOf returns the declaration of a view; one without a name where there is no
@@ -255,19 +284,25 @@ func (v *View) OfOne() bool {
 	return slices.ContainsFunc(v.Parameters, func(p Parameter) bool { return p.In == InPath || p.Required })
 }
 
-// Versions are those of what the view is made from: of the rows of one model, or
-// of all where none is named.
-func (v *View) Versions(model string) []Version {
-	if model == "" || !v.ByModel {
-		versions := make([]Version, len(v.Reads))
-		for i, table := range v.Reads {
-			versions[i] = table.Whole()
+// Versions are those of what the view is made from, its accounts those of the given
+// competitions: of the rows of one model, or of all where none is named.
+func (v *View) Versions(model string, competitions ...string) []Version {
+	versions := make([]Version, 0, 2*len(v.Reads)*max(1, len(competitions)))
+	add := func(part Table) {
+		if model == "" || !v.ByModel {
+			versions = append(versions, part.Whole())
+		} else {
+			versions = append(versions, part.Rest(), part.Of(model))
 		}
-		return versions
 	}
-	versions := make([]Version, 0, 2*len(v.Reads))
 	for _, table := range v.Reads {
-		versions = append(versions, table.Rest(), table.Of(model))
+		if !table.OfAccounts() {
+			add(table)
+			continue
+		}
+		for _, competition := range competitions {
+			add(table.In(competition))
+		}
 	}
 	return versions
 }

@@ -46,7 +46,17 @@ func (a *answers) Answer(ctx context.Context, req arena.Request) (answer *arena.
 		return a.service.Answer(ctx, req)
 	}
 	// Asked once: whatever moves meanwhile, a response is of one side.
-	mode := a.modes(v.Domain).Read
+	modes := a.modes(v.Domain)
+	if modes.Read != arena.ReadStore && v.OfCompetition() && req.Competition != "" {
+		held, err := a.inFiles(ctx, modes, req.Competition)
+		if err != nil {
+			return nil, err
+		}
+		if !held {
+			return a.service.Answer(ctx, req)
+		}
+	}
+	mode := modes.Read
 	moved := a.movedAt(v.Domain, mode == arena.ReadStore)
 	switch {
 	case mode != arena.ReadStore && v.NotInFiles:
@@ -68,6 +78,17 @@ func (a *answers) Answer(ctx context.Context, req arena.Request) (answer *arena.
 		answer.Modified = moved
 	}
 	return answer, nil
+}
+
+// inFiles reports whether the files have what is asked for of a competition that is
+// named. They have the default alone; and where Postgres takes the writes, files may be
+// of the default before, for as long as they have not followed.
+func (a *answers) inFiles(ctx context.Context, modes arena.Modes, competition string) (bool, error) {
+	if modes.Write != arena.WriteJSON {
+		return false, nil
+	}
+	is, err := a.service.Competition(ctx, "")
+	return is == competition, err
 }
 
 // movedAt returns since when this process reads a domain from a side; zero where it

@@ -18,10 +18,11 @@ import (
 func ParityOptions(cfg config.Config, store *repository.Store) parity.RunnerOptions {
 	o := parity.RunnerOptions{
 		Compare: parity.Options{
-			Store:   arena.NewStore(store.Repositories, cfg.Arena.PrimaryProvider, time.Now),
-			Repos:   store.Repositories,
-			Confirm: parity.DefaultConfirm(),
-			Now:     time.Now,
+			Store:       storeOf(cfg),
+			Repos:       store.Repositories,
+			Competition: cfg.Arena.Competition,
+			Confirm:     parity.DefaultConfirm(),
+			Now:         time.Now,
 		},
 		Database: store,
 		Interval: cfg.Rollout.ParityInterval,
@@ -32,18 +33,26 @@ func ParityOptions(cfg config.Config, store *repository.Store) parity.RunnerOpti
 	return o
 }
 
+// storeOf makes the store's side of a comparison.
+func storeOf(cfg config.Config) func(repository.Repositories) arena.Source {
+	return func(repos repository.Repositories) arena.Source {
+		return arena.NewStore(repos, cfg.Arena.PrimaryProvider, time.Now)
+	}
+}
+
 // newShadow returns what compares a sample of the requests.
 func newShadow(o Options, files *jsonstore.Source) (*parity.Shadow, error) {
 	return parity.NewShadow(parity.ShadowOptions{
-		JSON:       files,
-		Store:      arena.NewStore(o.Store.Repositories, o.Config.Arena.PrimaryProvider, time.Now),
-		Repos:      o.Store.Repositories,
-		Fraction:   o.Config.Rollout.ShadowSample,
-		Random:     rand.Float64,
-		Confirm:    parity.DefaultConfirm(),
-		Registerer: o.Registerer,
-		Logger:     o.Logger,
-		Now:        time.Now,
+		JSON:        files,
+		Store:       storeOf(o.Config),
+		Repos:       o.Store.Repositories,
+		Competition: o.Config.Arena.Competition,
+		Fraction:    o.Config.Rollout.ShadowSample,
+		Random:      rand.Float64,
+		Confirm:     parity.DefaultConfirm(),
+		Registerer:  o.Registerer,
+		Logger:      o.Logger,
+		Now:         time.Now,
 	})
 }
 

@@ -234,6 +234,7 @@ func newMirror(o Options) (*mirror.Mirror, error) {
 		Dir:             o.Config.JSONDir,
 		Store:           o.Store,
 		PrimaryProvider: o.Config.Arena.PrimaryProvider,
+		Competition:     o.Config.Arena.Competition,
 		Registerer:      o.Registerer,
 		Logger:          o.Logger,
 		Now:             time.Now,

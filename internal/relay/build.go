@@ -25,6 +25,10 @@ import (
 
 // target is one projection and how it is told from what Postgres holds.
 type target struct {
+	// competition is the one that it is of, and segment how its key names that: ""
+	// where that is the default, and of a projection that is of none.
+	competition, segment string
+
 	key    cachelayer.Key
 	weight int
 	holder bool // it tells the positions of a model
@@ -56,15 +60,32 @@ type builder struct {
 	projections *cachelayer.Projections
 	keys        cachelayer.Keys
 	provider    string // the primary one
+	competition string // the configured default
 	logger      *slog.Logger
 	metrics     *metrics
 }
+
+// errOtherDefault says that another competition became the default meanwhile.
+var errOtherDefault = errors.New("the default competition has changed")
 
 // rebuild tells the projections that c concerns, from what repos hold now. A
 // lenient one leaves out and removes what cannot be built, for a reason other
 // than an outage, and returns how many these were.
 func (b *builder) rebuild(ctx context.Context, repos repository.Repositories, c *concern, lenient bool) (abandoned int, err error) {
-	targets, abandoned, err := b.targets(ctx, repos, c, lenient)
+	for {
+		abandoned, err = b.rebuildOnce(ctx, repos, c, lenient)
+		if !errors.Is(err, errOtherDefault) {
+			return abandoned, err
+		}
+	}
+}
+
+func (b *builder) rebuildOnce(ctx context.Context, repos repository.Repositories, c *concern, lenient bool) (abandoned int, err error) {
+	is, err := arena.DefaultCompetition(ctx, repos, b.competition)
+	if err != nil {
+		return 0, err
+	}
+	targets, abandoned, err := b.targets(ctx, repos, c, is, lenient)
 	if err != nil {
 		return 0, err
 	}
@@ -75,19 +96,29 @@ func (b *builder) rebuild(ctx context.Context, repos repository.Repositories, c 
 			n++
 		}
 		keys := make([]cachelayer.Key, n)
-		holders := 0
+		holders := map[string]int{} // by competition
 		for i, t := range targets[:n] {
 			keys[i] = t.key
 			if t.holder {
-				holders++
+				holders[t.competition]++
 			}
 		}
 		left := 0
 		err := b.projections.Rewrite(ctx, keys, func(ctx context.Context, batch *cachelayer.Batch) error {
 			left = 0
-			r := &reading{repos: repos, provider: b.provider, holders: holders}
+			// The keys were claimed for this one. What becomes the default from here on
+			// is followed by an event, whose claim is a later one.
+			if now, err := arena.DefaultCompetition(ctx, repos, b.competition); err != nil || now != is {
+				return cmp.Or(err, errOtherDefault)
+			}
+			readings := map[string]*reading{}
 			for _, t := range targets[:n] {
-				failed := t.safely(ctx, r, batch)
+				r := readings[t.competition]
+				if r == nil {
+					r = &reading{repos: repos.In(t.competition), provider: b.provider, holders: holders[t.competition]}
+					readings[t.competition] = r
+				}
+				failed := t.safely(ctx, r, batch.In(t.segment))
 				if failed == nil {
 					continue
 				}
@@ -116,10 +147,11 @@ func (b *builder) abandon(ctx context.Context, family string, err error) {
 	b.logger.ErrorContext(ctx, "projection left out", slog.String("projection", family), slog.Any("error", err))
 }
 
-// targets lists the projections that c concerns, those of one model together.
-func (b *builder) targets(ctx context.Context, repos repository.Repositories, c *concern, lenient bool) (targets []target, abandoned int, err error) {
+// targets lists the projections that c concerns, those of one model together. Those of
+// the default competition, is, have no segment.
+func (b *builder) targets(ctx context.Context, repos repository.Repositories, c *concern, is string, lenient bool) (targets []target, abandoned int, err error) {
 	if c.everything {
-		if c, err = everything(ctx, repos); err != nil {
+		if c, err = everything(ctx, repos, is); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -144,21 +176,37 @@ func (b *builder) targets(ctx context.Context, repos repository.Repositories, c 
 	})
 	each(c.assets, venue.compare, func(v venue) { errs = append(errs, add(b.marketAsset(v))) })
 	each(c.traders, cmp.Compare[string], func(id string) { errs = append(errs, add(b.traderState(id))) })
-	if c.leaderboard {
-		errs = append(errs, add(b.leaderboard(), nil))
-	}
-	positions, err := b.holders(ctx, repos, c)
-	if err != nil {
+	if err := b.addHolders(ctx, repos, c, is); err != nil {
 		return nil, 0, err
 	}
-	each(positions, cmp.Compare[string], func(m string) { errs = append(errs, add(b.positions(m))) })
-	for _, m := range slices.Sorted(maps.Keys(c.equity)) {
-		errs = append(errs, add(b.sinceInception(m, c.equity[m])))
+	for _, competition := range slices.Sorted(maps.Keys(c.accounts)) {
+		of := contest{keys: b.keys}
+		if competition != is {
+			of.segment, of.keys = competition, b.keys.In(competition)
+		}
+		a := c.accounts[competition]
+		add := func(t target, err error) {
+			t.competition, t.segment = competition, of.segment
+			errs = append(errs, add(t, err))
+		}
+		if a.leaderboard {
+			add(of.leaderboard(), nil)
+		}
+		each(a.positions, cmp.Compare[string], func(m string) { add(of.positions(m)) })
+		for _, m := range slices.Sorted(maps.Keys(a.equity)) {
+			add(of.sinceInception(m, a.equity[m]))
+		}
+		each(a.trades, cmp.Compare[string], func(m string) { add(of.recentTrades(m)) })
+		each(a.decisions, cmp.Compare[string], func(m string) { add(of.lastDecision(m)) })
+		each(a.conversations, cmp.Compare[string], func(m string) { add(of.conversations(m)) })
 	}
-	each(c.trades, cmp.Compare[string], func(m string) { errs = append(errs, add(b.recentTrades(m))) })
-	each(c.decisions, cmp.Compare[string], func(m string) { errs = append(errs, add(b.lastDecision(m))) })
-	each(c.conversations, cmp.Compare[string], func(m string) { errs = append(errs, add(b.conversations(m))) })
 	return targets, abandoned, errors.Join(errs...)
+}
+
+// contest makes the projections of the accounts of a competition.
+type contest struct {
+	segment string
+	keys    cachelayer.Keys
 }
 
 func (v venue) compare(other venue) int {
@@ -172,37 +220,61 @@ func each[K comparable](set map[K]bool, compare func(a, b K) int, visit func(K))
 	}
 }
 
-// holders are the models whose positions are to be told: those that c names and
-// those that hold, at the primary provider, what has a new price.
-func (b *builder) holders(ctx context.Context, repos repository.Repositories, c *concern) (map[string]bool, error) {
-	holders := maps.Clone(c.positions)
+// addHolders adds the models that hold, at the primary provider, what has a new price,
+// in every competition that has not ended, and in the default, is.
+func (b *builder) addHolders(ctx context.Context, repos repository.Repositories, c *concern, is string) error {
 	moved := false
 	for v := range c.prices {
 		moved = moved || v.provider == b.provider
 	}
 	if !moved {
-		return holders, nil
+		return nil
 	}
-	open, err := repos.Positions.Open(ctx, b.provider)
-	for _, p := range open {
-		if c.prices[venue{p.Provider, p.Symbol}] {
-			holders[p.ModelID] = true
+	all, err := repos.Competitions.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, competition := range all {
+		if competition.Status == entities.CompetitionEnded && competition.ID != is {
+			continue
+		}
+		open, err := repos.In(competition.ID).Positions.Open(ctx, b.provider)
+		if err != nil {
+			return err
+		}
+		for _, p := range open {
+			if c.prices[venue{p.Provider, p.Symbol}] {
+				c.in(competition.ID).positions[p.ModelID] = true
+			}
 		}
 	}
-	return holders, err
+	return nil
 }
 
-// everything concerns every projection there may be.
-func everything(ctx context.Context, repos repository.Repositories) (*concern, error) {
+// everything concerns every projection there may be. Those of the default competition,
+// is, are of every model: one without an account there may have had one in the default
+// before.
+func everything(ctx context.Context, repos repository.Repositories, is string) (*concern, error) {
 	c, _ := concernOf(nil, "")
-	c.leaderboard = true
-	models, err := repos.Models.Participants(ctx)
+	all, err := repos.Competitions.All(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range models {
-		c.positions[m.ID], c.trades[m.ID], c.decisions[m.ID], c.conversations[m.ID] = true, true, true, true
-		c.equity[m.ID] = nil
+	for _, competition := range all {
+		list := repos.In(competition.ID).Models.Participants
+		if competition.ID == is {
+			list = repos.Models.All
+		}
+		models, err := list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a := c.in(competition.ID)
+		a.leaderboard = true
+		for _, m := range models {
+			a.positions[m.ID], a.trades[m.ID], a.decisions[m.ID], a.conversations[m.ID] = true, true, true, true
+			a.equity[m.ID] = nil
+		}
 	}
 	prices, err := repos.Prices.LatestOf(ctx)
 	for _, p := range prices {
@@ -308,8 +380,8 @@ func (b *builder) traderState(trader string) (target, error) {
 }
 
 // leaderboard ranks the competitors as the view does, by the same formula.
-func (b *builder) leaderboard() target {
-	return target{key: b.keys.Leaderboard(), weight: weightRow, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
+func (c contest) leaderboard() target {
+	return target{key: c.keys.Leaderboard(), weight: weightRow, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
 		competitors, err := arena.NewStore(r.repos, r.provider, time.Now).Competitors(ctx)
 		if err != nil {
 			return err
@@ -324,8 +396,8 @@ func (b *builder) leaderboard() target {
 	}}
 }
 
-func (b *builder) positions(model string) (target, error) {
-	key, err := b.keys.Positions(model)
+func (c contest) positions(model string) (target, error) {
+	key, err := c.keys.Positions(model)
 	return target{key: key, weight: weightRow, holder: true, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
 		rows, err := r.openPositions(ctx, model)
 		if err != nil {
@@ -351,8 +423,8 @@ func (b *builder) positions(model string) (target, error) {
 
 // sinceInception appends the newest hour, or replaces it, where the snapshots
 // that were told are of the newest two; any other changes what lies before.
-func (b *builder) sinceInception(model string, told map[int64]bool) (target, error) {
-	key, err := b.keys.SinceInception(model)
+func (c contest) sinceInception(model string, told map[int64]bool) (target, error) {
+	key, err := c.keys.SinceInception(model)
 	return target{key: key, weight: weightSeries, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
 		if len(told) > 0 && !batch.Whole() {
 			hours, err := r.repos.Equity.NewestHoursOf(ctx, model, 2)
@@ -396,8 +468,8 @@ func subset(of, in map[int64]bool) bool {
 	return true
 }
 
-func (b *builder) recentTrades(model string) (target, error) {
-	key, err := b.keys.RecentTrades(model)
+func (c contest) recentTrades(model string) (target, error) {
+	key, err := c.keys.RecentTrades(model)
 	return target{key: key, weight: weightTrades, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
 		rows, err := r.repos.Trades.NewestOf(ctx, model, arena.RecentTrades)
 		if err != nil {
@@ -413,8 +485,8 @@ func (b *builder) recentTrades(model string) (target, error) {
 	}}, err
 }
 
-func (b *builder) lastDecision(model string) (target, error) {
-	key, err := b.keys.LastDecision(model)
+func (c contest) lastDecision(model string) (target, error) {
+	key, err := c.keys.LastDecision(model)
 	return target{key: key, weight: weightRow, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
 		rows, err := r.repos.Decisions.NewestOf(ctx, model, 1)
 		if err != nil || len(rows) == 0 {
@@ -429,8 +501,8 @@ func (b *builder) lastDecision(model string) (target, error) {
 }
 
 // conversations are the documents of a model in the order of the view.
-func (b *builder) conversations(model string) (target, error) {
-	key, err := b.keys.Conversations(model)
+func (c contest) conversations(model string) (target, error) {
+	key, err := c.keys.Conversations(model)
 	return target{key: key, weight: weightDocuments, fill: func(ctx context.Context, r *reading, batch *cachelayer.Batch) error {
 		decisions, err := r.repos.Decisions.NewestOf(ctx, model, arena.RecentConversations)
 		if err != nil {

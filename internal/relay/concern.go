@@ -17,32 +17,49 @@ type venue struct{ provider, symbol string }
 type concern struct {
 	versions map[catalogue.Version]bool
 
-	everything bool // an import
+	everything bool // an import, or a change of the default competition
 
+	accounts map[string]*accounts // by competition
+	prices   map[venue]bool
+	assets   map[venue]bool
+	traders  map[string]bool
+}
+
+// accounts are those of a competition that events are about.
+type accounts struct {
 	positions     map[string]bool // models
 	trades        map[string]bool
 	conversations map[string]bool
 	decisions     map[string]bool
 	equity        map[string]map[int64]bool // models, the hourly markers of their snapshots
-	prices        map[venue]bool
-	assets        map[venue]bool
-	traders       map[string]bool
 	leaderboard   bool
+}
+
+// in returns the accounts of a competition.
+func (c *concern) in(competition string) *accounts {
+	a := c.accounts[competition]
+	if a == nil {
+		a = &accounts{
+			positions:     map[string]bool{},
+			trades:        map[string]bool{},
+			conversations: map[string]bool{},
+			decisions:     map[string]bool{},
+			equity:        map[string]map[int64]bool{},
+		}
+		c.accounts[competition] = a
+	}
+	return a
 }
 
 // concernOf reads what events are about. An event that cannot be read is about
 // nothing: the error says so, and holds for it alone.
 func concernOf(events []entities.OutboxEvent, primaryProvider string) (*concern, []error) {
 	c := &concern{
-		versions:      map[catalogue.Version]bool{},
-		positions:     map[string]bool{},
-		trades:        map[string]bool{},
-		conversations: map[string]bool{},
-		decisions:     map[string]bool{},
-		equity:        map[string]map[int64]bool{},
-		prices:        map[venue]bool{},
-		assets:        map[venue]bool{},
-		traders:       map[string]bool{},
+		versions: map[catalogue.Version]bool{},
+		accounts: map[string]*accounts{},
+		prices:   map[venue]bool{},
+		assets:   map[venue]bool{},
+		traders:  map[string]bool{},
 	}
 	var errs []error
 	for _, e := range events {
@@ -62,7 +79,7 @@ func (c *concern) addVersions(e entities.OutboxEvent) {
 			marker = read
 		}
 	}
-	for _, v := range declared.Versions(e.ModelID, marker) {
+	for _, v := range declared.Versions(e.CompetitionID, e.ModelID, marker) {
 		c.versions[v] = true
 	}
 }
@@ -77,51 +94,52 @@ func markerOf(e entities.OutboxEvent) (int64, error) {
 }
 
 func (c *concern) add(e entities.OutboxEvent, primaryProvider string) error {
+	m, of := e.ModelID, e.CompetitionID
 	switch e.Type {
 	case arena.EventTrade:
-		c.trades[e.ModelID], c.positions[e.ModelID] = true, true
+		c.in(of).trades[m], c.in(of).positions[m] = true, true
 	case arena.EventPosition:
-		c.positions[e.ModelID] = true
+		c.in(of).positions[m] = true
 	case arena.EventEquity:
-		return c.addEquity(e)
+		return c.in(of).addEquity(e)
 	case arena.EventPrices:
 		return c.addPrices(e, primaryProvider)
 	case arena.EventDecision:
-		c.decisions[e.ModelID], c.conversations[e.ModelID] = true, true
+		c.in(of).decisions[m], c.in(of).conversations[m] = true, true
 	case arena.EventConversation:
-		c.conversations[e.ModelID] = true
+		c.in(of).conversations[m] = true
 	case arena.EventModel:
-		c.leaderboard = true // it may compete from now on, or no longer
+		c.in(of).leaderboard = true // it may compete from now on, or no longer
 	case arena.EventTraderState:
 		return c.addTrader(e)
 	case arena.EventMarketAssets:
 		return c.addAsset(e, primaryProvider)
-	case arena.EventImport:
+	case arena.EventImport, catalogue.EventCompetition:
 		c.everything = true
 	case arena.EventCorrection:
-		m := e.ModelID
-		c.trades[m], c.positions[m], c.decisions[m], c.conversations[m], c.leaderboard = true, true, true, true, true
-		c.equityOf(m)[-1] = true // which none of the newest hours is: the series is read whole
+		a := c.in(of)
+		a.trades[m], a.positions[m], a.decisions[m], a.conversations[m], a.leaderboard = true, true, true, true, true
+		a.equityOf(m)[-1] = true // which none of the newest hours is: the series is read whole
 	}
 	return nil
 }
 
-func (c *concern) addEquity(e entities.OutboxEvent) error {
+func (a *accounts) addEquity(e entities.OutboxEvent) error {
 	marker, err := markerOf(e)
 	if err != nil {
 		return err
 	}
-	c.equityOf(e.ModelID)[marker] = true
-	c.leaderboard = true
+	a.equityOf(e.ModelID)[marker] = true
+	a.leaderboard = true
 	return nil
 }
 
 // equityOf are the hourly markers of a model whose snapshots were told.
-func (c *concern) equityOf(model string) map[int64]bool {
-	if c.equity[model] == nil {
-		c.equity[model] = map[int64]bool{}
+func (a *accounts) equityOf(model string) map[int64]bool {
+	if a.equity[model] == nil {
+		a.equity[model] = map[int64]bool{}
 	}
-	return c.equity[model]
+	return a.equity[model]
 }
 
 func (c *concern) addPrices(e entities.OutboxEvent, primaryProvider string) error {

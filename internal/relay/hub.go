@@ -12,6 +12,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/repository"
 )
 
@@ -418,6 +419,9 @@ func eventsOf(rows []entities.OutboxEvent, history string) []arena.Event {
 			Model: row.ModelID,
 			At:    row.CreatedAt,
 			Data:  jsontext.Value(row.Payload),
+		}
+		if declared := catalogue.EventOf(row.Type); declared.OfAccounts() {
+			events[i].Competition = row.CompetitionID
 		}
 		events[i].History = history
 		if row.Sequence != nil {

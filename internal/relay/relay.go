@@ -22,7 +22,9 @@ type Options struct {
 	Store           *repository.Store
 	Projections     *cachelayer.Projections
 	PrimaryProvider string
-	TTLs            config.Cache
+	// Competition is the configured default; "" is the running one that started last.
+	Competition string
+	TTLs        config.Cache
 	// Cache is that of the views of this process; nil is none.
 	Cache *cachelayer.Cache
 	// Relayed, where given, is called after each commit of relayed events.
@@ -105,7 +107,7 @@ func New(o Options) (*Relay, error) {
 	return &Relay{
 		o: o,
 		builder: &builder{
-			projections: o.Projections, keys: keys, provider: o.PrimaryProvider, logger: o.Logger, metrics: m,
+			projections: o.Projections, keys: keys, provider: o.PrimaryProvider, competition: o.Competition, logger: o.Logger, metrics: m,
 		},
 		metrics: m,
 		kicked:  make(chan struct{}, 1),
@@ -318,7 +320,7 @@ func (r *Relay) deliver(ctx context.Context, repos repository.Repositories, even
 	var trades []cachelayer.TradeEvent
 	for _, e := range events {
 		if e.Type == arena.EventTrade {
-			trades = append(trades, cachelayer.TradeEvent{ID: e.ID, Model: e.ModelID, Payload: e.Payload})
+			trades = append(trades, cachelayer.TradeEvent{ID: e.ID, Model: e.ModelID, Competition: e.CompetitionID, Payload: e.Payload})
 		}
 	}
 	return abandoned, r.o.Projections.PublishTrades(ctx, trades)

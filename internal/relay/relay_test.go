@@ -258,7 +258,7 @@ func TestImport(t *testing.T) {
 		events = append(events, more...)
 	}
 	require.NoError(t, b.store.Outbox.MarkRelayed(b.ctx, events, time.Now()))
-	views := []cachelayer.Key{p.keys.EquitySegment(0), p.view(t, catalogue.ViewPositions, "", "2")}
+	views := []cachelayer.Key{p.keys.EquitySegment(entities.FirstCompetition, 0), p.view(t, catalogue.ViewPositions, "", "2")}
 	for _, v := range catalogue.Views() {
 		views = append(views, p.view(t, v.Name, "cow", ""))
 		if v.Name != catalogue.ViewAnalyticsOf {

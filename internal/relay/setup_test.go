@@ -133,7 +133,7 @@ func (b *bundle) newProcess(t testing.TB, change ...func(*config.Config)) *proce
 func (p *process) view(t *testing.T, name catalogue.ViewName, model, part string) cachelayer.Key {
 	t.Helper()
 	v := catalogue.ViewOf(name)
-	key, err := p.keys.View(&v, model, part)
+	key, err := p.keys.View(&v, model, part, entities.FirstCompetition)
 	require.NoError(t, err)
 	return key
 }

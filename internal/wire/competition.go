@@ -37,6 +37,29 @@ func (c *Competition) check(f *Faults) {
 	}
 }
 
+// Competitions is the answer of /competitions: the one that started first at the
+// beginning.
+type Competitions struct {
+	Competitions []ListedCompetition `json:"competitions"` // one each
+	ServerTime   int64               `json:"serverTime"`
+}
+
+// ListedCompetition is a competition with who takes part in it.
+type ListedCompetition struct {
+	Competition
+
+	Default  bool    `json:"default,omitzero"` // whether it is the one of requests that name none
+	Accounts int     `json:"accounts"`         // number of accounts, benchmarks included
+	Leader   *Leader `json:"leader,omitzero"`  // competitor of the highest return; absent where none has one
+}
+
+// Leader is who stands first in a competition.
+type Leader struct {
+	ModelID   string       `json:"model_id"`            // model
+	Equity    Opt[float64] `json:"equity,omitzero"`     // USD
+	ReturnPct Opt[float64] `json:"return_pct,omitzero"` // percent since its inception, or since its first row without one
+}
+
 // competitionMember is the member by which a row says of which competition it is.
 const competitionMember = "competition_id"
 

@@ -15,7 +15,10 @@ type AccountTotals struct {
 	// LastHourlyMarkerRead is the newest marker of the season, also when the
 	// request asked for later ones; -1 before the first row.
 	LastHourlyMarkerRead int64 `json:"lastHourlyMarkerRead"`
-	ServerTime           int64 `json:"serverTime"`
+	// Competition is the one that the rows are of, where the request asked for markers
+	// beyond the newest: the client comes from another one, and these are all rows.
+	Competition string `json:"competition,omitzero"`
+	ServerTime  int64  `json:"serverTime"`
 }
 
 // Trades is the answer of /trades: the newest 100 of each model, newest exit

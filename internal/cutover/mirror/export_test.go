@@ -135,7 +135,8 @@ func TestExportHoldsWhatACaptureHolds(t *testing.T) {
 			b.export(t, b.dir)
 			require.Equal(t, want, everyAnswer(t, b.json), "served as JSON")
 			report, err := parity.Run(t.Context(), parity.Options{
-				JSON: b.json.(*jsonstore.Source), Store: store, Repos: b.store.Repositories, Now: time.Now,
+				JSON: b.json.(*jsonstore.Source), Repos: b.store.Repositories, Now: time.Now,
+				Store: func(repository.Repositories) arena.Source { return store },
 			})
 			require.NoError(t, err)
 			for _, d := range report.Domains {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
@@ -24,9 +25,12 @@ type Options struct {
 	Dir             string // the JSON directory
 	Store           *repository.Store
 	PrimaryProvider string
-	Registerer      prometheus.Registerer // nil registers nothing
-	Logger          *slog.Logger
-	Now             func() time.Time
+	// Competition is the configured default, which the files are of; "" is the
+	// running one that started last.
+	Competition string
+	Registerer  prometheus.Registerer // nil registers nothing
+	Logger      *slog.Logger
+	Now         func() time.Time
 
 	// Interval is how often the outbox is looked at; 0 is 500 ms.
 	Interval time.Duration
@@ -89,6 +93,10 @@ func New(o Options) (*Mirror, error) {
 // when the transaction is rolled back, the files are ahead of what is noted,
 // which does no harm. On an error some files may have been replaced.
 func (m *Mirror) Render(ctx context.Context, repos repository.Repositories, domains ...arena.Domain) error {
+	repos, err := m.bound(ctx, repos)
+	if err != nil {
+		return err
+	}
 	// What is committed from here on comes with a later event.
 	_, newest, err := repos.Outbox.Bounds(ctx)
 	if err != nil {
@@ -105,6 +113,12 @@ func (m *Mirror) Render(ctx context.Context, repos repository.Repositories, doma
 		}
 	}
 	return m.note(ctx, repos, domains, newest)
+}
+
+// bound returns the repositories of the competition that the files are of.
+func (m *Mirror) bound(ctx context.Context, repos repository.Repositories) (repository.Repositories, error) {
+	competition, err := arena.DefaultCompetition(ctx, repos, m.o.Competition)
+	return repos.In(competition), err
 }
 
 // renderLedger lets those who write to the files alone from now on know, as
@@ -289,6 +303,9 @@ func (m *Mirror) round(ctx context.Context) error {
 		if err != nil || len(followed) == 0 {
 			return err
 		}
+		if tx, err = m.bound(ctx, tx); err != nil {
+			return err
+		}
 		failed, err = m.follow(ctx, tx, followed)
 		return err
 	})
@@ -336,11 +353,11 @@ func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followe
 	for _, position := range followed {
 		since = min(since, position)
 	}
-	types, err := tx.Outbox.TypesSince(ctx, since)
+	types, err := tx.Outbox.TypesSince(ctx, since, catalogue.EventsOfAccounts())
 	if err != nil {
 		return nil, err
 	}
-	stuck, err := tx.Outbox.WaitingSince(ctx, m.o.Now().Add(-relayPatience))
+	stuck, err := tx.Outbox.WaitingSince(ctx, m.o.Now().Add(-relayPatience), catalogue.EventsOfAccounts())
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func TestFilesThatFollowAreNotDifferent(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, wire.VerdictEqual, report.Verdict, "%+v", findings(report))
 	}
-	o.Store = stuck{b.answers()}
+	o.Store = always(stuck{b.answers()})
 	report, err := parity.Run(t.Context(), o)
 	require.NoError(t, err)
 	require.Equal(t, wire.VerdictDifferent, report.Verdict)

@@ -29,6 +29,14 @@ type sources struct {
 	files bool
 }
 
+// bind makes the store's side that of the default competition, which the JSON side has.
+func (s *sources) bind(ctx context.Context, store func(repository.Repositories) arena.Source, repos repository.Repositories, configured string) error {
+	competition, err := arena.DefaultCompetition(ctx, repos, configured)
+	s.repos = repos.In(competition)
+	s.store = store(s.repos)
+	return err
+}
+
 // reading is one comparison of one view, on both sides as they are now.
 type reading struct {
 	sources

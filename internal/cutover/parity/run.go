@@ -15,9 +15,13 @@ import (
 
 // Options say what is compared.
 type Options struct {
-	JSON  *jsonstore.Source
-	Store arena.Source
+	JSON *jsonstore.Source
+	// Store answers from repositories.
+	Store func(repository.Repositories) arena.Source
 	Repos repository.Repositories
+	// Competition is the configured default, which the JSON side has; "" is the
+	// running one that started last.
+	Competition string
 	// Domains are those to compare; none is all of them.
 	Domains []arena.Domain
 	// Confirm is how both sides are read again where they differ.
@@ -63,7 +67,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			compared[i].requests = append(compared[i].requests, arena.Request{View: view})
 		}
 	}
-	both := sources{json: o.JSON.Fresh(), store: o.Store, repos: o.Repos, files: true}
+	both := sources{json: o.JSON.Fresh(), files: true}
+	if err := both.bind(ctx, o.Store, o.Repos, o.Competition); err != nil {
+		return nil, err
+	}
 	done := 0
 	read := func(ctx context.Context, d arena.Domain, req arena.Request) (*reading, error) {
 		r, err := both.read(ctx, d, req)

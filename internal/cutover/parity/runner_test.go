@@ -109,7 +109,7 @@ func TestComparesOnSchedule(t *testing.T) {
 func newShadow(t *testing.T, b *bundle, registry prometheus.Registerer, change ...func(*parity.ShadowOptions)) *parity.Shadow {
 	t.Helper()
 	o := parity.ShadowOptions{
-		JSON: b.json, Store: b.answers(), Repos: b.store.Repositories, Fraction: 1,
+		JSON: b.json, Store: always(b.answers()), Repos: b.store.Repositories, Fraction: 1,
 		Random: func() float64 { return 0.5 }, Registerer: registry,
 	}
 	for _, c := range change {

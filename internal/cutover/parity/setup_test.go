@@ -76,8 +76,13 @@ func (b *bundle) answers() *arena.Store {
 	return arena.NewStore(b.store.Repositories, provider, time.Now)
 }
 
+// always is the store's side, of whichever repositories.
+func always(s arena.Source) func(repository.Repositories) arena.Source {
+	return func(repository.Repositories) arena.Source { return s }
+}
+
 func (b *bundle) options(domains ...arena.Domain) parity.Options {
-	return parity.Options{JSON: b.json, Store: b.answers(), Repos: b.store.Repositories, Domains: domains, Now: time.Now}
+	return parity.Options{JSON: b.json, Store: always(b.answers()), Repos: b.store.Repositories, Domains: domains, Now: time.Now}
 }
 
 func (b *bundle) run(t *testing.T, domains ...arena.Domain) *parity.Report {

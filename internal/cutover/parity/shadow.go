@@ -21,9 +21,12 @@ var errNoJSON = fmt.Errorf("%w: no JSON store is configured, so there is nothing
 
 // ShadowOptions are what a Shadow is made of.
 type ShadowOptions struct {
-	JSON  *jsonstore.Source
-	Store arena.Source
+	JSON *jsonstore.Source
+	// Store answers from repositories.
+	Store func(repository.Repositories) arena.Source
 	Repos repository.Repositories
+	// Competition is that of Options.
+	Competition string
 	// Fraction of the requests that are compared, 0 to 1. Whatever it is, one of
 	// each view is once in a Period; 0 is 10 s.
 	Fraction float64
@@ -164,8 +167,12 @@ func (s *Shadow) compare(ctx context.Context, one offer) (result string) {
 	defer cancel()
 	began := s.o.Now()
 	c := &comparison{domain: one.domain, requests: []arena.Request{one.request}}
-	both := sources{json: s.o.JSON, store: s.o.Store, repos: s.o.Repos}
-	if err := s.o.Confirm.compare(ctx, []*comparison{c}, both.read); err != nil {
+	both := sources{json: s.o.JSON}
+	err := both.bind(ctx, s.o.Store, s.o.Repos, s.o.Competition)
+	if err == nil {
+		err = s.o.Confirm.compare(ctx, []*comparison{c}, both.read)
+	}
+	if err != nil {
 		if errors.Is(err, context.Canceled) {
 			return resultFailed // the server stops
 		}

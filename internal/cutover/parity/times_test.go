@@ -138,7 +138,7 @@ func TestOnlyWhatStaysDifferentCounts(t *testing.T) {
 			t.Parallel()
 			o := b.options(arena.DomainPrices)
 			readings := 0
-			o.Store = behind{b.answers(), func() float64 { readings++; return c.prices(readings) }}
+			o.Store = always(behind{b.answers(), func() float64 { readings++; return c.prices(readings) }})
 			o.Confirm = parity.Confirm{Attempts: 4, Pause: time.Millisecond}
 			report, err := parity.Run(t.Context(), o)
 			require.NoError(t, err)
@@ -184,7 +184,7 @@ func TestWrongOrderOfTheStoreIsFound(t *testing.T) {
 	t.Parallel()
 	b := small(t)
 	o := b.options(arena.DomainTrades, arena.DomainAccounts, arena.DomainAnalytics, arena.DomainConversations)
-	o.Store = disordered{b.answers()}
+	o.Store = always(disordered{b.answers()})
 	report, err := parity.Run(t.Context(), o)
 	require.NoError(t, err)
 	for _, run := range report.Domains {
@@ -221,7 +221,7 @@ func TestAnswersThatLackAFactAreFound(t *testing.T) {
 	t.Parallel()
 	b := small(t)
 	o := b.options(arena.DomainTrades, arena.DomainAccounts, arena.DomainConversations)
-	o.Store = forgetful{b.answers()}
+	o.Store = always(forgetful{b.answers()})
 	report, err := parity.Run(t.Context(), o)
 	require.NoError(t, err)
 	for _, run := range report.Domains {
