@@ -70,7 +70,7 @@ func listCompetitions(ctx context.Context, cfg config.Config) (listed []listedCo
 		return nil, err
 	}
 	var standard *entities.Competition
-	if standard, err = store.Competitions.Default(ctx, ""); err != nil {
+	if standard, err = store.Competitions.Default(ctx, cfg.Arena.Competition); err != nil {
 		return nil, err
 	}
 	for _, row := range rows {

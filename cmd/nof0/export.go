@@ -106,8 +106,8 @@ func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir, competition
 	progress, finish := c.progress("exporting to " + dir)
 	defer finish()
 	return export.Write(ctx, dir, export.Options{
-		Store:           store,
-		Competition:     competition,
+		Store:       store,
+		Competition: competition, DefaultCompetition: cfg.Arena.Competition,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Now:             time.Now,
 		LockWait:        cfg.Postgres.StatementTimeout,

@@ -99,7 +99,7 @@ func (c *cli) explainImport(dir, competition string, skipDamaged bool) error {
 	}
 	explanation, err := importer.Explain(dir, importer.Options{
 		PrimaryProvider: cfg.Arena.PrimaryProvider, Benchmarks: cfg.Arena.Benchmarks, Bounds: wire.Bounds(cfg.Bounds), Now: time.Now,
-		Competition: competition,
+		Competition: competition, DefaultCompetition: cfg.Arena.Competition,
 	})
 	if err != nil {
 		return &exitError{exitNothingDone, err}
@@ -145,8 +145,8 @@ func (c *cli) importDir(ctx context.Context, cfg config.Config, dir, competition
 	progress, finish := c.progress("importing " + dir)
 	defer finish()
 	return importer.Import(ctx, dir, importer.Options{
-		Store:           store,
-		Competition:     competition,
+		Store:       store,
+		Competition: competition, DefaultCompetition: cfg.Arena.Competition,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		LockWait:        cfg.Postgres.StatementTimeout,
 		Benchmarks:      cfg.Arena.Benchmarks,

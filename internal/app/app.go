@@ -100,6 +100,7 @@ func intakeOptions(cfg config.Config, store *repository.Store, side *cutover.Cut
 		Store:           store,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Benchmarks:      cfg.Arena.Benchmarks,
+		Competition:     cfg.Arena.Competition,
 		Bounds:          wire.Bounds(cfg.Bounds),
 		MatchWindow:     cfg.Arena.MatchWindow,
 		Recompute:       recompute.Within,

@@ -28,7 +28,7 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 		return []string{"there is no file at all in json_dir (NOF0_JSON_DIR); is it the directory that the servers have?"}, nil
 	}
 	// The files hold the default competition, whatever their rows name.
-	competition, err := tx.Competitions.Default(ctx, "")
+	competition, err := tx.Competitions.Default(ctx, t.cfg.Arena.Competition)
 	if err != nil {
 		return nil, err
 	}
