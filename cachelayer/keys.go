@@ -67,14 +67,14 @@ func NewKeys(cfg config.Cache) Keys {
 }
 
 // reserved are the first segments of keys, which a competition may be called like.
-var reserved = map[string]bool{
+var reserved = map[string]bool{ //nolint:gochecknoglobals // a constant
 	"price": true, "crypto_prices": true, "positions": true, "lock": true, "trades": true, "ingest": true, "leaderboard": true,
 	"since_inception": true, "account_totals": true, "analytics": true, "conversations": true, "decision": true, "trader": true,
 	"market": true, "sim": true, "view": true, "version": true, "owner": true, "competitions": true,
 }
 
 // escaped spells what would end a segment or stand for a slot of a cluster otherwise.
-var escaped = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
+var escaped = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D") //nolint:gochecknoglobals // a constant
 
 // In returns the keys of what belongs to a competition that is named:
 // nof0:COMPETITION:… instead of nof0:…, for keys of accounts. "" is none.

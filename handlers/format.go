@@ -11,7 +11,7 @@ import (
 )
 
 // downloadTypes are the media types of the formats that a list may be downloaded in.
-var downloadTypes = map[string]string{
+var downloadTypes = map[string]string{ //nolint:gochecknoglobals // a constant
 	arena.FormatCSV:    "text/csv",
 	arena.FormatNDJSON: "application/x-ndjson",
 }

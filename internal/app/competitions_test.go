@@ -114,7 +114,7 @@ func TestCompetitionsAreReadApart(t *testing.T) {
 	playHours(t, b.url, "season-2", begin+36*3600, 4, 5000)
 	for _, path := range viewPaths() {
 		want := content(b.url, path)
-		require.NotEqual(t, first[path], want, path)
+		require.NotEqual(t, want, first[path], path)
 		for _, url := range urls {
 			require.Equal(t, want, content(url, path), path)
 			require.Equal(t, want, content(url, within(path, "season-2")), path)

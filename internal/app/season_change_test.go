@@ -40,6 +40,7 @@ func newPlayedSeason(t *testing.T, id string, models int, start time.Time) playe
 
 // play sends what happened.
 func (p playedSeason) play(t *testing.T, url string) {
+	t.Helper()
 	played, err := season.Play(t.Context(), p.Plan(season.PlanOptions{Analytics: true}).Events(), season.PlayOptions{
 		URL: url, Token: ingestToken, Client: http.DefaultClient, Competition: p.id,
 	})
@@ -107,7 +108,7 @@ func TestASeasonEndsAndTwoModesOfTheNextBegin(t *testing.T) {
 	before := bytesOf(t, b.url, "season-1")
 
 	post := func(body string) (int, map[string]any) {
-		status, answer := send(t, b.url+"/api/ingest/competitions", ingestToken, object(parse(t, []byte(body))))
+		status, answer := send(t, b.url+"/api/ingest/competitions", ingestToken, parse(t, []byte(body)))
 		return status, answer
 	}
 	status, answer := post(fmt.Sprintf(`{"items":[{"id":"season-1","status":"ended","ends_at":%d},`+

@@ -128,7 +128,7 @@ func TestCompetitionsAreWritten(t *testing.T) {
 	require.Equal(t, []string{"updated"}, b.send(t, arena.IngestCompetitions, `{"id":"season-1","status":"running","ends_at":null,"mode":null}`))
 	require.Nil(t, stored().EndsAt)
 	require.Nil(t, stored().Mode)
-	require.EqualValues(t, 4-1, b.count(t, `SELECT count(*) FROM outbox_events WHERE type = 'competition' AND competition_id = 'season-1' AND model_id = ''`))
+	require.Equal(t, 4-1, b.count(t, `SELECT count(*) FROM outbox_events WHERE type = 'competition' AND competition_id = 'season-1' AND model_id = ''`))
 
 	for item, path := range map[string]string{
 		`{"id":"season-1","status":"over"}`:              "/status",

@@ -124,9 +124,9 @@ func TestPositionHistoryTellsWhatBecameOfThem(t *testing.T) {
 	require.Equal(t, "open", opened.Status)
 	require.Empty(t, opened.Closings)
 	require.Equal(t, "closed", closed.Status)
-	require.Equal(t, 3.0, closed.OpenedQuantity.Or(0))
-	require.Equal(t, 1900.0, closed.HoldingSeconds.Or(0))
-	require.Equal(t, -2.5, closed.RealizedNetPnl)
+	require.InDelta(t, 3.0, closed.OpenedQuantity.Or(0), 0)
+	require.InDelta(t, 1900.0, closed.HoldingSeconds.Or(0), 0)
+	require.InDelta(t, -2.5, closed.RealizedNetPnl, 0)
 	require.Equal(t, []wire.Closing{
 		{TradeID: "m_1", ExitTime: 1000, Quantity: -1, ExitPrice: 190.5, RealizedNetPnl: -1.25},
 		{TradeID: "m_2", ExitTime: 2000, Quantity: -2, ExitPrice: 190.5, RealizedNetPnl: -1.25},

@@ -256,8 +256,8 @@ var views = complete([]View{
 func complete(views []View) []View {
 	for i := range views {
 		if v := &views[i]; v.OfCompetition() {
-			v.Parameters = append(v.Parameters[:len(v.Parameters):len(v.Parameters)], competitionParameter)
-			v.Reads = append(v.Reads[:len(v.Reads):len(v.Reads)], Competitions)
+			v.Parameters = append(slices.Clip(v.Parameters), competitionParameter)
+			v.Reads = append(slices.Clip(v.Reads), Competitions)
 		}
 	}
 	return views

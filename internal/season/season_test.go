@@ -567,7 +567,7 @@ func TestCompetitionsOfASeedAreStoriesOfOneMarket(t *testing.T) {
 	for _, o.Competition = range []string{"", "season-2-calm", "season-2-wild"} {
 		files := captureBytes(t, generate(t, o))
 		assert.Equal(t, plain["crypto-prices.json"], files["crypto-prices.json"], o.Competition)
-		assert.Equal(t, len(plain), len(files), o.Competition)
+		assert.Len(t, files, len(plain), o.Competition)
 		for name, content := range files {
 			if name != "crypto-prices.json" {
 				assert.Empty(t, seen[content], "%s of %q", name, o.Competition)

@@ -103,8 +103,8 @@ func views(d arena.Domain) (names []catalogue.ViewName) {
 // read compares what the two sides answer to a request. The JSON side is read
 // first: what follows the store is then never ahead of it. An error says that
 // the store cannot be asked.
-func (s sources) read(ctx context.Context, d arena.Domain, req arena.Request) (*reading, error) {
-	r := &reading{sources: s, domain: d, view: req.View, held: true}
+func (s *sources) read(ctx context.Context, d arena.Domain, req arena.Request) (*reading, error) {
+	r := &reading{sources: *s, domain: d, view: req.View, held: true}
 	if req.View == catalogue.ViewAnalyticsOf {
 		r.view = catalogue.ViewAnalytics
 	}
