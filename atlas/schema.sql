@@ -343,7 +343,7 @@ CREATE TABLE "decision_cycles" (
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("competition_id","model_id","id")
 );
-CREATE INDEX IF NOT EXISTS "decision_cycles_search" ON "decision_cycles" USING gin((setweight(to_tsvector('english', left(COALESCE(cot_trace_summary, ''), 10000)), 'A') || setweight(CASE WHEN length(cot_trace #>> '{}') <= 50000 THEN to_tsvector('english', cot_trace) ELSE to_tsvector('english', left(COALESCE(cot_trace #>> '{}', ''), 50000)) END, 'B')));
+CREATE INDEX IF NOT EXISTS "decision_cycles_search" ON "decision_cycles" USING gin((setweight(to_tsvector('english', left(COALESCE(cot_trace_summary, ''), 10000)), 'A') || setweight(CASE WHEN length(jsonb_extract_path_text(cot_trace, VARIADIC '{}')) <= 50000 THEN to_tsvector('english', cot_trace) ELSE to_tsvector('english', left(COALESCE(jsonb_extract_path_text(cot_trace, VARIADIC '{}'), ''), 50000)) END, 'B')));
 CREATE INDEX IF NOT EXISTS "decision_cycles_competition_newest" ON "decision_cycles" ("competition_id","executed_at" desc,"id" desc);
 CREATE INDEX IF NOT EXISTS "decision_cycles_account_newest" ON "decision_cycles" ("competition_id","model_id","executed_at" desc,"id" desc);
 

@@ -19,7 +19,7 @@ type DecisionCycle struct {
 	PromptDigest *string    `gorm:"type:text"`  // SHA-256 of UserPrompt, hex
 	CotTrace     JSON       `gorm:"type:jsonb"` // a string or an object
 	// The index is of what is searched; repository.Decisions.Search asks for the same.
-	CotTraceSummary *string `gorm:"type:text;index:decision_cycles_search,type:gin,expression:(setweight(to_tsvector('english'\\, left(COALESCE(cot_trace_summary\\, '')\\, 10000))\\, 'A') || setweight(CASE WHEN length(cot_trace #>> '{}') <= 50000 THEN to_tsvector('english'\\, cot_trace) ELSE to_tsvector('english'\\, left(COALESCE(cot_trace #>> '{}'\\, '')\\, 50000)) END\\, 'B'))"`
+	CotTraceSummary *string `gorm:"type:text;index:decision_cycles_search,type:gin,expression:(setweight(to_tsvector('english'\\, left(COALESCE(cot_trace_summary\\, '')\\, 10000))\\, 'A') || setweight(CASE WHEN length(jsonb_extract_path_text(cot_trace\\, VARIADIC '{}')) <= 50000 THEN to_tsvector('english'\\, cot_trace) ELSE to_tsvector('english'\\, left(COALESCE(jsonb_extract_path_text(cot_trace\\, VARIADIC '{}')\\, '')\\, 50000)) END\\, 'B'))"`
 	Decisions       JSON    `gorm:"type:jsonb"` // coin to decision, or the raw text of a failed answer
 	Success         bool    `gorm:"type:boolean;not null"`
 	Error           *string `gorm:"type:text"`

@@ -16,8 +16,8 @@ import (
 // most, and one that is larger would refuse the row: so the rest of a longer text is
 // left out.
 const searched = `(setweight(to_tsvector('english', left(COALESCE(cot_trace_summary, ''), 10000)), 'A') || ` +
-	`setweight(CASE WHEN length(cot_trace #>> '{}') <= 50000 THEN to_tsvector('english', cot_trace) ` +
-	`ELSE to_tsvector('english', left(COALESCE(cot_trace #>> '{}', ''), 50000)) END, 'B'))`
+	`setweight(CASE WHEN length(jsonb_extract_path_text(cot_trace, VARIADIC '{}')) <= 50000 THEN to_tsvector('english', cot_trace) ` +
+	`ELSE to_tsvector('english', left(COALESCE(jsonb_extract_path_text(cot_trace, VARIADIC '{}'), ''), 50000)) END, 'B'))`
 
 // MaxRanked is how many of the decisions that have the words of a search are ranked.
 const MaxRanked = 1000
@@ -120,7 +120,7 @@ func (r Decisions) Search(ctx context.Context, s Search, n int) (found []Found, 
 				LIMIT @n
 			)
 			SELECT p.rank, p.executed_at, p.id, p.model_id, (SELECT max(executed_at) FROM newest) AS until,
-				`+headline("d.cot_trace_summary")+` AS summary, `+headline("d.cot_trace #>> '{}'")+` AS trace
+				`+headline("d.cot_trace_summary")+` AS summary, `+headline("jsonb_extract_path_text(d.cot_trace, VARIADIC '{}')")+` AS trace
 			FROM page p
 			JOIN decision_cycles d ON d.competition_id = @competition AND d.model_id = p.model_id AND d.id = p.id
 			ORDER BY p.rank DESC, p.executed_at DESC, p.id COLLATE "C" DESC, p.model_id COLLATE "C" DESC`,
@@ -178,7 +178,7 @@ func (r Decisions) Outlines(ctx context.Context, f DecisionFilter, n int) (rows 
 		where, args := f.conditions("executed_at")
 		return db.Model(&entities.DecisionCycle{}).
 			Select(`model_id, id, executed_at, inserted_at, cycle_id, run_id, skill, decisions, success, error,
-				length(user_prompt) AS prompt_length, length(cot_trace #>> '{}') AS trace_length`).
+				length(user_prompt) AS prompt_length, length(jsonb_extract_path_text(cot_trace, VARIADIC '{}')) AS trace_length`).
 			Where(where, args...).Order(newestDecisions).Limit(n).Scan(&rows).Error
 	})
 	return rows, err

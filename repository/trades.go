@@ -81,8 +81,8 @@ type TradeKey struct {
 }
 
 // Page returns up to n trades in the order of exits. An index has the trades of one
-// model, or of one model, symbol and side, in that order: the first n of each are
-// found there, and no other row is read, however few fit the filter.
+// model in that order: of a symbol or a side, the rows of the model that are passed
+// over on the way to n are read too.
 func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entities.Trade, err error) {
 	err = r.run(ctx, "trades", "Page", func(db *gorm.DB) error {
 		parts, partArgs := f.parts()
