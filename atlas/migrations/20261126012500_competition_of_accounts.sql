@@ -1,5 +1,6 @@
 -- atlas:txmode none
 -- nof0:nolint data_depend: what is unique now is the key of the version before, or more than that
+-- atlas:nolint data_depend
 
 -- An account is a model in a competition. Rows of the version before, which names
 -- none, are of the first one.
