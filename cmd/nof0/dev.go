@@ -221,7 +221,7 @@ func (d *dev) serve(ctx context.Context) (err error) {
 
 // cleanData removes the data of earlier runs.
 func (d *dev) cleanData(ctx context.Context) error {
-	removed, err := devstack.RemoveData(ctx, d.options, "season", "json", ".season-*")
+	removed, err := devstack.RemoveData(ctx, d.options, "season", "season-before", "json", ".season-*")
 	for _, path := range removed {
 		fmt.Fprintln(d.out, "removed", path)
 	}

@@ -111,6 +111,17 @@ func TestDevPlaysTheSeasonOn(t *testing.T) {
 	// A day passes in a quarter of an hour: minutes of prices within seconds.
 	first := start(t, environ, "dev", "--play=6000")
 	url := first.ready(t)
+	_, seasons := get(t, url+"/api/competitions")
+	states := map[any]any{}
+	for _, c := range seasons["competitions"].([]any) {
+		one := c.(map[string]any)
+		states[one["id"]] = one["status"]
+		require.Equal(t, one["id"] == "season-1", one["default"] == true)
+		require.NotEmpty(t, one["leader"])
+		_, leaders := get(t, url+"/api/leaderboard?competition="+one["id"].(string))
+		require.Len(t, leaders["leaderboard"], int(one["accounts"].(float64))-1, "all but the benchmark")
+	}
+	require.Equal(t, map[any]any{"season-0": "ended", "season-1": "running"}, states)
 	reached := func(more time.Duration) time.Time {
 		for {
 			_, prices := get(t, url+"/api/crypto-prices")

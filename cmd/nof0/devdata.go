@@ -124,6 +124,7 @@ func (d *dev) load(ctx context.Context, from source) error {
 	if from.dir == "" {
 		return nil
 	}
+	made := false
 	if from.generated {
 		known, err := d.hasModels(ctx)
 		if err != nil {
@@ -135,6 +136,7 @@ func (d *dev) load(ctx context.Context, from source) error {
 		if err := d.generate(ctx, from); err != nil {
 			return err
 		}
+		made = true
 	}
 	if err := d.copyToJSON(from); err != nil {
 		return err
@@ -150,7 +152,15 @@ func (d *dev) load(ctx context.Context, from source) error {
 		fmt.Fprintf(d.err, "snapshot directory %s is gone; serving what was imported from it\n", from.dir)
 		return nil
 	}
-	report, err := d.importDir(ctx, d.cfg, from.dir, "", false)
+	if err := d.importInto(ctx, from.dir, ""); err != nil || !made {
+		return err
+	}
+	return d.loadFormer(ctx, from)
+}
+
+// importInto imports a snapshot into a competition, the default one where that is "".
+func (d *dev) importInto(ctx context.Context, dir, competition string) error {
+	report, err := d.importDir(ctx, d.cfg, dir, competition, false)
 	if err != nil {
 		return err
 	}
@@ -159,7 +169,7 @@ func (d *dev) load(ctx context.Context, from source) error {
 		inserted += k.Inserted
 		updated += k.Updated
 	}
-	fmt.Fprintf(d.err, "imported %s: %d inserted, %d updated, %d refused\n", from.dir, inserted, updated, report.Rejected())
+	fmt.Fprintf(d.err, "imported %s: %d inserted, %d updated, %d refused\n", dir, inserted, updated, report.Rejected())
 	return nil
 }
 

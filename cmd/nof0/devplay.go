@@ -43,6 +43,9 @@ func (d *dev) greet(url string) {
 	if !d.empty {
 		fmt.Fprintf(d.out, "try %s/api/equity?points=50: the equity curves\n", url)
 	}
+	if !d.empty && d.cfg.SnapshotDir == "" {
+		fmt.Fprintf(d.out, "try %s/api/competitions: two seasons; ?competition=season-0 shows the one that has ended\n", url)
+	}
 }
 
 // play lets the season go on until ctx ends. That it cannot stops nothing else.
