@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,10 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nof0/internal/arena"
 	"nof0/internal/captures"
 	"nof0/internal/season"
-	"nof0/internal/wire"
 )
 
 // TestResponsesEqualTheCapture holds what the whole system is for: what goes
@@ -44,35 +41,6 @@ func TestResponsesEqualTheCapture(t *testing.T) {
 			b.redis.Kill()
 			b.redis.Restart()
 			_, other := start(t, b.cfg)
-			requireSameResponses(t, other, files, name == "season")
-		})
-	}
-}
-
-// TestACaptureWithLiveBenchmarksIsServedWhole serves directories in which the rows of the
-// benchmark have the shape of the live site: by the JSON store, and from Postgres after
-// every domain has moved.
-func TestACaptureWithLiveBenchmarksIsServedWhole(t *testing.T) {
-	t.Parallel()
-	for name, dir := range map[string]func(t *testing.T) string{
-		"season":  func(t *testing.T) string { return madeUp(t, season.Options{Seed: 11, Models: 4, Hours: 30}) },
-		"capture": func(t *testing.T) string { return captures.Earlier.Copy(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := dir(t)
-			require.Positive(t, captures.LiveBenchmark(t, dir, season.Benchmark))
-			b := setup(t, withJSON(dir))
-			files := readDir(t, dir)
-			requireSameResponsesOf(t, b.url, "", "json", files, name == "season")
-			b.load(t, dir)
-			status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")
-			require.Equal(t, http.StatusOK, status)
-			requireVerdicts(t, runs, wire.VerdictEqual)
-			for _, d := range arena.Domains() {
-				b.set(t, d, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
-			}
-			_, other := start(t, b.cfg) // which knows the switches from the start
 			requireSameResponses(t, other, files, name == "season")
 		})
 	}

@@ -220,3 +220,23 @@ func (c *correcting) refuseJSON(ctx context.Context, domains []Domain) error {
 	}
 	return nil
 }
+
+// refuseFiled refuses another default competition while the JSON files alone have
+// facts of the one that they hold.
+func (w *write) refuseFiled(ctx context.Context, before, after string) error {
+	if w.intake.o.JSON == nil {
+		return nil
+	}
+	set, err := w.tx.Rollout.Switches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range Domains() {
+		if writeModeOf(d, set, InitialModes(true)) == WriteJSON {
+			return &RefusedError{Reason: fmt.Sprintf(
+				"the default competition would be %q instead of %q, which the JSON files hold, and writes of %[3]s go to the files alone: "+
+					"move it first, nof0 rollout %[3]s write=both, or name the default in arena.competition", after, before, d)}
+		}
+	}
+	return nil
+}

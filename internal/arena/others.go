@@ -3,9 +3,6 @@ package arena
 import (
 	"context"
 	"errors"
-	"fmt"
-
-	"nof0/internal/wire"
 )
 
 // originJSON is the Origin of answers from the JSON files.
@@ -49,19 +46,4 @@ func (s *Service) AnswerFrom(ctx context.Context, source Source, version string,
 	}
 	s.known.Set(name, known{rendering: r, at: s.o.Now(), version: version})
 	return answer.of(r), nil
-}
-
-// accountTotals returns the account totals of a source from a marker on: all of them,
-// with the competition, where it lies beyond the newest.
-func accountTotals(ctx context.Context, source Source, req Request) (wire.AccountTotals, error) {
-	out, err := source.AccountTotals(ctx, req.FromMarker)
-	if err != nil || req.FromMarker == 0 || req.FromMarker <= out.LastHourlyMarkerRead {
-		return out, err
-	}
-	if req.Competition == "" {
-		return out, fmt.Errorf("%w: which competition this is stands in the database", ErrUnavailable)
-	}
-	out, err = source.AccountTotals(ctx, 0)
-	out.Competition = req.Competition
-	return out, err
 }

@@ -223,3 +223,18 @@ func (v *view) key(sc scope, req Request) (cachelayer.Key, error) {
 	}
 	return sc.keys.View(&v.View, req.Model, part, sc.all...)
 }
+
+// accountTotals returns the account totals of a source from a marker on: all of them,
+// with the competition, where it lies beyond the newest.
+func accountTotals(ctx context.Context, source Source, req Request) (wire.AccountTotals, error) {
+	out, err := source.AccountTotals(ctx, req.FromMarker)
+	if err != nil || req.FromMarker == 0 || req.FromMarker <= out.LastHourlyMarkerRead {
+		return out, err
+	}
+	if req.Competition == "" {
+		return out, fmt.Errorf("%w: which competition this is stands in the database", ErrUnavailable)
+	}
+	out, err = source.AccountTotals(ctx, 0)
+	out.Competition = req.Competition
+	return out, err
+}
