@@ -44,9 +44,10 @@ BESIDE := TMPDIR=$(or $(MEMORY),$(TMP)) $(DEV)
 TEST := env TMPDIR=$(TMP) $(GO) test $(TAGS) -vet=off -timeout 60m
 # Under the race detector a test costs seven times as much. make test spends that on
 # packages that start something beside them; the others, and the walks through the whole
-# system, run with it in make test-long.
+# system and its files, run with it in make test-long.
+walks      = ./cmd/nof0 ./internal/app ./internal/cutover/mirror ./internal/cutover/parity ./internal/season
 packages   = $(filter-out ./internal/faults,$(patsubst $(CURDIR)/%,./%,$(shell $(GO) list -f '{{.Dir}}' ./...)))
-concurrent = $(filter $(shell grep -rlE '^[[:space:]]*go |\.Go\>|^[[:space:]]*"sync' --include='*.go' --exclude='*_test.go' . | xargs -n1 dirname | sort -u),$(filter-out ./internal/app ./internal/season,$(packages)))
+concurrent = $(filter $(shell grep -rlE '^[[:space:]]*go |\.Go\>|^[[:space:]]*"sync' --include='*.go' --exclude='*_test.go' . | xargs -n1 dirname | sort -u),$(filter-out $(walks),$(packages)))
 sequential = $(filter-out $(concurrent),$(packages))
 # The packages whose tests import one of ours.
 importers = $$($(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/nof0.internal.$(1)/ {print $$1}')

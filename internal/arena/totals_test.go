@@ -69,6 +69,7 @@ func TestTheRunningHourMayChangeMeanwhile(t *testing.T) {
 func serviceOf(t *testing.T, store *arena.Store, largeBody int) *arena.Service {
 	t.Helper()
 	cfg := config.Default()
+	cfg.Cache.StaleAfter = 0 // a busy machine takes long, and tests wait
 	client, err := cachelayer.Open(testdb.Redis(t), cfg.Redis, cachelayer.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })

@@ -81,6 +81,7 @@ func setup(t *testing.T) *bundle {
 func over(t testing.TB, dir string, store *arena.Store) *answers {
 	t.Helper()
 	cfg := config.Default()
+	cfg.Cache.StaleAfter = 0 // a busy machine takes long, and tests wait
 	client, err := cachelayer.Open("", cfg.Redis, cachelayer.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
