@@ -72,7 +72,7 @@ func TestTwoDatabasesBesideOneRedis(t *testing.T) {
 		post(t, url, "trades", fillOf("only"+other[mark], 5)) // known to the guard, by the other database
 		require.Contains(t, string(get(t, url+"/api/trades").body), "only"+other[mark])
 	}
-	require.Contains(t, string(get(t, one.url+"/readyz").body), `{"status":"ready"}`)
+	require.Eventually(t, func() bool { return string(get(t, one.url+"/readyz").body) == `{"status":"ready"}` }, waitLong, waitTick)
 	ready := get(t, two+"/readyz")
 	require.Equal(t, 200, ready.StatusCode, "it serves")
 	require.Contains(t, string(ready.body), "another database")
