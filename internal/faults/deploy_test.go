@@ -289,8 +289,11 @@ func previousCommit(t *testing.T) (commit, why string) {
 	if added == "" && git(t, "rev-parse", "HEAD") != "" {
 		return git(t, "rev-parse", "--short", "HEAD"), newest + " is not committed yet"
 	}
-	if before := git(t, "rev-parse", "--verify", "--quiet", "--short", added+"^"); added != "" && before != "" && hasProgram(t, before) {
-		return before, "the last one without " + newest
+	for before := range strings.FieldsSeq(git(t, "log", "--format=%h", added+"^")) {
+		// A file that was renamed before it was released is none of today's.
+		if shipsNothingElse(t, before) && hasProgram(t, before) {
+			return before, "the last one without " + newest
+		}
 	}
 	bases, err := atlas.FindBases(t.Context(), filepath.Join("..", "..", "atlas", "migrations"), "")
 	if err != nil {
@@ -313,6 +316,18 @@ func shippedFiles(t *testing.T) map[string]bool {
 		}
 	}
 	return names
+}
+
+// shipsNothingElse says whether a commit has no migration that is not there today.
+func shipsNothingElse(t *testing.T, commit string) bool {
+	t.Helper()
+	today := shippedFiles(t)
+	for name := range strings.FieldsSeq(git(t, "ls-tree", "--full-tree", "--name-only", commit, "atlas/migrations/")) {
+		if filepath.Ext(name) == ".sql" && !today[filepath.Base(name)] {
+			return false
+		}
+	}
+	return true
 }
 
 func hasProgram(t *testing.T, commit string) bool {
