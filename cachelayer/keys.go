@@ -3,6 +3,7 @@ package cachelayer
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -66,23 +67,24 @@ func NewKeys(cfg config.Cache) Keys {
 	return Keys{short: cfg.Short, medium: cfg.Medium, long: cfg.Long}
 }
 
-// reserved are the first segments of keys, which a competition may be called like.
-var reserved = map[string]bool{ //nolint:gochecknoglobals // a constant
-	"price": true, "crypto_prices": true, "positions": true, "lock": true, "trades": true, "ingest": true, "leaderboard": true,
-	"since_inception": true, "account_totals": true, "analytics": true, "conversations": true, "decision": true, "trader": true,
-	"market": true, "sim": true, "view": true, "version": true, "owner": true, "competitions": true,
+// isReserved says whether a segment is the first of keys of something else: a
+// competition may be called like it.
+func isReserved(segment string) bool {
+	switch segment {
+	case "price", "crypto_prices", "positions", "lock", "trades", "ingest", "leaderboard", "since_inception", "account_totals",
+		"analytics", "conversations", "decision", "trader", "market", "sim", "view", "version", "owner", "competitions":
+		return true
+	}
+	return false
 }
-
-// escaped spells what would end a segment or stand for a slot of a cluster otherwise.
-var escaped = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D") //nolint:gochecknoglobals // a constant
 
 // In returns the keys of what belongs to a competition that is named:
 // nof0:COMPETITION:… instead of nof0:…, for keys of accounts. "" is none.
 func (k Keys) In(competition string) Keys {
 	k.segment = ""
 	if competition != "" {
-		k.segment = escaped.Replace(competition) + ":"
-		if reserved[competition] {
+		k.segment = url.QueryEscape(competition) + ":"
+		if isReserved(competition) {
 			k.segment = "%" + k.segment
 		}
 	}

@@ -11,9 +11,8 @@ import (
 )
 
 // downloadTypes are the media types of the formats that a list may be downloaded in.
-var downloadTypes = map[string]string{ //nolint:gochecknoglobals // a constant
-	arena.FormatCSV:    "text/csv",
-	arena.FormatNDJSON: "application/x-ndjson",
+func downloadTypes() map[string]string {
+	return map[string]string{arena.FormatCSV: "text/csv", arena.FormatNDJSON: "application/x-ndjson"}
 }
 
 // chooseFormat finds the format of a list: that of the parameter, which was read

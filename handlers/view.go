@@ -28,7 +28,7 @@ func view(e endpoint, answers arena.Answerer, sender *sender) gin.HandlerFunc {
 			c.Header("Link", "<"+nextPage(c.Request.URL, answer.Next)+`>; rel="next"`)
 		}
 		contentType := contentJSON
-		if media, ok := downloadTypes[req.Format]; ok {
+		if media, ok := downloadTypes()[req.Format]; ok {
 			contentType = media
 			c.Header("Content-Disposition", `attachment; filename="`+string(e.view)+"."+req.Format+`"`)
 		}

@@ -80,7 +80,7 @@ func TestAuditOfAPlayedSeason(t *testing.T) {
 			i := slices.IndexFunc(a.Trades, func(one wire.AuditedTrade) bool { return one.Trade.ID == trade.ID })
 			require.GreaterOrEqual(t, i, 0, "%s does not list %s", d.ID, trade.ID)
 			one := a.Trades[i]
-			require.Equal(t, trade.RealizedNetPnl, one.Trade.RealizedNetPnl) //nolint:testifylint // the same double
+			require.InDelta(t, trade.RealizedNetPnl, one.Trade.RealizedNetPnl, 0)
 			require.Equal(t, entry.ID, one.OpenedBy.Or(wire.DecisionRef{}).ID)
 			require.Equal(t, exit.ID, one.ClosedBy.Or(wire.DecisionRef{}).ID)
 			require.Equal(t, "/api/decisions/"+trade.ModelID+"/"+entry.ID, one.OpenedBy.Or(wire.DecisionRef{}).Link)

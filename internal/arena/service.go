@@ -127,8 +127,8 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope,
 	if err != nil {
 		return nil, err
 	}
-	whole := ctx
-	patience := s.outages.patience(s.o.Now(), s.o.TTLs.StaleAfter)
+	whole, asked := ctx, s.o.Now()
+	patience := s.outages.patience(asked, s.o.TTLs.StaleAfter)
 	if _, isKnown := s.lastOf(key, sc); isKnown && patience > 0 {
 		// What is being loaded goes on without its caller.
 		var cancel context.CancelFunc
@@ -148,10 +148,11 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope,
 		}
 	} else {
 		r, err = fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
+			began := s.o.Now()
 			r, err := s.load(ctx, s.store(sc), v, req.in(sc))
 			if err == nil {
 				s.outages.over()
-				s.remember(key.Name, sc.competition, r) // also where nobody waits for it any more
+				s.remember(key.Name, sc.competition, r, began) // also where nobody waits for it any more
 			}
 			return r, err
 		})
@@ -161,6 +162,9 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope,
 	}
 	if errors.Is(err, ErrUnavailable) {
 		s.outages.note(s.o.Now())
+	}
+	if err == nil {
+		s.remember(key.Name, sc.competition, r, asked)
 	}
 	return s.orStale(whole, req, key, sc, r, err, answer)
 }
@@ -175,7 +179,6 @@ func (r Request) in(sc scope) Request {
 // be asked.
 func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, sc scope, r *rendering, err error, answer *Answer) (*Answer, error) {
 	if err == nil {
-		s.remember(key.Name, sc.competition, r)
 		return answer.of(r), nil
 	}
 	if _, isKnown := s.lastOf(key, sc); isKnown && errors.Is(err, ErrUnavailable) {
@@ -245,14 +248,15 @@ func (s *Service) load(ctx context.Context, source Source, v *view, req Request)
 	return s.render(ctx, req.View, payload)
 }
 
-// remember keeps an answer for the time in which it may be served stale.
-func (s *Service) remember(key, competition string, r *rendering) {
+// remember keeps an answer, which was the newest at a time, for as long as it may be
+// served stale. A load that took long does not take the place of what began after it.
+func (s *Service) remember(key, competition string, r *rendering, at time.Time) {
 	last, ok := s.known.GetIfPresent(key)
-	if ok && last.rendering == r && last.version == competition && s.o.Now().Sub(last.at) < time.Second {
+	if ok && last.version == competition && (last.at.After(at) || last.rendering == r && at.Sub(last.at) < time.Second) {
 		return
 	}
-	s.known.Set(key, known{rendering: r, at: s.o.Now(), version: competition})
-	s.answered.Store(s.o.Now().UnixNano())
+	s.known.Set(key, known{rendering: r, at: at, version: competition})
+	s.answered.Store(at.UnixNano())
 }
 
 // fetch reads through the cache. That a model is unknown is remembered as an
