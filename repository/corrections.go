@@ -270,9 +270,6 @@ func (r Conversations) TakeOut(ctx context.Context, c entities.Conversation, d *
 	return gone, err
 }
 
-// LockRecompute is held by whoever computes metrics.
-const LockRecompute Lock = recomputeLock
-
 // Drop forgets what was computed of a model: how far it has come, and its document.
 // had says that there was a document.
 func (r Recompute) Drop(ctx context.Context, model string) (had bool, err error) {

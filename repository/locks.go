@@ -18,16 +18,20 @@ type Locks struct{ base }
 // competitions.
 type Lock int64
 
-// LockRollout is held shared by whoever writes facts of a domain (see Rollout).
-const LockRollout Lock = rolloutLock
+const (
+	// LockRollout is held shared by whoever writes facts of a domain (see Rollout).
+	LockRollout Lock = 0x6e6f6630_0004
+	// LockRecompute is held by whoever computes metrics.
+	LockRecompute Lock = LockRollout + 1
+)
 
 // lockBuckets bounds the locks of one transaction, since the server's table of
 // locks has room for some thousand: identities of one hash share a lock.
 const lockBuckets = 256
 
-// The classes of identities, each a range of lockBuckets keys above rolloutLock.
+// The classes of identities, each a range of lockBuckets keys above LockRollout.
 const (
-	lockModels Lock = rolloutLock + lockBuckets*(1+iota)
+	lockModels Lock = LockRollout + lockBuckets*(1+iota)
 	lockTraders
 	lockVenues
 	lockSymbols

@@ -16,7 +16,8 @@ type Mirror struct{ base }
 // where another process is at it.
 func (r Mirror) Claim(ctx context.Context) (claimed bool, err error) {
 	err = r.run(ctx, "mirror", "Claim", func(db *gorm.DB) error {
-		return db.Raw("SELECT pg_try_advisory_xact_lock(hashtext('nof0 mirror'), 0)").Scan(&claimed).Error
+		claimed, err = mirrorLock.try(db)
+		return err
 	})
 	return claimed, err
 }

@@ -51,8 +51,7 @@ func (r Outbox) Pending(ctx context.Context) (models []string, err error) {
 // transaction ends. claimed is false where another relay is at it.
 func (r Outbox) Claim(ctx context.Context, model string, limit int) (events []entities.OutboxEvent, claimed bool, err error) {
 	err = r.run(ctx, "outbox", "Claim", func(db *gorm.DB) error {
-		err := db.Raw("SELECT pg_try_advisory_xact_lock(hashtext('nof0 relay'), hashtext(?))", model).Scan(&claimed).Error
-		if err != nil || !claimed {
+		if claimed, err = relayLock.try(db, model); err != nil || !claimed {
 			return err
 		}
 		return db.Where("relayed_at IS NULL AND model_id = ?", model).Order("id").Limit(limit).Find(&events).Error
@@ -74,7 +73,7 @@ func (r Outbox) MarkRelayed(ctx context.Context, events []entities.OutboxEvent, 
 		ids[i] = e.ID
 	}
 	return r.run(ctx, "outbox", "MarkRelayed", func(db *gorm.DB) error {
-		if err := db.Exec("SELECT pg_advisory_xact_lock(hashtext('nof0 outbox sequence'))").Error; err != nil {
+		if err := sequenceLock.wait(db); err != nil {
 			return err
 		}
 		return db.Exec(`

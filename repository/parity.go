@@ -57,7 +57,8 @@ func (r Parity) Prune(ctx context.Context, before time.Time) (removed int64, err
 // all processes, until it ends. It reports whether it has become that.
 func (r Parity) TryLock(ctx context.Context) (locked bool, err error) {
 	err = r.run(ctx, "parity", "TryLock", func(db *gorm.DB) error {
-		return db.Raw("SELECT pg_try_advisory_xact_lock(hashtext('nof0 parity'))").Scan(&locked).Error
+		locked, err = parityLock.try(db)
+		return err
 	})
 	return locked, err
 }

@@ -92,7 +92,7 @@ func ensurePartition(db *gorm.DB, month time.Time) error {
 	}
 	return db.Transaction(func(tx *gorm.DB) error {
 		// One creator at a time; the others find it attached.
-		if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtext(?))", name).Error; err != nil {
+		if err := partitionLock.wait(tx, name); err != nil {
 			return err
 		}
 		if err := tx.Raw(isAttached, name).Scan(&attached).Error; err != nil || attached {

@@ -14,9 +14,6 @@ import (
 // that they go on with.
 type Recompute struct{ base }
 
-// recomputeLock is the advisory lock of whoever computes metrics.
-const recomputeLock = 0x6e6f6630_0005
-
 // Begin makes the transaction see the database as it is now until its end, and
 // keeps others from computing metrics meanwhile. It is the first thing that the
 // transaction does; claimed is false where somebody else is at it.
@@ -25,7 +22,8 @@ func (r Recompute) Begin(ctx context.Context) (claimed bool, err error) {
 		if err := db.Exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").Error; err != nil {
 			return err
 		}
-		return db.Raw("SELECT pg_try_advisory_xact_lock(?)", int64(recomputeLock)).Scan(&claimed).Error
+		claimed, err = byNumber.try(db, int64(LockRecompute))
+		return err
 	})
 	return claimed, err
 }

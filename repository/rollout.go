@@ -18,9 +18,6 @@ import (
 // the switches that hold for it.
 type Rollout struct{ base }
 
-// rolloutLock is the key of the advisory lock. Those of Locks follow it.
-const rolloutLock = 0x6e6f6630_0004
-
 // LockExclusive holds the lock alone until the transaction ends. It waits for
 // it at most that long, since those who come later wait behind it; then the
 // error wraps ErrLocked, and the transaction can only be rolled back.
@@ -29,7 +26,7 @@ func (r Rollout) LockExclusive(ctx context.Context, atMost time.Duration) error 
 		if err := boundLocks(db, atMost); err != nil {
 			return err
 		}
-		if err := db.Exec("SELECT pg_advisory_xact_lock(?)", int64(rolloutLock)).Error; err != nil {
+		if err := byNumber.wait(db, int64(LockRollout)); err != nil {
 			return err
 		}
 		return db.Exec("SELECT set_config('lock_timeout', '0', true)").Error

@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
+	"nof0/internal/loop"
 	"nof0/internal/relay"
 )
 
@@ -17,21 +17,11 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	all.Go(func() { a.relay.Run(ctx) })
 	all.Go(func() { a.hub.Run(ctx) })
 	all.Go(func() { a.redis.Run(ctx) })
-	all.Go(func() { a.every(ctx, time.Second, "look which database it is", a.checkIdentity) })
 	all.Go(func() { a.cutover.Run(ctx) })
 	all.Go(func() { a.metrics.Run(ctx) })
-	// Both may run in several processes at once: neither does harm twice.
-	all.Go(func() {
-		a.every(ctx, time.Hour, "make partitions ahead", func(ctx context.Context) error {
-			return a.Store.Prices.EnsurePartitionsAhead(ctx, time.Now())
-		})
-	})
-	all.Go(func() {
-		a.every(ctx, time.Hour, "prune the outbox", func(ctx context.Context) error {
-			_, err := relay.Prune(ctx, a.Store, time.Now())
-			return err
-		})
-	})
+	for _, job := range a.jobs() {
+		all.Go(func() { loop.New(job).Run(ctx) })
+	}
 	return func() {
 		a.hub.Close()
 		cancel()
@@ -39,19 +29,30 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	}
 }
 
-// every does a job now and then again each interval, until ctx ends. A failure
-// is logged and waits for the next turn.
-func (a *App) every(ctx context.Context, interval time.Duration, job string, do func(context.Context) error) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			a.logger.ErrorContext(ctx, "job failed", slog.String("job", job), slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+// jobs are the housekeeping. They may run in several processes at once: none does harm
+// twice.
+func (a *App) jobs() []loop.Options {
+	jobs := []loop.Options{
+		{
+			Name: "look which database it is", Interval: time.Second,
+			Round: func(ctx context.Context) (bool, error) { return false, a.checkIdentity(ctx) },
+		},
+		{
+			Name: "make partitions ahead", Interval: time.Hour,
+			Round: func(ctx context.Context) (bool, error) {
+				return false, a.Store.Prices.EnsurePartitionsAhead(ctx, time.Now())
+			},
+		},
+		{
+			Name: "prune the outbox", Interval: time.Hour,
+			Round: func(ctx context.Context) (bool, error) {
+				_, err := relay.Prune(ctx, a.Store, time.Now())
+				return false, err
+			},
+		},
 	}
+	for i := range jobs {
+		jobs[i].MaxBackoff, jobs[i].Logger = min(jobs[i].Interval, time.Minute), a.logger
+	}
+	return jobs
 }

@@ -33,17 +33,17 @@ func (s *Store) decision(ctx context.Context, model, id string) (of *entities.De
 		err = fmt.Errorf("no model %q: %w", model, ErrUnknownModel)
 	}
 	if err != nil {
-		return nil, nil, nil, unavailable(err)
+		return nil, nil, nil, Unavailable(err)
 	}
 	of, err = s.repos.Decisions.Of(ctx, model, id)
 	if err == nil && of == nil {
 		err = fmt.Errorf("no decision %q of %s: %w", id, model, ErrUnknownDecision)
 	}
 	if err != nil {
-		return nil, nil, nil, unavailable(err)
+		return nil, nil, nil, Unavailable(err)
 	}
 	before, after, err = s.repos.Decisions.Beside(ctx, model, placeOf(of))
-	return of, before, after, unavailable(err)
+	return of, before, after, Unavailable(err)
 }
 
 func placeOf(d *entities.DecisionCycle) repository.Place {
@@ -89,7 +89,7 @@ func (s *Store) Audit(ctx context.Context, model, id string) (wire.DecisionAudit
 func (s *Store) auditedPositions(ctx context.Context, model string, span repository.Span, signals []wire.Signal) ([]wire.AuditedPosition, error) {
 	rows, err := s.repos.Positions.During(ctx, model, span, maxAudited)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	ids := make([]string, len(rows))
 	for i := range rows {
@@ -97,7 +97,7 @@ func (s *Store) auditedPositions(ctx context.Context, model string, span reposit
 	}
 	states, err := s.repos.Positions.Adjusted(ctx, model, ids, span)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	adjustments := make(map[string][]wire.PositionState)
 	for _, state := range states {
@@ -144,11 +144,11 @@ func (s *Store) auditedPositions(ctx context.Context, model string, span reposit
 func (s *Store) auditedTrades(ctx context.Context, model string, span repository.Span) ([]wire.AuditedTrade, error) {
 	rows, err := s.repos.Trades.Exited(ctx, model, span, maxAudited)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	entered, err := s.repos.Trades.Entered(ctx, model, span, maxAudited)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	for _, row := range entered {
 		if !within(span, row.ExitTime) {
@@ -164,7 +164,7 @@ func (s *Store) auditedTrades(ctx context.Context, model string, span repository
 	}
 	decisions, err := s.repos.Decisions.InForce(ctx, model, times)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	list := make([]wire.AuditedTrade, len(rows))
 	for i, row := range rows {
@@ -199,7 +199,7 @@ func (s *Store) PromptDiff(ctx context.Context, model, id string) (wire.PromptDi
 	}
 	last, err := s.repos.Decisions.Of(ctx, model, before.ID)
 	if err != nil {
-		return out, unavailable(err)
+		return out, Unavailable(err)
 	}
 	if last == nil { // an operator took it out this moment
 		return out, fmt.Errorf("no decision %q of %s: %w", before.ID, model, ErrUnknownDecision)

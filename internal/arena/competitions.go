@@ -134,7 +134,7 @@ func DefaultCompetition(ctx context.Context, repos repository.Repositories, conf
 	}
 	c, err := repos.Competitions.Default(ctx, "")
 	if err != nil {
-		return "", unavailable(err)
+		return "", Unavailable(err)
 	}
 	return c.ID, nil
 }
@@ -142,7 +142,7 @@ func DefaultCompetition(ctx context.Context, repos repository.Repositories, conf
 func (s *Store) competitionIDs(ctx context.Context, configured string) (*competitions, error) {
 	all, err := s.repos.Competitions.All(ctx)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	ids := make([]string, len(all))
 	for i, c := range all {
@@ -156,7 +156,7 @@ func (s *Store) competitionIDs(ctx context.Context, configured string) (*competi
 func (s *Store) Competitions(ctx context.Context, defaultID string) (wire.Competitions, error) {
 	all, err := s.repos.Competitions.All(ctx)
 	if err != nil {
-		return wire.Competitions{}, unavailable(err)
+		return wire.Competitions{}, Unavailable(err)
 	}
 	out := wire.Competitions{Competitions: make([]wire.ListedCompetition, len(all))}
 	for i, c := range all {
@@ -179,7 +179,7 @@ func (s *Store) leader(ctx context.Context) (accounts int, leader *wire.Leader, 
 	}
 	rows, err := s.repos.Accounts.All(ctx)
 	if err != nil {
-		return 0, nil, unavailable(err)
+		return 0, nil, Unavailable(err)
 	}
 	if board := analytics.Leaderboard(facts); len(board) > 0 && !board[0].ReturnPct.IsZero() {
 		leader = &wire.Leader{ModelID: board[0].ID, Equity: board[0].Equity, ReturnPct: board[0].ReturnPct}
@@ -190,5 +190,5 @@ func (s *Store) leader(ctx context.Context) (accounts int, leader *wire.Leader, 
 // models lists those that have an account in the competition, in the order of lists.
 func (s *Store) models(ctx context.Context) ([]entities.Model, error) {
 	models, err := s.repos.Models.Participants(ctx)
-	return models, unavailable(err)
+	return models, Unavailable(err)
 }

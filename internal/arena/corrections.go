@@ -122,7 +122,7 @@ func (g *Intake) Corrections(ctx context.Context, q CorrectionQuery) (*Correctio
 	q.Limit++
 	rows, err := g.o.Store.Corrections.List(ctx, q)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	page := &Corrections{Corrections: []Correction{}}
 	if len(rows) == q.Limit {

@@ -74,7 +74,7 @@ func (s *Store) documents(ctx context.Context, f repository.DecisionFilter, n in
 	if f.After == nil || !f.After.Time.IsZero() {
 		rows, err := s.repos.Decisions.Page(ctx, f, n)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, Unavailable(err)
 		}
 		for _, row := range rows {
 			d, err := mapping.DecisionPayload(row)
@@ -86,7 +86,7 @@ func (s *Store) documents(ctx context.Context, f repository.DecisionFilter, n in
 	}
 	threads, err := s.repos.Conversations.Page(ctx, f, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	for _, row := range threads {
 		t, err := mapping.ThreadPayload(row.Conversation, row.Messages)
@@ -130,7 +130,7 @@ func (s *Store) Decisions(ctx context.Context, req Request) (wire.Decisions, err
 	}
 	rows, next, err := PageOf(req, func(after *documentKey, n int) ([]repository.Outline, error) {
 		rows, err := s.repos.Decisions.Outlines(ctx, decisionsFilter(req, after), n)
-		return rows, unavailable(err)
+		return rows, Unavailable(err)
 	}, func(o repository.Outline) documentKey { return documentKey{o.ExecutedAt.UnixMicro(), o.ID, o.ModelID} })
 	out := wire.Decisions{Decisions: make([]wire.DecisionOutline, len(rows)), NextCursor: next, ServerTime: s.serverTime()}
 	for i, row := range rows {
@@ -186,7 +186,7 @@ func (s *Store) Search(ctx context.Context, req Request) (wire.SearchResults, er
 		err = refuse("has no word to look for: words such as the and of are in every text, and what is only excluded finds nothing")
 	}
 	if err != nil {
-		return wire.SearchResults{}, unavailable(err)
+		return wire.SearchResults{}, Unavailable(err)
 	}
 	rows, next, err := PageOf(req, func(after *foundKey, n int) ([]repository.Found, error) {
 		search := repository.Search{Query: req.Query, Model: req.Model, Span: req.Series.span()}
@@ -196,7 +196,7 @@ func (s *Store) Search(ctx context.Context, req Request) (wire.SearchResults, er
 			}
 		}
 		rows, err := s.repos.Decisions.Search(ctx, search, n)
-		return rows, unavailable(err)
+		return rows, Unavailable(err)
 	}, func(f repository.Found) foundKey {
 		return foundKey{documentKey{f.ExecutedAt.UnixMicro(), f.ID, f.ModelID}, f.Rank, f.Until.UnixMicro()}
 	})

@@ -241,7 +241,7 @@ func equityRows(ctx context.Context, s *Store, req Request, emit func(any) error
 	if req.Model == "" {
 		all, err := s.repos.Models.All(ctx)
 		if err != nil {
-			return unavailable(err)
+			return Unavailable(err)
 		}
 		models = models[:0]
 		for _, m := range all {
@@ -278,7 +278,7 @@ func chunks[R any](part Series, load func(Series) ([]R, error), each func(R) (ti
 	for {
 		rows, err := load(part)
 		if err != nil {
-			return unavailable(err)
+			return Unavailable(err)
 		}
 		var last time.Time
 		for _, row := range rows {

@@ -175,7 +175,7 @@ func intakeError(err error) error {
 	if errors.Is(err, repository.ErrContended) || errors.Is(err, repository.ErrLocked) {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
-	return unavailable(err)
+	return Unavailable(err)
 }
 
 // entry is one item on its way through a write.

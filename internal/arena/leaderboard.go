@@ -64,7 +64,7 @@ func (s *Store) Competitors(ctx context.Context) ([]analytics.Competitor, error)
 func (s *Store) gatherAccounts(ctx context.Context, facts map[string]*analytics.Competitor) error {
 	accounts, err := s.repos.Accounts.All(ctx)
 	if err != nil {
-		return unavailable(err)
+		return Unavailable(err)
 	}
 	without := maps.Clone(facts) // an inception
 	for _, a := range accounts {
@@ -88,7 +88,7 @@ func (s *Store) gatherAccounts(ctx context.Context, facts map[string]*analytics.
 	for _, row := range first {
 		facts[row.ModelID].First = row.DollarEquity
 	}
-	return unavailable(err)
+	return Unavailable(err)
 }
 
 func (s *Store) gatherTallies(ctx context.Context, facts map[string]*analytics.Competitor) error {
@@ -103,13 +103,13 @@ func (s *Store) gatherTallies(ctx context.Context, facts map[string]*analytics.C
 			}
 		}
 	}
-	return unavailable(err)
+	return Unavailable(err)
 }
 
 func (s *Store) gatherEquity(ctx context.Context, facts map[string]*analytics.Competitor) error {
 	newest, err := s.repos.Equity.Newest(ctx)
 	if err != nil {
-		return unavailable(err)
+		return Unavailable(err)
 	}
 	for _, snapshot := range newest {
 		c := facts[snapshot.ModelID]
@@ -130,7 +130,7 @@ func (s *Store) gatherEquity(ctx context.Context, facts map[string]*analytics.Co
 func (s *Store) hourlyEquities(ctx context.Context, c *analytics.Competitor) ([]float64, error) {
 	hours, err := s.repos.Equity.HoursOf(ctx, c.ID)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	return equitySeries(c.NAV, hours), nil
 }

@@ -36,7 +36,7 @@ func (s *Store) PositionHistory(ctx context.Context, req Request) (wire.Position
 			}
 		}
 		rows, err := s.repos.Positions.History(ctx, filter, n)
-		return rows, unavailable(err)
+		return rows, Unavailable(err)
 	}, func(p entities.Position) positionKey {
 		key := positionKey{ID: p.ID}
 		if p.EntryTime != nil {
@@ -53,7 +53,7 @@ func (s *Store) PositionHistory(ctx context.Context, req Request) (wire.Position
 	}
 	closings, err := s.repos.Positions.Closings(ctx, req.Model, ids)
 	if err != nil {
-		return wire.PositionHistory{}, unavailable(err)
+		return wire.PositionHistory{}, Unavailable(err)
 	}
 	records, err := each(rows, func(row entities.Position) (wire.PositionRecord, error) {
 		return recordOf(row, closings[row.ID])

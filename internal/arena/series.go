@@ -50,7 +50,7 @@ func (s *Store) EquityCurves(ctx context.Context, model string, part Series) (wi
 	}
 	accounts, err := s.repos.Accounts.All(ctx)
 	if err != nil {
-		return wire.EquityCurves{}, unavailable(err)
+		return wire.EquityCurves{}, Unavailable(err)
 	}
 	byModel := make(map[string]entities.Account, len(accounts))
 	for _, a := range accounts {
@@ -90,7 +90,7 @@ func (s *Store) equityCurve(ctx context.Context, model string, account entities.
 		return nil
 	})
 	if err != nil {
-		return curve, unavailable(err)
+		return curve, Unavailable(err)
 	}
 	if thin != nil {
 		curve.Rows = thin.Count()
@@ -105,7 +105,7 @@ func (s *Store) equityCurve(ctx context.Context, model string, account entities.
 func (s *Store) addExposure(ctx context.Context, curve *wire.EquityCurve) error {
 	newest, err := s.repos.Equity.NewestOf(ctx, curve.ModelID)
 	if err != nil || newest == nil {
-		return unavailable(err)
+		return Unavailable(err)
 	}
 	row, err := mapping.EquityPayload(*newest)
 	if err != nil {
@@ -167,7 +167,7 @@ func (p *performance) fill(curve *wire.EquityCurve) {
 func (s *Store) PriceHistory(ctx context.Context, symbol string, part Series) (wire.PriceHistory, error) {
 	known, err := s.repos.Symbols.Named(ctx, []string{symbol})
 	if err != nil {
-		return wire.PriceHistory{}, unavailable(err)
+		return wire.PriceHistory{}, Unavailable(err)
 	}
 	if len(known) == 0 {
 		return wire.PriceHistory{}, fmt.Errorf("no symbol %q: %w", symbol, ErrUnknownSymbol)
@@ -181,7 +181,7 @@ func (s *Store) PriceHistory(ctx context.Context, symbol string, part Series) (w
 		return nil
 	})
 	if err != nil {
-		return wire.PriceHistory{}, unavailable(err)
+		return wire.PriceHistory{}, Unavailable(err)
 	}
 	if thin != nil {
 		out.Rows = thin.Count()

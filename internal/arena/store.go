@@ -38,7 +38,7 @@ func NewStore(repos repository.Repositories, primaryProvider string, now func() 
 func (s *Store) CryptoPrices(ctx context.Context) (wire.CryptoPrices, error) {
 	rows, err := s.repos.Prices.Latest(ctx, s.provider)
 	if err != nil {
-		return wire.CryptoPrices{}, unavailable(err)
+		return wire.CryptoPrices{}, Unavailable(err)
 	}
 	prices, err := each(rows, mapping.PricePayload)
 	if err != nil {
@@ -68,14 +68,14 @@ func (s *Store) AccountTotals(ctx context.Context, fromMarker int64) (wire.Accou
 // first equity snapshot.
 func (s *Store) LastMarker(ctx context.Context) (int64, error) {
 	last, err := s.repos.Equity.LastMarker(ctx)
-	return last, unavailable(err)
+	return last, Unavailable(err)
 }
 
 // NextMarker returns the first hourly marker from the given one on, -1 where
 // there is none.
 func (s *Store) NextMarker(ctx context.Context, from int64) (int64, error) {
 	next, err := s.repos.Equity.NextMarker(ctx, from)
-	return next, unavailable(err)
+	return next, Unavailable(err)
 }
 
 // Hours returns the account-totals rows of the hourly markers from one to
@@ -83,7 +83,7 @@ func (s *Store) NextMarker(ctx context.Context, from int64) (int64, error) {
 func (s *Store) Hours(ctx context.Context, from, to int64) ([]wire.AccountTotal, error) {
 	rows, err := s.repos.Equity.Hours(ctx, from, to)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	return each(rows, mapping.EquityPayload)
 }
@@ -92,7 +92,7 @@ func (s *Store) Hours(ctx context.Context, from, to int64) ([]wire.AccountTotal,
 func (s *Store) Trades(ctx context.Context) (wire.Trades, error) {
 	rows, err := s.repos.Trades.Newest(ctx, RecentTrades)
 	if err != nil {
-		return wire.Trades{}, unavailable(err)
+		return wire.Trades{}, Unavailable(err)
 	}
 	trades, err := each(rows, mapping.TradePayload)
 	return wire.Trades{Trades: trades, ServerTime: s.serverTime()}, err
@@ -102,11 +102,11 @@ func (s *Store) Trades(ctx context.Context) (wire.Trades, error) {
 func (s *Store) SinceInception(ctx context.Context) (wire.SinceInceptionValues, error) {
 	accounts, err := s.repos.Accounts.All(ctx)
 	if err != nil {
-		return wire.SinceInceptionValues{}, unavailable(err)
+		return wire.SinceInceptionValues{}, Unavailable(err)
 	}
 	stats, err := s.repos.Stats.All(ctx)
 	if err != nil {
-		return wire.SinceInceptionValues{}, unavailable(err)
+		return wire.SinceInceptionValues{}, Unavailable(err)
 	}
 	decisions := make(map[string]int64, len(stats))
 	for _, m := range stats {
@@ -138,7 +138,7 @@ func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
 	}
 	docs, err := s.repos.Analytics.Served(ctx)
 	if err != nil {
-		return wire.Analytics{}, unavailable(err)
+		return wire.Analytics{}, Unavailable(err)
 	}
 	return s.analyticsOf(ctx, competitors, docs)
 }
@@ -147,7 +147,7 @@ func (s *Store) Analytics(ctx context.Context) (wire.Analytics, error) {
 func (s *Store) AnalyticsOf(ctx context.Context, model string) (wire.Analytics, error) {
 	doc, err := s.repos.Analytics.ServedOf(ctx, model)
 	if err != nil {
-		return wire.Analytics{}, unavailable(err)
+		return wire.Analytics{}, Unavailable(err)
 	}
 	if doc != nil {
 		return s.analyticsOf(ctx, []string{model}, []entities.ModelAnalytics{*doc})
@@ -172,7 +172,7 @@ func (s *Store) analyticsOf(ctx context.Context, models []string, docs []entitie
 	}
 	stats, err := s.repos.Stats.All(ctx)
 	if err != nil {
-		return wire.Analytics{}, unavailable(err)
+		return wire.Analytics{}, Unavailable(err)
 	}
 	known := make(map[string]entities.ModelStats, len(stats))
 	for _, m := range stats {
@@ -205,11 +205,11 @@ func (s *Store) Positions(ctx context.Context, limit int) (wire.Positions, error
 	}
 	rows, err := s.repos.Positions.Open(ctx, s.provider)
 	if err != nil {
-		return wire.Positions{}, unavailable(err)
+		return wire.Positions{}, Unavailable(err)
 	}
 	accounts, err := s.repos.Accounts.All(ctx)
 	if err != nil {
-		return wire.Positions{}, unavailable(err)
+		return wire.Positions{}, Unavailable(err)
 	}
 	open := make(map[string][]entities.Position, len(competitors))
 	for _, row := range rows {
@@ -232,11 +232,11 @@ func (s *Store) Positions(ctx context.Context, limit int) (wire.Positions, error
 func (s *Store) Conversations(ctx context.Context) (wire.Conversations, error) {
 	decisions, err := s.repos.Decisions.Newest(ctx, RecentConversations)
 	if err != nil {
-		return wire.Conversations{}, unavailable(err)
+		return wire.Conversations{}, Unavailable(err)
 	}
 	threads, err := s.repos.Conversations.NewestThreads(ctx, RecentConversations)
 	if err != nil {
-		return wire.Conversations{}, unavailable(err)
+		return wire.Conversations{}, Unavailable(err)
 	}
 	docs := make([]wire.Document, 0, len(decisions)+len(threads))
 	for _, row := range decisions {
@@ -260,7 +260,7 @@ func (s *Store) Conversations(ctx context.Context) (wire.Conversations, error) {
 func (s *Store) Models(ctx context.Context) (wire.Models, error) {
 	rows, err := s.repos.Models.All(ctx)
 	if err != nil {
-		return wire.Models{}, unavailable(err)
+		return wire.Models{}, Unavailable(err)
 	}
 	models, err := each(rows, mapping.ModelPayload)
 	return wire.Models{Models: models, ServerTime: s.serverTime()}, err
@@ -270,7 +270,7 @@ func (s *Store) Models(ctx context.Context) (wire.Models, error) {
 func (s *Store) Symbols(ctx context.Context) (wire.Symbols, error) {
 	rows, err := s.repos.Symbols.All(ctx)
 	if err != nil {
-		return wire.Symbols{}, unavailable(err)
+		return wire.Symbols{}, Unavailable(err)
 	}
 	symbols, err := each(rows, mapping.SymbolPayload)
 	return wire.Symbols{Symbols: symbols, ServerTime: s.serverTime()}, err
@@ -306,10 +306,11 @@ func each[R, P any](rows []R, payload func(R) (P, error)) ([]P, error) {
 	return out, nil
 }
 
-// unavailable lets callers tell an outage without knowing the store.
-func unavailable(err error) error {
-	if errors.Is(err, repository.ErrUnavailable) || errors.Is(err, repository.ErrLocked) {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+// Unavailable makes an outage of the database ErrUnavailable; any other error stays what
+// it is.
+func Unavailable(err error) error {
+	if errors.Is(err, ErrUnavailable) || !errors.Is(err, repository.ErrUnavailable) && !errors.Is(err, repository.ErrLocked) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

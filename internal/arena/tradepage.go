@@ -40,7 +40,7 @@ func (s *Store) TradesPage(ctx context.Context, req Request) (wire.Trades, error
 			filter.After = &repository.TradeKey{ExitTime: micros(after.Exit), ID: after.ID, ModelID: after.Model}
 		}
 		rows, err := s.repos.Trades.Page(ctx, filter, n)
-		return rows, unavailable(err)
+		return rows, Unavailable(err)
 	}, func(t entities.Trade) tradeKey {
 		return tradeKey{Exit: t.ExitTime.UnixMicro(), ID: t.ID, Model: t.ModelID}
 	})
@@ -56,7 +56,7 @@ func (s *Store) selectable(ctx context.Context, req Request) error {
 	if req.Model != "" {
 		known, err := s.repos.Models.Exists(ctx, req.Model)
 		if err != nil {
-			return unavailable(err)
+			return Unavailable(err)
 		}
 		if !known {
 			return fmt.Errorf("no model %q: %w", req.Model, ErrUnknownModel)
@@ -65,7 +65,7 @@ func (s *Store) selectable(ctx context.Context, req Request) error {
 	if req.Symbol != "" {
 		known, err := s.repos.Symbols.Named(ctx, []string{req.Symbol})
 		if err != nil {
-			return unavailable(err)
+			return Unavailable(err)
 		}
 		if len(known) == 0 {
 			return fmt.Errorf("no symbol %q: %w", req.Symbol, ErrUnknownSymbol)

@@ -1,6 +1,7 @@
 package recompute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/entities"
+	"nof0/internal/loop"
 	"nof0/repository"
 )
 
@@ -27,7 +29,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Now        func() time.Time
 
-	// Debounce is how long the job waits after a kick for more; 0 is 1 s.
+	// Debounce is how far apart rounds begin that kicks ask for; 0 is 1 s.
 	Debounce time.Duration
 	// Interval is how often the job looks without a kick; 0 is 1 min.
 	Interval time.Duration
@@ -60,17 +62,13 @@ type Result struct {
 type Job struct {
 	o       Options
 	metrics *metrics
-	kicked  chan struct{}
+	loop    *loop.Loop
 }
 
 // New makes a job. The error is that of the Registerer.
 func New(o Options) (*Job, error) {
-	if o.Debounce == 0 {
-		o.Debounce = time.Second
-	}
-	if o.Interval == 0 {
-		o.Interval = time.Minute
-	}
+	o.Debounce = cmp.Or(o.Debounce, time.Second)
+	o.Interval = cmp.Or(o.Interval, time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -84,53 +82,29 @@ func New(o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Job{o: o, metrics: m, kicked: make(chan struct{}, 1)}, nil
+	j := &Job{o: o, metrics: m}
+	j.loop = loop.New(loop.Options{
+		Name: "compute metrics", Round: j.next, Interval: o.Interval, Apart: o.Debounce, Logger: o.Logger,
+	})
+	return j, nil
 }
 
 // Kick says that there may be new facts.
-func (j *Job) Kick() {
-	select {
-	case j.kicked <- struct{}{}:
-	default: // it has been kicked already
-	}
-}
+func (j *Job) Kick() { j.loop.Kick() }
 
-// Run computes until ctx ends. A failure is logged, and tried again with the
-// next kick or interval.
-func (j *Job) Run(ctx context.Context) {
-	ticker := time.NewTicker(j.o.Interval)
-	defer ticker.Stop()
-	for {
-		switch busy, err := j.round(ctx); {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			j.metrics.failures.Inc()
-			j.o.Logger.ErrorContext(ctx, "metrics are not computed", slog.Any("error", err))
-		case busy:
-			j.Kick() // whoever is at it may have begun before what is new
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-j.kicked:
-			if !wait(ctx, j.o.Debounce) {
-				return
-			}
-		}
-	}
-}
+// Run computes until ctx ends. A failure is logged, and tried again.
+func (j *Job) Run(ctx context.Context) { j.loop.Run(ctx) }
 
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+// next is a round of the loop.
+func (j *Job) next(ctx context.Context) (more bool, err error) {
+	busy, err := j.round(ctx)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		j.metrics.failures.Inc()
+	case busy:
+		j.Kick() // whoever is at it may have begun before what is new
 	}
+	return false, err
 }
 
 // Once computes every account that is behind. The error joins what kept some from
@@ -250,8 +224,8 @@ func (j *Job) All(ctx context.Context, models []string, progress func(done, tota
 				results = append(results, r)
 				break
 			}
-			if !wait(ctx, busyPause) {
-				return results, ctx.Err()
+			if err := loop.Sleep(ctx, busyPause); err != nil {
+				return results, err
 			}
 		}
 		if progress != nil {

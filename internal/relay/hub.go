@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/catalogue"
+	"nof0/internal/loop"
 	"nof0/repository"
 )
 
@@ -40,7 +42,7 @@ type HubOptions struct {
 // event once, however many they are, and not at all while there is none.
 type Hub struct {
 	o      HubOptions
-	woken  chan struct{}
+	loop   *loop.Loop
 	closed chan struct{}
 
 	mu      sync.Mutex
@@ -57,31 +59,29 @@ var _ arena.Streamer = (*Hub)(nil)
 
 // NewHub makes a hub. Run serves its subscribers.
 func NewHub(o HubOptions) *Hub {
-	setDefault(&o.Interval, 200*time.Millisecond)
-	setDefault(&o.MaxBackoff, time.Second)
-	setDefault(&o.Buffer, 256)
-	setDefault(&o.Page, 500)
-	setDefault(&o.Patience, 10*time.Second)
+	o.Interval = cmp.Or(o.Interval, 200*time.Millisecond)
+	o.MaxBackoff = cmp.Or(o.MaxBackoff, time.Second)
+	o.Buffer = cmp.Or(o.Buffer, 256)
+	o.Page = cmp.Or(o.Page, 500)
+	o.Patience = cmp.Or(o.Patience, 10*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{
+	h := &Hub{
 		o:      o,
-		woken:  make(chan struct{}, 1),
 		closed: make(chan struct{}),
 		live:   map[*subscription]struct{}{},
 		all:    map[*subscription]struct{}{},
 	}
+	h.loop = loop.New(loop.Options{
+		Name: "read relayed events", Round: h.poll, Interval: o.Interval, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
+	})
+	return h
 }
 
 // Wake makes the hub look at the outbox at once. A relay of this process calls
 // it as it has relayed.
-func (h *Hub) Wake() {
-	select {
-	case h.woken <- struct{}{}:
-	default: // it has been woken already
-	}
-}
+func (h *Hub) Wake() { h.loop.Kick() }
 
 // Close ends every subscription with arena.ErrClosing, and Run. It returns once
 // they have ended.
@@ -126,52 +126,24 @@ func (h *Hub) Run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	backoff := time.Duration(0)
-	for ctx.Err() == nil {
-		err := h.poll(ctx)
-		woken, wait := h.woken, h.o.Interval
-		if err != nil && ctx.Err() == nil {
-			if backoff == 0 {
-				h.o.Logger.WarnContext(ctx, "subscribers wait", slog.Any("error", err))
-			}
-			backoff = min(max(2*backoff, minBackoff), h.o.MaxBackoff)
-			woken, wait = nil, backoff
-		} else {
-			backoff = 0
-		}
-		pause(ctx, wait, woken)
-	}
+	h.loop.Run(ctx)
 }
 
-// pause waits, for no longer than ctx or until woken.
-func pause(ctx context.Context, wait time.Duration, woken <-chan struct{}) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-woken:
-	case <-timer.C:
+// poll hands out a page of what was relayed since the last time. More says that the
+// page was full.
+func (h *Hub) poll(ctx context.Context) (more bool, err error) {
+	h.mu.Lock()
+	from, idle := arena.Position{Sequence: h.last, History: h.history}, len(h.live) == 0
+	h.mu.Unlock()
+	if idle {
+		return false, nil
 	}
-}
-
-// poll hands out what was relayed since the last time.
-func (h *Hub) poll(ctx context.Context) error {
-	for {
-		h.mu.Lock()
-		from, idle := arena.Position{Sequence: h.last, History: h.history}, len(h.live) == 0
-		h.mu.Unlock()
-		if idle {
-			return nil
-		}
-		rows, err := h.o.Outbox.Since(ctx, from.Sequence, h.o.Page)
-		if err != nil {
-			return err
-		}
-		h.publish(from, eventsOf(rows, from.History))
-		if len(rows) < h.o.Page {
-			return nil
-		}
+	rows, err := h.o.Outbox.Since(ctx, from.Sequence, h.o.Page)
+	if err != nil {
+		return false, err
 	}
+	h.publish(from, eventsOf(rows, from.History))
+	return len(rows) == h.o.Page, nil
 }
 
 // publish hands events that follow from to the live subscribers. One whose
@@ -222,10 +194,7 @@ func (h *Hub) Subscribe(ctx context.Context, after arena.Position) (arena.Subscr
 		known, err = h.o.Outbox.WasUntagged(ctx, after.Sequence)
 	}
 	if err != nil {
-		if errors.Is(err, repository.ErrUnavailable) {
-			err = fmt.Errorf("%w: %w", arena.ErrUnavailable, err)
-		}
-		return nil, err
+		return nil, arena.Unavailable(err)
 	}
 	switch {
 	case !known:
@@ -359,8 +328,8 @@ func (s *subscription) catchUp(ctx context.Context) bool {
 		case ctx.Err() != nil:
 			return false
 		case errors.Is(err, repository.ErrUnavailable):
-			backoff = min(max(2*backoff, minBackoff), s.hub.o.MaxBackoff)
-			pause(ctx, backoff, nil)
+			backoff = loop.Backoff(backoff, s.hub.o.MaxBackoff)
+			_ = loop.Sleep(ctx, backoff) // ctx is looked at next
 			continue
 		case err != nil:
 			s.end(err)

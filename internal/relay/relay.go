@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"nof0/config"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/loop"
 	"nof0/repository"
 )
 
@@ -53,13 +55,13 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.Interval, 200*time.Millisecond)
-	setDefault(&o.MaxBackoff, time.Second)
-	setDefault(&o.BatchSize, 500)
-	setDefault(&o.BatchTimeout, 10*time.Second)
-	setDefault(&o.Workers, 4)
-	setDefault(&o.Tries, 3)
-	setDefault(&o.LagInterval, 5*time.Second)
+	o.Interval = cmp.Or(o.Interval, 200*time.Millisecond)
+	o.MaxBackoff = cmp.Or(o.MaxBackoff, time.Second)
+	o.BatchSize = cmp.Or(o.BatchSize, 500)
+	o.BatchTimeout = cmp.Or(o.BatchTimeout, 10*time.Second)
+	o.Workers = cmp.Or(o.Workers, 4)
+	o.Tries = cmp.Or(o.Tries, 3)
+	o.LagInterval = cmp.Or(o.LagInterval, 5*time.Second)
 	if o.Relayed == nil {
 		o.Relayed = func() {}
 	}
@@ -72,20 +74,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func setDefault[T comparable](v *T, fallback T) {
-	var zero T
-	if *v == zero {
-		*v = fallback
-	}
-}
-
 // Relay brings committed events to Redis. Several processes may run one each:
 // the events of a model are relayed by one of them at a time, in order.
 type Relay struct {
 	o       Options
 	builder *builder
 	metrics *metrics
-	kicked  chan struct{}
+	loop    *loop.Loop
 	// delivered, where given, is called between the delivery of events and the
 	// commit that marks them; its error makes the commit fail.
 	delivered func(events []entities.OutboxEvent) error
@@ -104,27 +99,22 @@ func New(o Options) (*Relay, error) {
 		return nil, err
 	}
 	keys := cachelayer.NewKeys(o.TTLs)
-	return &Relay{
+	r := &Relay{
 		o: o,
 		builder: &builder{
 			projections: o.Projections, keys: keys, provider: o.PrimaryProvider, competition: o.Competition, logger: o.Logger, metrics: m,
 		},
 		metrics: m,
-		kicked:  make(chan struct{}, 1),
 		failed:  map[string]int{},
-	}, nil
+	}
+	r.loop = loop.New(loop.Options{
+		Name: "relay events", Round: r.round, Interval: o.Interval, Apart: minPause, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
+	})
+	return r, nil
 }
 
 // Kick makes the relay look at the outbox at once.
-func (r *Relay) Kick() {
-	select {
-	case r.kicked <- struct{}{}:
-	default: // it has been kicked already
-	}
-}
-
-// minBackoff is the wait after the first failure.
-const minBackoff = 50 * time.Millisecond
+func (r *Relay) Kick() { r.loop.Kick() }
 
 // minPause is how far apart rounds begin that a kick asks for. A commit that
 // comes alone is relayed at once; of many, those of this while go together, and
@@ -136,44 +126,11 @@ const minPause = 100 * time.Millisecond
 // the outbox.
 func (r *Relay) Run(ctx context.Context) {
 	var lag sync.WaitGroup
-	lag.Go(func() { r.measureLag(ctx) })
+	lag.Go(func() {
+		loop.New(loop.Options{Name: "measure the outbox", Round: r.measureLag, Interval: r.o.LagInterval}).Run(ctx)
+	})
 	defer lag.Wait()
-
-	backoff := time.Duration(0)
-	for ctx.Err() == nil {
-		began := time.Now()
-		more, err := r.round(ctx)
-		kicked, wait := r.kicked, r.o.Interval
-		switch {
-		case err != nil && ctx.Err() == nil:
-			if backoff == 0 {
-				r.o.Logger.WarnContext(ctx, "events wait", slog.Any("error", err))
-			}
-			backoff = min(max(2*backoff, minBackoff), r.o.MaxBackoff)
-			kicked, wait = nil, backoff // nobody's hurry mends an outage
-		case more:
-			wait = 0
-			fallthrough
-		default:
-			backoff = 0
-		}
-		if awaitKick(ctx, kicked, wait) {
-			awaitKick(ctx, nil, minPause-time.Since(began))
-		}
-	}
-}
-
-// awaitKick waits for a kick, at most for a while. It reports whether one came.
-func awaitKick(ctx context.Context, kicked <-chan struct{}, atMost time.Duration) bool {
-	timer := time.NewTimer(atMost)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-kicked:
-		return true
-	}
-	return false
+	r.loop.Run(ctx)
 }
 
 // round relays a batch of each model that has events. more says that some model
@@ -333,25 +290,23 @@ func isOutage(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// measureLag keeps the gauges up to date until ctx ends.
-func (r *Relay) measureLag(ctx context.Context) {
-	ticker := time.NewTicker(r.o.LagInterval)
-	defer ticker.Stop()
-	for {
-		if waiting, since, err := r.o.Store.Outbox.Lag(ctx); err == nil {
-			r.metrics.waiting.Set(float64(waiting))
-			age := 0.0
-			if !since.IsZero() {
-				age = max(r.o.Now().Sub(since).Seconds(), 0)
-			}
-			r.metrics.lag.Set(age)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+// measureLag brings the gauges up to date.
+func (r *Relay) measureLag(ctx context.Context) (more bool, err error) {
+	waiting, since, err := r.o.Store.Outbox.Lag(ctx)
+	if err != nil {
+		return false, err
 	}
+	r.metrics.waiting.Set(float64(waiting))
+	r.metrics.lag.Set(age(since, r.o.Now()))
+	return false, nil
+}
+
+// age is how long ago a time was, in seconds; 0 for the zero time.
+func age(since, now time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(now.Sub(since).Seconds(), 0)
 }
 
 // Warm tells every projection anew from Postgres and drops the cached views, as

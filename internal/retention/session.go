@@ -13,6 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"nof0/repository"
 )
 
 // parent is the table whose partitions are archived.
@@ -55,7 +57,7 @@ func openSession(ctx context.Context, dsn string, lockTimeout time.Duration) (_ 
 	}
 	s := &session{conn: conn}
 	var locked bool
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtext('nof0 retention'))").Scan(&locked)
+	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock("+repository.RetentionLock+")").Scan(&locked)
 	if err == nil && !locked {
 		err = ErrRunning
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"nof0/internal/loop"
 )
 
 // Limits of PlayOptions, and what they are where nothing is said.
@@ -370,13 +372,4 @@ type clock struct{}
 
 func (clock) Now() time.Time { return time.Now() }
 
-func (clock) Wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (clock) Wait(ctx context.Context, d time.Duration) error { return loop.Sleep(ctx, d) }

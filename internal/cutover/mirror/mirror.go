@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"nof0/internal/arena"
 	"nof0/internal/catalogue"
 	"nof0/internal/cutover/jsonstore"
+	"nof0/internal/loop"
 	"nof0/internal/snapshot"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -44,9 +46,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.Interval, 500*time.Millisecond)
-	setDefault(&o.MaxBackoff, 5*time.Second)
-	setDefault(&o.LagInterval, 5*time.Second)
+	o.Interval = cmp.Or(o.Interval, 500*time.Millisecond)
+	o.MaxBackoff = cmp.Or(o.MaxBackoff, 5*time.Second)
+	o.LagInterval = cmp.Or(o.LagInterval, 5*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -59,18 +61,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func setDefault(d *time.Duration, fallback time.Duration) {
-	if *d == 0 {
-		*d = fallback
-	}
-}
-
 // Mirror renders the files of a JSON directory from Postgres. Several processes
 // may have one each on the same directory.
 type Mirror struct {
 	o       Options
 	metrics *metrics
-	kicked  chan struct{}
+	loop    *loop.Loop
 	// shown are the events that wait to be relayed and that files show already.
 	shown map[snapshot.Kind]waiting
 }
@@ -85,7 +81,12 @@ func New(o Options) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mirror{o: o, metrics: m, kicked: make(chan struct{}, 1), shown: map[snapshot.Kind]waiting{}}, nil
+	made := &Mirror{o: o, metrics: m, shown: map[snapshot.Kind]waiting{}}
+	made.loop = loop.New(loop.Options{
+		Name: "render the JSON files", Interval: o.Interval, Apart: minPause, Rests: true, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
+		Round: func(ctx context.Context) (more bool, err error) { return false, made.round(ctx) },
+	})
+	return made, nil
 }
 
 // Render makes the files of domains what the store answers, and notes that they
@@ -225,19 +226,9 @@ func (m *Mirror) note(ctx context.Context, repos repository.Repositories, domain
 }
 
 // Kick makes Follow look at the outbox at once.
-func (m *Mirror) Kick() {
-	select {
-	case m.kicked <- struct{}{}:
-	default: // it has been kicked already
-	}
-}
+func (m *Mirror) Kick() { m.loop.Kick() }
 
-// minBackoff is the wait after the first failure.
-const minBackoff = 50 * time.Millisecond
-
-// minPause is how far apart rounds begin at least. A round that took long is
-// followed by a pause that is as long, so that following a constant stream of
-// events takes at most half of the time of one processor.
+// minPause is how far apart rounds begin at least that a kick asks for.
 const minPause = 50 * time.Millisecond
 
 // Follow keeps the files of the domains that are written to both sides up to
@@ -245,43 +236,11 @@ const minPause = 50 * time.Millisecond
 // in Postgres.
 func (m *Mirror) Follow(ctx context.Context) {
 	var lag sync.WaitGroup
-	lag.Go(func() { m.measureLag(ctx) })
+	lag.Go(func() {
+		loop.New(loop.Options{Name: "measure the JSON files", Round: m.measureLag, Interval: m.o.LagInterval}).Run(ctx)
+	})
 	defer lag.Wait()
-
-	backoff := time.Duration(0)
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := m.round(ctx)
-		pause := max(minPause, 2*time.Since(began)) - time.Since(began)
-		if err != nil && ctx.Err() == nil {
-			if backoff == 0 {
-				m.o.Logger.WarnContext(ctx, "JSON files wait", slog.Any("error", err))
-			}
-			backoff = min(max(2*backoff, minBackoff), m.o.MaxBackoff)
-			m.await(ctx, nil, backoff) // nobody's hurry mends an outage
-			continue
-		}
-		if backoff > 0 {
-			m.o.Logger.InfoContext(ctx, "JSON files follow again")
-		}
-		backoff = 0
-		if m.await(ctx, m.kicked, m.o.Interval) {
-			m.await(ctx, nil, pause)
-		}
-	}
-}
-
-// await waits for a kick, at most for a while. It reports whether one came.
-func (m *Mirror) await(ctx context.Context, kicked <-chan struct{}, atMost time.Duration) bool {
-	timer := time.NewTimer(atMost)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-kicked:
-		return true
-	}
-	return false
+	m.loop.Run(ctx)
 }
 
 // round renders what events have changed since the last one. It holds the
@@ -400,25 +359,19 @@ func typesOf(domains map[arena.Domain]int64) []string {
 	return slices.Compact(types)
 }
 
-// measureLag keeps the gauges up to date until ctx ends.
-func (m *Mirror) measureLag(ctx context.Context) {
-	ticker := time.NewTicker(m.o.LagInterval)
-	defer ticker.Stop()
-	for {
-		if events, since, err := m.lag(ctx); err == nil {
-			m.metrics.waiting.Set(float64(events))
-			age := 0.0
-			if !since.IsZero() {
-				age = max(m.o.Now().Sub(since).Seconds(), 0)
-			}
-			m.metrics.lag.Set(age)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+// measureLag brings the gauges up to date.
+func (m *Mirror) measureLag(ctx context.Context) (more bool, err error) {
+	events, since, err := m.lag(ctx)
+	if err != nil {
+		return false, err
 	}
+	m.metrics.waiting.Set(float64(events))
+	age := 0.0
+	if !since.IsZero() {
+		age = max(m.o.Now().Sub(since).Seconds(), 0)
+	}
+	m.metrics.lag.Set(age)
+	return false, nil
 }
 
 // lag returns how many committed events concern files that have not followed

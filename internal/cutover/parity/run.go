@@ -9,6 +9,7 @@ import (
 
 	"nof0/internal/arena"
 	"nof0/internal/cutover/jsonstore"
+	"nof0/internal/loop"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -143,22 +144,11 @@ func (c Confirm) compare(ctx context.Context, all []*comparison, read func(conte
 		if pending = again; len(pending) == 0 || attempt >= c.Attempts {
 			return nil
 		}
-		if err := wait(ctx, c.Pause); err != nil {
-			return err
+		if err := loop.Sleep(ctx, c.Pause); err != nil {
+			return fmt.Errorf("error waiting to read both sides again: %w", err)
 		}
 	}
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return fmt.Errorf("error waiting to read both sides again: %w", ctx.Err())
-	case <-timer.C:
-		return nil
-	}
 }
 
 // reread replaces what was found by what is still the same.

@@ -1,15 +1,15 @@
 package parity
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/internal/arena"
+	"nof0/internal/loop"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -47,12 +47,8 @@ const (
 
 // NewRunner returns a Runner. The error is that of the Registerer.
 func NewRunner(o RunnerOptions) (*Runner, error) {
-	if o.Interval == 0 {
-		o.Interval = defaultInterval
-	}
-	if o.Look == 0 {
-		o.Look = min(defaultLook, o.Interval)
-	}
+	o.Interval = cmp.Or(o.Interval, defaultInterval)
+	o.Look = cmp.Or(o.Look, min(defaultLook, o.Interval))
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -105,7 +101,7 @@ func (r *Runner) Runs(ctx context.Context, domain arena.Domain, n int) ([]wire.P
 func (r *Runner) Compare(ctx context.Context, domains ...arena.Domain) (*wire.ParityRuns, error) {
 	report, err := r.Run(ctx, domains...)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, arena.Unavailable(err)
 	}
 	return &wire.ParityRuns{Runs: report.Domains}, nil
 }
@@ -114,31 +110,19 @@ func (r *Runner) Compare(ctx context.Context, domains ...arena.Domain) (*wire.Pa
 func (r *Runner) List(ctx context.Context, d arena.Domain, limit int) (*wire.ParityRuns, error) {
 	runs, err := r.Runs(ctx, d, limit)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, arena.Unavailable(err)
 	}
 	return &wire.ParityRuns{Runs: runs}, nil
-}
-
-// unavailable tells an outage of the database in the terms of arena.
-func unavailable(err error) error {
-	if errors.Is(err, repository.ErrUnavailable) && !errors.Is(err, arena.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", arena.ErrUnavailable, err)
-	}
-	return err
 }
 
 // Follow shows the newest reports, whoever made them, and compares every domain
 // once the reports are older than the interval, until ctx ends. Of several
 // processes one compares.
 func (r *Runner) Follow(ctx context.Context) {
-	for {
-		if err := r.look(ctx); err != nil && ctx.Err() == nil {
-			r.o.Logger.WarnContext(ctx, "parity is not known", slog.Any("error", err))
-		}
-		if wait(ctx, r.o.Look) != nil {
-			return
-		}
-	}
+	loop.New(loop.Options{
+		Name: "compare the two sources", Interval: r.o.Look, Logger: r.o.Logger,
+		Round: func(ctx context.Context) (more bool, err error) { return false, r.look(ctx) },
+	}).Run(ctx)
 }
 
 func (r *Runner) look(ctx context.Context) error {

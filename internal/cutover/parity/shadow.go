@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,10 +75,10 @@ const (
 // NewShadow returns a Shadow that compares while Run does. The error is that of
 // the Registerer.
 func NewShadow(o ShadowOptions) (*Shadow, error) {
-	setDefault(&o.Period, 10*time.Second)
-	setDefault(&o.Queue, 64)
-	setDefault(&o.Workers, 1)
-	setDefault(&o.Timeout, 30*time.Second)
+	o.Period = cmp.Or(o.Period, 10*time.Second)
+	o.Queue = cmp.Or(o.Queue, 64)
+	o.Workers = cmp.Or(o.Workers, 1)
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -100,13 +101,6 @@ func NewShadow(o ShadowOptions) (*Shadow, error) {
 		}
 	}
 	return s, register(o.Registerer, s.requests)
-}
-
-func setDefault[T comparable](v *T, fallback T) {
-	var zero T
-	if *v == zero {
-		*v = fallback
-	}
 }
 
 // Offer takes a request to compare what both sides answer to it. It returns at once:

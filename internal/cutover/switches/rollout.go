@@ -86,15 +86,15 @@ func New(o Options) *Rollout {
 func (r *Rollout) List(ctx context.Context) (*arena.RolloutState, error) {
 	set, err := r.o.Store.Rollout.Switches(ctx)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, arena.Unavailable(err)
 	}
 	last, err := r.o.Store.Rollout.LastChanges(ctx)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, arena.Unavailable(err)
 	}
 	changes, err := r.o.Store.Rollout.Changes(ctx, shownChanges)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, arena.Unavailable(err)
 	}
 	state := &arena.RolloutState{Changes: make([]arena.RolloutChange, len(changes))}
 	for i, c := range changes {
@@ -162,7 +162,7 @@ func (r *Rollout) parity(ctx context.Context, f arena.Flip) (string, error) {
 	}
 	verdict, ranAt, ok, err := r.o.Parity.Newest(ctx, string(f.Domain))
 	if err != nil {
-		return "", unavailable(err)
+		return "", arena.Unavailable(err)
 	}
 	age := r.o.Now().Sub(ranAt)
 	switch {
@@ -178,17 +178,11 @@ func (r *Rollout) parity(ctx context.Context, f arena.Flip) (string, error) {
 	return "", nil
 }
 
-// setError lets callers tell what to do without knowing the store.
+// setError is [arena.Unavailable] for a change of a switch, for which the store waits
+// until the writes under way end.
 func setError(err error) error {
 	if errors.Is(err, repository.ErrLocked) {
 		return fmt.Errorf("%w: writes are under way that do not end; nothing was changed: %w", arena.ErrBusy, err)
 	}
-	return unavailable(err)
-}
-
-func unavailable(err error) error {
-	if errors.Is(err, repository.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", arena.ErrUnavailable, err)
-	}
-	return err
+	return arena.Unavailable(err)
 }

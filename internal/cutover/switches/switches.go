@@ -12,6 +12,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/loop"
 )
 
 // ModesOptions are what Switches are made of.
@@ -70,26 +71,10 @@ func (s *Switches) Modes(d arena.Domain) arena.Modes { return (*s.modes.Load())[
 
 // Run reads the switches until ctx ends.
 func (s *Switches) Run(ctx context.Context) {
-	ticker := time.NewTicker(s.o.Interval)
-	defer ticker.Stop()
-	away := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := s.Refresh(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !away:
-			s.o.Logger.WarnContext(ctx, "the switches of the rollout cannot be read; the last known hold", slog.Any("error", err))
-		case err == nil && away:
-			s.o.Logger.InfoContext(ctx, "the switches of the rollout are read again")
-		}
-		away = err != nil
-	}
+	loop.New(loop.Options{
+		Name: "read the switches of the rollout", Interval: s.o.Interval, Logger: s.o.Logger,
+		Round: func(ctx context.Context) (more bool, err error) { return false, s.Refresh(ctx) },
+	}).Run(ctx)
 }
 
 // Refresh reads the switches now. On an error they stay what they were.
