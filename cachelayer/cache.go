@@ -1,7 +1,6 @@
 package cachelayer
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -24,7 +23,7 @@ type Cache struct {
 
 // New makes a cache on client, which the caller closes after it.
 //
-// Errors: ErrBadConfig, or that of the Registerer.
+// Errors: ErrBadConfig.
 func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 	// Without a bound, one load that hangs would hold its key for ever.
 	if cfg.LoadTimeout <= 0 {
@@ -36,12 +35,11 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 		c.opts.Logger.Error("load panicked", slog.String("key", name),
 			slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)))
 	})
-	var localErr, metricsErr error
-	c.local, localErr = newLocal(cfg.LocalTTL, cfg.LocalBytes, c.opts.Now)
-	c.metrics, metricsErr = newMetrics(c.opts.Registerer)
-	if err := errors.Join(localErr, metricsErr); err != nil {
+	var err error
+	if c.local, err = newLocal(cfg.LocalTTL, cfg.LocalBytes, c.opts.Now); err != nil {
 		return nil, err
 	}
+	c.metrics = newMetrics(c.opts.Registerer)
 	life := cfg.LocalTTL
 	if cfg.LocalBytes <= 0 {
 		life = 0 // nothing is to be answered from memory

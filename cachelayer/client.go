@@ -41,7 +41,7 @@ type Client struct {
 // says, so that no URL loosens the bound on a delay: a command takes at most
 // cfg.DialTimeout + cfg.WriteTimeout + cfg.ReadTimeout, retries included.
 //
-// Errors: ErrBadURL, ErrBadConfig, or that of the Registerer.
+// Errors: ErrBadURL, ErrBadConfig.
 func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	if redisURL == "" {
 		return &Client{}, nil
@@ -58,9 +58,7 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	c := &Client{breaker: newBreaker(
 		cfg.BreakerFailures, cfg.BreakerOpen, cfg.DialTimeout+cfg.WriteTimeout+cfg.ReadTimeout, opts.Logger,
 	)}
-	if err := registerBreaker(opts.Registerer, c.breaker); err != nil {
-		return nil, err
-	}
+	registerBreaker(opts.Registerer, c.breaker)
 	if addr.cluster != nil {
 		tuneCluster(addr.cluster, cfg)
 		c.rdb = redis.NewClusterClient(addr.cluster)
@@ -70,7 +68,8 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	}
 	c.rdb.AddHook(c.breaker)
 	c.owner = newOwner(c.rdb, opts.Logger)
-	return c, registerOwner(opts.Registerer, c.owner)
+	registerOwner(opts.Registerer, c.owner)
+	return c, nil
 }
 
 // Ping asks Redis whether it is there. It returns nil where there is no Redis

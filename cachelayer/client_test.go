@@ -65,10 +65,8 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	cache, err := New(client, cfg.Cache, Options{Registerer: reg})
 	require.NoError(t, err)
 	defer cache.Close()
-	_, err = New(client, cfg.Cache, Options{Registerer: reg})
-	require.ErrorAs(t, err, &prometheus.AlreadyRegisteredError{})
-	_, err = Open(s.url(), cfg.Redis, Options{Registerer: reg})
-	require.ErrorAs(t, err, &prometheus.AlreadyRegisteredError{})
+	require.Panics(t, func() { _, _ = New(client, cfg.Cache, Options{Registerer: reg}) })
+	require.Panics(t, func() { _, _ = Open(s.url(), cfg.Redis, Options{Registerer: reg}) })
 
 	pg := newSource("one")
 	for range 3 {

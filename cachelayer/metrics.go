@@ -2,9 +2,9 @@ package cachelayer
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
 )
 
@@ -28,13 +28,14 @@ type metrics struct {
 	failures   *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{
+		return auto.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "nof0", Subsystem: "cache", Name: name, Help: help,
 		}, append([]string{"family"}, labels...))
 	}
-	m := &metrics{
+	return &metrics{
 		hits:       counter("hits_total", "Reads answered from the cache, by the level that answered.", "level"),
 		misses:     counter("misses_total", "Reads that waited for a load."),
 		loads:      counter("loads_total", "Loads from Postgres, those of early refreshes among them."),
@@ -45,27 +46,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		foreign:    counter("foreign_values_total", "Values in Redis that were of another schema, type or writer, and counted as misses."),
 		failures:   counter("redis_errors_total", "Uses of Redis that failed, those refused by the open breaker among them."),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	var errs []error
-	for _, c := range []prometheus.Collector{
-		m.hits, m.misses, m.loads, m.loadErrors, m.refreshes, m.fills, m.refused, m.foreign, m.failures,
-	} {
-		errs = append(errs, reg.Register(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("error registering cache metrics: %w", err)
-	}
-	return m, nil
 }
 
 // registerOwner publishes whether Redis is used.
-func registerOwner(reg prometheus.Registerer, o *owner) error {
-	if reg == nil {
-		return nil
-	}
-	err := reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+func registerOwner(reg prometheus.Registerer, o *owner) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "nof0", Subsystem: "redis", Name: "foreign",
 		Help: "1 where Redis is not used, since live processes of another database or with other settings keep it.",
 	}, func() float64 {
@@ -73,19 +58,12 @@ func registerOwner(reg prometheus.Registerer, o *owner) error {
 			return 1
 		}
 		return 0
-	}))
-	if err != nil {
-		return fmt.Errorf("error registering the metric of redis' owner: %w", err)
-	}
-	return nil
+	})
 }
 
 // registerBreaker publishes the breaker's state.
-func registerBreaker(reg prometheus.Registerer, b *breaker) error {
-	if reg == nil {
-		return nil
-	}
-	err := reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+func registerBreaker(reg prometheus.Registerer, b *breaker) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "nof0", Subsystem: "redis", Name: "breaker_state",
 		Help: "State of the breaker around Redis: 0 closed, 1 half open, 2 open.",
 	}, func() float64 {
@@ -97,9 +75,5 @@ func registerBreaker(reg prometheus.Registerer, b *breaker) error {
 		default:
 			return 2
 		}
-	}))
-	if err != nil {
-		return fmt.Errorf("error registering breaker metric: %w", err)
-	}
-	return nil
+	})
 }

@@ -76,10 +76,7 @@ func (c *cli) recompute(ctx context.Context, cfg config.Config, logger *slog.Log
 	if models, err = chosen(models, known); err != nil {
 		return nil, err
 	}
-	job, err := recompute.New(recompute.Options{Store: store, Logger: logger})
-	if err != nil {
-		return nil, err
-	}
+	job := recompute.New(recompute.Options{Store: store, Logger: logger})
 	progress, finish := c.progressOf("computing metrics", "accounts")
 	defer finish()
 	return job.All(ctx, models, progress)

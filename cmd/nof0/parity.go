@@ -122,11 +122,7 @@ func (c *cli) compare(ctx context.Context, dir string, domains []arena.Domain, o
 	progress, finish := c.progress("comparing")
 	defer finish()
 	o.Compare.Progress = progress
-	runner, err := parity.NewRunner(o)
-	if err != nil {
-		return nil, err
-	}
-	return runner.Run(ctx, domains...)
+	return parity.NewRunner(o).Run(ctx, domains...)
 }
 
 func (c *cli) printParity(report *parity.Report) error {

@@ -100,10 +100,7 @@ func (c *cli) rollout(ctx context.Context, flip arena.Flip) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	moves, err := cutover.OpenRollout(cfg, store, logger)
-	if err != nil {
-		return err
-	}
+	moves := cutover.OpenRollout(cfg, store, logger)
 	if flip.Read != "" || flip.Write != "" {
 		state, err := moves.Set(ctx, flip)
 		if err != nil {

@@ -53,10 +53,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	registry, err := telemetry.NewRegistry(build)
-	if err != nil {
-		return nil, err
-	}
+	registry := telemetry.NewRegistry(build)
 	if err := a.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
@@ -67,10 +64,6 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		return nil, err
 	}
 	a.followIdentity(ctx)
-	httpMetrics, err := telemetry.NewHTTPMetrics(registry)
-	if err != nil {
-		return nil, err
-	}
 	o := intakeOptions(cfg, a.writes, a.cutover, logger)
 	o.AfterCommit, o.Guard = a.relay.AfterCommit, a.guard
 	intake := arena.NewIntake(o)
@@ -86,7 +79,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		Competitions: a.Service,
 		Config:       cfg.HTTP,
 		Logger:       logger,
-		Metrics:      httpMetrics,
+		Metrics:      telemetry.NewHTTPMetrics(registry),
 		Gatherer:     registry,
 		Ready:        a.ready,
 		WithAttrs:    telemetry.With,
@@ -129,11 +122,7 @@ func OpenCorrector(ctx context.Context, cfg config.Config, logger *slog.Logger) 
 }
 
 func (a *App) openStore(ctx context.Context, registry prometheus.Registerer) error {
-	metrics, err := telemetry.NewRepositoryMetrics(registry)
-	if err != nil {
-		return err
-	}
-	return a.openPools(ctx, metrics.Observe)
+	return a.openPools(ctx, telemetry.NewRepositoryMetrics(registry).Observe)
 }
 
 // openServices makes what stands between the stores and the HTTP surface.
@@ -145,7 +134,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	a.redis, a.cache = client, cache
 	a.guard = cachelayer.NewGuard(client, a.cfg.Cache)
 	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Logger: a.logger})
-	a.relay, err = relay.New(relay.Options{
+	a.relay = relay.New(relay.Options{
 		Store:           a.Store,
 		Projections:     cachelayer.NewProjections(client, a.cfg.Cache),
 		PrimaryProvider: a.cfg.Arena.PrimaryProvider,
@@ -156,23 +145,14 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		Registerer:      registry,
 		Logger:          a.logger,
 	})
-	if err != nil {
-		return err
-	}
-	notFinite, err := telemetry.NewNotFinite(registry, a.logger)
-	if err != nil {
-		return err
-	}
-	a.metrics, err = recompute.New(recompute.Options{
+	notFinite := telemetry.NewNotFinite(registry, a.logger)
+	a.metrics = recompute.New(recompute.Options{
 		Store:       a.Store,
 		AfterCommit: a.relay.AfterCommit,
 		NotFinite:   notFinite.Note,
 		Registerer:  registry,
 		Logger:      a.logger,
 	})
-	if err != nil {
-		return err
-	}
 	a.Service, err = arena.NewService(arena.ServiceOptions{
 		Store:       arena.NewStore(a.reads.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
 		Competition: a.cfg.Arena.Competition,

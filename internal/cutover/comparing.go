@@ -41,7 +41,7 @@ func storeOf(cfg config.Config) func(repository.Repositories) arena.Source {
 }
 
 // newShadow returns what compares a sample of the requests.
-func newShadow(o Options, files *jsonstore.Source) (*parity.Shadow, error) {
+func newShadow(o Options, files *jsonstore.Source) *parity.Shadow {
 	return parity.NewShadow(parity.ShadowOptions{
 		JSON:        files,
 		Store:       storeOf(o.Config),

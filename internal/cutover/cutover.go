@@ -51,24 +51,15 @@ type Cutover struct {
 // Open reads the switches and opens the directory that the configuration names.
 func Open(ctx context.Context, o Options) (*Cutover, error) {
 	c := &Cutover{o: o}
-	var err error
 	if dir := o.Config.JSONDir; dir != "" {
 		arenaConfig := o.Config.Arena
-		refused, err := jsonstore.Refused(o.Registerer, o.Logger)
-		if err != nil {
-			return nil, err
-		}
-		c.files = newSource(o.Config, refused)
+		c.files = newSource(o.Config, jsonstore.Refused(o.Registerer, o.Logger))
 		c.writer = jsonstore.NewWriter(jsonstore.WriterOptions{
 			Dir: dir, PrimaryProvider: arenaConfig.PrimaryProvider, MatchWindow: arenaConfig.MatchWindow, Now: time.Now,
 		})
-		if c.mirror, err = newMirror(o); err != nil {
-			return nil, err
-		}
-		if c.shadow, err = newShadow(o, c.files); err != nil {
-			return nil, err
-		}
+		c.mirror, c.shadow = newMirror(o), newShadow(o, c.files)
 	}
+	var err error
 	c.modes, err = switches.NewSwitches(ctx, switches.ModesOptions{
 		Store:      o.Store.Rollout,
 		Initial:    initialModes(o.Config),
@@ -82,8 +73,8 @@ func Open(ctx context.Context, o Options) (*Cutover, error) {
 	c.rollout = newRollout(o, c.mirror, c.changed)
 	comparing := ParityOptions(o.Config, o.Store)
 	comparing.Registerer, comparing.Logger = o.Registerer, o.Logger
-	c.parity, err = parity.NewRunner(comparing)
-	return c, err
+	c.parity = parity.NewRunner(comparing)
+	return c, nil
 }
 
 // changed follows a change of a switch.
@@ -147,20 +138,16 @@ func (c *Cutover) Close() error {
 }
 
 // OpenRollout opens what shows and sets the switches, for who serves nothing.
-func OpenRollout(cfg config.Config, store *repository.Store, logger *slog.Logger) (arena.Rollout, error) {
+func OpenRollout(cfg config.Config, store *repository.Store, logger *slog.Logger) arena.Rollout {
 	o := Options{Config: cfg, Store: store, Logger: logger}
-	files, err := newMirror(o)
-	return newRollout(o, files, nil), err
+	return newRollout(o, newMirror(o), nil)
 }
 
 // MoveToStore moves every domain that nobody has moved yet to the store, its
 // reads and its writes, where both sides are equal. It tells which moved, and which
 // stay, and why.
 func MoveToStore(ctx context.Context, cfg config.Config, store *repository.Store, by string) (moved, stay []string, err error) {
-	moves, err := OpenRollout(cfg, store, slog.New(slog.DiscardHandler)) // what moved is returned
-	if err != nil {
-		return nil, nil, err
-	}
+	moves := OpenRollout(cfg, store, slog.New(slog.DiscardHandler)) // what moved is returned
 	state, err := moves.List(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -174,11 +161,7 @@ func MoveToStore(ctx context.Context, cfg config.Config, store *repository.Store
 	if len(domains) == 0 {
 		return nil, nil, nil
 	}
-	runner, err := parity.NewRunner(ParityOptions(cfg, store))
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := runner.Run(ctx, domains...); err != nil {
+	if _, err := parity.NewRunner(ParityOptions(cfg, store)).Run(ctx, domains...); err != nil {
 		return nil, nil, err
 	}
 	for _, d := range domains {
@@ -226,9 +209,9 @@ func newSource(cfg config.Config, faulty func(file string, faults []snapshot.Row
 }
 
 // newMirror returns what renders the files; nil without a directory.
-func newMirror(o Options) (*mirror.Mirror, error) {
+func newMirror(o Options) *mirror.Mirror {
 	if o.Config.JSONDir == "" {
-		return nil, nil //nolint:nilnil // there is nothing to render, and no error
+		return nil
 	}
 	return mirror.New(mirror.Options{
 		Dir:             o.Config.JSONDir,

@@ -70,7 +70,7 @@ func follower() error {
 		return err
 	}
 	chances, killAt := 0, childNumber(childKillAt)
-	m, err := mirror.New(mirror.Options{
+	m := mirror.New(mirror.Options{
 		Dir: os.Getenv(childDir), Store: store, PrimaryProvider: primary,
 		Rendered: func(arena.Domain) {
 			if chances++; chances == killAt {
@@ -78,22 +78,16 @@ func follower() error {
 			}
 		},
 	})
-	if err != nil {
-		return err
-	}
 	cfg := config.Default()
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
 	client, err := cachelayer.Open("", cfg.Redis, cachelayer.Options{})
 	if err != nil {
 		return err
 	}
-	r, err := relay.New(relay.Options{
+	r := relay.New(relay.Options{
 		Store: store, Projections: cachelayer.NewProjections(client, cfg.Cache), PrimaryProvider: primary,
 		TTLs: cfg.Cache, Relayed: m.Kick, Interval: 10 * time.Millisecond,
 	})
-	if err != nil {
-		return err
-	}
 	go r.Run(ctx)
 	m.Follow(ctx)
 	return nil

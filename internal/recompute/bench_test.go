@@ -114,8 +114,7 @@ func BenchmarkRecompute(b *testing.B) {
 	dsn := testdb.New(b, atlastest.Migrator{})
 	fill(b, dsn, models, trades)
 	store := openStore(b, dsn)
-	job, err := recompute.New(recompute.Options{Store: store})
-	require.NoError(b, err)
+	job := recompute.New(recompute.Options{Store: store})
 	ids := make([]string, models)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("m%03d", i+1)

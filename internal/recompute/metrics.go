@@ -1,11 +1,10 @@
 package recompute
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // metrics tell what computing costs.
@@ -16,37 +15,27 @@ type metrics struct {
 	failures prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
-		computed: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
+	return &metrics{
+		computed: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_recompute_models_total",
 			Help: "Models whose metrics this process computed, by outcome and whether every fact was read.",
 		}, []string{"outcome", "whole"}),
-		facts: prometheus.NewCounterVec(prometheus.CounterOpts{
+		facts: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_recompute_facts_total",
 			Help: "Trades and decisions that were read to compute metrics.",
 		}, []string{"kind"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "nof0_recompute_seconds",
 			Help:    "Time to compute the metrics of one model, by whether every fact was read.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8), //nolint:mnd // 1 ms to 16 s
 		}, []string{"whole"}),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{
+		failures: auto.NewCounter(prometheus.CounterOpts{
 			Name: "nof0_recompute_failures_total",
 			Help: "Rounds in which the metrics of some model could not be computed and will be tried again.",
 		}),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	var errs []error
-	for _, c := range []prometheus.Collector{m.computed, m.facts, m.seconds, m.failures} {
-		errs = append(errs, reg.Register(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("error registering recompute metrics: %w", err)
-	}
-	return m, nil
 }
 
 func (m *metrics) observe(r Result) {

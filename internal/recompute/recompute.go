@@ -65,8 +65,8 @@ type Job struct {
 	loop    *loop.Loop
 }
 
-// New makes a job. The error is that of the Registerer.
-func New(o Options) (*Job, error) {
+// New makes a job.
+func New(o Options) *Job {
 	o.Debounce = cmp.Or(o.Debounce, time.Second)
 	o.Interval = cmp.Or(o.Interval, time.Minute)
 	if o.Logger == nil {
@@ -78,15 +78,11 @@ func New(o Options) (*Job, error) {
 	if o.AfterCommit == nil {
 		o.AfterCommit = func(context.Context, []entities.OutboxEvent) {}
 	}
-	m, err := newMetrics(o.Registerer)
-	if err != nil {
-		return nil, err
-	}
-	j := &Job{o: o, metrics: m}
+	j := &Job{o: o, metrics: newMetrics(o.Registerer)}
 	j.loop = loop.New(loop.Options{
 		Name: "compute metrics", Round: j.next, Interval: o.Interval, Apart: o.Debounce, Logger: o.Logger,
 	})
-	return j, nil
+	return j
 }
 
 // Kick says that there may be new facts.

@@ -50,8 +50,7 @@ func setup(t testing.TB) *bundle {
 		Bounds: wiretest.Bounds(), Store: b.store, PrimaryProvider: provider, Now: time.Now,
 	})
 	b.source = arena.NewStore(b.store.Repositories, provider, time.Now)
-	var err error
-	b.job, err = recompute.New(recompute.Options{
+	b.job = recompute.New(recompute.Options{
 		Store: b.store, Registerer: prometheus.NewPedanticRegistry(), Debounce: time.Millisecond,
 		AfterCommit: func(_ context.Context, events []entities.OutboxEvent) {
 			b.mu.Lock()
@@ -59,7 +58,6 @@ func setup(t testing.TB) *bundle {
 			b.events = append(b.events, events...)
 		},
 	})
-	require.NoError(t, err)
 	return b
 }
 

@@ -1,11 +1,10 @@
 package relay
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"nof0/internal/catalogue"
 )
@@ -19,40 +18,30 @@ type metrics struct {
 	abandoned *prometheus.CounterVec // projection
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
+	return &metrics{
+		waiting: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "nof0_outbox_waiting",
 			Help: "Events that are committed and not relayed yet.",
 		}),
-		lag: prometheus.NewGauge(prometheus.GaugeOpts{
+		lag: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "nof0_outbox_lag_seconds",
 			Help: "Age of the oldest event that is not relayed yet; 0 where there is none.",
 		}),
-		relayed: prometheus.NewCounterVec(prometheus.CounterOpts{
+		relayed: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_outbox_relayed_total",
 			Help: "Events that this process relayed, by type.",
 		}, []string{"type"}),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{
+		failures: auto.NewCounter(prometheus.CounterOpts{
 			Name: "nof0_outbox_failures_total",
 			Help: "Attempts to relay the events of a model that failed and will be made again.",
 		}),
-		abandoned: prometheus.NewCounterVec(prometheus.CounterOpts{
+		abandoned: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_outbox_abandoned_projections_total",
 			Help: "Projections that could not be built and were left out, by key family.",
 		}, []string{"projection"}),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	var errs []error
-	for _, c := range []prometheus.Collector{m.waiting, m.lag, m.relayed, m.failures, m.abandoned} {
-		errs = append(errs, reg.Register(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("error registering relay metrics: %w", err)
-	}
-	return m, nil
 }
 
 // typeLabel bounds the label: a newer process may write types that this one

@@ -91,13 +91,10 @@ type Relay struct {
 	failed map[string]int
 }
 
-// New makes a relay. The error is that of the Registerer.
-func New(o Options) (*Relay, error) {
+// New makes a relay.
+func New(o Options) *Relay {
 	o = o.withDefaults()
-	m, err := newMetrics(o.Registerer)
-	if err != nil {
-		return nil, err
-	}
+	m := newMetrics(o.Registerer)
 	keys := cachelayer.NewKeys(o.TTLs)
 	r := &Relay{
 		o: o,
@@ -110,7 +107,7 @@ func New(o Options) (*Relay, error) {
 	r.loop = loop.New(loop.Options{
 		Name: "relay events", Round: r.round, Interval: o.Interval, Apart: minPause, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
 	})
-	return r, nil
+	return r
 }
 
 // Kick makes the relay look at the outbox at once.

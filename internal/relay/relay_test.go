@@ -481,11 +481,10 @@ func TestWithoutRedis(t *testing.T) {
 	client, err := cachelayer.Open("", testConfig().Redis, cachelayer.Options{})
 	require.NoError(t, err)
 	hub := NewHub(HubOptions{Outbox: b.store.Outbox})
-	relay, err := New(Options{
+	relay := New(Options{
 		Store: b.store, Projections: cachelayer.NewProjections(client, testConfig().Cache), PrimaryProvider: provider,
 		TTLs: testConfig().Cache, Relayed: hub.Wake,
 	})
-	require.NoError(t, err)
 	p := &process{relay: relay, hub: hub}
 	p.start(t)
 	r := read(t, hub, 0)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // HTTPMetrics times requests. A nil one does nothing.
@@ -15,18 +16,14 @@ type HTTPMetrics struct {
 }
 
 // NewHTTPMetrics registers the metrics with reg.
-func NewHTTPMetrics(reg prometheus.Registerer) (*HTTPMetrics, error) {
-	m := &HTTPMetrics{
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+func NewHTTPMetrics(reg prometheus.Registerer) *HTTPMetrics {
+	return &HTTPMetrics{
+		seconds: promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "nof0_http_seconds",
 			Help:    "Time taken by requests, by the source that answered them.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route", "method", "code", "source"}),
 	}
-	if err := register(reg, m.seconds); err != nil {
-		return nil, err
-	}
-	return m, nil
 }
 
 // ObserveRequest records one request. The route is the pattern, not the path;

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // NotFinite counts computed figures that no double can hold, which are absent
@@ -19,12 +20,11 @@ type NotFinite struct {
 }
 
 // NewNotFinite registers the metric with reg.
-func NewNotFinite(reg prometheus.Registerer, logger *slog.Logger) (*NotFinite, error) {
-	n := &NotFinite{logger: logger, absent: prometheus.NewCounterVec(prometheus.CounterOpts{
+func NewNotFinite(reg prometheus.Registerer, logger *slog.Logger) *NotFinite {
+	return &NotFinite{logger: logger, absent: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 		Name: "nof0_not_finite_total",
 		Help: "Figures that were left out of a rendered view because no double can hold them.",
 	}, []string{"view", "field"})}
-	return n, register(reg, n.absent)
 }
 
 // Note counts the members of a rendered view that are absent.

@@ -1,11 +1,11 @@
 package telemetry
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // Build says what is running.
@@ -18,8 +18,13 @@ type Build struct {
 
 // NewRegistry returns a registry with the metrics of the Go runtime, of the
 // process and of the build.
-func NewRegistry(build Build) (*prometheus.Registry, error) {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
+func NewRegistry(build Build) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	promauto.With(registry).NewGauge(prometheus.GaugeOpts{
 		Name: "nof0_build_info",
 		Help: "Always 1; the labels say what is running.",
 		ConstLabels: prometheus.Labels{
@@ -27,22 +32,6 @@ func NewRegistry(build Build) (*prometheus.Registry, error) {
 			"revision": build.Revision,
 			"go":       runtime.Version(),
 		},
-	})
-	info.Set(1)
-	registry := prometheus.NewRegistry()
-	err := register(registry,
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		info,
-	)
-	return registry, err
-}
-
-func register(reg prometheus.Registerer, all ...prometheus.Collector) error {
-	for _, c := range all {
-		if err := reg.Register(c); err != nil {
-			return fmt.Errorf("error registering metrics: %w", err)
-		}
-	}
-	return nil
+	}).Set(1)
+	return registry
 }

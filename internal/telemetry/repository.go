@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // RepositoryMetrics counts and times calls of repositories. A nil one does
@@ -19,25 +20,22 @@ type RepositoryMetrics struct {
 
 // NewRepositoryMetrics registers the metrics with reg. The expected errors are
 // answers, such as "there is no such row", and not counted as errors.
-func NewRepositoryMetrics(reg prometheus.Registerer, expected ...error) (*RepositoryMetrics, error) {
+func NewRepositoryMetrics(reg prometheus.Registerer, expected ...error) *RepositoryMetrics {
+	auto := promauto.With(reg)
 	labels := []string{"repository", "method"}
-	m := &RepositoryMetrics{
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	return &RepositoryMetrics{
+		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "nof0_repository_seconds",
 			Help:    "Time taken by calls of repositories.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, labels),
-		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+		errors: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_repository_errors_total",
 			Help: "Calls of repositories that failed; neither cancelled calls nor missing rows.",
 		}, labels),
 		// Whoever cancelled no longer waits: no fault of the store.
 		expected: append([]error{context.Canceled}, expected...),
 	}
-	if err := register(reg, m.seconds, m.errors); err != nil {
-		return nil, err
-	}
-	return m, nil
 }
 
 // Observe begins a call; what it returns ends it, with the error that the call

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"nof0/internal/snapshot"
 )
@@ -15,16 +16,11 @@ const longestList = 20
 
 // Refused is a SourceOptions.Faulty: it counts the rows of each file that are not
 // served, and logs them when they change. reg may be nil.
-func Refused(reg prometheus.Registerer, logger *slog.Logger) (func(file string, faults []snapshot.RowFault), error) {
-	rows := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+func Refused(reg prometheus.Registerer, logger *slog.Logger) func(file string, faults []snapshot.RowFault) {
+	rows := promauto.With(reg).NewGaugeVec(prometheus.GaugeOpts{
 		Name: "nof0_json_rows_refused",
 		Help: "Rows of a JSON file that are at fault and not served, as it was read last, by file.",
 	}, []string{"file"})
-	if reg != nil {
-		if err := reg.Register(rows); err != nil {
-			return nil, fmt.Errorf("error registering the metric of refused rows: %w", err)
-		}
-	}
 	var mu sync.Mutex
 	logged := make(map[string]string)
 	return func(file string, faults []snapshot.RowFault) {
@@ -44,5 +40,5 @@ func Refused(reg prometheus.Registerer, logger *slog.Logger) (func(file string, 
 		if more := len(faults) - longestList; more > 0 {
 			logger.Warn("more rows of a JSON file are at fault and not served", slog.String("file", file), slog.Int("more", more))
 		}
-	}, nil
+	}
 }

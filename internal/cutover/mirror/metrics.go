@@ -1,10 +1,8 @@
 package mirror
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // metrics tell how far the files are behind and what was done about it.
@@ -15,34 +13,24 @@ type metrics struct {
 	failures *prometheus.CounterVec // domain
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
+	return &metrics{
+		waiting: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "nof0_json_mirror_waiting",
 			Help: "Committed events that the JSON files of domains written to both sides do not show yet.",
 		}),
-		lag: prometheus.NewGauge(prometheus.GaugeOpts{
+		lag: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "nof0_json_mirror_lag_seconds",
 			Help: "Age of the oldest event that the JSON files do not show yet; 0 where there is none.",
 		}),
-		replaced: prometheus.NewCounterVec(prometheus.CounterOpts{
+		replaced: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_json_mirror_replaced_total",
 			Help: "JSON files that this process replaced, by file.",
 		}, []string{"file"}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+		failures: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_json_mirror_failures_total",
 			Help: "Attempts to render the JSON files of a domain that failed and will be made again, by domain.",
 		}, []string{"domain"}),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	var errs []error
-	for _, c := range []prometheus.Collector{m.waiting, m.lag, m.replaced, m.failures} {
-		errs = append(errs, reg.Register(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("error registering mirror metrics: %w", err)
-	}
-	return m, nil
 }

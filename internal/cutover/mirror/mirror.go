@@ -74,19 +74,15 @@ type Mirror struct {
 // waiting are events by type that are committed and not relayed.
 type waiting map[string]repository.Waiting
 
-// New makes a mirror. The error is that of the Registerer.
-func New(o Options) (*Mirror, error) {
+// New makes a mirror.
+func New(o Options) *Mirror {
 	o = o.withDefaults()
-	m, err := newMetrics(o.Registerer)
-	if err != nil {
-		return nil, err
-	}
-	made := &Mirror{o: o, metrics: m, shown: map[snapshot.Kind]waiting{}}
+	made := &Mirror{o: o, metrics: newMetrics(o.Registerer), shown: map[snapshot.Kind]waiting{}}
 	made.loop = loop.New(loop.Options{
 		Name: "render the JSON files", Interval: o.Interval, Apart: minPause, Rests: true, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
 		Round: func(ctx context.Context) (more bool, err error) { return false, made.round(ctx) },
 	})
-	return made, nil
+	return made
 }
 
 // Render makes the files of domains what the store answers, and notes that they

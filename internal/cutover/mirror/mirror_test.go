@@ -334,8 +334,7 @@ func BenchmarkRender(bench *testing.B) {
 	require.NoError(bench, err)
 	_, err = importer.Import(bench.Context(), dir, importer.Options{Bounds: wiretest.Bounds(), Now: time.Now, Store: store, PrimaryProvider: primary, Benchmarks: []string{benchmark}})
 	require.NoError(bench, err)
-	m, err := New(Options{Dir: bench.TempDir(), Store: store, PrimaryProvider: primary})
-	require.NoError(bench, err)
+	m := New(Options{Dir: bench.TempDir(), Store: store, PrimaryProvider: primary})
 	for _, d := range arena.Domains() {
 		bench.Run(string(d), func(bench *testing.B) {
 			for bench.Loop() {

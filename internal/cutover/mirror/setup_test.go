@@ -69,12 +69,10 @@ func setupOn(t *testing.T, dsn string) *bundle {
 
 func (b *bundle) newMirror(t *testing.T) *Mirror {
 	t.Helper()
-	m, err := New(Options{
+	return New(Options{
 		Dir: b.dir, Store: b.store, PrimaryProvider: primary, Registerer: prometheus.NewRegistry(),
 		Interval: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond, LagInterval: 5 * time.Millisecond,
 	})
-	require.NoError(t, err)
-	return m
 }
 
 // set sets the switch of writes of domains.

@@ -1,12 +1,11 @@
 package parity
 
 import (
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"nof0/internal/arena"
 	"nof0/internal/wire"
@@ -25,9 +24,10 @@ type metrics struct {
 	newest map[string]float64 // when the shown report of a domain began
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		return auto.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	m := &metrics{
 		newest:  make(map[string]float64),
@@ -36,32 +36,18 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			"When the newest comparison of a domain began, in unix seconds; 0 where there is none.", "domain"),
 		differences: gauge("nof0_parity_differences", "Differences that the newest comparison of a domain found.", "domain"),
 		notHeld:     gauge("nof0_parity_not_held", "Views of a domain of which the JSON directory held nothing in the newest comparison.", "domain"),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+		duration: auto.NewHistogram(prometheus.HistogramOpts{
 			Name: "nof0_parity_duration_seconds", Help: "How long the comparisons of this process took.",
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
 		}),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{
+		failures: auto.NewCounter(prometheus.CounterOpts{
 			Name: "nof0_parity_failures_total", Help: "Comparisons of this process that the store kept from coming to an end.",
 		}),
 	}
 	for _, d := range arena.Domains() {
 		m.ranAt.WithLabelValues(string(d)).Set(0)
 	}
-	return m, register(reg, m.verdict, m.ranAt, m.differences, m.notHeld, m.duration, m.failures)
-}
-
-func register(reg prometheus.Registerer, collectors ...prometheus.Collector) error {
-	if reg == nil {
-		return nil
-	}
-	var errs []error
-	for _, c := range collectors {
-		errs = append(errs, reg.Register(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("error registering parity metrics: %w", err)
-	}
-	return nil
+	return m
 }
 
 // show shows a report unless a newer one of its domain is shown.

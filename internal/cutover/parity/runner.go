@@ -45,8 +45,8 @@ const (
 	kept = 30 * 24 * time.Hour
 )
 
-// NewRunner returns a Runner. The error is that of the Registerer.
-func NewRunner(o RunnerOptions) (*Runner, error) {
+// NewRunner returns a Runner.
+func NewRunner(o RunnerOptions) *Runner {
 	o.Interval = cmp.Or(o.Interval, defaultInterval)
 	o.Look = cmp.Or(o.Look, min(defaultLook, o.Interval))
 	if o.Logger == nil {
@@ -55,8 +55,7 @@ func NewRunner(o RunnerOptions) (*Runner, error) {
 	if o.Compare.Now == nil {
 		o.Compare.Now = time.Now
 	}
-	m, err := newMetrics(o.Registerer)
-	return &Runner{o: o, metrics: m}, err
+	return &Runner{o: o, metrics: newMetrics(o.Registerer)}
 }
 
 // Run compares domains, all where none is named, and keeps the reports. It

@@ -56,8 +56,7 @@ func TestReportsAreKept(t *testing.T) {
 	t.Parallel()
 	b := small(t)
 	registry := prometheus.NewRegistry()
-	r, err := parity.NewRunner(parity.RunnerOptions{Compare: b.options(), Database: b.store, Registerer: registry})
-	require.NoError(t, err)
+	r := parity.NewRunner(parity.RunnerOptions{Compare: b.options(), Database: b.store, Registerer: registry})
 
 	report, err := r.Run(t.Context())
 	require.NoError(t, err)
@@ -92,10 +91,9 @@ func TestComparesOnSchedule(t *testing.T) {
 	b := small(t)
 	b.exec(t, `UPDATE price_latest SET price = 1.5 WHERE symbol = 'BTC'`)
 	for range 3 { // processes
-		r, err := parity.NewRunner(parity.RunnerOptions{
+		r := parity.NewRunner(parity.RunnerOptions{
 			Compare: b.options(), Database: b.store, Interval: time.Hour, Look: 10 * time.Millisecond,
 		})
-		require.NoError(t, err)
 		while(t, r.Follow)
 	}
 	eventually(t, "every domain is compared", func() bool {
@@ -115,9 +113,7 @@ func newShadow(t *testing.T, b *bundle, registry prometheus.Registerer, change .
 	for _, c := range change {
 		c(&o)
 	}
-	s, err := parity.NewShadow(o)
-	require.NoError(t, err)
-	return s
+	return parity.NewShadow(o)
 }
 
 func shadowCount(t *testing.T, registry prometheus.Gatherer, d arena.Domain, result string) float64 {

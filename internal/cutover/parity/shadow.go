@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"nof0/internal/arena"
 	"nof0/internal/catalogue"
@@ -72,9 +73,8 @@ const (
 	resultDropped     = "dropped"
 )
 
-// NewShadow returns a Shadow that compares while Run does. The error is that of
-// the Registerer.
-func NewShadow(o ShadowOptions) (*Shadow, error) {
+// NewShadow returns a Shadow that compares while Run does.
+func NewShadow(o ShadowOptions) *Shadow {
 	o.Period = cmp.Or(o.Period, 10*time.Second)
 	o.Queue = cmp.Or(o.Queue, 64)
 	o.Workers = cmp.Or(o.Workers, 1)
@@ -88,7 +88,7 @@ func NewShadow(o ShadowOptions) (*Shadow, error) {
 	s := &Shadow{
 		o:     o,
 		queue: make(chan offer, o.Queue),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+		requests: promauto.With(o.Registerer).NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_shadow_requests_total",
 			Help: "Requests that were answered by both sources, by what came of comparing them.",
 		}, []string{"domain", "result"}),
@@ -100,7 +100,7 @@ func NewShadow(o ShadowOptions) (*Shadow, error) {
 			s.requests.WithLabelValues(string(d), result)
 		}
 	}
-	return s, register(o.Registerer, s.requests)
+	return s
 }
 
 // Offer takes a request to compare what both sides answer to it. It returns at once:

@@ -1,9 +1,8 @@
 package switches
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"nof0/internal/arena"
 )
@@ -13,28 +12,26 @@ type metrics struct {
 	flips *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, age func() float64) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, age func() float64) *metrics {
+	auto := promauto.With(reg)
 	m := &metrics{
-		modes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		modes: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "nof0_rollout_mode",
 			Help: "1 for the mode that a switch of a domain is in, 0 for the others.",
 		}, []string{"domain", "switch", "mode"}),
-		flips: prometheus.NewCounterVec(prometheus.CounterOpts{
+		flips: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "nof0_rollout_flips_total",
 			Help: "Changes of the modes of a domain that this process has felt.",
 		}, []string{"domain"}),
 	}
-	if reg == nil {
-		return m, nil
-	}
 	for _, d := range arena.Domains() {
 		m.flips.WithLabelValues(string(d)) // rates need the zero
 	}
-	return m, errors.Join(reg.Register(m.modes), reg.Register(m.flips), reg.Register(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "nof0_rollout_age_seconds",
-			Help: "How long ago this process last read the switches.",
-		}, age)))
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nof0_rollout_age_seconds",
+		Help: "How long ago this process last read the switches.",
+	}, age)
+	return m
 }
 
 // show tells the modes that a domain is in.

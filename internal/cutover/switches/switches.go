@@ -58,10 +58,7 @@ func NewSwitches(ctx context.Context, o ModesOptions) (*Switches, error) {
 		o.Interval = defaultInterval
 	}
 	s := &Switches{o: o}
-	var err error
-	if s.metrics, err = newMetrics(o.Registerer, s.age); err != nil {
-		return nil, err
-	}
+	s.metrics = newMetrics(o.Registerer, s.age)
 	return s, s.Refresh(ctx)
 }
 
