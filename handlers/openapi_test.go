@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -61,6 +62,8 @@ func answers() map[catalogue.ViewName]reflect.Type {
 		catalogue.ViewEquity:         reflect.TypeFor[wire.EquityCurves](),
 		catalogue.ViewPositionsOf:    reflect.TypeFor[wire.PositionHistory](),
 		catalogue.ViewModels:         reflect.TypeFor[wire.Models](),
+		catalogue.ViewModel:          reflect.TypeFor[wire.ModelDetail](),
+		catalogue.ViewSymbol:         reflect.TypeFor[wire.SymbolDetail](),
 		catalogue.ViewSymbols:        reflect.TypeFor[wire.Symbols](),
 		catalogue.ViewPrices:         reflect.TypeFor[wire.PriceHistory](),
 		catalogue.ViewDecisions:      reflect.TypeFor[wire.Decisions](),
@@ -178,12 +181,12 @@ func sharedResponses() map[string]sharedResponse {
 		"UnknownModel":  {says: "There is no such model.", kind: problemUnknownModel, at: "/api/analytics/hal-9000"},
 		"UnknownSymbol": {says: "There is no such symbol.", kind: problemUnknownSymbol, at: "/api/prices/DOGE9"},
 		"UnknownDecision": {
-			says: "There is no such model (type /problems/unknown-model), or it has no such decision.",
+			says: "The model has no such decision.",
 			kind: problemUnknownDecision, at: "/api/decisions/gpt-5/nothing",
 		},
 		"NotInFiles": {says: "The domain, which detail names, is read from the JSON files, and these cannot hold this.", kind: problemNotInFiles, at: "/api/positions/gpt-5"},
 		"UnknownCompetition": {
-			says: "There is no such competition; of a view that names a model, or no such model in it (type /problems/unknown-model).",
+			says: "There is no such competition.",
 			kind: problemUnknownCompetition, at: "/api/trades",
 		},
 		"UnknownDomain": {says: "There is no such domain.", kind: problemUnknownRoute, at: "/admin/rollout/nothing"},
@@ -254,11 +257,12 @@ type generator struct {
 	t       *testing.T
 	schemas *schemaMaker
 	shared  map[string]sharedResponse
+	joined  object // responses that are one of several
 }
 
 func newGenerator(t *testing.T) *generator {
 	t.Helper()
-	return &generator{t: t, schemas: newSchemaMaker(t), shared: sharedResponses()}
+	return &generator{t: t, schemas: newSchemaMaker(t), shared: sharedResponses(), joined: object{}}
 }
 
 // document is the whole document.
@@ -284,7 +288,7 @@ func (g *generator) document() object {
 	for _, p := range catalogue.WriteParameters() {
 		parameters[p.Name] = g.parameter(p)
 	}
-	responses := object{}
+	responses := maps.Clone(g.joined)
 	for name, r := range g.shared {
 		responses[name] = g.sharedResponse(name, r)
 	}
@@ -508,10 +512,51 @@ func (g *generator) responses(ok object, names []string) object {
 	if ok != nil {
 		all["200"] = ok
 	}
+	byStatus := map[int][]string{}
 	for _, name := range names {
-		all[strconv.Itoa(g.shared[name].status)] = ref("responses", name)
+		if status := g.shared[name].status; !slices.Contains(byStatus[status], name) {
+			byStatus[status] = append(byStatus[status], name)
+		}
+	}
+	for status, names := range byStatus {
+		all[strconv.Itoa(status)] = ref("responses", g.oneOf(names))
 	}
 	return all
+}
+
+// oneOf is the name of the response that any of those of the given names is: problems of
+// one status, each with its example.
+func (g *generator) oneOf(names []string) string {
+	name := strings.Join(names, "Or")
+	if len(names) == 1 || g.joined[name] != nil {
+		return name
+	}
+	var says []string
+	examples := object{}
+	headers := []string{"X-Request-Id"}
+	for _, one := range names {
+		r := g.shared[one]
+		if r.kind == "" {
+			g.t.Fatalf("%s and %v are of one status, and only problems can be told apart", one, names)
+		}
+		says = append(says, fmt.Sprintf("%s (type %s)", strings.TrimSuffix(r.says, "."), r.kind))
+		examples[one] = object{"value": g.problem(r)}
+		if responseHeaders()[r.header] != nil && !slices.Contains(headers, r.header) {
+			headers = append(headers, r.header)
+		}
+	}
+	g.joined[name] = object{
+		"description": strings.Join(says, "; or: ") + ".", "headers": refs("headers", headers...),
+		"content": object{contentProblem: object{"schema": g.payload(reflect.TypeFor[problem]()), "examples": examples}},
+	}
+	return name
+}
+
+// problem is the example of a response that is a problem document.
+func (g *generator) problem(r sharedResponse) problem {
+	p := newProblem(r.kind)
+	p.Instance, p.RequestID, p.Errors = r.at, exampleID, r.faults
+	return p
 }
 
 const exampleID = "4f9a6d0c1b7e48b2a3c5d6e7f8091a2b"
@@ -530,9 +575,7 @@ func (g *generator) sharedResponse(name string, r sharedResponse) object {
 		content[contentJSON] = g.content(r.sent, name+".json")
 	}
 	if r.kind != "" {
-		p := newProblem(r.kind)
-		p.Instance, p.RequestID, p.Errors = r.at, exampleID, r.faults
-		content[contentProblem] = object{"schema": g.payload(reflect.TypeFor[problem]()), "example": p}
+		content[contentProblem] = object{"schema": g.payload(reflect.TypeFor[problem]()), "example": g.problem(r)}
 	}
 	if name == "PartUnavailable" {
 		content["text/html"] = object{"schema": object{"type": "string"}}

@@ -228,6 +228,10 @@ func examples(t *testing.T, document object, yield func(at string, schema object
 			c := dig(t, content)
 			if value, ok := c["example"]; ok {
 				yield(at, dig(t, c, "schema"), value)
+			} else if several, ok := c["examples"]; ok {
+				for name, one := range dig(t, several) {
+					yield(at+" "+name, dig(t, c, "schema"), dig(t, one)["value"])
+				}
 			} else if mediaType != "text/plain" && mediaType != "text/html" && mediaType != "text/css" &&
 				!slices.Contains(slices.Collect(maps.Values(downloadTypes())), mediaType) && at != "/openapi.json 200" {
 				t.Errorf("%s has no example", at)

@@ -30,6 +30,11 @@ export const calls: Record<keyof operations, () => unknown> = {
   listAnalytics: () => arena.GET("/api/analytics"),
   getAnalytics: () => arena.GET("/api/analytics/{model}", { params }),
   listModels: () => arena.GET("/api/models"),
+  getModel: async () => {
+    const { data } = await arena.GET("/api/models/{model}", { params });
+    return data?.account?.since_inception?.nav_since_inception;
+  },
+  getSymbol: () => arena.GET("/api/symbols/{symbol}", { params: { path: { symbol: "BTC" } } }),
   listSymbols: () => arena.GET("/api/symbols"),
   listPositionsOf: () => arena.GET("/api/positions/{model}", { params: { path: { model: "gpt-5" }, query: { status: "open" } } }),
   listPositions: () => arena.GET("/api/positions", { params: { query: { limit: 3 } } }),

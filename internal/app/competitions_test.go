@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +35,7 @@ func playHours(t *testing.T, url, competition string, begin, hours int, equity f
 		post(t, url, "positions", fmt.Sprintf(`{%s,"position":{"symbol":"SOL","entry_oid":7,"entry_time":%d,"entry_price":200,"quantity":%v}}`, id, begin, equity))
 		post(t, url, "trades", fmt.Sprintf(`{%s,"id":"t1","symbol":"BTC","side":"long","quantity":1,"entry_oid":8,"entry_time":%d,"exit_time":%d,`+
 			`"entry_price":200,"exit_price":201,"realized_net_pnl":%v}`, id, begin, begin+100, equity))
-		post(t, url, "decisions", fmt.Sprintf(`{%s,"id":"d1","timestamp":%d,"user_prompt":%q}`, id, begin+50, competition))
+		post(t, url, "decisions", fmt.Sprintf(`{%s,"id":"d1","timestamp":%d,"user_prompt":%q,"cot_trace_summary":"I hold SOL"}`, id, begin+50, competition))
 		post(t, url, "analytics", fmt.Sprintf(`{%s,"win_rate":%v,"updated_at":%d}`, id, equity/1000, time.Now().Add(time.Hour).Unix()))
 	}
 }
@@ -124,6 +126,7 @@ func TestCompetitionsAreReadApart(t *testing.T) {
 			require.Equal(t, http.StatusOK, stale.StatusCode, "%s is of another season", path)
 		}
 	}
+	requireLinksWithin(t, content, b.url)
 	whole := parse(t, []byte(content(b.url, "/account-totals")))
 	for _, url := range urls {
 		for marker, ahead := range map[int]bool{0: false, 2: false, 3: false, 4: true, 29: true, 407: true} {
@@ -185,6 +188,35 @@ func TestCompetitionsAreReadApart(t *testing.T) {
 		return quantity("nof0:positions:{ant}") == "10000" && quantity("nof0:season-2:positions:{ant}") == "5000"
 	}, 30*time.Second, 20*time.Millisecond)
 }
+
+// requireLinksWithin follows the links of what names a competition: each names it too
+// and leads to something of it. Those of what names none name none.
+func requireLinksWithin(t *testing.T, content func(url, path string) string, url string) {
+	t.Helper()
+	links := func(path string) (found []string) {
+		for _, match := range aLink.FindAllStringSubmatch(content(url, path), -1) {
+			link, err := strconv.Unquote(`"` + match[1] + `"`)
+			require.NoError(t, err)
+			found = append(found, link)
+		}
+		return found
+	}
+	for _, path := range []string{"/models/ant", "/decisions/ant", "/decisions/bee?limit=1", "/search?q=hold", "/decisions/ant/d1"} {
+		named, unnamed := links(within(path, "season-1")), links(path)
+		require.NotEmpty(t, named, path)
+		require.NotEmpty(t, unnamed, path)
+		for _, link := range named {
+			require.Contains(t, link, "competition=season-1", path)
+			require.NotContains(t, content(url, strings.TrimPrefix(link, "/api")), "season-2", "%s in %s", link, path)
+		}
+		for _, link := range unnamed {
+			require.NotContains(t, link, "competition=", path)
+			require.NotContains(t, content(url, strings.TrimPrefix(link, "/api")), "season-1", "%s in %s", link, path)
+		}
+	}
+}
+
+var aLink = regexp.MustCompile(`"(?:[a-z]+_)?link":"([^"]+)"`)
 
 // TestTheStreamIsOfACompetition reads the stream of one of two competitions, from the
 // begin and from an id on.

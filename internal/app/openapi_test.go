@@ -208,17 +208,21 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		}
 	}
 	// What the files cannot hold is there once its domain is read from the store.
-	for _, flip := range []string{`{"write":"both","reason":"test"}`, `{"read":"store","force":true,"reason":"test"}`} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, b.url+"/admin/rollout/positions", strings.NewReader(flip))
-		require.NoError(t, err)
-		req.Header.Set("Authorization", "Bearer "+adminToken)
-		req.Header.Set("Content-Type", "application/json")
-		res, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		require.NoError(t, res.Body.Close())
-		require.Equal(t, http.StatusOK, res.StatusCode, flip)
+	for domain, path := range map[string]string{
+		"prices": "/api/symbols/{symbol}", "positions": "/api/positions/{model}", "accounts": "/api/models/{model}",
+	} {
+		for _, flip := range []string{`{"write":"both","reason":"test"}`, `{"read":"store","force":true,"reason":"test"}`} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, b.url+"/admin/rollout/"+domain, strings.NewReader(flip))
+			require.NoError(t, err)
+			req.Header.Set("Authorization", "Bearer "+adminToken)
+			req.Header.Set("Content-Type", "application/json")
+			res, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, http.StatusOK, res.StatusCode, "%s %s", domain, flip)
+		}
+		ask(http.MethodGet, path, "", "")
 	}
-	ask(http.MethodGet, "/api/positions/{model}", "", "")
 	for path, methods := range d.at("paths") {
 		for method, operation := range methods.(map[string]any) {
 			id := operation.(map[string]any)["operationId"].(string)

@@ -60,6 +60,8 @@ func TestViewsReadWhatTheCatalogueSays(t *testing.T) {
 		catalogue.ViewPositions:     {{Limit: 1}, {Limit: 1000}},
 		catalogue.ViewEquity:        {{Model: "m"}, {Series: arena.Series{From: time.Unix(1761452300, 0)}}},
 		catalogue.ViewPrices:        {{Symbol: "SOL"}},
+		catalogue.ViewModel:         {{Model: "m"}, {Model: "quiet"}},
+		catalogue.ViewSymbol:        {{Symbol: "SOL"}},
 		catalogue.ViewConversations: {{Model: "m"}, {Limit: 1}},
 		catalogue.ViewDecisions:     {{Model: "m"}},
 		catalogue.ViewSearch:        {{Query: "hello", Model: "m"}, {Query: "hello"}},

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"nof0/entities"
 	"nof0/internal/analytics"
 	"nof0/internal/mapping"
 	"nof0/internal/wire"
@@ -21,10 +20,8 @@ func (s *Store) Leaderboard(ctx context.Context) (wire.Leaderboard, error) {
 	out := wire.Leaderboard{ServerTime: s.serverTime()}
 	for i := range rows {
 		c := &rows[i]
-		if c.Newest != nil && c.Newest.SharpeRatio.Ptr() == nil {
-			if c.HourlyEquities, err = s.hourlyEquities(ctx, c); err != nil {
-				return wire.Leaderboard{}, err
-			}
+		if err := s.gatherHours(ctx, c); err != nil {
+			return wire.Leaderboard{}, err
 		}
 		if c.Imported != nil && (c.ShowsImported() || c.Trades.Count == 0) {
 			if out.ImportedAsOf == nil {
@@ -45,9 +42,14 @@ func (s *Store) Competitors(ctx context.Context) ([]analytics.Competitor, error)
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]analytics.Competitor, len(competitors))
-	facts := make(map[string]*analytics.Competitor, len(competitors))
-	for i, model := range competitors {
+	return s.gather(ctx, competitors)
+}
+
+// gather returns the facts of Competitors of the given models.
+func (s *Store) gather(ctx context.Context, models []string) ([]analytics.Competitor, error) {
+	rows := make([]analytics.Competitor, len(models))
+	facts := make(map[string]*analytics.Competitor, len(models))
+	for i, model := range models {
 		rows[i].ID = model
 		facts[model] = &rows[i]
 	}
@@ -125,20 +127,16 @@ func (s *Store) gatherEquity(ctx context.Context, facts map[string]*analytics.Co
 	return nil
 }
 
-// hourlyEquities is the series that a Sharpe ratio is computed from where the
-// newest snapshot states none.
-func (s *Store) hourlyEquities(ctx context.Context, c *analytics.Competitor) ([]float64, error) {
+// gatherHours adds the series that a Sharpe ratio is computed from where the newest
+// snapshot states none.
+func (s *Store) gatherHours(ctx context.Context, c *analytics.Competitor) error {
+	if c.Newest == nil || c.Newest.SharpeRatio.Ptr() != nil {
+		return nil
+	}
 	hours, err := s.repos.Equity.HoursOf(ctx, c.ID)
-	if err != nil {
-		return nil, Unavailable(err)
-	}
-	return equitySeries(c.NAV, hours), nil
-}
-
-func equitySeries(nav float64, hours []entities.AccountEquitySnapshot) []float64 {
-	series := []float64{nav}
+	c.HourlyEquities = []float64{c.NAV}
 	for _, h := range hours {
-		series = append(series, h.DollarEquity)
+		c.HourlyEquities = append(c.HourlyEquities, h.DollarEquity)
 	}
-	return series
+	return Unavailable(err)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,8 @@ type Service struct {
 	// answered is when one of known was the newest, in nanoseconds of the epoch.
 	answered atomic.Int64
 	outages  outages
+	// competitors is the number of them that was known last, by competition.
+	competitors sync.Map
 	// competing are the competitions that were known last.
 	competing atomic.Pointer[competitions]
 }
@@ -123,7 +126,7 @@ const (
 )
 
 func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope, answer *Answer) (*Answer, error) {
-	key, err := keyOf(v, sc, req)
+	key, err := keyOf(v, sc, s.uncut(v, req, sc))
 	if err != nil {
 		return nil, err
 	}
@@ -219,10 +222,12 @@ func (s *Service) Forget() {
 	s.known.InvalidateAll()
 	s.answered.Store(0)
 	s.competing.Store(nil)
+	s.competitors.Clear()
 }
 
 // normalize makes a limit that cuts nothing off none: there are as many as
-// clients think of, and they then share what is kept of the whole view.
+// clients think of, and they then share what is kept of the whole view. While the
+// store cannot be asked, the number of competitors that was known last decides.
 func (s *Service) normalize(ctx context.Context, v *view, req Request, sc scope) Request {
 	if req.View != catalogue.ViewPositions || req.Limit == 0 {
 		return req
@@ -232,8 +237,19 @@ func (s *Service) normalize(ctx context.Context, v *view, req Request, sc scope)
 		ids, err := s.store(sc).competitors(ctx)
 		return len(ids), err
 	})
-	if err == nil && competitors <= req.Limit {
-		req.Limit = 0 // on an error the view itself will tell
+	if err == nil {
+		s.competitors.Store(sc.competition, competitors)
+	}
+	return s.uncut(v, req, sc) // on an error the view itself will tell
+}
+
+// uncut is normalize by what was known last.
+func (s *Service) uncut(v *view, req Request, sc scope) Request {
+	if v.Name != catalogue.ViewPositions {
+		return req
+	}
+	if last, ok := s.competitors.Load(sc.competition); ok && last.(int) <= req.Limit { //nolint:forcetypeassert // it is one
+		req.Limit = 0
 	}
 	return req
 }

@@ -155,6 +155,14 @@ func makeViews() map[catalogue.ViewName]*view {
 		catalogue.ViewSymbols: {
 			load: func(ctx context.Context, s Source, _ Request) (any, error) { return s.Symbols(ctx) },
 		},
+		catalogue.ViewModel: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Model(ctx, r.Model) },
+			part:      func(r Request) string { return r.Model },
+		},
+		catalogue.ViewSymbol: {
+			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) { return s.Symbol(ctx, r.Symbol) },
+			part:      func(r Request) string { return r.Symbol },
+		},
 		catalogue.ViewEquity: {
 			loadStore: func(ctx context.Context, s *Store, r Request) (any, error) {
 				return s.EquityCurves(ctx, r.Model, r.Series)

@@ -51,8 +51,10 @@ const (
 	ViewEquity         ViewName = "equity"
 	ViewPrices         ViewName = "prices"
 	ViewModels         ViewName = "models"
+	ViewModel          ViewName = "model"
 	ViewPositionsOf    ViewName = "positions_of"
 	ViewSymbols        ViewName = "symbols"
+	ViewSymbol         ViewName = "symbol"
 	ViewDecisions      ViewName = "decisions"
 	ViewDecision       ViewName = "decision"
 	ViewDecisionDiff   ViewName = "decision_diff"
@@ -207,6 +209,22 @@ var views = complete([]View{
 		Description: "Every traded symbol, by name. The JSON directory knows their names.",
 		Key:         "view:symbols", TTL: Long, MaxAge: Long,
 		Reads: []Table{Symbols},
+	},
+	{
+		Name: ViewModel, Path: "/models/:model", Domain: DomainAccounts,
+		Operation: "getModel", Summary: "A model and its account",
+		Description: "What kind of model it is and, in the competition, its account, newest equity, statistics and last decision.",
+		Parameters:  []Parameter{modelInPath},
+		Key:         "view:model", TTL: Medium, MaxAge: Polled,
+		Reads: []Table{Models, Accounts, Equity, Stats, Decisions}, ByModel: true, NotInFiles: true, OwnMemory: true,
+	},
+	{
+		Name: ViewSymbol, Path: "/symbols/:symbol", Domain: DomainPrices,
+		Operation: "getSymbol", Summary: "A symbol and its market",
+		Description: "Its steps and metadata and, at the primary provider, the newest price and the market around it.",
+		Parameters:  []Parameter{symbolInPath},
+		Key:         "view:symbol", TTL: Short, MaxAge: Polled,
+		Reads: []Table{Symbols, LatestPrices, MarketAssets, MarketContexts}, NotInFiles: true, OwnMemory: true,
 	},
 	{
 		Name: ViewDecisions, Path: "/decisions/:model", Domain: DomainConversations,

@@ -65,6 +65,36 @@ type Symbols struct {
 	ServerTime int64    `json:"serverTime"`
 }
 
+// ModelDetail is the answer of /models/MODEL: a model, and its account in the
+// competition, without which the rest is absent.
+type ModelDetail struct {
+	Model        Model            `json:"model"`                  // as in /models
+	Account      *AccountDetail   `json:"account,omitzero"`       // its account
+	Equity       *AccountTotal    `json:"equity,omitzero"`        // newest row of /account-totals; absent before the first
+	Statistics   *LeaderboardRow  `json:"statistics,omitzero"`    // as in /leaderboard, of benchmarks too
+	LastDecision *DecisionOutline `json:"last_decision,omitzero"` // as in /decisions/MODEL; absent before the first
+	ServerTime   int64            `json:"serverTime"`
+}
+
+// AccountDetail is a trading account.
+type AccountDetail struct {
+	Provider       string          `json:"provider"`                 // venue
+	BaseCurrency   string          `json:"base_currency"`            // currency of its amounts
+	SinceInception *SinceInception `json:"since_inception,omitzero"` // as in /since-inception-values; absent where the inception is not known
+}
+
+// SymbolDetail is the answer of /symbols/SYMBOL: a symbol and what the primary
+// provider says of it.
+type SymbolDetail struct {
+	Symbol Symbol         `json:"symbol"`          // as in /symbols
+	Price  *Price         `json:"price,omitzero"`  // newest; absent before the first
+	Asset  *MarketAsset   `json:"asset,omitzero"`  // metadata of the venue; absent where it sent none
+	Market *MarketContext `json:"market,omitzero"` // the market around the price; absent where the venue sent none
+	// MarketTimestamp is when the market was so, in unix milliseconds.
+	MarketTimestamp Opt[int64] `json:"market_timestamp,omitzero"`
+	ServerTime      int64      `json:"serverTime"`
+}
+
 // Analytics is the answer of /analytics and /analytics/MODEL: one document per
 // model.
 type Analytics struct {

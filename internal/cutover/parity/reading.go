@@ -61,7 +61,9 @@ type comparer struct {
 	compare func(*reading, context.Context, arena.Request) error
 }
 
-// comparers are those of the views that the JSON side has.
+// comparers are those of the views that the JSON side has, but for the lists of models
+// and symbols: it has no rows of them, and their names are those in the rows of the
+// other views.
 func comparers() map[catalogue.ViewName]comparer {
 	whole := func(compare func(*reading, context.Context) error) func(*reading, context.Context, arena.Request) error {
 		return func(r *reading, ctx context.Context, _ arena.Request) error { return compare(r, ctx) }

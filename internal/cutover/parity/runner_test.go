@@ -183,6 +183,9 @@ func TestShadowSamplesAndDrops(t *testing.T) {
 	})
 	dropped := func() int { return int(shadowCount(t, registry, arena.DomainPrices, "dropped")) }
 	offer := func() { s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: catalogue.ViewCryptoPrices}) }
+	// Names follow from rows that other views compare: these are not taken.
+	s.Offer(t.Context(), arena.DomainAccounts, arena.Request{View: catalogue.ViewModels})
+	s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: catalogue.ViewSymbols})
 	offer() // the first of a period is always taken
 	offer()
 	drawn = 0.05

@@ -106,7 +106,7 @@ func NewShadow(o ShadowOptions) *Shadow {
 // Offer takes a request to compare what both sides answer to it. It returns at once:
 // it samples, and drops what it has no room for.
 func (s *Shadow) Offer(_ context.Context, d arena.Domain, req arena.Request) {
-	if !s.sample(req.View) {
+	if _, ok := comparers()[req.View]; !ok || !s.sample(req.View) {
 		return
 	}
 	select {
