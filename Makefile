@@ -94,10 +94,12 @@ bench: servers build ## run the benchmarks; that of the metrics stores ten milli
 
 # The migrations and schema.sql are written by make migration, the captures by make testdata.
 .PHONY: generate generate-check
-generate: ## write what is generated from code: handlers/openapi.json
+generate: ## write what is generated from code: handlers/openapi.json and docs/redis.md
 	$(GO) test -count=1 ./handlers -run OpenAPIIsGenerated -update
+	$(GO) test -count=1 ./cachelayer -run RedisIsDocumented -update
 generate-check: ## fail when what is generated is not what the code says
 	$(GO) test -count=1 ./handlers -run OpenAPIIsGenerated
+	$(GO) test -count=1 ./cachelayer -run RedisIsDocumented
 
 # Nothing but this needs Node.
 .PHONY: api-client

@@ -58,7 +58,7 @@ func Example() {
 	fmt.Println(got["BTC"], err)
 
 	// What is not there is remembered as well.
-	key, err = keys.LastDecision("nobody")
+	key, err = keys.Projection(catalogue.ProjectionDecision, "nobody")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -49,6 +49,8 @@ type Key struct {
 	Versions []catalogue.Version
 	// Local says that the value stays in the memory of the process.
 	Local bool
+	// structure is that of a projection.
+	structure catalogue.Structure
 }
 
 // Keys spells every key of nof0, with its TTL. Braces are literal: they are the
@@ -98,29 +100,32 @@ func (k Keys) Competitions() Key {
 	return key
 }
 
-// LatestPrice holds the newest price of a symbol from the primary provider.
-func (k Keys) LatestPrice(symbol string) (Key, error) {
-	return tagged("latest_price", k.short, "price:latest:", symbol, "")
-}
-
-// LatestProviderPrice holds the newest price of a symbol from one provider.
-func (k Keys) LatestProviderPrice(provider, symbol string) (Key, error) {
-	return taggedBehind("latest_price", k.short, "price:latest:", provider, symbol)
-}
-
-// Positions holds a model's open positions, by symbol.
-func (k Keys) Positions(model string) (Key, error) {
-	return tagged("positions", k.medium/2, k.segment+"positions:", model, "")
-}
-
-// PositionsLock holds the fencing token of whoever rewrites a model's positions.
-func (k Keys) PositionsLock(model string) (Key, error) {
-	return tagged("lock", k.short/2, "lock:"+k.segment+"positions:", model, "")
-}
-
-// RecentTrades holds a model's newest trades.
-func (k Keys) RecentTrades(model string) (Key, error) {
-	return tagged("recent_trades", k.medium, k.segment+"trades:recent:", model, "")
+// Projection holds a projection of the given ids, in the order in which its key names
+// them.
+func (k Keys) Projection(name catalogue.ProjectionName, ids ...string) (Key, error) {
+	p := catalogue.ProjectionOf(name)
+	segments := strings.Split(p.Key, ":")
+	for i, segment := range segments {
+		if strings.ToUpper(segment) != segment {
+			continue // it is no id
+		}
+		if len(ids) == 0 {
+			return Key{}, fmt.Errorf("%w: %s lacks %s", ErrBadID, name, segment)
+		}
+		if err := checkID(string(name), ids[0]); err != nil {
+			return Key{}, err
+		}
+		segments[i] = ids[0]
+		if strings.HasPrefix(segment, "{") {
+			segments[i] = "{" + ids[0] + "}"
+		}
+		ids = ids[1:]
+	}
+	key := strings.Join(segments, ":")
+	if p.OfAccounts {
+		key = k.segment + key
+	}
+	return Key{Name: prefix + key, Family: string(name), TTL: k.TTL(p.TTL), structure: p.Structure}, nil
 }
 
 // TradesStream is the stream with one entry per trade. It is bounded in length
@@ -135,51 +140,6 @@ func (k Keys) IngestedTrade(model, id string) (Key, error) {
 		return Key{}, err
 	}
 	return tagged("ingest_guard", ingestGuardTTL, k.segment+"ingest:trade:", model, ":"+id)
-}
-
-// Leaderboard ranks the models by return in percent.
-func (k Keys) Leaderboard() Key {
-	return fixed("leaderboard", k.medium, k.segment+"leaderboard")
-}
-
-// SinceInception holds a model's time and value pairs.
-func (k Keys) SinceInception(model string) (Key, error) {
-	return tagged("since_inception", k.long, k.segment+"since_inception:", model, "")
-}
-
-// Conversations holds a model's newest messages or decisions.
-func (k Keys) Conversations(model string) (Key, error) {
-	return tagged("conversations", k.long, k.segment+"conversations:", model, "")
-}
-
-// LastDecision holds a model's last decision.
-func (k Keys) LastDecision(model string) (Key, error) {
-	return tagged("last_decision", k.medium, k.segment+"decision:last:", model, "")
-}
-
-// TraderState holds a trader's cooldowns, pause and guards.
-func (k Keys) TraderState(trader string) (Key, error) {
-	return tagged("trader_state", k.medium, "trader:", trader, ":state")
-}
-
-// MarketAsset holds the metadata of an asset at a provider.
-func (k Keys) MarketAsset(provider, symbol string) (Key, error) {
-	return taggedBehind("market_asset", k.long, "market:asset:", provider, symbol)
-}
-
-// MarketCtx holds the market context of an asset at a provider.
-func (k Keys) MarketCtx(provider, symbol string) (Key, error) {
-	return taggedBehind("market_ctx", k.medium, "market:ctx:", provider, symbol)
-}
-
-// SimOrders is reserved for the orders of a paper-trading engine.
-func (k Keys) SimOrders(trader string) (Key, error) {
-	return tagged("sim_orders", k.medium, "sim:orders:", trader, "")
-}
-
-// SimBalances is reserved for the balances of a paper-trading engine.
-func (k Keys) SimBalances(trader string) (Key, error) {
-	return tagged("sim_balances", k.medium, "sim:balances:", trader, "")
 }
 
 // View holds a rendered view, made from the accounts of the given competitions: of one
@@ -257,14 +217,6 @@ func tagged(family string, ttl time.Duration, head, id, tail string) (Key, error
 	return Key{Name: prefix + head + "{" + id + "}" + tail, Family: family, TTL: ttl}, nil
 }
 
-// taggedBehind spells head qualifier:{id}.
-func taggedBehind(family string, ttl time.Duration, head, qualifier, id string) (Key, error) {
-	if err := checkID(family, qualifier); err != nil {
-		return Key{}, err
-	}
-	return tagged(family, ttl, head+qualifier+":", id, "")
-}
-
 func checkID(what, id string) error {
 	if id == "" || !utf8.ValidString(id) || strings.ContainsAny(id, "{}") || strings.ContainsFunc(id, unicode.IsControl) {
 		return fmt.Errorf("%w: %s %q", ErrBadID, what, id)
@@ -285,7 +237,7 @@ func versionNames(versions []catalogue.Version) string {
 }
 
 // lockName spells the key of the fencing tokens of the projection under name, in
-// name's slot; of positions it is that of [Keys.PositionsLock].
+// name's slot.
 func lockName(name string) string {
 	rest := strings.TrimPrefix(name, prefix)
 	if strings.Contains(rest, "{") {

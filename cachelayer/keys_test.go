@@ -1,6 +1,7 @@
 package cachelayer
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,48 +35,46 @@ func TestKeys(t *testing.T) {
 		name string
 		ttl  time.Duration
 	}{
-		{func() (Key, error) { return k.LatestPrice("BTC") }, "nof0:price:latest:{BTC}", short},
-		{func() (Key, error) { return k.LatestProviderPrice("hyperliquid", "BTC") }, "nof0:price:latest:hyperliquid:{BTC}", short},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionPrice, "BTC") }, "nof0:price:latest:{BTC}", short},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionProviderPrice, "hyperliquid", "BTC") }, "nof0:price:latest:hyperliquid:{BTC}", short},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewCryptoPrices, "", "") }, "nof0:crypto_prices", short},
-		{func() (Key, error) { return k.Positions("gpt-5") }, "nof0:positions:{gpt-5}", medium / 2},
-		{func() (Key, error) { return k.PositionsLock("gpt-5") }, "nof0:lock:positions:{gpt-5}", short / 2},
-		{func() (Key, error) { return k.RecentTrades("gpt-5") }, "nof0:trades:recent:{gpt-5}", medium},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionPositions, "gpt-5") }, "nof0:positions:{gpt-5}", medium / 2},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionTrades, "gpt-5") }, "nof0:trades:recent:{gpt-5}", medium},
 		{ok(k.TradesStream()), "nof0:trades:stream", 0},
 		{func() (Key, error) { return k.IngestedTrade("gpt-5", "t:1") }, "nof0:ingest:trade:{gpt-5}:t:1", 24 * time.Hour},
-		{ok(k.Leaderboard()), "nof0:leaderboard", medium},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionLeaderboard) }, "nof0:leaderboard", medium},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewLeaderboard, "", "") }, "nof0:leaderboard:cache", medium},
-		{func() (Key, error) { return k.SinceInception("gpt-5") }, "nof0:since_inception:{gpt-5}", long},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionSinceInception, "gpt-5") }, "nof0:since_inception:{gpt-5}", long},
 		{ok(k.EquitySegment("season-1", 48)), "nof0:account_totals:hours:48-71", long},
 		{ok(k.Competitions()), "nof0:competitions", 2 * long},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewCompetitions, "", "") }, "nof0:view:competitions", medium},
-		{ok(s2.Leaderboard()), "nof0:season-2:leaderboard", medium},
+		{func() (Key, error) { return s2.Projection(catalogue.ProjectionLeaderboard) }, "nof0:season-2:leaderboard", medium},
 		{ok(s2.EquitySegment("season-2", 48)), "nof0:season-2:account_totals:hours:48-71", long},
-		{func() (Key, error) { return s2.Positions("gpt-5") }, "nof0:season-2:positions:{gpt-5}", medium / 2},
-		{func() (Key, error) { return s2.PositionsLock("gpt-5") }, "nof0:lock:season-2:positions:{gpt-5}", short / 2},
-		{func() (Key, error) { return s2.RecentTrades("gpt-5") }, "nof0:season-2:trades:recent:{gpt-5}", medium},
+		{func() (Key, error) { return s2.Projection(catalogue.ProjectionPositions, "gpt-5") }, "nof0:season-2:positions:{gpt-5}", medium / 2},
+		{func() (Key, error) { return s2.Projection(catalogue.ProjectionTrades, "gpt-5") }, "nof0:season-2:trades:recent:{gpt-5}", medium},
 		{func() (Key, error) { return s2.IngestedTrade("gpt-5", "t1") }, "nof0:season-2:ingest:trade:{gpt-5}:t1", 24 * time.Hour},
-		{func() (Key, error) { return s2.SinceInception("gpt-5") }, "nof0:season-2:since_inception:{gpt-5}", long},
-		{func() (Key, error) { return s2.Conversations("gpt-5") }, "nof0:season-2:conversations:{gpt-5}", long},
-		{func() (Key, error) { return s2.LastDecision("gpt-5") }, "nof0:season-2:decision:last:{gpt-5}", medium},
+		{func() (Key, error) { return s2.Projection(catalogue.ProjectionSinceInception, "gpt-5") }, "nof0:season-2:since_inception:{gpt-5}", long},
+		{func() (Key, error) { return s2.Projection(catalogue.ProjectionConversations, "gpt-5") }, "nof0:season-2:conversations:{gpt-5}", long},
+		{func() (Key, error) { return s2.Projection(catalogue.ProjectionDecision, "gpt-5") }, "nof0:season-2:decision:last:{gpt-5}", medium},
 		{func() (Key, error) { return viewKey(s2, catalogue.ViewTrades, "", "") }, "nof0:season-2:view:trades", medium},
 		{func() (Key, error) { return viewKey(s2, catalogue.ViewAnalyticsOf, "gpt-5", "") }, "nof0:season-2:analytics:{gpt-5}", 2 * long},
 		{func() (Key, error) { return viewKey(s2, catalogue.ViewAccountTotals, "", "168") }, "nof0:season-2:account_totals:since:168", short},
 		{func() (Key, error) { return viewKey(s2, catalogue.ViewCryptoPrices, "", "") }, "nof0:crypto_prices", short},
-		{func() (Key, error) { return s2.LatestPrice("BTC") }, "nof0:price:latest:{BTC}", short},
+		{func() (Key, error) { return s2.Projection(catalogue.ProjectionPrice, "BTC") }, "nof0:price:latest:{BTC}", short},
 		{ok(s2.TradesStream()), "nof0:trades:stream", 0},
-		{ok(s2.In("").Leaderboard()), "nof0:leaderboard", medium},
+		{func() (Key, error) { return s2.In("").Projection(catalogue.ProjectionLeaderboard) }, "nof0:leaderboard", medium},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAccountTotals, "", "0") }, "nof0:account_totals:since:0", short},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAccountTotals, "", "168") }, "nof0:account_totals:since:168", short},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAnalyticsOf, "gpt-5", "") }, "nof0:analytics:{gpt-5}", 2 * long},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAnalyticsOf, "all", "") }, "nof0:analytics:{all}", 2 * long},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewAnalytics, "", "") }, "nof0:analytics:all", 2 * long},
-		{func() (Key, error) { return k.Conversations("gpt-5") }, "nof0:conversations:{gpt-5}", long},
-		{func() (Key, error) { return k.LastDecision("gpt-5") }, "nof0:decision:last:{gpt-5}", medium},
-		{func() (Key, error) { return k.TraderState("trader 1") }, "nof0:trader:{trader 1}:state", medium},
-		{func() (Key, error) { return k.MarketAsset("hyperliquid", "ETH") }, "nof0:market:asset:hyperliquid:{ETH}", long},
-		{func() (Key, error) { return k.MarketCtx("hyperliquid", "ETH") }, "nof0:market:ctx:hyperliquid:{ETH}", medium},
-		{func() (Key, error) { return k.SimOrders("t1") }, "nof0:sim:orders:{t1}", medium},
-		{func() (Key, error) { return k.SimBalances("t1") }, "nof0:sim:balances:{t1}", medium},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionConversations, "gpt-5") }, "nof0:conversations:{gpt-5}", long},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionDecision, "gpt-5") }, "nof0:decision:last:{gpt-5}", medium},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionTrader, "trader 1") }, "nof0:trader:{trader 1}:state", medium},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionAsset, "hyperliquid", "ETH") }, "nof0:market:asset:hyperliquid:{ETH}", long},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionContext, "hyperliquid", "ETH") }, "nof0:market:ctx:hyperliquid:{ETH}", medium},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionSimOrders, "t1") }, "nof0:sim:orders:{t1}", medium},
+		{func() (Key, error) { return k.Projection(catalogue.ProjectionSimBalances, "t1") }, "nof0:sim:balances:{t1}", medium},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewTrades, "", "") }, "nof0:view:trades", medium},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewPositions, "", "") }, "nof0:view:positions", medium / 2},
 		{func() (Key, error) { return viewKey(k, catalogue.ViewPositions, "", "20") }, "nof0:view:positions:20", medium / 2},
@@ -110,28 +109,25 @@ func TestKeysRefuseBadIDs(t *testing.T) {
 	k := NewKeys(config.Default().Cache)
 	for _, id := range []string{"", "{", "a}b", "{a}", "a\x00b", "a\nb", "a\x7f", "a\u0085b", "a\xffb"} {
 		for name, build := range map[string]func(string) (Key, error){
-			"LatestPrice":                  k.LatestPrice,
-			"LatestProviderPrice provider": func(id string) (Key, error) { return k.LatestProviderPrice(id, "BTC") },
-			"LatestProviderPrice symbol":   func(id string) (Key, error) { return k.LatestProviderPrice("hyperliquid", id) },
-			"Positions":                    k.Positions,
-			"PositionsLock":                k.PositionsLock,
-			"RecentTrades":                 k.RecentTrades,
-			"IngestedTrade model":          func(id string) (Key, error) { return k.IngestedTrade(id, "t1") },
-			"IngestedTrade id":             func(id string) (Key, error) { return k.IngestedTrade("gpt-5", id) },
-			"SinceInception":               k.SinceInception,
-			"AnalyticsOf":                  func(id string) (Key, error) { return viewKey(k, catalogue.ViewAnalyticsOf, id, "") },
-			"Conversations":                k.Conversations,
-			"LastDecision":                 k.LastDecision,
-			"TraderState":                  k.TraderState,
-			"MarketAsset provider":         func(id string) (Key, error) { return k.MarketAsset(id, "BTC") },
-			"MarketAsset symbol":           func(id string) (Key, error) { return k.MarketAsset("hyperliquid", id) },
-			"MarketCtx provider":           func(id string) (Key, error) { return k.MarketCtx(id, "BTC") },
-			"MarketCtx symbol":             func(id string) (Key, error) { return k.MarketCtx("hyperliquid", id) },
-			"SimOrders":                    k.SimOrders,
-			"SimBalances":                  k.SimBalances,
+			"IngestedTrade model": func(id string) (Key, error) { return k.IngestedTrade(id, "t1") },
+			"IngestedTrade id":    func(id string) (Key, error) { return k.IngestedTrade("gpt-5", id) },
+			"AnalyticsOf":         func(id string) (Key, error) { return viewKey(k, catalogue.ViewAnalyticsOf, id, "") },
 		} {
 			_, err := build(id)
 			require.ErrorIs(t, err, ErrBadID, "%s of %q", name, id)
+		}
+		for _, p := range catalogue.Projections() {
+			ids := strings.Count(p.Key, ":{") + strings.Count(p.Key, "PROVIDER")
+			for bad := range ids {
+				all := slices.Repeat([]string{"good"}, ids)
+				_, err := k.Projection(p.Name, all...)
+				require.NoError(t, err, p.Name)
+				all[bad] = id
+				_, err = k.Projection(p.Name, all...)
+				require.ErrorIs(t, err, ErrBadID, "%s of %q", p.Name, id)
+				_, err = k.Projection(p.Name, all[:bad]...)
+				require.ErrorIs(t, err, ErrBadID, "%s of too few", p.Name)
+			}
 		}
 	}
 }
@@ -148,14 +144,18 @@ func TestCompetitionsShareNoKey(t *testing.T) {
 	} {
 		of := k.In(competition)
 		for _, model := range []string{"m", "recent"} {
-			for _, build := range []func(string) (Key, error){
-				of.Positions, of.PositionsLock, of.RecentTrades, of.SinceInception, of.Conversations, of.LastDecision,
+			builds := []func(string) (Key, error){
 				func(m string) (Key, error) { return of.IngestedTrade(m, "t") },
 				func(m string) (Key, error) { return viewKey(of, catalogue.ViewAnalyticsOf, m, "") },
 				func(string) (Key, error) { return viewKey(of, catalogue.ViewPositions, "", "20") },
-				func(string) (Key, error) { return of.Leaderboard(), nil },
 				func(string) (Key, error) { return of.EquitySegment(competition, 0), nil },
-			} {
+			}
+			for _, p := range catalogue.Projections() {
+				if p.OfAccounts {
+					builds = append(builds, func(m string) (Key, error) { return of.Projection(p.Name, m) })
+				}
+			}
+			for _, build := range builds {
 				key, err := build(model)
 				require.NoError(t, err)
 				for _, name := range []string{key.Name, lockName(key.Name)} {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/catalogue"
 )
 
 var (
@@ -73,10 +75,10 @@ func TestRedisIsTakenOver(t *testing.T) {
 	b := setup(t)
 	b.own(t, ours)
 	p := b.projections()
-	key := ok(p.keys.RecentTrades("m"))
+	key := ok(p.keys.Projection(catalogue.ProjectionTrades, "m"))
 	rewrite := func(p *Projections, text string) error {
 		return p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error {
-			return batch.RecentTrades("m", docs(text))
+			return batch.Put(key, List(docs(text)))
 		})
 	}
 	require.NoError(t, rewrite(p, "ours"))
@@ -116,12 +118,12 @@ func TestAWriteThatATakeoverOvertakes(t *testing.T) {
 	b.own(t, ours)
 	two := newProcess(t, b.redis.url())
 	p := b.projections()
-	key := ok(p.keys.LastDecision("m"))
+	key := ok(p.keys.Projection(catalogue.ProjectionDecision, "m"))
 	err := p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error {
 		b.abandon(t)
 		two.own(t, restored)
 		require.NoError(t, two.client.Usable())
-		return batch.LastDecision("m", docs("ours")[0])
+		return batch.Put(key, String(docs("ours")[0]))
 	})
 	require.ErrorIs(t, err, ErrUnavailable)
 	require.Zero(t, b.raw.Exists(b.ctx, key.Name).Val())
@@ -208,11 +210,11 @@ func TestOwnerOfACluster(t *testing.T) {
 	p := one.projections()
 	keys := map[string]Key{}
 	for _, m := range []string{"a", "b", "c", "d", "e", "f"} {
-		keys[m] = ok(p.keys.LastDecision(m))
+		keys[m] = ok(p.keys.Projection(catalogue.ProjectionDecision, m))
 	}
 	require.NoError(t, p.Rewrite(t.Context(), slices.Collect(maps.Values(keys)), func(_ context.Context, batch *Batch) error {
 		for m := range keys {
-			if err := batch.LastDecision(m, docs(m)[0]); err != nil {
+			if err := batch.Put(keys[m], String(docs(m)[0])); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 // Projections writes the values in Redis that are told anew whenever a fact is
@@ -57,7 +58,7 @@ const rewriteTries = 5
 // this write of it is dropped, for the other one has seen whatever build has
 // seen. Build may leave a projection of keys as it is. It runs again, and must
 // begin with a new reading, where a claim ran out or a short way does not lead
-// on (see [Batch.AppendSinceInception]).
+// on (see [Append]).
 //
 // The error is that of build as it is, or ErrUnavailable. Of several projections
 // some may then be written and others not; the next Rewrite mends that.
@@ -73,7 +74,7 @@ func (p *Projections) Rewrite(ctx context.Context, keys []Key, build func(ctx co
 		if err != nil {
 			return err
 		}
-		b := &Batch{p.keys, &gathered{tokens: tokens, whole: try > 0}}
+		b := &Batch{tokens: tokens, whole: try > 0}
 		if err := build(ctx, b); err != nil {
 			return err
 		}
@@ -149,15 +150,15 @@ func (p *Projections) commandOf(ctx context.Context, w write) (command, error) {
 	keys := []string{w.key.Name, lockName(w.key.Name)}
 	switch {
 	case w.appends:
-		return command{script: p.scripts.appendLast, keys: keys, args: append(head, w.values...), size: w.size}, nil
-	case w.verb == verbPush && w.size > maxPart:
+		return command{script: p.scripts.appendLast, keys: keys, args: append(head, w.parts...), size: w.size}, nil
+	case w.structure == catalogue.List && w.size > maxPart:
 		stage := stageName(w.key.Name, w.token)
-		if err := p.stage(ctx, stage, w.values); err != nil {
+		if err := p.stage(ctx, stage, w.parts); err != nil {
 			return command{}, err
 		}
-		return command{script: p.scripts.adopt, keys: append(keys, stage), args: append(head, len(w.values))}, nil
+		return command{script: p.scripts.adopt, keys: append(keys, stage), args: append(head, len(w.parts))}, nil
 	default:
-		return command{script: p.scripts.replace, keys: keys, args: append(append(head, w.verb), w.values...), size: w.size}, nil
+		return command{script: p.scripts.replace, keys: keys, args: append(append(head, verbOf(w.structure)), w.parts...), size: w.size}, nil
 	}
 }
 

@@ -7,68 +7,87 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"nof0/internal/catalogue"
 )
 
-// Batch gathers the values of projections for [Projections.Rewrite]. Methods
-// return ErrBadID for an id that cannot be part of a key, and an error for a
-// projection that was not claimed. Of two values of one projection the later
-// holds.
+// Batch gathers the values of projections for [Projections.Rewrite].
 type Batch struct {
-	keys Keys
-	*gathered
-}
-
-// gathered is what the batches of several competitions put together.
-type gathered struct {
 	tokens map[string]string // by name
 	whole  bool
 	writes []write
 }
 
-// In returns the batch for the projections of a competition that is named, as
-// [Keys.In] does.
-func (b *Batch) In(competition string) *Batch { return &Batch{b.keys.In(competition), b.gathered} }
-
 // write is the value of one projection.
 type write struct {
-	key     Key
-	token   string
-	verb    string
-	values  []any
-	size    int
-	appends bool
+	Value
+
+	key   Key
+	token string
+	size  int
 }
 
-// Whole says that projections must be given whole: the short way did not lead
-// on.
+// Whole says that projections must be given whole: the short way did not lead on.
 func (b *Batch) Whole() bool { return b.whole }
 
-// Clear removes a projection.
-func (b *Batch) Clear(key Key) error { return b.add(key, nil, verbNone, nil) }
-
-// Positions makes open, documents by symbol, the open positions of a model.
-func (b *Batch) Positions(model string, open map[string]jsontext.Value) error {
-	key, err := b.keys.Positions(model)
-	return b.add(key, err, verbHash, fieldsOf(open))
-}
-
-// RecentTrades makes trades, documents with the newest first, those of a model.
-func (b *Batch) RecentTrades(model string, trades []jsontext.Value) error {
-	key, err := b.keys.RecentTrades(model)
-	return b.add(key, err, verbPush, listOf(trades))
-}
-
-// Leaderboard ranks the models by their returns in percent. A model without
-// return has no place.
-func (b *Batch) Leaderboard(returns map[string]float64) error {
-	var values []any
-	for _, model := range slices.Sorted(maps.Keys(returns)) {
-		values = append(values, strconv.FormatFloat(returns[model], 'g', -1, 64), model)
+// Put makes v the value of a projection; of two values the later holds. The error says
+// that the projection was not claimed, or is of another structure.
+func (b *Batch) Put(key Key, v Value) error {
+	token, claimed := b.tokens[key.Name]
+	switch {
+	case !claimed:
+		return fmt.Errorf("projection %s was not claimed", key.Name)
+	case v.structure != "" && v.structure != key.structure:
+		return fmt.Errorf("projection %s is a %s and no %s", key.Name, key.structure, v.structure)
 	}
-	return b.add(b.keys.Leaderboard(), nil, verbScore, values)
+	w := write{Value: v, key: key, token: token}
+	for _, part := range v.parts {
+		w.size += sizeOf(part)
+	}
+	b.writes = slices.DeleteFunc(b.writes, func(old write) bool { return old.key.Name == key.Name })
+	b.writes = append(b.writes, w)
+	return nil
 }
 
-// Point is the equity of a model at a time in unix seconds.
+// Value is what a projection holds. The zero value is none: the key is removed, as it is
+// of a structure without elements.
+type Value struct {
+	structure catalogue.Structure
+	parts     []any
+	appends   bool // the last of two elements is new, or takes the place of the last
+}
+
+// String is one document.
+func String(doc jsontext.Value) Value { return Value{catalogue.String, []any{[]byte(doc)}, false} }
+
+// Hash is documents by field.
+func Hash(docs map[string]jsontext.Value) Value {
+	parts := make([]any, 0, 2*len(docs))
+	for _, field := range slices.Sorted(maps.Keys(docs)) {
+		parts = append(parts, field, []byte(docs[field]))
+	}
+	return Value{catalogue.Hash, parts, false}
+}
+
+// List is documents in their order.
+func List(docs []jsontext.Value) Value {
+	parts := make([]any, len(docs))
+	for i, doc := range docs {
+		parts[i] = []byte(doc)
+	}
+	return Value{catalogue.List, parts, false}
+}
+
+// SortedSet is members by their scores.
+func SortedSet(scores map[string]float64) Value {
+	var parts []any
+	for _, member := range slices.Sorted(maps.Keys(scores)) {
+		parts = append(parts, strconv.FormatFloat(scores[member], 'g', -1, 64), member)
+	}
+	return Value{catalogue.SortedSet, parts, false}
+}
+
+// Point is a value in USD at a time in unix seconds.
 type Point struct{ Time, Equity float64 }
 
 // element spells a point as [time, equity].
@@ -85,115 +104,22 @@ func jsonNumber(v float64) jsontext.Value {
 	return number
 }
 
-// SinceInception makes points, in order of time, the values of a model.
-func (b *Batch) SinceInception(model string, points []Point) error {
-	key, err := b.keys.SinceInception(model)
-	values := make([]any, len(points))
+// Points is a list of points, in order of time.
+func Points(points []Point) Value {
+	parts := make([]any, len(points))
 	for i, p := range points {
-		values[i] = p.element()
+		parts[i] = p.element()
 	}
-	return b.add(key, err, verbPush, values)
+	return Value{catalogue.List, parts, false}
 }
 
-// AppendSinceInception makes last the newest value of a model and before, nil
-// where there is none, the one before it: it replaces the stored last value or
-// comes after it. Where neither follows from what is stored, Rewrite asks again,
-// with Whole.
-func (b *Batch) AppendSinceInception(model string, before *Point, last Point) error {
-	key, err := b.keys.SinceInception(model)
-	values := []any{"", last.element()}
+// Append makes last the newest point of a list and before, nil where there is none, the
+// one before it: it replaces the stored last point or comes after it. Where neither
+// follows from what is stored, Rewrite asks again, with Whole.
+func Append(before *Point, last Point) Value {
+	parts := []any{"", last.element()}
 	if before != nil {
-		values[0] = before.element()
+		parts[0] = before.element()
 	}
-	if err := b.add(key, err, verbPush, values); err != nil {
-		return err
-	}
-	b.writes[len(b.writes)-1].appends = true
-	return nil
-}
-
-// Conversations makes docs, newest first, the documents of a model.
-func (b *Batch) Conversations(model string, docs []jsontext.Value) error {
-	key, err := b.keys.Conversations(model)
-	return b.add(key, err, verbPush, listOf(docs))
-}
-
-// LastDecision makes doc the last decision of a model; nil is none.
-func (b *Batch) LastDecision(model string, doc jsontext.Value) error {
-	key, err := b.keys.LastDecision(model)
-	return b.add(key, err, verbSet, one(doc))
-}
-
-// TraderState makes fields what a trader remembers.
-func (b *Batch) TraderState(trader string, fields map[string]jsontext.Value) error {
-	key, err := b.keys.TraderState(trader)
-	return b.add(key, err, verbHash, fieldsOf(fields))
-}
-
-// MarketAsset makes doc the metadata of an asset at a provider; nil is none.
-func (b *Batch) MarketAsset(provider, symbol string, doc jsontext.Value) error {
-	key, err := b.keys.MarketAsset(provider, symbol)
-	return b.add(key, err, verbSet, one(doc))
-}
-
-// MarketCtx makes doc the market context of an asset at a provider; nil is
-// none.
-func (b *Batch) MarketCtx(provider, symbol string, doc jsontext.Value) error {
-	key, err := b.keys.MarketCtx(provider, symbol)
-	return b.add(key, err, verbSet, one(doc))
-}
-
-// LatestPrice makes doc the newest price of a symbol at the primary provider;
-// nil is none.
-func (b *Batch) LatestPrice(symbol string, doc jsontext.Value) error {
-	key, err := b.keys.LatestPrice(symbol)
-	return b.add(key, err, verbSet, one(doc))
-}
-
-// LatestProviderPrice makes doc the newest price of a symbol at a provider; nil
-// is none.
-func (b *Batch) LatestProviderPrice(provider, symbol string, doc jsontext.Value) error {
-	key, err := b.keys.LatestProviderPrice(provider, symbol)
-	return b.add(key, err, verbSet, one(doc))
-}
-
-func (b *Batch) add(key Key, err error, verb string, values []any) error {
-	if err != nil {
-		return err
-	}
-	token, claimed := b.tokens[key.Name]
-	if !claimed {
-		return fmt.Errorf("projection %s was not claimed", key.Name)
-	}
-	w := write{key: key, token: token, verb: verb, values: values}
-	for _, v := range values {
-		w.size += sizeOf(v)
-	}
-	b.writes = slices.DeleteFunc(b.writes, func(old write) bool { return old.key.Name == key.Name })
-	b.writes = append(b.writes, w)
-	return nil
-}
-
-// fieldsOf spells a hash, its fields in order.
-func fieldsOf(docs map[string]jsontext.Value) []any {
-	values := make([]any, 0, 2*len(docs))
-	for _, field := range slices.Sorted(maps.Keys(docs)) {
-		values = append(values, field, []byte(docs[field]))
-	}
-	return values
-}
-
-func listOf(docs []jsontext.Value) []any {
-	values := make([]any, len(docs))
-	for i, doc := range docs {
-		values[i] = []byte(doc)
-	}
-	return values
-}
-
-func one(doc jsontext.Value) []any {
-	if doc == nil {
-		return nil
-	}
-	return []any{[]byte(doc)}
+	return Value{catalogue.List, parts, true}
 }

@@ -1,6 +1,10 @@
 package cachelayer
 
-import "github.com/redis/go-redis/v9"
+import (
+	"github.com/redis/go-redis/v9"
+
+	"nof0/internal/catalogue"
+)
 
 // Beside every projection Redis keeps the fencing token that was given out last
 // and the one that was written last, as "ISSUED WRITTEN". Tokens of a projection
@@ -16,14 +20,21 @@ const (
 	verdictStored  = 1
 )
 
-// The commands by which values are stored; verbNone removes the key.
-const (
-	verbNone  = ""
-	verbSet   = "SET"
-	verbHash  = "HSET"
-	verbPush  = "RPUSH"
-	verbScore = "ZADD"
-)
+// verbOf returns the command that stores elements of a structure.
+func verbOf(s catalogue.Structure) string {
+	switch s {
+	case catalogue.String:
+		return "SET"
+	case catalogue.Hash:
+		return "HSET"
+	case catalogue.List:
+		return "RPUSH"
+	case catalogue.SortedSet:
+		return "ZADD"
+	default:
+		return "" // of no element
+	}
+}
 
 // projectionScripts are the decisions on projections that Redis takes by itself.
 // They are made for each Projections and never change.

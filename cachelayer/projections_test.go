@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 // projections is the writer of a process.
@@ -51,111 +52,103 @@ func TestProjectionsAreReplacedWhole(t *testing.T) {
 	cfg := config.Default().Cache
 	for _, c := range []struct {
 		key         Key
-		first, last func(*Batch) error
+		first, last Value
 		read        func(name string) any
 		want        any
 		ttl         time.Duration
 	}{
 		{
-			key: ok(k.Positions("m")),
-			first: func(b *Batch) error {
-				return b.Positions("m", map[string]jsontext.Value{"BTC": jsontext.Value(`{"q":1}`), "ETH": jsontext.Value(`{"q":2}`)})
-			},
-			last: func(b *Batch) error {
-				return b.Positions("m", map[string]jsontext.Value{"BTC": jsontext.Value(`{"q":3}`)})
-			},
-			read: func(name string) any { return b.raw.HGetAll(b.ctx, name).Val() },
-			want: map[string]string{"BTC": `{"q":3}`},
-			ttl:  cfg.Medium / 2,
+			key:   ok(k.Projection(catalogue.ProjectionPositions, "m")),
+			first: Hash(map[string]jsontext.Value{"BTC": jsontext.Value(`{"q":1}`), "ETH": jsontext.Value(`{"q":2}`)}),
+			last:  Hash(map[string]jsontext.Value{"BTC": jsontext.Value(`{"q":3}`)}),
+			read:  func(name string) any { return b.raw.HGetAll(b.ctx, name).Val() },
+			want:  map[string]string{"BTC": `{"q":3}`},
+			ttl:   cfg.Medium / 2,
 		},
 		{
-			key:   ok(k.RecentTrades("m")),
-			first: func(b *Batch) error { return b.RecentTrades("m", docs("2", "1")) },
-			last:  func(b *Batch) error { return b.RecentTrades("m", docs("3", "2", "1")) },
+			key:   ok(k.Projection(catalogue.ProjectionTrades, "m")),
+			first: List(docs("2", "1")),
+			last:  List(docs("3", "2", "1")),
 			read:  func(name string) any { return b.raw.LRange(b.ctx, name, 0, -1).Val() },
 			want:  []string{`"3"`, `"2"`, `"1"`},
 			ttl:   cfg.Medium,
 		},
 		{
-			key:   k.Leaderboard(),
-			first: func(b *Batch) error { return b.Leaderboard(map[string]float64{"a": 1, "b": 2}) },
-			last:  func(b *Batch) error { return b.Leaderboard(map[string]float64{"a": -12.345678901234567, "c": 1e-9}) },
+			key:   ok(k.Projection(catalogue.ProjectionLeaderboard)),
+			first: SortedSet(map[string]float64{"a": 1, "b": 2}),
+			last:  SortedSet(map[string]float64{"a": -12.345678901234567, "c": 1e-9}),
 			read:  func(name string) any { return b.raw.ZRangeWithScores(b.ctx, name, 0, -1).Val() },
 			want:  []redis.Z{{Score: -12.345678901234567, Member: "a"}, {Score: 1e-9, Member: "c"}},
 			ttl:   cfg.Medium,
 		},
 		{
-			key:   ok(k.SinceInception("m")),
-			first: func(b *Batch) error { return b.SinceInception("m", []Point{{1, 2}}) },
-			last:  func(b *Batch) error { return b.SinceInception("m", []Point{{1761436800.123456, 10000}, {2, 1e-7}}) },
+			key:   ok(k.Projection(catalogue.ProjectionSinceInception, "m")),
+			first: Points([]Point{{1, 2}}),
+			last:  Points([]Point{{1761436800.123456, 10000}, {2, 1e-7}}),
 			read:  func(name string) any { return b.raw.LRange(b.ctx, name, 0, -1).Val() },
 			want:  []string{"[1761436800.123456,10000]", "[2,1e-7]"},
 			ttl:   cfg.Long,
 		},
 		{
-			key:   ok(k.Conversations("m")),
-			first: func(b *Batch) error { return b.Conversations("m", docs("x")) },
-			last:  func(b *Batch) error { return b.Conversations("m", docs("y", "ünïcödé")) },
+			key:   ok(k.Projection(catalogue.ProjectionConversations, "m")),
+			first: List(docs("x")),
+			last:  List(docs("y", "ünïcödé")),
 			read:  func(name string) any { return b.raw.LRange(b.ctx, name, 0, -1).Val() },
 			want:  []string{`"y"`, `"ünïcödé"`},
 			ttl:   cfg.Long,
 		},
 		{
-			key:   ok(k.LastDecision("m")),
-			first: func(b *Batch) error { return b.LastDecision("m", jsontext.Value("1")) },
-			last:  func(b *Batch) error { return b.LastDecision("m", jsontext.Value("2")) },
+			key:   ok(k.Projection(catalogue.ProjectionDecision, "m")),
+			first: String(jsontext.Value("1")),
+			last:  String(jsontext.Value("2")),
 			read:  func(name string) any { return b.raw.Get(b.ctx, name).Val() },
 			want:  "2",
 			ttl:   cfg.Medium,
 		},
 		{
-			key: ok(k.TraderState("t")),
-			first: func(b *Batch) error {
-				return b.TraderState("t", map[string]jsontext.Value{"pause_until": jsontext.Value("1"), "cooldown": jsontext.Value("{}")})
-			},
-			last: func(b *Batch) error {
-				return b.TraderState("t", map[string]jsontext.Value{"cooldown": jsontext.Value(`{"BTC":1}`)})
-			},
-			read: func(name string) any { return b.raw.HGetAll(b.ctx, name).Val() },
-			want: map[string]string{"cooldown": `{"BTC":1}`},
-			ttl:  cfg.Medium,
+			key:   ok(k.Projection(catalogue.ProjectionTrader, "t")),
+			first: Hash(map[string]jsontext.Value{"pause_until": jsontext.Value("1"), "cooldown": jsontext.Value("{}")}),
+			last:  Hash(map[string]jsontext.Value{"cooldown": jsontext.Value(`{"BTC":1}`)}),
+			read:  func(name string) any { return b.raw.HGetAll(b.ctx, name).Val() },
+			want:  map[string]string{"cooldown": `{"BTC":1}`},
+			ttl:   cfg.Medium,
 		},
 		{
-			key:   ok(k.MarketAsset("h", "BTC")),
-			first: func(b *Batch) error { return b.MarketAsset("h", "BTC", jsontext.Value("1")) },
-			last:  func(b *Batch) error { return b.MarketAsset("h", "BTC", jsontext.Value("2")) },
+			key:   ok(k.Projection(catalogue.ProjectionAsset, "h", "BTC")),
+			first: String(jsontext.Value("1")),
+			last:  String(jsontext.Value("2")),
 			read:  func(name string) any { return b.raw.Get(b.ctx, name).Val() },
 			want:  "2",
 			ttl:   cfg.Long,
 		},
 		{
-			key:   ok(k.MarketCtx("h", "BTC")),
-			first: func(b *Batch) error { return b.MarketCtx("h", "BTC", jsontext.Value("1")) },
-			last:  func(b *Batch) error { return b.MarketCtx("h", "BTC", jsontext.Value("2")) },
+			key:   ok(k.Projection(catalogue.ProjectionContext, "h", "BTC")),
+			first: String(jsontext.Value("1")),
+			last:  String(jsontext.Value("2")),
 			read:  func(name string) any { return b.raw.Get(b.ctx, name).Val() },
 			want:  "2",
 			ttl:   cfg.Medium,
 		},
 		{
-			key:   ok(k.LatestPrice("BTC")),
-			first: func(b *Batch) error { return b.LatestPrice("BTC", jsontext.Value("1")) },
-			last:  func(b *Batch) error { return b.LatestPrice("BTC", jsontext.Value("2")) },
+			key:   ok(k.Projection(catalogue.ProjectionPrice, "BTC")),
+			first: String(jsontext.Value("1")),
+			last:  String(jsontext.Value("2")),
 			read:  func(name string) any { return b.raw.Get(b.ctx, name).Val() },
 			want:  "2",
 			ttl:   time.Hour, // Short, as the test has it
 		},
 		{
-			key:   ok(k.LatestProviderPrice("h", "BTC")),
-			first: func(b *Batch) error { return b.LatestProviderPrice("h", "BTC", jsontext.Value("1")) },
-			last:  func(b *Batch) error { return b.LatestProviderPrice("h", "BTC", jsontext.Value("2")) },
+			key:   ok(k.Projection(catalogue.ProjectionProviderPrice, "h", "BTC")),
+			first: String(jsontext.Value("1")),
+			last:  String(jsontext.Value("2")),
 			read:  func(name string) any { return b.raw.Get(b.ctx, name).Val() },
 			want:  "2",
 			ttl:   time.Hour,
 		},
 	} {
-		rewrite := func(fill func(*Batch) error) {
+		rewrite := func(v Value) {
 			t.Helper()
-			require.NoError(t, p.Rewrite(b.ctx, []Key{c.key}, func(_ context.Context, batch *Batch) error { return fill(batch) }), c.key.Name)
+			require.NoError(t, p.Rewrite(b.ctx, []Key{c.key}, func(_ context.Context, batch *Batch) error { return batch.Put(c.key, v) }), c.key.Name)
 		}
 		// Under the key may be anything.
 		if strings.HasPrefix(b.raw.Type(b.ctx, c.key.Name).Val(), "none") {
@@ -169,19 +162,23 @@ func TestProjectionsAreReplacedWhole(t *testing.T) {
 		ttl := b.raw.PTTL(b.ctx, c.key.Name).Val()
 		require.LessOrEqual(t, ttl, c.ttl, c.key.Name)
 		require.Greater(t, ttl, c.ttl/2, c.key.Name)
-		rewrite(func(b *Batch) error { return b.Clear(c.key) })
+		rewrite(Value{})
 		require.Zero(t, b.raw.Exists(b.ctx, c.key.Name).Val(), c.key.Name)
 	}
-	require.NoError(t, p.Rewrite(b.ctx, []Key{ok(k.Positions("m"))}, func(_ context.Context, b *Batch) error { return b.Positions("m", nil) }))
+	key := ok(k.Projection(catalogue.ProjectionPositions, "m"))
+	require.NoError(t, p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, b *Batch) error { return b.Put(key, Hash(nil)) }))
 	require.Zero(t, b.raw.Exists(b.ctx, "nof0:positions:{m}").Val(), "no positions, no key")
 }
 
-func TestThePositionsLockIsTheFence(t *testing.T) {
+func TestTheLockOfAProjectionIsInItsSlot(t *testing.T) {
 	t.Parallel()
-	key := ok(NewKeys(config.Default().Cache).Positions("m"))
-	lock := ok(NewKeys(config.Default().Cache).PositionsLock("m"))
-	require.Equal(t, lock.Name, lockName(key.Name))
-	require.Equal(t, "nof0:lock:{nof0:leaderboard}", lockName("nof0:leaderboard"))
+	for name, lock := range map[string]string{
+		"nof0:positions:{m}":          "nof0:lock:positions:{m}",
+		"nof0:season-2:positions:{m}": "nof0:lock:season-2:positions:{m}",
+		"nof0:leaderboard":            "nof0:lock:{nof0:leaderboard}",
+	} {
+		require.Equal(t, lock, lockName(name))
+	}
 }
 
 // One reads, another reads later and writes, then the first writes.
@@ -189,10 +186,10 @@ func TestAnOlderReadingIsDropped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.projections()
-	key := ok(p.keys.LastDecision("m"))
+	key := ok(p.keys.Projection(catalogue.ProjectionDecision, "m"))
 	read := func() string { return b.raw.Get(b.ctx, key.Name).Val() }
 	put := func(text string) func(context.Context, *Batch) error {
-		return func(_ context.Context, batch *Batch) error { return batch.LastDecision("m", jsontext.Value(text)) }
+		return func(_ context.Context, batch *Batch) error { return batch.Put(key, String(jsontext.Value(text))) }
 	}
 	require.NoError(t, p.Rewrite(b.ctx, []Key{key}, func(ctx context.Context, batch *Batch) error {
 		require.NoError(t, p.Rewrite(ctx, []Key{key}, put(`"later"`)))
@@ -235,7 +232,7 @@ func TestRewritesAtOnceEndInTheNewest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.projections()
-	key := ok(p.keys.LastDecision("m"))
+	key := ok(p.keys.Projection(catalogue.ProjectionDecision, "m"))
 	var mu sync.Mutex
 	source := 0
 	var group sync.WaitGroup
@@ -248,7 +245,7 @@ func TestRewritesAtOnceEndInTheNewest(t *testing.T) {
 				err := p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error {
 					mu.Lock()
 					defer mu.Unlock()
-					return batch.LastDecision("m", jsontext.Value(strconv.Itoa(source)))
+					return batch.Put(key, String(jsontext.Value(strconv.Itoa(source))))
 				})
 				if err != nil {
 					t.Error(err)
@@ -264,7 +261,7 @@ func TestLargeListsPassInParts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.projections()
-	key := ok(p.keys.Conversations("m"))
+	key := ok(p.keys.Projection(catalogue.ProjectionConversations, "m"))
 	large := docs(slices.Repeat([]string{strings.Repeat("x", maxPart/3)}, 10)...)
 	for i := range large {
 		large[i] = jsontext.Value(fmt.Sprintf(`[%d,%s]`, i, large[i]))
@@ -275,7 +272,7 @@ func TestLargeListsPassInParts(t *testing.T) {
 	}
 	for _, list := range [][]jsontext.Value{docs("small"), large, large} {
 		require.NoError(t, p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error {
-			return batch.Conversations("m", list)
+			return batch.Put(key, List(list))
 		}))
 	}
 	require.Equal(t, want, b.raw.LRange(b.ctx, key.Name, 0, -1).Val())
@@ -285,9 +282,9 @@ func TestLargeListsPassInParts(t *testing.T) {
 	// An older reading leaves nothing behind either.
 	require.NoError(t, p.Rewrite(b.ctx, []Key{key}, func(ctx context.Context, batch *Batch) error {
 		require.NoError(t, p.Rewrite(ctx, []Key{key}, func(_ context.Context, batch *Batch) error {
-			return batch.Conversations("m", docs("later"))
+			return batch.Put(key, List(docs("later")))
 		}))
-		return batch.Conversations("m", large)
+		return batch.Put(key, List(large))
 	}))
 	require.Equal(t, []string{`"later"`}, b.raw.LRange(b.ctx, key.Name, 0, -1).Val())
 	require.ElementsMatch(t, []string{key.Name, lockName(key.Name)}, b.raw.Keys(b.ctx, "*").Val())
@@ -296,9 +293,9 @@ func TestLargeListsPassInParts(t *testing.T) {
 	for i := range many {
 		many[i] = Point{float64(i), 1}
 	}
-	series := ok(p.keys.SinceInception("m"))
+	series := ok(p.keys.Projection(catalogue.ProjectionSinceInception, "m"))
 	require.NoError(t, p.Rewrite(b.ctx, []Key{series}, func(_ context.Context, batch *Batch) error {
-		return batch.SinceInception("m", many)
+		return batch.Put(series, Points(many))
 	}))
 	require.Equal(t, int64(len(many)), b.raw.LLen(b.ctx, series.Name).Val())
 	require.Equal(t, "[19999,1]", b.raw.LIndex(b.ctx, series.Name, -1).Val())
@@ -308,7 +305,7 @@ func TestAppendSinceInception(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.projections()
-	key := ok(p.keys.SinceInception("m"))
+	key := ok(p.keys.Projection(catalogue.ProjectionSinceInception, "m"))
 	truth := []Point{}
 	wholes := 0
 	tell := func() {
@@ -318,11 +315,11 @@ func TestAppendSinceInception(t *testing.T) {
 			switch {
 			case batch.Whole():
 				wholes++
-				return batch.SinceInception("m", truth)
+				return batch.Put(key, Points(truth))
 			case n == 1:
-				return batch.AppendSinceInception("m", nil, truth[0])
+				return batch.Put(key, Append(nil, truth[0]))
 			default:
-				return batch.AppendSinceInception("m", &truth[n-2], truth[n-1])
+				return batch.Put(key, Append(&truth[n-2], truth[n-1]))
 			}
 		}))
 		var want []string
@@ -364,18 +361,19 @@ func TestProjectionsRefuse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.projections()
-	key := ok(p.keys.LastDecision("m"))
-	err := p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error { return batch.LastDecision("{", nil) })
-	require.ErrorIs(t, err, ErrBadID)
-	err = p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error { return batch.LastDecision("other", nil) })
+	key := ok(p.keys.Projection(catalogue.ProjectionDecision, "m"))
+	other := ok(p.keys.Projection(catalogue.ProjectionDecision, "other"))
+	err := p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error { return batch.Put(other, Value{}) })
 	require.ErrorContains(t, err, "not claimed")
+	err = p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error { return batch.Put(key, List(docs("1"))) })
+	require.ErrorContains(t, err, "is a string and no list")
 }
 
 func TestProjectionsWithoutRedis(t *testing.T) {
 	t.Parallel()
 	none := newProcess(t, "")
 	p := none.projections()
-	require.NoError(t, p.Rewrite(t.Context(), []Key{p.keys.Leaderboard()}, func(context.Context, *Batch) error {
+	require.NoError(t, p.Rewrite(t.Context(), []Key{ok(p.keys.Projection(catalogue.ProjectionLeaderboard))}, func(context.Context, *Batch) error {
 		t.Error("nobody reads what nobody keeps")
 		return nil
 	}))
@@ -389,13 +387,13 @@ func TestProjectionsWithoutRedis(t *testing.T) {
 	gone := setup(t, impatient)
 	gone.redis.Kill()
 	p = gone.projections()
-	err = p.Rewrite(gone.ctx, []Key{p.keys.Leaderboard()}, func(context.Context, *Batch) error { return nil })
+	err = p.Rewrite(gone.ctx, []Key{ok(p.keys.Projection(catalogue.ProjectionLeaderboard))}, func(context.Context, *Batch) error { return nil })
 	require.ErrorIs(t, err, ErrUnavailable)
 
 	// An outage of many commands is one line of a log.
 	var many []Key
 	for _, model := range []string{"m", "n", "o", "p", "q"} {
-		many = append(many, ok(p.keys.LastDecision(model)), ok(p.keys.Positions(model)))
+		many = append(many, ok(p.keys.Projection(catalogue.ProjectionDecision, model)), ok(p.keys.Projection(catalogue.ProjectionPositions, model)))
 	}
 	err = p.Rewrite(gone.ctx, many, func(context.Context, *Batch) error { return nil })
 	require.ErrorIs(t, err, ErrUnavailable)
@@ -412,8 +410,8 @@ func TestProjectionsOnReadOnlyAndFullRedis(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.projections()
-	key := ok(p.keys.LastDecision("m"))
-	put := func(_ context.Context, batch *Batch) error { return batch.LastDecision("m", jsontext.Value("1")) }
+	key := ok(p.keys.Projection(catalogue.ProjectionDecision, "m"))
+	put := func(_ context.Context, batch *Batch) error { return batch.Put(key, String(jsontext.Value("1"))) }
 	require.NoError(t, b.raw.ReplicaOf(b.ctx, "127.0.0.1", "1").Err())
 	require.ErrorIs(t, p.Rewrite(b.ctx, []Key{key}, put), ErrUnavailable)
 	require.ErrorIs(t, p.PublishTrades(b.ctx, []TradeEvent{{ID: 1}}), ErrUnavailable)
@@ -431,8 +429,8 @@ func TestProjectionsAfterARestart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.projections()
-	key := ok(p.keys.LastDecision("m"))
-	put := func(_ context.Context, batch *Batch) error { return batch.LastDecision("m", jsontext.Value("1")) }
+	key := ok(p.keys.Projection(catalogue.ProjectionDecision, "m"))
+	put := func(_ context.Context, batch *Batch) error { return batch.Put(key, String(jsontext.Value("1"))) }
 	require.NoError(t, p.Rewrite(b.ctx, []Key{key}, put))
 	b.redis.Kill()
 	b.redis.Restart()
@@ -492,11 +490,11 @@ func TestProjectionsInACluster(t *testing.T) {
 	digests := map[TradeRef]string{}
 	for i := range 20 {
 		model := "m" + strconv.Itoa(i)
-		keys = append(keys, ok(p.keys.Conversations(model)), ok(p.keys.LastDecision(model)), ok(p.keys.SinceInception(model)))
+		keys = append(keys, ok(p.keys.Projection(catalogue.ProjectionConversations, model)), ok(p.keys.Projection(catalogue.ProjectionDecision, model)), ok(p.keys.Projection(catalogue.ProjectionSinceInception, model)))
 		trades = append(trades, TradeEvent{ID: int64(i), Model: model, Payload: []byte("{}")})
 		digests[TradeRef{model, "1"}], digests[TradeRef{model, "2"}] = "a", "b"
 	}
-	keys = append(keys, p.keys.Leaderboard())
+	keys = append(keys, ok(p.keys.Projection(catalogue.ProjectionLeaderboard)))
 	large := docs(slices.Repeat([]string{strings.Repeat("x", maxPart/4)}, 5)...)
 	for range 2 {
 		require.NoError(t, p.Rewrite(t.Context(), keys, func(_ context.Context, batch *Batch) error {
@@ -506,15 +504,15 @@ func TestProjectionsInACluster(t *testing.T) {
 				if i == 0 {
 					list = large
 				}
-				require.NoError(t, batch.Conversations(model, list))
-				require.NoError(t, batch.LastDecision(model, jsontext.Value("1")))
+				require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionConversations, model)), List(list)))
+				require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionDecision, model)), String(jsontext.Value("1"))))
 				if batch.Whole() {
-					require.NoError(t, batch.SinceInception(model, []Point{{1, 1}}))
+					require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionSinceInception, model)), Points([]Point{{1, 1}})))
 				} else {
-					require.NoError(t, batch.AppendSinceInception(model, nil, Point{1, 1}))
+					require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionSinceInception, model)), Append(nil, Point{1, 1})))
 				}
 			}
-			return batch.Leaderboard(map[string]float64{"m0": 1})
+			return batch.Put(ok(p.keys.Projection(catalogue.ProjectionLeaderboard)), SortedSet(map[string]float64{"m0": 1}))
 		}))
 	}
 	require.NoError(t, p.PublishTrades(t.Context(), trades))

@@ -294,12 +294,15 @@ func (b *bundle) shown(t *testing.T, models []string) map[string]any {
 		require.NoError(t, err)
 		all["Redis "+key.Name] = value
 	}
-	note(keys.Leaderboard(), nil)
-	for _, model := range models {
-		for _, of := range []func(string) (cachelayer.Key, error){
-			keys.RecentTrades, keys.Positions, keys.SinceInception, keys.LastDecision, keys.Conversations,
-		} {
-			note(of(model))
+	for _, p := range catalogue.Projections() {
+		if p.Name == catalogue.ProjectionLeaderboard {
+			note(keys.Projection(p.Name))
+			continue
+		}
+		for _, model := range models {
+			if p.OfAccounts {
+				note(keys.Projection(p.Name, model))
+			}
 		}
 	}
 	return all

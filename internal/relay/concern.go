@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"nof0/entities"
 	"nof0/internal/arena"
@@ -12,58 +14,61 @@ import (
 // venue is a symbol at a provider.
 type venue struct{ provider, symbol string }
 
-// concern is what events are about: which projections have to be told anew and
-// which versions of cached views have changed.
-type concern struct {
-	versions map[catalogue.Version]bool
-
-	everything bool // an import, or a change of the default competition
-
-	accounts map[string]*accounts // by competition
-	prices   map[venue]bool
-	assets   map[venue]bool
-	traders  map[string]bool
+// subject is one projection: that of a model, trader or symbol, and what it is of
+// besides.
+type subject struct {
+	of          catalogue.ProjectionName
+	competition string // of projections of accounts
+	provider    string // of those of a venue
+	id          string // the model, trader or symbol; "" of the leaderboard
 }
 
-// accounts are those of a competition that events are about.
-type accounts struct {
-	positions     map[string]bool // models
-	trades        map[string]bool
-	conversations map[string]bool
-	decisions     map[string]bool
-	equity        map[string]map[int64]bool // models, the hourly markers of their snapshots
-	leaderboard   bool
-}
-
-// in returns the accounts of a competition.
-func (c *concern) in(competition string) *accounts {
-	a := c.accounts[competition]
-	if a == nil {
-		a = &accounts{
-			positions:     map[string]bool{},
-			trades:        map[string]bool{},
-			conversations: map[string]bool{},
-			decisions:     map[string]bool{},
-			equity:        map[string]map[int64]bool{},
-		}
-		c.accounts[competition] = a
+// ids are those that its key names, in their order.
+func (s subject) ids() []string {
+	switch {
+	case s.provider != "":
+		return []string{s.provider, s.id}
+	case s.id != "":
+		return []string{s.id}
+	default:
+		return nil
 	}
-	return a
+}
+
+// compare orders subjects so that those of one competition and model are neighbours.
+func (s subject) compare(other subject) int {
+	return cmp.Or(
+		cmp.Compare(s.competition, other.competition), cmp.Compare(s.id, other.id),
+		cmp.Compare(s.provider, other.provider), cmp.Compare(s.of, other.of),
+	)
+}
+
+// concern is what events are about: which projections are to be replaced and which
+// versions of cached views have changed.
+type concern struct {
+	provider   string // the primary one
+	versions   map[catalogue.Version]bool
+	everything bool // an import, or a change of the default competition
+	subjects   map[subject]bool
+	prices     map[venue]bool // that are new
+	// markers are the hourly markers of the equity rows of events, by the series that
+	// they belong to; a negative one is of a row that is not known.
+	markers map[subject]map[int64]bool
 }
 
 // concernOf reads what events are about. An event that cannot be read is about
 // nothing: the error says so, and holds for it alone.
 func concernOf(events []entities.OutboxEvent, primaryProvider string) (*concern, []error) {
 	c := &concern{
+		provider: primaryProvider,
 		versions: map[catalogue.Version]bool{},
-		accounts: map[string]*accounts{},
+		subjects: map[subject]bool{},
 		prices:   map[venue]bool{},
-		assets:   map[venue]bool{},
-		traders:  map[string]bool{},
+		markers:  map[subject]map[int64]bool{},
 	}
 	var errs []error
 	for _, e := range events {
-		if err := c.add(e, primaryProvider); err != nil {
+		if err := c.add(e); err != nil {
 			errs = append(errs, fmt.Errorf("error reading %s event %d: %w", e.Type, e.ID, err))
 		}
 		c.addVersions(e)
@@ -93,56 +98,59 @@ func markerOf(e entities.OutboxEvent) (int64, error) {
 	return row.Marker, err
 }
 
-func (c *concern) add(e entities.OutboxEvent, primaryProvider string) error {
-	m, of := e.ModelID, e.CompetitionID
+// add adds the projections that an event changes by the catalogue.
+func (c *concern) add(e entities.OutboxEvent) error {
 	switch e.Type {
-	case arena.EventTrade:
-		c.in(of).trades[m], c.in(of).positions[m] = true, true
-	case arena.EventPosition:
-		c.in(of).positions[m] = true
-	case arena.EventEquity:
-		return c.in(of).addEquity(e)
-	case arena.EventPrices:
-		return c.addPrices(e, primaryProvider)
-	case arena.EventDecision:
-		c.in(of).decisions[m], c.in(of).conversations[m] = true, true
-	case arena.EventConversation:
-		c.in(of).conversations[m] = true
-	case arena.EventModel:
-		c.in(of).leaderboard = true // it may compete from now on, or no longer
-	case arena.EventTraderState:
-		return c.addTrader(e)
-	case arena.EventMarketAssets:
-		return c.addAsset(e, primaryProvider)
 	case arena.EventImport, catalogue.EventCompetition:
 		c.everything = true
-	case arena.EventCorrection:
-		a := c.in(of)
-		a.trades[m], a.positions[m], a.decisions[m], a.conversations[m], a.leaderboard = true, true, true, true, true
-		a.equityOf(m)[-1] = true // which none of the newest hours is: the series is read whole
+		return nil
+	case arena.EventPrices:
+		return c.addPrices(e)
 	}
-	return nil
-}
-
-func (a *accounts) addEquity(e entities.OutboxEvent) error {
-	marker, err := markerOf(e)
+	var row struct {
+		TraderID string           `json:"trader_id"`
+		Provider wire.Opt[string] `json:"provider"`
+		Symbol   string           `json:"symbol"`
+	}
+	marker := int64(-1) // of a correction, which none of the newest hours is: the series is read whole
+	var err error
+	switch e.Type {
+	case arena.EventTraderState, arena.EventMarketAssets:
+		err = wire.Unmarshal(e.Payload, &row)
+	case arena.EventEquity:
+		marker, err = markerOf(e)
+	}
 	if err != nil {
 		return err
 	}
-	a.equityOf(e.ModelID)[marker] = true
-	a.leaderboard = true
+	for _, p := range catalogue.Projections() {
+		if !slices.Contains(p.Events, e.Type) {
+			continue
+		}
+		s := subject{of: p.Name}
+		switch {
+		case p.OfAccounts:
+			s.competition = e.CompetitionID
+			if p.Has("MODEL") {
+				s.id = e.ModelID
+			}
+		case p.Has("TRADER"):
+			s.id = row.TraderID
+		case p.Has("SYMBOL"):
+			s.provider, s.id = row.Provider.Or(c.provider), row.Symbol
+		}
+		c.subjects[s] = true
+		if p.Name == catalogue.ProjectionSinceInception {
+			if c.markers[s] == nil {
+				c.markers[s] = map[int64]bool{}
+			}
+			c.markers[s][marker] = true
+		}
+	}
 	return nil
 }
 
-// equityOf are the hourly markers of a model whose snapshots were told.
-func (a *accounts) equityOf(model string) map[int64]bool {
-	if a.equity[model] == nil {
-		a.equity[model] = map[int64]bool{}
-	}
-	return a.equity[model]
-}
-
-func (c *concern) addPrices(e entities.OutboxEvent, primaryProvider string) error {
+func (c *concern) addPrices(e entities.OutboxEvent) error {
 	var batch struct {
 		Prices []struct {
 			Provider wire.Opt[string] `json:"provider"`
@@ -153,30 +161,27 @@ func (c *concern) addPrices(e entities.OutboxEvent, primaryProvider string) erro
 		return err
 	}
 	for _, p := range batch.Prices {
-		c.prices[venue{p.Provider.Or(primaryProvider), p.Symbol}] = true
+		c.addVenue(venue{p.Provider.Or(c.provider), p.Symbol})
 	}
 	return nil
 }
 
-func (c *concern) addTrader(e entities.OutboxEvent) error {
-	var row struct {
-		TraderID string `json:"trader_id"`
+// addVenue adds what a new price at a venue, or a market context, changes but the
+// positions: who holds them is not known here.
+func (c *concern) addVenue(v venue) {
+	c.prices[v] = true
+	c.subjects[subject{of: catalogue.ProjectionProviderPrice, provider: v.provider, id: v.symbol}] = true
+	c.subjects[subject{of: catalogue.ProjectionContext, provider: v.provider, id: v.symbol}] = true
+	if v.provider == c.provider {
+		c.subjects[subject{of: catalogue.ProjectionPrice, id: v.symbol}] = true
 	}
-	if err := wire.Unmarshal(e.Payload, &row); err != nil {
-		return err
-	}
-	c.traders[row.TraderID] = true
-	return nil
 }
 
-func (c *concern) addAsset(e entities.OutboxEvent, primaryProvider string) error {
-	var row struct {
-		Provider wire.Opt[string] `json:"provider"`
-		Symbol   string           `json:"symbol"`
+// addModel adds every projection of a model in a competition.
+func (c *concern) addModel(competition, model string) {
+	for _, p := range catalogue.Projections() {
+		if p.OfAccounts && p.Has("MODEL") {
+			c.subjects[subject{of: p.Name, competition: competition, id: model}] = true
+		}
 	}
-	if err := wire.Unmarshal(e.Payload, &row); err != nil {
-		return err
-	}
-	c.assets[venue{row.Provider.Or(primaryProvider), row.Symbol}] = true
-	return nil
 }

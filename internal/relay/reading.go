@@ -3,10 +3,7 @@ package relay
 import (
 	"context"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"nof0/entities"
-	"nof0/internal/mapping"
 	"nof0/repository"
 )
 
@@ -17,6 +14,9 @@ type reading struct {
 	provider string
 	// holders is how many models' positions are concerned.
 	holders int
+	// whole says that a series has to be read whole, and markers which hours have changed.
+	whole   bool
+	markers map[subject]map[int64]bool
 
 	open     map[string][]entities.Position // by model
 	prices   map[venue]entities.PriceLatest
@@ -56,19 +56,6 @@ func (r *reading) latestPrices(ctx context.Context) (map[venue]entities.PriceLat
 		}
 	}
 	return r.prices, nil
-}
-
-// priceDocument is the newest price at a venue, nil where there is none.
-func (r *reading) priceDocument(ctx context.Context, v venue) (jsontext.Value, error) {
-	prices, err := r.latestPrices(ctx)
-	if err != nil {
-		return nil, err
-	}
-	row, known := prices[v]
-	if !known {
-		return nil, nil
-	}
-	return render(row, mapping.PricePayload)
 }
 
 func (r *reading) marketContexts(ctx context.Context) (map[venue]entities.MarketAssetCtx, error) {
