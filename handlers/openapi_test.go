@@ -147,7 +147,6 @@ func operationsOf() map[string]operation {
 			answer: reflect.TypeFor[linkList](), gives: "The page or the links.", others: []string{"text/html"},
 			fails: append([]string{"Internal", "PartUnavailable"}, text...), headers: true,
 		},
-		"getHomeStyle": {gives: "The style.", others: []string{"text/css"}, fails: text, headers: true},
 		"getHealth":    {answer: reflect.TypeFor[status](), gives: "The process is alive."},
 		"getReadiness": {answer: reflect.TypeFor[status](), gives: "Requests are answered.", fails: []string{"NotReady"}},
 		"getMetrics": {

@@ -17,7 +17,6 @@ const (
 	pathOpenAPI = "/openapi.json"
 	pathDocs    = "/docs"
 	pathHome    = "/"
-	pathStyle   = "/home.css"
 )
 
 // New returns the handler of the whole HTTP surface. The error names every
@@ -39,11 +38,6 @@ func newEngine(opts Options) (*gin.Engine, error) {
 		return nil, err
 	}
 	pages, err := newPages(sender)
-	if err != nil {
-		return nil, err
-	}
-
-	front, err := newHome(opts.Answers, sender)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +87,9 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))
 	register(engine, pathOpenAPI, pages.openAPI)
 	register(engine, pathDocs, pages.docs)
-	register(engine, pathHome, front.serve)
-	register(engine, pathStyle, front.css)
+	if err := registerConsole(engine, opts.Answers, sender); err != nil {
+		return nil, err
+	}
 	return engine, nil
 }
 

@@ -100,7 +100,6 @@ export const calls: Record<keyof operations, () => unknown> = {
    }),
 
   getHome: () => arena.GET("/", { headers: { Accept: "application/json" } }),
-  getHomeStyle: () => arena.GET("/home.css", { parseAs: "text" }),
   getDocs: () => arena.GET("/docs", { parseAs: "text" }),
   getOpenAPI: () => arena.GET("/openapi.json"),
   getHealth: () => arena.GET("/healthz"),

@@ -39,7 +39,7 @@ func (d *dev) playSpeed(cmd *cobra.Command, play string, command bool) (float64,
 
 // greet says what to look at.
 func (d *dev) greet(url string) {
-	fmt.Fprintf(d.out, "open %s/ in a browser: the leaderboard, and links to everything else\n", url)
+	fmt.Fprintf(d.out, "open %s/ in a browser: the arena, as it happens\n", url)
 	if !d.empty {
 		fmt.Fprintf(d.out, "try %s/api/equity?points=50: the equity curves\n", url)
 	}

@@ -143,12 +143,8 @@ func Endpoints() []Endpoint {
 		},
 		{
 			Operation: "getHome", Method: "GET", Path: "/", Tag: TagSystem,
-			Summary:     "The first page: the newest prices, the leaderboard, and links",
-			Description: "Browsers, which accept text/html, get a page; everybody else gets the links as JSON.",
-		},
-		{
-			Operation: "getHomeStyle", Method: "GET", Path: "/home.css", Tag: TagSystem,
-			Summary: "The style of the first page",
+			Summary:     "The console, or links",
+			Description: "Browsers, which accept text/html, get the first page of the console; everybody else gets the links as JSON.",
 		},
 		{
 			Operation: "getHealth", Method: "GET", Path: "/healthz", Tag: TagSystem,

@@ -1,0 +1,145 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"nof0/internal/captures"
+	"nof0/internal/season"
+)
+
+// TestConsoleSaysWhatTheAPISays compares every figure of the pages with that of the API,
+// of a generated season.
+func TestConsoleSaysWhatTheAPISays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.load(t, madeUp(t, season.Options{Seed: 7, Hours: 30, Models: 4}))
+	b.compareConsole(t)
+}
+
+// TestConsoleOfACapture does so of one with every oddity.
+func TestConsoleOfACapture(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.load(t, captures.Earlier.Dir(t))
+	b.compareConsole(t)
+}
+
+func (b *bundle) compareConsole(t *testing.T) {
+	t.Helper()
+	first := b.page(t, "/")
+	list := func(path string, member string) []map[string]any {
+		var rows []map[string]any
+		for _, row := range get(t, b.url+"/api/"+path).object(t)[member].([]any) {
+			rows = append(rows, row.(map[string]any))
+		}
+		return rows
+	}
+	by := func(rows []map[string]any, id string) map[string]map[string]any {
+		m := map[string]map[string]any{}
+		for _, row := range rows {
+			m[row[id].(string)] = row
+		}
+		return m
+	}
+
+	curves, metrics := by(list("equity", "equity"), "model_id"), by(list("analytics", "analytics"), "model_id")
+	rows := all(first, "tr", "data-model")
+	board := list("leaderboard", "leaderboard")
+	require.Len(t, rows, len(board))
+	for i, row := range board {
+		id := row["id"].(string)
+		require.Equal(t, id, attr(rows[i], "data-model"))
+		want := []any{row["equity"], row["return_pct"], row["sharpe"]}
+		if curve, ok := curves[id]; ok && curve["rows"] != 0.0 {
+			want = append(want, curve["max_drawdown_pct"])
+		} else {
+			want = append(want, nil)
+		}
+		want = append(want, row["num_trades"])
+		if n := row["num_trades"].(float64); n > 0 {
+			want = append(want, 100*row["num_wins"].(float64)/n)
+		} else {
+			want = append(want, nil)
+		}
+		fees, _ := metrics[id]["fee_pnl_moves_breakdown_table"].(map[string]any)
+		want = append(want, fees["total_fees_paid"])
+		require.Equal(t, want[0], figures(rows[i])[0], id)
+		require.Equal(t, present(want), figures(rows[i]), id)
+	}
+
+	prices := get(t, b.url+"/api/crypto-prices").object(t)["prices"].(map[string]any)
+	ticker := all(first, "li", "data-symbol")
+	require.Len(t, ticker, len(prices))
+	for _, item := range ticker {
+		require.Equal(t, []any{prices[attr(item, "data-symbol")].(map[string]any)["price"]}, figures(item))
+	}
+
+	items := all(first, "li", "data-trade")
+	trades := list(fmt.Sprintf("trades?limit=%d", max(len(items), 1)), "trades")
+	require.Len(t, items, len(trades))
+	for i, trade := range trades {
+		require.Equal(t, trade["id"], attr(items[i], "data-trade"))
+		require.Equal(t, []any{trade["quantity"], trade["entry_price"], trade["exit_price"], trade["realized_net_pnl"]}, figures(items[i]))
+	}
+}
+
+// page reads a page as a browser does.
+func (b *bundle) page(t *testing.T, path string) *html.Node {
+	t.Helper()
+	r := get(t, b.url+path, "Accept", "text/html")
+	require.Equal(t, http.StatusOK, r.StatusCode, "%s", r.body)
+	document, err := html.Parse(strings.NewReader(string(r.body)))
+	require.NoError(t, err)
+	return document
+}
+
+// all are the elements of a name that have an attribute, or any where none is named.
+func all(in *html.Node, name, attribute string) []*html.Node {
+	var found []*html.Node
+	for n := range in.Descendants() {
+		if n.Type == html.ElementNode && n.Data == name && (attribute == "" || attr(n, attribute) != "") {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+func attr(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// figures are the exact values of the figures in an element.
+func figures(in *html.Node) []any {
+	var found []any
+	for _, n := range all(in, "data", "value") {
+		f, err := strconv.ParseFloat(attr(n, "value"), 64)
+		if err != nil {
+			panic(err)
+		}
+		found = append(found, f)
+	}
+	return found
+}
+
+// present are the values that are there: of an absent one there is no figure.
+func present(values []any) []any {
+	var there []any
+	for _, v := range values {
+		if v != nil {
+			there = append(there, v)
+		}
+	}
+	return there
+}

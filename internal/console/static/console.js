@@ -1,0 +1,169 @@
+// What every page does: time zone, theme, what is chosen in the address, the stream.
+import { equityChart } from "./chart.js";
+
+const $ = (selector, within = document) => within.querySelector(selector);
+const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+// The address holds every selection, so that it can be shared.
+export const chosen = (name) => new URLSearchParams(location.search).get(name) ?? "";
+export function choose(selection) {
+  const address = new URL(location.href);
+  for (const [name, value] of Object.entries(selection)) {
+    if (value) address.searchParams.set(name, value);
+    else address.searchParams.delete(name);
+  }
+  history.replaceState(null, "", address);
+}
+
+function remember(name, value) {
+  try {
+    if (value) localStorage.setItem(name, value);
+    else localStorage.removeItem(name);
+  } catch {
+    // Without storage it holds for this page.
+  }
+}
+function remembered(name) {
+  try {
+    return localStorage.getItem(name) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+// The zone of all times, "" for that of the reader. One that is unknown is none.
+function known(zone) {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return zone;
+  } catch {
+    return "";
+  }
+}
+export const zone = () => known(chosen("tz") || remembered("zone") || undefined) || undefined;
+
+const writers = new Map();
+export function written(date) {
+  const name = zone() ?? "";
+  if (!writers.has(name)) {
+    writers.set(name, new Intl.DateTimeFormat("en-GB", {
+      timeZone: name || undefined, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+    }));
+  }
+  return writers.get(name).format(date).replace(",", "");
+}
+
+function writeTimes(within) {
+  for (const time of $$("time", within)) {
+    time.textContent = written(new Date(time.dateTime));
+    time.title = time.dateTime;
+  }
+}
+
+function zoneChoice(select) {
+  const add = (name) => select.add(new Option(name.replaceAll("_", " "), name));
+  const now = zone();
+  if (now && now !== "UTC") add(now);
+  select.value = now ?? "";
+  // The list is long, and few want it.
+  const fill = () => {
+    const there = new Set([...select.options].map((o) => o.value));
+    for (const name of Intl.supportedValuesOf("timeZone")) if (!there.has(name)) add(name);
+  };
+  select.addEventListener("focus", fill, { once: true });
+  select.addEventListener("pointerdown", fill, { once: true });
+  select.addEventListener("change", () => {
+    choose({ tz: select.value });
+    remember("zone", select.value);
+    writeTimes(document);
+    document.dispatchEvent(new Event("redraw"));
+  });
+}
+
+function themeChoice(select) {
+  select.value = document.documentElement.dataset.theme ?? "";
+  select.addEventListener("change", () => {
+    if (select.value) document.documentElement.dataset.theme = select.value;
+    else delete document.documentElement.dataset.theme;
+    remember("theme", select.value);
+    document.dispatchEvent(new Event("redraw"));
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("redraw")));
+}
+
+// The stream: what comes is shown at once, and what is made from much of it read anew,
+// at most once a second.
+let refreshing;
+function refresh() {
+  refreshing ??= setTimeout(() => {
+    refreshing = undefined;
+    if ($("main > .empty")) location.reload();
+    else if ($("#refresh")) htmx.trigger("#refresh", "refresh");
+  }, 1000);
+}
+
+function showPrices(prices) {
+  for (const { symbol, price } of prices) {
+    const shown = $(`[data-symbol="${CSS.escape(symbol)}"] data`);
+    if (!shown || Number(shown.value) === price) continue;
+    const item = shown.closest("li");
+    item.className = price > Number(shown.value) ? "up" : "down";
+    setTimeout(() => (item.className = ""), 300);
+    shown.value = price;
+    shown.textContent = "$" + price.toLocaleString("en", { maximumFractionDigits: 12 });
+  }
+}
+
+function showState(state, text) {
+  const chip = $("#live");
+  chip.dataset.state = state;
+  chip.textContent = text;
+}
+
+function follow(feed, chart) {
+  let lost = false;
+  document.addEventListener("htmx:sseOpen", () => {
+    showState("live", "live");
+    if (!lost) return;
+    lost = false;
+    refresh();
+    chart?.load();
+  });
+  document.addEventListener("htmx:sseError", () => {
+    lost = true;
+    showState("lost", "connection lost, trying again");
+  });
+  feed.addEventListener("htmx:sseBeforeMessage", (event) => {
+    event.preventDefault(); // it is no HTML
+    const message = event.detail;
+    const { competition_id, data } = JSON.parse(message.data);
+    if (message.type === "prices") return showPrices(data.prices);
+    if (message.type === "equity") chart?.add(competition_id, data);
+    if (message.type === "import") chart?.load();
+    refresh();
+  });
+}
+
+// Trades that come later are marked for a moment.
+const seen = new Set();
+function markNew() {
+  const first = seen.size === 0;
+  for (const item of $$("[data-trade]")) {
+    if (!first && !seen.has(item.dataset.trade)) item.classList.add("new");
+    seen.add(item.dataset.trade);
+  }
+}
+
+zoneChoice($("#zone"));
+themeChoice($("#theme"));
+$("#competition")?.addEventListener("change", (event) => {
+  choose({ competition: event.target.value, model: "", from: "", to: "", range: "" });
+  location.reload();
+});
+const chart = $("#equity") && equityChart($("#equity"));
+if ($("#feed")) follow($("#feed"), chart);
+else showState("none", "as of now");
+htmx.onLoad((part) => {
+  writeTimes(part);
+  markNew();
+});
