@@ -67,6 +67,7 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 		c.rdb = redis.NewClient(addr.node)
 	}
 	c.rdb.AddHook(c.breaker)
+	c.rdb.AddHook(newLatency(opts.Registerer))
 	c.owner = newOwner(c.rdb, opts.Logger)
 	registerOwner(opts.Registerer, c.owner)
 	return c, nil

@@ -33,7 +33,10 @@ type Config struct {
 
 // HTTP configures the listener.
 type HTTP struct {
-	Addr            string        `koanf:"addr"`
+	Addr string `koanf:"addr"`
+	// AdminAddr is where pprof, the metrics and the level of the log are, for whoever
+	// can reach it; "" is nowhere.
+	AdminAddr       string        `koanf:"admin_addr"`
 	ReadTimeout     time.Duration `koanf:"read_timeout"`
 	WriteTimeout    time.Duration `koanf:"write_timeout"`
 	IdleTimeout     time.Duration `koanf:"idle_timeout"`
@@ -155,6 +158,13 @@ type Rollout struct {
 type Log struct {
 	Level  string `koanf:"level"`  // debug, info, warn or error
 	Format string `koanf:"format"` // text or json
+	// Requests is how many requests a second are in the access log, of those that
+	// succeeded and of those that clients got wrong each. The next line counts those
+	// that were left out. What the program got wrong is always there.
+	Requests int `koanf:"requests"`
+	// SlowStatement is how long a call of a repository takes that is logged, by its
+	// name; 0 logs none.
+	SlowStatement time.Duration `koanf:"slow_statement"`
 }
 
 // Retention configures how long the feed of ticks is kept.
@@ -229,7 +239,7 @@ func Default() Config {
 			MarkerTolerance: 24 * time.Hour,
 		},
 		Rollout:   Rollout{ParityInterval: 15 * time.Minute, ParityLimit: time.Hour, ShadowSample: 0.1},
-		Log:       Log{Level: "info", Format: "text"},
+		Log:       Log{Level: "info", Format: "text", Requests: 10, SlowStatement: 500 * time.Millisecond},
 		Retention: Retention{Keep: 30 * 24 * time.Hour, ArchiveDir: "archive"},
 	}
 }

@@ -33,6 +33,9 @@ func (l *loader) validate() {
 	l.check("json_dir", checkJSONDir(c.JSONDir, c.SnapshotDir))
 
 	l.check("http.addr", checkAddr(c.HTTP.Addr))
+	if c.HTTP.AdminAddr != "" {
+		l.check("http.admin_addr", checkAddr(c.HTTP.AdminAddr))
+	}
 	l.check("http.allowed_origins", checkEach(c.HTTP.AllowedOrigins, checkOrigin))
 	l.check("http.trusted_proxies", checkEach(c.HTTP.TrustedProxies, checkProxy))
 	if c.Postgres.MaxIdle > c.Postgres.MaxOpen {
@@ -66,7 +69,7 @@ func (l *loader) check(path string, err error) {
 // checkNumbers refuses durations, sizes and counts that are not positive. None
 // of them has a use for zero save those listed.
 func (l *loader) checkNumbers() {
-	zeroAllowed := map[string]bool{"postgres.max_idle": true, "redis.max_retries": true, "cache.stale_after": true}
+	zeroAllowed := map[string]bool{"postgres.max_idle": true, "redis.max_retries": true, "cache.stale_after": true, "log.slow_statement": true}
 	for _, k := range l.keys {
 		v := k.in(&l.config)
 		switch {

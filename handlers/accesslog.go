@@ -7,16 +7,60 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"nof0/internal/telemetry"
 )
 
-// accessLog writes one line per request, which also says why a failed one
-// failed. It runs deferred: a response that is broken off leaves by panic.
-func accessLog(log logger, now func() time.Time) gin.HandlerFunc {
+// throttles keep what happens to many requests in the same way from filling the disk.
+// A fault of the program is none of that: each has its line.
+type throttles struct {
+	fine, refused *telemetry.Throttle
+	outages       map[problemType]*telemetry.Throttle
+}
+
+func newThrottles(perSecond int) throttles {
+	t := throttles{outages: map[problemType]*telemetry.Throttle{}}
+	if perSecond > 0 {
+		interval := time.Second / time.Duration(perSecond)
+		t.fine, t.refused = telemetry.NewThrottle(interval, perSecond), telemetry.NewThrottle(interval, perSecond)
+	}
+	for _, f := range failures {
+		if f.status == http.StatusServiceUnavailable {
+			t.outages[f.kind] = telemetry.OncePerOutage()
+		}
+	}
+	return t
+}
+
+func (t throttles) of(r *record, status int) *telemetry.Throttle {
+	switch {
+	case status == http.StatusServiceUnavailable:
+		return t.outages[r.problem]
+	case status >= http.StatusInternalServerError:
+		return nil
+	case status >= http.StatusBadRequest:
+		return t.refused
+	default:
+		return t.fine
+	}
+}
+
+// accessLog writes lines about requests, which also say why a failed one failed.
+// It runs deferred: a response that is broken off leaves by panic.
+func accessLog(log logger, now func() time.Time, which throttles) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := now()
 		defer func() {
 			r := recordOf(c.Request.Context())
 			status := statusOf(c, r)
+			level := accessLevel(c, status)
+			if !log.to.Enabled(c.Request.Context(), level) {
+				return
+			}
+			leftOut, ok := which.of(r, status).Pass(now())
+			if !ok {
+				return
+			}
 			attrs := []slog.Attr{
 				slog.String("method", c.Request.Method),
 				slog.String("route", routeOf(c)),
@@ -30,7 +74,10 @@ func accessLog(log logger, now func() time.Time) gin.HandlerFunc {
 			if r.err != nil {
 				attrs = append(attrs, slog.Any("error", r.err))
 			}
-			log.log(c.Request.Context(), accessLevel(c, status), "request", attrs...)
+			if leftOut > 0 {
+				attrs = append(attrs, slog.Int64("left_out", leftOut))
+			}
+			log.log(c.Request.Context(), level, "request", attrs...)
 		}()
 		c.Next()
 	}

@@ -67,6 +67,62 @@ func TestAccessLogLevels(t *testing.T) {
 	}
 }
 
+// TestAFloodDoesNotFillTheLog holds that many requests of one kind have few lines, which
+// count the others, and that a fault of the program always has its own.
+func TestAFloodDoesNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		path  string
+		fails error
+		// first is how many have a line at once, second how many of those a second later,
+		// and minute of those a minute later.
+		first, second, minute int
+	}{
+		"reads":             {path: "/api/trades", first: 5, second: 5, minute: 5},
+		"unknown":           {path: "/nowhere", first: 5, second: 5, minute: 5},
+		"an outage":         {path: "/api/trades", fails: arena.ErrUnavailable, first: 1, second: 0, minute: 1},
+		"a stopping server": {path: "/api/trades", fails: arena.ErrClosing, first: 1, second: 0, minute: 1},
+		"a fault":           {path: "/api/trades", fails: errors.New("nil pointer"), first: 50, second: 50, minute: 50},
+	} {
+		now := testTime
+		b := setup(t, func(o *Options) {
+			o.LogRequests = 5
+			o.Now = func() time.Time { return now }
+		})
+		if c.fails != nil {
+			b.failWith(c.fails)
+		}
+		seen, sent := 0, 0
+		for _, step := range []struct {
+			after time.Duration
+			lines int
+		}{{0, c.first}, {time.Second, c.second}, {time.Minute, c.minute}} {
+			now = now.Add(step.after)
+			for range 50 {
+				b.do("GET", c.path)
+			}
+			lines := b.logs.lines(t, "request")
+			if got := len(lines) - seen; got != step.lines {
+				t.Errorf("%s, %v later: %d lines, want %d", name, step.after, got, step.lines)
+			}
+			if step.lines > 0 && sent > seen {
+				if leftOut, _ := lines[seen]["left_out"].(float64); int(leftOut) != sent-leftOutOf(lines[:seen])-seen {
+					t.Errorf("%s: %v were left out of %d", name, leftOut, sent)
+				}
+			}
+			seen, sent = len(lines), sent+50
+		}
+	}
+}
+
+func leftOutOf(lines []map[string]any) (sum int) {
+	for _, line := range lines {
+		n, _ := line["left_out"].(float64)
+		sum += int(n)
+	}
+	return sum
+}
+
 func TestAccessLogOfWrites(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -38,11 +38,14 @@ type intake struct {
 	token  bearer
 	within time.Duration // in which a body has to arrive
 	now    func() time.Time
+	// metrics is told of every item.
+	metrics Metrics
 }
 
 func newIntake(opts Options) *intake {
 	return &intake{
 		to: opts.Ingest, token: newBearer(opts.IngestToken, errNoToken), within: bodyTimeoutOf(opts.Config), now: opts.Now,
+		metrics: opts.Metrics,
 	}
 }
 
@@ -101,6 +104,7 @@ func (i *intake) handler(kind arena.IngestKind) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
+		i.observe(kind, reply)
 		response := reply.Response
 		if response == nil {
 			rendered, err := respond(reply)
@@ -118,6 +122,16 @@ func (i *intake) handler(kind arena.IngestKind) gin.HandlerFunc {
 		if _, err := c.Writer.Write(response.Body); err != nil {
 			recordOf(c.Request.Context()).clientGone(err)
 		}
+	}
+}
+
+func (i *intake) observe(kind arena.IngestKind, reply *arena.Reply) {
+	for _, r := range reply.Results {
+		outcome := r.Outcome
+		if r.Rejected != nil {
+			outcome = string(r.Rejected.Why)
+		}
+		i.metrics.ObserveItem(string(kind), outcome)
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 // Elapsed is the whole time, and for a stream of events that to its first byte.
 type Metrics interface {
 	ObserveRequest(route, method string, status int, source string, elapsed time.Duration)
+	// ObserveItem is told of each item of a write: the outcome is inserted, updated,
+	// unchanged, or why it was rejected.
+	ObserveItem(kind, outcome string)
 }
 
 // Options are what New needs. Answers, Logger and Gatherer are required.
@@ -47,8 +50,11 @@ type Options struct {
 	MaxStreams int
 	// Config is the HTTP section of the configuration.
 	Config config.HTTP
-	// Logger takes one line per request, and panics with their stack.
-	Logger *slog.Logger
+	// Logger takes lines about requests, and panics with their stack. LogRequests is
+	// how many requests a second have a line, of those that succeeded and of those that
+	// their clients got wrong each; 0 is all of them.
+	Logger      *slog.Logger
+	LogRequests int
 	// Metrics observes every request; nil observes nothing.
 	Metrics Metrics
 	// Gatherer is what /metrics prints.
@@ -109,3 +115,4 @@ func (o *Options) complete() error {
 type noMetrics struct{}
 
 func (noMetrics) ObserveRequest(string, string, int, string, time.Duration) {}
+func (noMetrics) ObserveItem(string, string)                                {}

@@ -77,7 +77,8 @@ func failureOf(t problemType) failure {
 
 // send writes the document in place of whatever was about to be sent.
 func (p problem) send(c *gin.Context) {
-	p.RequestID = RequestID(c.Request.Context())
+	record := recordOf(c.Request.Context())
+	p.RequestID, record.problem = record.id, p.Type
 	if path := c.Request.URL.EscapedPath(); len(path) <= longestInstance {
 		p.Instance = path
 	}
@@ -104,6 +105,6 @@ func (p problem) send(c *gin.Context) {
 		return
 	}
 	if _, err := c.Writer.Write(body); err != nil {
-		recordOf(c.Request.Context()).clientGone(err)
+		record.clientGone(err)
 	}
 }

@@ -25,8 +25,10 @@ type record struct {
 	// begun is when the first byte of a stream of events left: what comes after
 	// it takes as long as its client wants, and says nothing about us.
 	begun time.Time
-	// err is why the request failed; for the log only.
-	err error
+	// problem is the kind of the failure that was answered, and err why it arose; for
+	// the log only.
+	problem problemType
+	err     error
 }
 
 type recordKey struct{}

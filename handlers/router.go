@@ -48,7 +48,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	log := logger{to: opts.Logger, addID: opts.WithAttrs == nil}
 	engine.Use(
 		requestID(opts.Rand, opts.WithAttrs),
-		accessLog(log, opts.Now),
+		accessLog(log, opts.Now, newThrottles(opts.LogRequests)),
 		observe(opts.Metrics, opts.Now),
 		secure(),
 		recovery(log),

@@ -242,6 +242,13 @@ type fakeMetrics struct {
 	seen []observation
 	// elapsed is that of the last one.
 	elapsed time.Duration
+	items   []string // their kinds and outcomes
+}
+
+func (f *fakeMetrics) ObserveItem(kind, outcome string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.items = append(f.items, kind+" "+outcome)
 }
 
 func (f *fakeMetrics) ObserveRequest(route, method string, status int, source string, elapsed time.Duration) {

@@ -47,6 +47,9 @@ func (r Prices) RaiseLatest(ctx context.Context, prices []entities.PriceLatest) 
 	})
 }
 
+// partitionMonth ends the name of a partition: the month that it holds.
+const partitionMonth = "2006_01"
+
 // EnsurePartitions creates the monthly partitions of the ticks that hold the
 // given times and do not exist yet. A partition is filled in beside the table
 // and attached, so that readers and writers of the others go on meanwhile.
@@ -82,7 +85,7 @@ func (r Prices) EnsurePartitionsAhead(ctx context.Context, now time.Time) error 
 }
 
 func ensurePartition(db *gorm.DB, month time.Time) error {
-	name := "price_ticks_" + month.Format("2006_01")
+	name := "price_ticks_" + month.Format(partitionMonth)
 	var attached bool
 	const isAttached = `SELECT EXISTS (
 		SELECT 1 FROM pg_inherits

@@ -37,7 +37,7 @@ type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 	// Observe, where given, is called as each method starts; what it returns
 	// is called with the method's error as it ends.
-	Observe func(repository, method string) func(err *error)
+	Observe func(ctx context.Context, repository, method string) func(err *error)
 }
 
 // Store is the pool of connections and the repositories bound to it.
@@ -258,14 +258,14 @@ type base struct {
 	db          *gorm.DB
 	competition string
 	timeout     time.Duration // 0 inside a transaction, which has its caller's deadline
-	observe     func(repository, method string) func(err *error)
+	observe     func(ctx context.Context, repository, method string) func(err *error)
 }
 
 // run does the work of one method: it bounds its time, observes it, binds what it
 // does to the competition (see scope.go), and classifies its error.
 func (b base) run(ctx context.Context, repository, method string, work func(db *gorm.DB) error) (err error) {
 	if b.observe != nil {
-		defer b.observe(repository, method)(&err)
+		defer b.observe(ctx, repository, method)(&err)
 	}
 	if b.timeout > 0 {
 		var cancel context.CancelFunc

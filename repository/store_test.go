@@ -247,7 +247,7 @@ func TestObserveIsToldEachCall(t *testing.T) {
 		calls []string
 	)
 	s := openStore(t, newDSN(t), func(o *Options) {
-		o.Observe = func(repository, method string) func(*error) {
+		o.Observe = func(_ context.Context, repository, method string) func(*error) {
 			return func(err *error) {
 				mu.Lock()
 				defer mu.Unlock()

@@ -17,6 +17,7 @@ import (
 	"nof0/handlers"
 	"nof0/internal/arena"
 	"nof0/internal/cutover"
+	"nof0/internal/loop"
 	"nof0/internal/recompute"
 	"nof0/internal/relay"
 	"nof0/internal/telemetry"
@@ -40,8 +41,11 @@ type App struct {
 	redis   *cachelayer.Client
 	cache   *cachelayer.Cache
 	cutover *cutover.Cutover
+	jobs    []*loop.Loop
 	handler http.Handler
-	closers []func() error
+	// operators is the surface of http.admin_addr.
+	operators http.Handler
+	closers   []func() error
 }
 
 // New connects to what the configuration names and builds the HTTP surface.
@@ -64,6 +68,8 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		return nil, err
 	}
 	a.followIdentity(ctx)
+	a.openJobs(registry)
+	metrics := telemetry.NewHTTPMetrics(registry)
 	o := intakeOptions(cfg, a.writes, a.cutover, logger)
 	o.AfterCommit, o.Guard = a.relay.AfterCommit, a.guard
 	intake := arena.NewIntake(o)
@@ -79,12 +85,18 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		Competitions: a.Service,
 		Config:       cfg.HTTP,
 		Logger:       logger,
-		Metrics:      telemetry.NewHTTPMetrics(registry),
+		LogRequests:  cfg.Log.Requests,
+		Metrics:      metrics,
 		Gatherer:     registry,
 		Ready:        a.ready,
 		WithAttrs:    telemetry.With,
 	})
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	a.handler = metrics.InFlight(a.handler)
+	a.operators = operators(registry, logger)
+	return a, nil
 }
 
 // intakeOptions are those of whoever writes facts.
@@ -122,7 +134,12 @@ func OpenCorrector(ctx context.Context, cfg config.Config, logger *slog.Logger) 
 }
 
 func (a *App) openStore(ctx context.Context, registry prometheus.Registerer) error {
-	return a.openPools(ctx, telemetry.NewRepositoryMetrics(registry).Observe)
+	slow := telemetry.SlowCalls{Above: a.cfg.Log.SlowStatement, Logger: a.logger}
+	if err := a.openPools(ctx, telemetry.NewRepositoryMetrics(registry, slow).Observe); err != nil {
+		return err
+	}
+	registry.MustRegister(a.Store.Pool("jobs"), a.reads.Pool("reads"), a.writes.Pool("writes"))
+	return nil
 }
 
 // openServices makes what stands between the stores and the HTTP surface.
@@ -133,7 +150,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	}
 	a.redis, a.cache = client, cache
 	a.guard = cachelayer.NewGuard(client, a.cfg.Cache)
-	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Logger: a.logger})
+	a.hub = relay.NewHub(relay.HubOptions{Outbox: a.Store.Outbox, Registerer: registry, Logger: a.logger})
 	a.relay = relay.New(relay.Options{
 		Store:           a.Store,
 		Projections:     cachelayer.NewProjections(client, a.cfg.Cache),
@@ -174,11 +191,11 @@ func (a *App) Warm(ctx context.Context) (views int, err error) {
 }
 
 // OpenStore opens the database of a configuration.
-func OpenStore(ctx context.Context, cfg config.Config, observe func(repository, method string) func(*error)) (*repository.Store, error) {
+func OpenStore(ctx context.Context, cfg config.Config, observe func(ctx context.Context, repository, method string) func(*error)) (*repository.Store, error) {
 	return repository.Open(ctx, storeOptions(cfg, observe))
 }
 
-func storeOptions(cfg config.Config, observe func(repository, method string) func(*error)) repository.Options {
+func storeOptions(cfg config.Config, observe func(ctx context.Context, repository, method string) func(*error)) repository.Options {
 	return repository.Options{
 		DSN:              cfg.DatabaseURL,
 		MaxOpen:          cfg.Postgres.MaxOpen,

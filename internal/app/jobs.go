@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"nof0/internal/loop"
 	"nof0/internal/relay"
 )
@@ -19,8 +21,8 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	all.Go(func() { a.redis.Run(ctx) })
 	all.Go(func() { a.cutover.Run(ctx) })
 	all.Go(func() { a.metrics.Run(ctx) })
-	for _, job := range a.jobs() {
-		all.Go(func() { loop.New(job).Run(ctx) })
+	for _, job := range a.jobs {
+		all.Go(func() { job.Run(ctx) })
 	}
 	return func() {
 		a.hub.Close()
@@ -29,10 +31,12 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	}
 }
 
-// jobs are the housekeeping. They may run in several processes at once: none does harm
-// twice.
-func (a *App) jobs() []loop.Options {
+// openJobs makes the housekeeping. It may run in several processes at once: none does
+// harm twice.
+func (a *App) openJobs(registry prometheus.Registerer) {
+	sizes := newSizes(registry)
 	jobs := []loop.Options{
+		a.measuring(sizes),
 		{
 			Name: "look which database it is", Interval: time.Second,
 			Round: func(ctx context.Context) (bool, error) { return false, a.checkIdentity(ctx) },
@@ -40,7 +44,10 @@ func (a *App) jobs() []loop.Options {
 		{
 			Name: "make partitions ahead", Interval: time.Hour,
 			Round: func(ctx context.Context) (bool, error) {
-				return false, a.Store.Prices.EnsurePartitionsAhead(ctx, time.Now())
+				if err := a.Store.Prices.EnsurePartitionsAhead(ctx, time.Now()); err != nil {
+					return false, err
+				}
+				return false, a.measureTables(ctx, sizes)
 			},
 		},
 		{
@@ -51,8 +58,8 @@ func (a *App) jobs() []loop.Options {
 			},
 		},
 	}
-	for i := range jobs {
-		jobs[i].MaxBackoff, jobs[i].Logger = min(jobs[i].Interval, time.Minute), a.logger
+	for _, job := range jobs {
+		job.MaxBackoff, job.Logger, job.Registerer = min(job.Interval, time.Minute), a.logger, registry
+		a.jobs = append(a.jobs, loop.New(job))
 	}
-	return jobs
 }

@@ -20,7 +20,7 @@ func poolsOf(c config.Postgres) pools {
 	return p
 }
 
-func (a *App) openPools(ctx context.Context, observe func(repository, method string) func(*error)) error {
+func (a *App) openPools(ctx context.Context, observe func(ctx context.Context, repository, method string) func(*error)) error {
 	c := a.cfg.Postgres
 	of := poolsOf(c)
 	o := storeOptions(a.cfg, observe)

@@ -23,7 +23,7 @@ func Listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
 // Serve answers on the listener until ctx ends, then lets requests finish within
 // http.shutdown_timeout. Ready, where given, is told the address once requests
 // are taken. It closes the listener.
-func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url string)) error {
+func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url string)) (err error) {
 	server := &http.Server{
 		Handler:           a.handler,
 		ReadTimeout:       a.cfg.HTTP.ReadTimeout,
@@ -32,6 +32,11 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url s
 		IdleTimeout:       a.cfg.HTTP.IdleTimeout,
 		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelWarn),
 	}
+	closeOperators, err := a.serveOperators(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, closeOperators()) }()
 	stop := a.Start(ctx)
 	defer stop()
 	served := make(chan error, 1)

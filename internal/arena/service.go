@@ -15,6 +15,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/catalogue"
+	"nof0/internal/telemetry"
 )
 
 // Service answers the API: it asks the source that serves a domain, through
@@ -30,6 +31,8 @@ type Service struct {
 	outages  outages
 	// competitors is the number of them that was known last, by competition.
 	competitors sync.Map
+	// staleLines are those in the log.
+	staleLines *telemetry.Throttle
 	// competing are the competitions that were known last.
 	competing atomic.Pointer[competitions]
 }
@@ -74,7 +77,7 @@ func NewService(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("error making the table of last answers: %w", err)
 	}
-	return &Service{o: o, keys: cachelayer.NewKeys(o.TTLs), known: last}, nil
+	return &Service{o: o, keys: cachelayer.NewKeys(o.TTLs), known: last, staleLines: telemetry.OncePerOutage()}, nil
 }
 
 // Answer implements Answerer. Errors are an *UnknownCompetitionError, or wrap
@@ -185,7 +188,9 @@ func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, 
 		return answer.of(r), nil
 	}
 	if _, isKnown := s.lastOf(key, sc); isKnown && errors.Is(err, ErrUnavailable) {
-		s.o.Logger.WarnContext(ctx, "serving a stale answer", slog.String("view", string(req.View)), slog.Any("error", err))
+		if leftOut, ok := s.staleLines.Pass(s.o.Now()); ok {
+			s.o.Logger.WarnContext(ctx, "serving stale answers", slog.String("view", string(req.View)), slog.Any("error", err), slog.Int64("left_out", leftOut))
+		}
 		return s.stale(key, sc, answer)
 	}
 	return nil, err

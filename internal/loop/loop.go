@@ -6,6 +6,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Options say what a Loop does, and when.
@@ -28,6 +30,8 @@ type Options struct {
 	// Interval. No kick shortens it: hurry mends no outage.
 	MaxBackoff time.Duration
 	Logger     *slog.Logger // nil logs nothing
+	// Registerer takes the metrics of the loop, by its name; nil takes none.
+	Registerer prometheus.Registerer
 }
 
 // Loop is work that is done in rounds.
@@ -35,7 +39,8 @@ type Loop struct {
 	o      Options
 	kicked chan struct{}
 	// said is when the failure that lasts was last logged; zero is none.
-	said time.Time
+	said    time.Time
+	metrics metrics
 }
 
 // New makes a loop.
@@ -44,7 +49,7 @@ func New(o Options) *Loop {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Loop{o: o, kicked: make(chan struct{}, 1)}
+	return &Loop{o: o, kicked: make(chan struct{}, 1), metrics: newMetrics(o)}
 }
 
 // Kick asks for a round before the interval is over.
@@ -78,6 +83,7 @@ func (l *Loop) Run(ctx context.Context) {
 			return
 		}
 		l.log(ctx, err)
+		l.metrics.observe(took, err)
 		if err != nil {
 			backoff = Backoff(backoff, l.o.MaxBackoff)
 			wait(ctx, nil, backoff)

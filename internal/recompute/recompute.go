@@ -80,7 +80,7 @@ func New(o Options) *Job {
 	}
 	j := &Job{o: o, metrics: newMetrics(o.Registerer)}
 	j.loop = loop.New(loop.Options{
-		Name: "compute metrics", Round: j.next, Interval: o.Interval, Apart: o.Debounce, Logger: o.Logger,
+		Name: "compute metrics", Round: j.next, Interval: o.Interval, Apart: o.Debounce, Logger: o.Logger, Registerer: o.Registerer,
 	})
 	return j
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/entities"
 	"nof0/internal/arena"
@@ -20,8 +21,9 @@ import (
 
 // HubOptions are what a Hub is made of.
 type HubOptions struct {
-	Outbox repository.Outbox
-	Logger *slog.Logger
+	Outbox     repository.Outbox
+	Registerer prometheus.Registerer // nil registers nothing
+	Logger     *slog.Logger
 
 	// Interval is how often the outbox is looked at; 0 is 200 ms.
 	Interval time.Duration
@@ -41,9 +43,10 @@ type HubOptions struct {
 // Hub hands the relayed events to the subscribers of this process. It reads each
 // event once, however many they are, and not at all while there is none.
 type Hub struct {
-	o      HubOptions
-	loop   *loop.Loop
-	closed chan struct{}
+	o       HubOptions
+	loop    *loop.Loop
+	metrics hubMetrics
+	closed  chan struct{}
 
 	mu      sync.Mutex
 	closing bool
@@ -73,10 +76,19 @@ func NewHub(o HubOptions) *Hub {
 		live:   map[*subscription]struct{}{},
 		all:    map[*subscription]struct{}{},
 	}
+	h.metrics = newHubMetrics(o.Registerer, h.open)
 	h.loop = loop.New(loop.Options{
 		Name: "read relayed events", Round: h.poll, Interval: o.Interval, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
+		Registerer: o.Registerer,
 	})
 	return h
+}
+
+// open is how many subscriptions there are.
+func (h *Hub) open() float64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return float64(len(h.all))
 }
 
 // Wake makes the hub look at the outbox at once. A relay of this process calls
@@ -374,6 +386,7 @@ func (s *subscription) send(e arena.Event) bool {
 		return true
 	case <-s.done:
 	case <-impatient.C:
+		s.hub.metrics.slow.Inc()
 		s.end(arena.ErrSlowConsumer)
 	}
 	return false

@@ -23,7 +23,9 @@ func (r *Relay) AfterCommit(ctx context.Context, events []entities.OutboxEvent) 
 	defer cancel()
 	c, _ := concernOf(events, r.o.PrimaryProvider) // the relay reports what cannot be read
 	if err := r.invalidate(ctx, c); err != nil {
-		r.o.Logger.WarnContext(ctx, "views not invalidated after a commit; the relay will", slog.Any("error", err))
+		if leftOut, ok := r.unsaid.Pass(time.Now()); ok {
+			r.o.Logger.WarnContext(ctx, "views not invalidated after a commit; the relay will", slog.Any("error", err), slog.Int64("left_out", leftOut))
+		}
 	}
 }
 

@@ -44,6 +44,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
+// hubMetrics tell of the subscribers of this process.
+type hubMetrics struct{ slow prometheus.Counter }
+
+func newHubMetrics(reg prometheus.Registerer, open func() float64) hubMetrics {
+	auto := promauto.With(reg)
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nof0_stream_subscribers",
+		Help: "Streams of events that this process serves.",
+	}, open)
+	return hubMetrics{slow: auto.NewCounter(prometheus.CounterOpts{
+		Name: "nof0_stream_slow_consumers_total",
+		Help: "Streams that were ended since their client did not take an event in time.",
+	})}
+}
+
 // typeLabel bounds the label: a newer process may write types that this one
 // does not know.
 func typeLabel(eventType string) string {

@@ -16,6 +16,7 @@ import (
 	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/loop"
+	"nof0/internal/telemetry"
 	"nof0/repository"
 )
 
@@ -89,6 +90,8 @@ type Relay struct {
 	// failed counts by model the failures to build its projections since the
 	// last time all of them could be built.
 	failed map[string]int
+	// unsaid are the lines about views that a commit did not invalidate.
+	unsaid *telemetry.Throttle
 }
 
 // New makes a relay.
@@ -103,9 +106,11 @@ func New(o Options) *Relay {
 		},
 		metrics: m,
 		failed:  map[string]int{},
+		unsaid:  telemetry.OncePerOutage(),
 	}
 	r.loop = loop.New(loop.Options{
 		Name: "relay events", Round: r.round, Interval: o.Interval, Apart: minPause, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
+		Registerer: o.Registerer,
 	})
 	return r
 }

@@ -40,11 +40,9 @@ func Attrs(ctx context.Context) []slog.Attr {
 
 // ContextHandler adds the attributes of the context to each record.
 type ContextHandler struct {
-	next slog.Handler
+	next  slog.Handler
+	level *slog.LevelVar // by which next decides
 }
-
-// NewContextHandler wraps next.
-func NewContextHandler(next slog.Handler) *ContextHandler { return &ContextHandler{next: next} }
 
 // Enabled implements slog.Handler.
 func (h *ContextHandler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -62,10 +60,10 @@ func (h *ContextHandler) Handle(ctx context.Context, record slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (h *ContextHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return NewContextHandler(h.next.WithAttrs(attrs))
+	return &ContextHandler{next: h.next.WithAttrs(attrs), level: h.level}
 }
 
 // WithGroup implements slog.Handler.
 func (h *ContextHandler) WithGroup(name string) slog.Handler {
-	return NewContextHandler(h.next.WithGroup(name))
+	return &ContextHandler{next: h.next.WithGroup(name), level: h.level}
 }

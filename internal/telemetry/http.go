@@ -8,22 +8,39 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// HTTPMetrics times requests. A nil one does nothing.
+// HTTPMetrics times requests and counts what they bring. A nil one does nothing.
 type HTTPMetrics struct {
-	seconds *prometheus.HistogramVec
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+	items    *prometheus.CounterVec // kind, outcome
 }
 
 // NewHTTPMetrics registers the metrics with reg.
 func NewHTTPMetrics(reg prometheus.Registerer) *HTTPMetrics {
+	auto := promauto.With(reg)
 	return &HTTPMetrics{
-		seconds: promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{
+		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "nof0_http_seconds",
 			Help:    "Time taken by requests, by the source that answered them.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route", "method", "code", "source"}),
+		inFlight: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "nof0_http_in_flight",
+			Help: "Requests that are being answered, streams of events among them.",
+		}),
+		items: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "nof0_ingest_items_total",
+			Help: "Items of writes over HTTP, by kind and by what became of them: inserted, updated, unchanged, or why they were rejected.",
+		}, []string{"kind", "outcome"}),
 	}
+}
+
+// InFlight counts the requests that a handler is answering.
+func (m *HTTPMetrics) InFlight(next http.Handler) http.Handler {
+	return promhttp.InstrumentHandlerInFlight(m.inFlight, next)
 }
 
 // ObserveRequest records one request. The route is the pattern, not the path;
@@ -37,6 +54,13 @@ func (m *HTTPMetrics) ObserveRequest(route, method string, code int, source stri
 		route = "unmatched"
 	}
 	m.seconds.WithLabelValues(route, knownMethod(method), strconv.Itoa(code), source).Observe(elapsed.Seconds())
+}
+
+// ObserveItem records what became of one item of a write.
+func (m *HTTPMetrics) ObserveItem(kind, outcome string) {
+	if m != nil {
+		m.items.WithLabelValues(kind, outcome).Inc()
+	}
 }
 
 // knownMethod keeps clients from making series: a method is whatever they send.

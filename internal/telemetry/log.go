@@ -13,7 +13,7 @@ import (
 // NewLogger returns a logger that writes to w and adds to each record what With
 // has put into its context.
 func NewLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
-	var level slog.Level
+	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		return nil, fmt.Errorf("log level %q is none of debug, info, warn, error: %w", c.Level, err)
 	}
@@ -27,5 +27,15 @@ func NewLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
 	default:
 		return nil, fmt.Errorf("log format %q is neither text nor json", c.Format)
 	}
-	return slog.New(NewContextHandler(handler)), nil
+	return slog.New(&ContextHandler{next: handler, level: level}), nil
+}
+
+// LevelOf returns the level of a logger of NewLogger, which takes another one while
+// it is used; nil for other loggers.
+func LevelOf(logger *slog.Logger) *slog.LevelVar {
+	h, ok := logger.Handler().(*ContextHandler)
+	if !ok {
+		return nil
+	}
+	return h.level
 }

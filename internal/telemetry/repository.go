@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -16,11 +17,20 @@ type RepositoryMetrics struct {
 	seconds  *prometheus.HistogramVec
 	errors   *prometheus.CounterVec
 	expected []error
+	slow     SlowCalls
+	throttle *Throttle
+}
+
+// SlowCalls says which calls are logged as slow: by their names, never with the values
+// that they were called with.
+type SlowCalls struct {
+	Above  time.Duration // 0 logs none
+	Logger *slog.Logger
 }
 
 // NewRepositoryMetrics registers the metrics with reg. The expected errors are
 // answers, such as "there is no such row", and not counted as errors.
-func NewRepositoryMetrics(reg prometheus.Registerer, expected ...error) *RepositoryMetrics {
+func NewRepositoryMetrics(reg prometheus.Registerer, slow SlowCalls, expected ...error) *RepositoryMetrics {
 	auto := promauto.With(reg)
 	labels := []string{"repository", "method"}
 	return &RepositoryMetrics{
@@ -35,6 +45,8 @@ func NewRepositoryMetrics(reg prometheus.Registerer, expected ...error) *Reposit
 		}, labels),
 		// Whoever cancelled no longer waits: no fault of the store.
 		expected: append([]error{context.Canceled}, expected...),
+		slow:     slow,
+		throttle: NewThrottle(time.Second, 10), //nolint:mnd // while everything is slow, some tell of all
 	}
 }
 
@@ -42,18 +54,29 @@ func NewRepositoryMetrics(reg prometheus.Registerer, expected ...error) *Reposit
 // is about to return:
 //
 //	func (r *Trades) Newest(ctx context.Context) (_ []Trade, err error) {
-//		defer r.metrics.Observe("trades", "Newest")(&err)
-func (m *RepositoryMetrics) Observe(repository, method string) func(err *error) {
+//		defer r.metrics.Observe(ctx, "trades", "Newest")(&err)
+func (m *RepositoryMetrics) Observe(ctx context.Context, repository, method string) func(err *error) {
 	if m == nil {
 		return func(*error) {}
 	}
 	start := time.Now()
 	return func(err *error) {
-		m.seconds.WithLabelValues(repository, method).Observe(time.Since(start).Seconds())
+		took := time.Since(start)
+		m.seconds.WithLabelValues(repository, method).Observe(took.Seconds())
+		m.logSlow(ctx, repository+"."+method, took)
 		failed := m.errors.WithLabelValues(repository, method) // also when it has not: rates need the zero
 		if err != nil && *err != nil && !m.isExpected(*err) {
 			failed.Inc()
 		}
+	}
+}
+
+func (m *RepositoryMetrics) logSlow(ctx context.Context, name string, took time.Duration) {
+	if m.slow.Above <= 0 || took < m.slow.Above {
+		return
+	}
+	if leftOut, ok := m.throttle.Pass(time.Now()); ok {
+		m.slow.Logger.WarnContext(ctx, "slow statement", slog.String("name", name), slog.Duration("took", took), slog.Int64("left_out", leftOut))
 	}
 }
 

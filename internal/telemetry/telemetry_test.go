@@ -93,9 +93,9 @@ var errNoRow = errors.New("no such row")
 func TestRepositoryMetrics(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
-	m := telemetry.NewRepositoryMetrics(reg, errNoRow)
+	m := telemetry.NewRepositoryMetrics(reg, telemetry.SlowCalls{}, errNoRow)
 	call := func(result error) (err error) {
-		defer m.Observe("trades", "Newest")(&err)
+		defer m.Observe(t.Context(), "trades", "Newest")(&err)
 		return result
 	}
 	for _, result := range []error{nil, errors.New("down"), fmt.Errorf("wrapped: %w", errNoRow), context.Canceled, context.DeadlineExceeded} {
@@ -135,7 +135,7 @@ func TestNilMetricsDoNothing(t *testing.T) {
 	t.Parallel()
 	var repository *telemetry.RepositoryMetrics
 	err := errors.New("x")
-	repository.Observe("a", "b")(&err)
+	repository.Observe(t.Context(), "a", "b")(&err)
 	var http *telemetry.HTTPMetrics
 	http.ObserveRequest("a", "GET", 200, "store", time.Second)
 }

@@ -80,7 +80,8 @@ func New(o Options) *Mirror {
 	made := &Mirror{o: o, metrics: newMetrics(o.Registerer), shown: map[snapshot.Kind]waiting{}}
 	made.loop = loop.New(loop.Options{
 		Name: "render the JSON files", Interval: o.Interval, Apart: minPause, Rests: true, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
-		Round: func(ctx context.Context) (more bool, err error) { return false, made.round(ctx) },
+		Registerer: o.Registerer,
+		Round:      func(ctx context.Context) (more bool, err error) { return false, made.round(ctx) },
 	})
 	return made
 }

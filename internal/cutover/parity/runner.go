@@ -119,7 +119,7 @@ func (r *Runner) List(ctx context.Context, d arena.Domain, limit int) (*wire.Par
 // processes one compares.
 func (r *Runner) Follow(ctx context.Context) {
 	loop.New(loop.Options{
-		Name: "compare the two sources", Interval: r.o.Look, Logger: r.o.Logger,
+		Name: "compare the two sources", Interval: r.o.Look, Logger: r.o.Logger, Registerer: r.o.Registerer,
 		Round: func(ctx context.Context) (more bool, err error) { return false, r.look(ctx) },
 	}).Run(ctx)
 }

@@ -69,7 +69,7 @@ func (s *Switches) Modes(d arena.Domain) arena.Modes { return (*s.modes.Load())[
 // Run reads the switches until ctx ends.
 func (s *Switches) Run(ctx context.Context) {
 	loop.New(loop.Options{
-		Name: "read the switches of the rollout", Interval: s.o.Interval, Logger: s.o.Logger,
+		Name: "read the switches of the rollout", Interval: s.o.Interval, Logger: s.o.Logger, Registerer: s.o.Registerer,
 		Round: func(ctx context.Context) (more bool, err error) { return false, s.Refresh(ctx) },
 	}).Run(ctx)
 }
