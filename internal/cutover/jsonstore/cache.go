@@ -26,7 +26,7 @@ type cacheEntry struct {
 	rows  any // []T of whoever reads this file
 	// faults are the rows of the file that are not among rows.
 	faults []snapshot.RowFault
-	// unread is what form.unread names.
+	// unread is what format.unread names.
 	unread []snapshot.RowFault
 	// held keeps the file from being removed for good, so that no other file
 	// gets its inode while its rows are remembered.
@@ -86,7 +86,7 @@ func newFileCache(dir string, now func() time.Time, faulty func(string, []snapsh
 // cachedRows returns the rows of a file, decoded, without those at fault. They are
 // shared and must not be changed. Concurrent readers of a changed file wait for one
 // decoding.
-func cachedRows[T any](c *fileCache, name string, f form[T]) ([]T, error) {
+func cachedRows[T any](c *fileCache, name string, f format[T]) ([]T, error) {
 	now, err := c.stamp(name)
 	if err != nil {
 		return nil, err
@@ -115,10 +115,10 @@ func cachedRows[T any](c *fileCache, name string, f form[T]) ([]T, error) {
 	return decoded.Values, nil
 }
 
-// decodeFile returns the rows of an open file, what form.unread names of them, and
+// decodeFile returns the rows of an open file, what format.unread names of them, and
 // the stamp that the file had before it was read.
 func decodeFile[T any](
-	file *os.File, name string, now func() time.Time, form form[T],
+	file *os.File, name string, now func() time.Time, format format[T],
 ) (d snapshot.Decoded[T], unread []snapshot.RowFault, read stamp, err error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -133,13 +133,13 @@ func decodeFile[T any](
 	if err != nil {
 		return d, nil, read, err
 	}
-	if d, err = snapshot.Decode(f, form.decode, form.id); err == nil && form.unread != nil {
-		unread = form.unread(f, d)
+	if d, err = snapshot.Decode(f, format.decode, format.id); err == nil && format.unread != nil {
+		unread = format.unread(f, d)
 	}
 	return d, unread, read, err
 }
 
-// unread is what form.unread has named of a file as it was read last.
+// unread is what format.unread has named of a file as it was read last.
 func (c *fileCache) unread(name string) []snapshot.RowFault {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -23,7 +23,7 @@ func note(list map[string][]string, model, id string) {
 // holdings are the open positions with the ledger. Of the models that the write
 // concerns they are kept as Postgres keeps them, so that the same rules hold.
 type holdings struct {
-	sheet   *sheet[wire.ModelPositions]
+	rows    *rowFile[wire.ModelPositions]
 	book    *repository.Book
 	models  []string                                // that the write concerns, in the order of its items
 	open    map[string]map[string]entities.Position // by model, then id
@@ -34,8 +34,8 @@ type holdings struct {
 
 // openPositions loads the positions of the models of items. Where
 // positions.json lists no model the newest equity row of each model tells them.
-func (d *desk) openPositions(items []any) (*holdings, error) {
-	s, err := load(d.Writer, positionsForm())
+func (d *directoryEdit) openPositions(items []any) (*holdings, error) {
+	s, err := load(d.Writer, positionsFormat())
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (d *desk) openPositions(items []any) (*holdings, error) {
 		}
 	}
 	h := &holdings{
-		sheet: s, open: map[string]map[string]entities.Position{},
+		rows: s, open: map[string]map[string]entities.Position{},
 		changed: map[string]bool{}, touched: map[string]bool{},
 	}
 	if h.ledger, err = snapshot.ReadLedger(d.o.Dir); err != nil {
@@ -96,8 +96,8 @@ func modelOf(item any) string {
 	return ""
 }
 
-func (d *desk) positionsFromEquity(s *sheet[wire.ModelPositions]) error {
-	totals, err := load(d.Writer, totalsForm())
+func (d *directoryEdit) positionsFromEquity(s *rowFile[wire.ModelPositions]) error {
+	totals, err := load(d.Writer, totalsFormat())
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (h *holdings) stage(w *Writer, e *snapshot.Editing) error {
 			continue
 		}
 		row := wire.ModelPositions{ModelID: model}
-		if old := h.sheet.get(model); old != nil {
+		if old := h.rows.get(model); old != nil {
 			row = *old
 		}
 		_, beside := mapping.Statement("", row)
@@ -166,21 +166,21 @@ func (h *holdings) stage(w *Writer, e *snapshot.Editing) error {
 		if err != nil {
 			return err
 		}
-		if err := h.sheet.put(row); err != nil {
+		if err := h.rows.put(row); err != nil {
 			return err
 		}
 	}
 	for model := range h.touched {
 		h.keepFacts(model)
 	}
-	if err := stageSheet(w, e, h.sheet); err != nil || len(h.touched) == 0 {
+	if err := stageRowFile(w, e, h.rows); err != nil || len(h.touched) == 0 {
 		return err
 	}
 	return e.PutLedger(h.ledger)
 }
 
 // position opens a position or changes the open one of its id.
-func (d *desk) position(item wire.PositionItem) (arena.JSONResult, error) {
+func (d *directoryEdit) position(item wire.PositionItem) (arena.JSONResult, error) {
 	if d.positions == nil {
 		return outcome(repository.Unchanged), nil
 	}
@@ -197,9 +197,9 @@ func (d *desk) position(item wire.PositionItem) (arena.JSONResult, error) {
 
 // openTrades loads what a fill concerns. The trades are looked at also where
 // they are kept elsewhere: one that stands among them has been applied.
-func (d *desk) openTrades(items []any) (err error) {
+func (d *directoryEdit) openTrades(items []any) (err error) {
 	if d.may(arena.DomainTrades) || d.may(arena.DomainPositions) {
-		if d.trades, err = load(d.Writer, tradesForm()); err != nil {
+		if d.trades, err = load(d.Writer, tradesFormat()); err != nil {
 			return err
 		}
 	}
@@ -209,14 +209,14 @@ func (d *desk) openTrades(items []any) (err error) {
 		}
 	}
 	if d.may(arena.DomainAccounts) {
-		d.totals, err = load(d.Writer, totalsForm())
+		d.totals, err = load(d.Writer, totalsFormat())
 	}
 	return err
 }
 
 // trade adds a trade, closes or reduces its position, and adds the equity row
 // that comes along, each where it is not known.
-func (d *desk) trade(item wire.TradeItem, sizeStep float64) (arena.JSONResult, error) {
+func (d *directoryEdit) trade(item wire.TradeItem, sizeStep float64) (arena.JSONResult, error) {
 	t := &item.Trade
 	result := outcome(repository.Unchanged)
 	known := d.trades != nil && d.trades.get(tradeID(t.ModelID, t.ID)) != nil
@@ -274,7 +274,7 @@ func (d *desk) trade(item wire.TradeItem, sizeStep float64) (arena.JSONResult, e
 
 // closePosition does to the position of a trade what the item says, unless the
 // trade has been applied before. Its outcome is Inserted where it has.
-func (d *desk) closePosition(item wire.TradeItem, sizeStep float64) repository.Applied {
+func (d *directoryEdit) closePosition(item wire.TradeItem, sizeStep float64) repository.Applied {
 	h, t := d.positions, &item.Trade
 	if h == nil || h.applied(t) {
 		return repository.Applied{}
@@ -296,12 +296,12 @@ func (d *desk) closePosition(item wire.TradeItem, sizeStep float64) repository.A
 
 // isPastCap reports whether a trade is older than all those that are kept of
 // its model, of which there are as many as may be.
-func (d *desk) isPastCap(t *wire.Trade) bool {
+func (d *directoryEdit) isPastCap(t *wire.Trade) bool {
 	kept := d.tradesOf(t.ModelID)
 	return len(kept) >= arena.RecentTrades && arena.CompareTrades(*t, kept[len(kept)-1].value) > 0
 }
 
-func (d *desk) addTrade(t wire.Trade) error {
+func (d *directoryEdit) addTrade(t wire.Trade) error {
 	if err := d.trades.put(t); err != nil {
 		return err
 	}
@@ -314,7 +314,7 @@ func (d *desk) addTrade(t wire.Trade) error {
 }
 
 // tradesOf returns the trades of a model, the newest first.
-func (d *desk) tradesOf(model string) []*line[wire.Trade] {
+func (d *directoryEdit) tradesOf(model string) []*line[wire.Trade] {
 	from := d.trades.from(&wire.Trade{ModelID: model, ExitTime: wire.MaxSeconds})
 	end := slices.IndexFunc(from, func(l *line[wire.Trade]) bool { return l.value.ModelID != model })
 	if end < 0 {

@@ -45,7 +45,7 @@ func NewSource(o SourceOptions) *Source {
 
 // CryptoPrices implements arena.Source.
 func (s *Source) CryptoPrices(context.Context) (wire.CryptoPrices, error) {
-	rows, err := read(s, pricesForm())
+	rows, err := read(s, pricesFormat())
 	if err != nil {
 		return wire.CryptoPrices{}, err
 	}
@@ -81,7 +81,7 @@ func (s *Source) AccountTotals(_ context.Context, fromMarker int64) (wire.Accoun
 // hours returns the newest row of each model and hourly marker, by marker,
 // then model.
 func (s *Source) hours() ([]wire.AccountTotal, error) {
-	rows, err := read(s, totalsForm())
+	rows, err := read(s, totalsFormat())
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s *Source) hours() ([]wire.AccountTotal, error) {
 
 // Trades implements arena.Source.
 func (s *Source) Trades(context.Context) (wire.Trades, error) {
-	rows, err := read(s, tradesForm())
+	rows, err := read(s, tradesFormat())
 	if err != nil {
 		return wire.Trades{}, err
 	}
@@ -119,7 +119,7 @@ func (s *Source) TradesPage(_ context.Context, req arena.Request) (wire.Trades, 
 	if err := s.selectable(req); err != nil {
 		return wire.Trades{}, err
 	}
-	rows, err := read(s, tradesForm())
+	rows, err := read(s, tradesFormat())
 	if err != nil {
 		return wire.Trades{}, err
 	}
@@ -165,7 +165,7 @@ func (s *Source) ConversationsPage(_ context.Context, req arena.Request) (wire.C
 
 // SinceInception implements arena.Source.
 func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, error) {
-	rows, err := read(s, inceptionForm())
+	rows, err := read(s, inceptionFormat())
 	if err != nil {
 		return wire.SinceInceptionValues{}, err
 	}
@@ -176,7 +176,7 @@ func (s *Source) SinceInception(context.Context) (wire.SinceInceptionValues, err
 // Leaderboard implements arena.Source. It serves the file as it stands: where
 // the file is stale, so is the answer.
 func (s *Source) Leaderboard(context.Context) (wire.Leaderboard, error) {
-	rows, err := read(s, leaderboardForm())
+	rows, err := read(s, leaderboardFormat())
 	if err != nil {
 		return wire.Leaderboard{}, err
 	}
@@ -213,7 +213,7 @@ func (s *Source) AnalyticsOf(_ context.Context, model string) (wire.Analytics, e
 // analytics returns the documents by model: those of
 // analytics.json, and of analytics-MODEL.json for a model that it lacks.
 func (s *Source) analytics() ([]analyticsRow, error) {
-	docs, err := read(s, analyticsForm())
+	docs, err := read(s, analyticsFormat())
 	if err != nil && !isMissing(err) {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 	}
 	docs = slices.Clone(docs)
 	for _, name := range names {
-		single, err := readRows(s, name, analyticsFormOf(name))
+		single, err := readRows(s, name, analyticsFormatOf(name))
 		if isMissing(err) {
 			continue // it states nothing
 		}
@@ -245,7 +245,7 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 // Positions implements arena.Source. Where positions.json lists no model, or is not
 // there, the newest row of each model in account-totals.json tells what is open.
 func (s *Source) Positions(_ context.Context, limit int) (wire.Positions, error) {
-	stated, err := read(s, positionsForm())
+	stated, err := read(s, positionsFormat())
 	var unread []snapshot.RowFault
 	if isMissing(err) || err == nil && len(stated) == 0 && len(s.Faults(snapshot.Positions)) == 0 {
 		var fallback []wire.ModelPositions
@@ -280,7 +280,7 @@ func (s *Source) Positions(_ context.Context, limit int) (wire.Positions, error)
 // positionsFromEquity is what the equity rows say of positions. Missing is the error
 // of positions.json, nil where that lists no model.
 func (s *Source) positionsFromEquity(missing error) ([]wire.ModelPositions, error) {
-	rows, err := read(s, totalsForm())
+	rows, err := read(s, totalsFormat())
 	if isMissing(err) && missing == nil {
 		return nil, nil
 	}
@@ -383,11 +383,11 @@ func (s *Source) competitors() ([]string, error) {
 // mentioning are the lists of models that the files mention, as they mention them.
 func (s *Source) mentioning() map[snapshot.Kind]func() ([]string, error) {
 	return map[snapshot.Kind]func() ([]string, error){
-		snapshot.Positions:      namesIn(s, positionsForm(), func(r wire.ModelPositions) []string { return []string{r.ModelID} }),
-		snapshot.AccountTotals:  namesIn(s, totalsForm(), func(r wire.AccountTotal) []string { return []string{r.ModelID} }),
-		snapshot.Trades:         namesIn(s, tradesForm(), func(r wire.Trade) []string { return []string{r.ModelID} }),
-		snapshot.SinceInception: namesIn(s, inceptionForm(), func(r wire.SinceInception) []string { return []string{r.ModelID} }),
-		snapshot.Leaderboard:    namesIn(s, leaderboardForm(), func(r wire.LeaderboardRow) []string { return []string{r.ID} }),
+		snapshot.Positions:      namesIn(s, positionsFormat(), func(r wire.ModelPositions) []string { return []string{r.ModelID} }),
+		snapshot.AccountTotals:  namesIn(s, totalsFormat(), func(r wire.AccountTotal) []string { return []string{r.ModelID} }),
+		snapshot.Trades:         namesIn(s, tradesFormat(), func(r wire.Trade) []string { return []string{r.ModelID} }),
+		snapshot.SinceInception: namesIn(s, inceptionFormat(), func(r wire.SinceInception) []string { return []string{r.ModelID} }),
+		snapshot.Leaderboard:    namesIn(s, leaderboardFormat(), func(r wire.LeaderboardRow) []string { return []string{r.ID} }),
 		snapshot.Analytics:      s.analyticsIDs,
 		snapshot.Conversations:  namesIn(s, documentsAsTheyStand(), func(d wire.Document) []string { return []string{d.Model()} }),
 	}
@@ -396,10 +396,10 @@ func (s *Source) mentioning() map[snapshot.Kind]func() ([]string, error) {
 // symbols lists every symbol that any file of the directory mentions.
 func (s *Source) symbols() ([]string, error) {
 	return union(
-		namesIn(s, pricesForm(), func(p wire.Price) []string { return []string{p.Symbol} }),
-		namesIn(s, positionsForm(), symbolsOf),
-		namesIn(s, tradesForm(), func(r wire.Trade) []string { return []string{r.Symbol} }),
-		namesIn(s, totalsForm(), func(r wire.AccountTotal) []string {
+		namesIn(s, pricesFormat(), func(p wire.Price) []string { return []string{p.Symbol} }),
+		namesIn(s, positionsFormat(), symbolsOf),
+		namesIn(s, tradesFormat(), func(r wire.Trade) []string { return []string{r.Symbol} }),
+		namesIn(s, totalsFormat(), func(r wire.AccountTotal) []string {
 			stated, _ := r.ModelPositions() // what is no position has no symbol
 			return symbolsOf(stated)
 		}),
@@ -434,7 +434,7 @@ func (s *Source) analyticsIDs() ([]string, error) {
 
 // namesIn lists the names that the rows of a file have, none where there is no
 // such file.
-func namesIn[T any](s *Source, f form[T], names func(T) []string) func() ([]string, error) {
+func namesIn[T any](s *Source, f format[T], names func(T) []string) func() ([]string, error) {
 	return func() ([]string, error) {
 		rows, err := read(s, f)
 		if err != nil && !isMissing(err) {
@@ -455,11 +455,11 @@ func (s *Source) serverTime() int64 { return wire.Millis(s.now()) }
 // read returns the rows of the file of a kind but those at fault. A file that is
 // missing, states nothing or is damaged makes the source unavailable: it is never
 // an empty answer.
-func read[T any](s *Source, f form[T]) ([]T, error) {
+func read[T any](s *Source, f format[T]) ([]T, error) {
 	return readRows(s, snapshot.FileName(f.kind, ""), f)
 }
 
-func readRows[T any](s *Source, name string, f form[T]) ([]T, error) {
+func readRows[T any](s *Source, name string, f format[T]) ([]T, error) {
 	rows, err := cachedRows(s.files, name, f)
 	if err != nil {
 		return nil, unavailable(err)

@@ -21,10 +21,10 @@ import (
 //
 // Any number of Writers, in any number of processes, may share a directory.
 type Writer struct {
-	o    WriterOptions
-	rows *Source       // of the same directory
-	turn chan struct{} // holds one token: the writes of this process wait here
-	held map[string]*held
+	o      WriterOptions
+	rows   *Source       // of the same directory
+	turn   chan struct{} // holds one token: the writes of this process wait here
+	cached map[string]*cachedFile
 }
 
 var _ arena.JSONSide = (*Writer)(nil)
@@ -41,7 +41,7 @@ type WriterOptions struct {
 // something is written.
 func NewWriter(o WriterOptions) *Writer {
 	w := &Writer{
-		o: o, turn: make(chan struct{}, 1), held: make(map[string]*held),
+		o: o, turn: make(chan struct{}, 1), cached: make(map[string]*cachedFile),
 		rows: NewSource(SourceOptions{Dir: o.Dir, PrimaryProvider: o.PrimaryProvider, Now: o.Now}),
 	}
 	w.turn <- struct{}{}
@@ -86,7 +86,7 @@ func (w *Writer) apply(ctx context.Context, kind arena.IngestKind, items []any, 
 	}
 	defer func() { w.turn <- struct{}{} }()
 	err = snapshot.Edit(ctx, w.o.Dir, func(e *snapshot.Editing) error {
-		d := &desk{Writer: w, domains: domains}
+		d := &directoryEdit{Writer: w, domains: domains}
 		if err := d.open(kind, items); err != nil {
 			return err
 		}
@@ -97,13 +97,13 @@ func (w *Writer) apply(ctx context.Context, kind arena.IngestKind, items []any, 
 			}
 		}
 		if atomic && slices.ContainsFunc(results, isConflict) {
-			w.forget(slices.Collect(maps.Keys(w.held))...) // its sheets have changed
+			w.forget(slices.Collect(maps.Keys(w.cached))...) // its rows have changed
 			return nil
 		}
 		return d.stage(e)
 	})
 	if err != nil {
-		w.forget(slices.Collect(maps.Keys(w.held))...)
+		w.forget(slices.Collect(maps.Keys(w.cached))...)
 		return nil, fmt.Errorf("error writing the JSON files: %w", err)
 	}
 	return results, nil
@@ -114,15 +114,15 @@ func (w *Writer) apply(ctx context.Context, kind arena.IngestKind, items []any, 
 func (w *Writer) Close() error {
 	<-w.turn
 	defer func() { w.turn <- struct{}{} }()
-	w.forget(slices.Collect(maps.Keys(w.held))...)
+	w.forget(slices.Collect(maps.Keys(w.cached))...)
 	return nil
 }
 
 func (w *Writer) forget(names ...string) {
 	for _, name := range names {
-		if h := w.held[name]; h != nil {
+		if h := w.cached[name]; h != nil {
 			h.file.Close()
-			delete(w.held, name)
+			delete(w.cached, name)
 		}
 	}
 }
@@ -135,48 +135,48 @@ func conflict(format string, args ...any) arena.JSONResult {
 
 func outcome(o repository.Outcome) arena.JSONResult { return arena.JSONResult{Outcome: o} }
 
-// desk is the files that a write concerns. Those of domains that it may not
+// directoryEdit is the files that a write concerns. Those of domains that it may not
 // change, and does not need, are nil.
-type desk struct {
+type directoryEdit struct {
 	*Writer
 	domains []arena.Domain
 
-	prices    *sheet[wire.Price]
-	trades    *sheet[wire.Trade]
-	totals    *sheet[wire.AccountTotal]
-	inception *sheet[wire.SinceInception]
-	analytics *sheet[analyticsRow]
-	documents *sheet[wire.Document]
+	prices    *rowFile[wire.Price]
+	trades    *rowFile[wire.Trade]
+	totals    *rowFile[wire.AccountTotal]
+	inception *rowFile[wire.SinceInception]
+	analytics *rowFile[analyticsRow]
+	documents *rowFile[wire.Document]
 	positions *holdings
 }
 
-func (d *desk) may(domain arena.Domain) bool { return slices.Contains(d.domains, domain) }
+func (d *directoryEdit) may(domain arena.Domain) bool { return slices.Contains(d.domains, domain) }
 
 // open loads the files that a kind concerns.
-func (d *desk) open(kind arena.IngestKind, items []any) (err error) {
+func (d *directoryEdit) open(kind arena.IngestKind, items []any) (err error) {
 	switch {
 	case kind == arena.IngestPrices && d.may(arena.DomainPrices):
-		d.prices, err = load(d.Writer, pricesForm())
+		d.prices, err = load(d.Writer, pricesFormat())
 	case kind == arena.IngestPositions && d.may(arena.DomainPositions):
 		d.positions, err = d.openPositions(items)
 	case kind == arena.IngestTrades:
 		return d.openTrades(items)
 	case kind == arena.IngestEquity && d.may(arena.DomainAccounts):
-		d.totals, err = load(d.Writer, totalsForm())
+		d.totals, err = load(d.Writer, totalsFormat())
 	case kind == arena.IngestModels && d.may(arena.DomainAccounts):
-		d.inception, err = load(d.Writer, inceptionForm())
+		d.inception, err = load(d.Writer, inceptionFormat())
 	case kind == arena.IngestConversations && d.may(arena.DomainConversations),
 		kind == arena.IngestDecisions && d.may(arena.DomainConversations):
-		d.documents, err = load(d.Writer, documentsForm())
+		d.documents, err = load(d.Writer, documentsFormat())
 	case kind == arena.IngestAnalytics && d.may(arena.DomainAnalytics):
 		d.analytics, err = d.openAnalytics()
 	}
 	return err
 }
 
-// take decides one item and changes the sheets by it. The error is a fault of
+// take decides one item and changes the rows by it. The error is a fault of
 // the caller.
-func (d *desk) take(item any) (arena.JSONResult, error) {
+func (d *directoryEdit) take(item any) (arena.JSONResult, error) {
 	switch v := item.(type) {
 	case wire.PriceItem:
 		return d.price(v)
@@ -203,14 +203,14 @@ func (d *desk) take(item any) (arena.JSONResult, error) {
 }
 
 // stage stages every file that has changed.
-func (d *desk) stage(e *snapshot.Editing) error {
+func (d *directoryEdit) stage(e *snapshot.Editing) error {
 	for _, stage := range []func() error{
-		func() error { return stageSheet(d.Writer, e, d.prices) },
-		func() error { return stageSheet(d.Writer, e, d.trades) },
-		func() error { return stageSheet(d.Writer, e, d.totals, d.lastMarker()...) },
-		func() error { return stageSheet(d.Writer, e, d.inception, d.counted()...) },
-		func() error { return stageSheet(d.Writer, e, d.analytics) },
-		func() error { return stageSheet(d.Writer, e, d.documents) },
+		func() error { return stageRowFile(d.Writer, e, d.prices) },
+		func() error { return stageRowFile(d.Writer, e, d.trades) },
+		func() error { return stageRowFile(d.Writer, e, d.totals, d.lastMarker()...) },
+		func() error { return stageRowFile(d.Writer, e, d.inception, d.counted()...) },
+		func() error { return stageRowFile(d.Writer, e, d.analytics) },
+		func() error { return stageRowFile(d.Writer, e, d.documents) },
 		func() error { return d.positions.stage(d.Writer, e) },
 	} {
 		if err := stage(); err != nil {

@@ -15,7 +15,7 @@ import (
 
 // elsewhere is why a row of another provider is refused: the files have one
 // place per symbol.
-func (d *desk) elsewhere(provider string) (arena.JSONResult, bool) {
+func (d *directoryEdit) elsewhere(provider string) (arena.JSONResult, bool) {
 	if provider == d.o.PrimaryProvider {
 		return arena.JSONResult{}, false
 	}
@@ -24,7 +24,7 @@ func (d *desk) elsewhere(provider string) (arena.JSONResult, bool) {
 }
 
 // price keeps the newest price of a symbol.
-func (d *desk) price(item wire.PriceItem) (arena.JSONResult, error) {
+func (d *directoryEdit) price(item wire.PriceItem) (arena.JSONResult, error) {
 	if d.prices == nil {
 		return outcome(repository.Unchanged), nil
 	}
@@ -47,7 +47,7 @@ func (d *desk) price(item wire.PriceItem) (arena.JSONResult, error) {
 }
 
 // repeated is the outcome of a fact whose identity is stored.
-func (d *desk) repeated(same bool, reason string) arena.JSONResult {
+func (d *directoryEdit) repeated(same bool, reason string) arena.JSONResult {
 	if same {
 		return outcome(repository.Unchanged)
 	}
@@ -61,7 +61,7 @@ func sameAs[P, R any](a, b P, row func(P) R) bool {
 }
 
 // equity keeps the newest row of a model and hour.
-func (d *desk) equity(a wire.AccountTotal) (arena.JSONResult, error) {
+func (d *directoryEdit) equity(a wire.AccountTotal) (arena.JSONResult, error) {
 	if d.totals == nil {
 		return outcome(repository.Unchanged), nil
 	}
@@ -72,7 +72,7 @@ func (d *desk) equity(a wire.AccountTotal) (arena.JSONResult, error) {
 	return result, nil
 }
 
-func (d *desk) lookEquity(a *wire.AccountTotal) arena.JSONResult {
+func (d *directoryEdit) lookEquity(a *wire.AccountTotal) arena.JSONResult {
 	if stored := d.totals.get(d.totals.id(a)); stored != nil {
 		return d.repeated(sameAs(*stored, *a, mapping.Equity),
 			"an equity snapshot of this model and time is stored with other content")
@@ -85,7 +85,7 @@ func (d *desk) lookEquity(a *wire.AccountTotal) arena.JSONResult {
 	return outcome(repository.Inserted)
 }
 
-func (d *desk) addEquity(a wire.AccountTotal) error {
+func (d *directoryEdit) addEquity(a wire.AccountTotal) error {
 	for _, other := range d.sameHour(&a) {
 		d.totals.remove(other.id)
 	}
@@ -98,7 +98,7 @@ func (d *desk) addEquity(a wire.AccountTotal) error {
 }
 
 // sameHour returns the rows of the same model and hourly marker.
-func (d *desk) sameHour(a *wire.AccountTotal) []*line[wire.AccountTotal] {
+func (d *directoryEdit) sameHour(a *wire.AccountTotal) []*line[wire.AccountTotal] {
 	first := wire.AccountTotal{
 		ModelID: a.ModelID, SinceInceptionHourlyMarker: a.SinceInceptionHourlyMarker, Timestamp: -wire.MaxSeconds,
 	}
@@ -113,7 +113,7 @@ func (d *desk) sameHour(a *wire.AccountTotal) []*line[wire.AccountTotal] {
 }
 
 // lastMarker is the member of account totals that names the newest hour.
-func (d *desk) lastMarker() [][]byte {
+func (d *directoryEdit) lastMarker() [][]byte {
 	if d.totals == nil {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (d *desk) lastMarker() [][]byte {
 }
 
 // model keeps the inception that a model may carry.
-func (d *desk) model(m wire.Model) (arena.JSONResult, error) {
+func (d *directoryEdit) model(m wire.Model) (arena.JSONResult, error) {
 	given := m.Inception()
 	if d.inception == nil || given == nil {
 		return outcome(repository.Unchanged), nil
@@ -149,7 +149,7 @@ func (d *desk) model(m wire.Model) (arena.JSONResult, error) {
 }
 
 // counted is the member of the inception file that lists counted invocations.
-func (d *desk) counted() [][]byte {
+func (d *directoryEdit) counted() [][]byte {
 	if d.inception == nil || len(d.inception.counted) == 0 {
 		return nil
 	}
@@ -159,8 +159,8 @@ func (d *desk) counted() [][]byte {
 
 // openAnalytics loads the documents of analytics.json and, for models that it
 // lacks, those of the files of one model.
-func (d *desk) openAnalytics() (*sheet[analyticsRow], error) {
-	s, err := load(d.Writer, analyticsForm())
+func (d *directoryEdit) openAnalytics() (*rowFile[analyticsRow], error) {
+	s, err := load(d.Writer, analyticsFormat())
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (d *desk) openAnalytics() (*sheet[analyticsRow], error) {
 		if _, model, _ := snapshot.KindOf(name); s.get(model) != nil {
 			continue
 		}
-		docs, err := cachedRows(files, name, analyticsFormOf(name))
+		docs, err := cachedRows(files, name, analyticsFormatOf(name))
 		if isMissing(err) {
 			continue // it states nothing
 		}
@@ -192,7 +192,7 @@ func (d *desk) openAnalytics() (*sheet[analyticsRow], error) {
 }
 
 // metrics keeps the newest document of a model.
-func (d *desk) metrics(item arena.AnalyticsItem) (arena.JSONResult, error) {
+func (d *directoryEdit) metrics(item arena.AnalyticsItem) (arena.JSONResult, error) {
 	if d.analytics == nil {
 		return outcome(repository.Unchanged), nil
 	}
@@ -218,7 +218,7 @@ func (d *desk) metrics(item arena.AnalyticsItem) (arena.JSONResult, error) {
 }
 
 // decision adds a decision document, once.
-func (d *desk) decision(v wire.Decision) (arena.JSONResult, error) {
+func (d *directoryEdit) decision(v wire.Decision) (arena.JSONResult, error) {
 	if d.documents == nil {
 		return outcome(repository.Unchanged), nil
 	}
@@ -231,7 +231,7 @@ func (d *desk) decision(v wire.Decision) (arena.JSONResult, error) {
 }
 
 // thread adds the messages of a thread that are not there yet.
-func (d *desk) thread(v wire.Thread) (arena.JSONResult, error) {
+func (d *directoryEdit) thread(v wire.Thread) (arena.JSONResult, error) {
 	if d.documents == nil {
 		return outcome(repository.Unchanged), nil
 	}
@@ -294,7 +294,7 @@ func unite(stored, given []entities.ConversationMessage) (union []entities.Conve
 
 // addDocument adds a document, or replaces the one of its identity, and drops
 // the oldest where there are too many.
-func (d *desk) addDocument(doc wire.Document, o repository.Outcome) (arena.JSONResult, error) {
+func (d *directoryEdit) addDocument(doc wire.Document, o repository.Outcome) (arena.JSONResult, error) {
 	lines := d.documents.lines
 	if n := len(lines); o == repository.Inserted && n >= arena.RecentConversations {
 		if arena.CompareDocuments(doc, lines[n-1].value) > 0 {

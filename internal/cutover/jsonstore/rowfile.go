@@ -18,10 +18,10 @@ import (
 	"nof0/internal/wire"
 )
 
-// sheet is a file while it is being changed: its rows in order, each with its
+// rowFile is a file while it is being changed: its rows in order, each with its
 // rendering, so that a change costs what its own rows cost to render.
-type sheet[T any] struct {
-	form[T]
+type rowFile[T any] struct {
+	format[T]
 	lines   []*line[T]
 	byID    map[string]*line[T]
 	places  int            // of rows that were ever added
@@ -37,8 +37,8 @@ type line[T any] struct {
 	text  []byte
 }
 
-// form is what a sheet of a kind needs to know of its rows.
-type form[T any] struct {
+// format is how the rows of a kind of file are read, told apart, ordered and written.
+type format[T any] struct {
 	kind   snapshot.Kind
 	decode func(snapshot.Row) (T, error)
 	// id is the identity of a row, which in a file of named rows is its name.
@@ -52,12 +52,12 @@ type form[T any] struct {
 	unread func(*snapshot.File, snapshot.Decoded[T]) []snapshot.RowFault
 }
 
-func newSheet[T any](f form[T]) *sheet[T] {
-	return &sheet[T]{form: f, byID: make(map[string]*line[T])}
+func newRowFile[T any](f format[T]) *rowFile[T] {
+	return &rowFile[T]{format: f, byID: make(map[string]*line[T])}
 }
 
 // get returns the row of an identity, nil where there is none.
-func (s *sheet[T]) get(id string) *T {
+func (s *rowFile[T]) get(id string) *T {
 	if l := s.byID[id]; l != nil {
 		return &l.value
 	}
@@ -65,7 +65,7 @@ func (s *sheet[T]) get(id string) *T {
 }
 
 // put adds a row, or replaces the one of its identity.
-func (s *sheet[T]) put(v T) error {
+func (s *rowFile[T]) put(v T) error {
 	text, err := s.text(&v)
 	if err != nil {
 		return err
@@ -83,12 +83,12 @@ func (s *sheet[T]) put(v T) error {
 	return nil
 }
 
-func (s *sheet[T]) newLine(v T) *line[T] {
+func (s *rowFile[T]) newLine(v T) *line[T] {
 	s.places++
 	return &line[T]{id: s.id(&v), place: s.places, value: v}
 }
 
-func (s *sheet[T]) text(v *T) ([]byte, error) {
+func (s *rowFile[T]) text(v *T) ([]byte, error) {
 	var value any = v
 	if s.render != nil {
 		value = s.render(v)
@@ -100,7 +100,7 @@ func (s *sheet[T]) text(v *T) ([]byte, error) {
 	return text, nil
 }
 
-func (s *sheet[T]) remove(id string) {
+func (s *rowFile[T]) remove(id string) {
 	l := s.byID[id]
 	if l == nil {
 		return
@@ -112,11 +112,11 @@ func (s *sheet[T]) remove(id string) {
 }
 
 // find is where a row stands, or would.
-func (s *sheet[T]) find(l *line[T]) (int, bool) {
+func (s *rowFile[T]) find(l *line[T]) (int, bool) {
 	return slices.BinarySearchFunc(s.lines, l, s.compare)
 }
 
-func (s *sheet[T]) compare(a, b *line[T]) int {
+func (s *rowFile[T]) compare(a, b *line[T]) int {
 	if s.order == nil {
 		return cmp.Compare(a.place, b.place)
 	}
@@ -124,13 +124,13 @@ func (s *sheet[T]) compare(a, b *line[T]) int {
 }
 
 // from returns the rows from the first one on that is not before v.
-func (s *sheet[T]) from(v *T) []*line[T] {
+func (s *rowFile[T]) from(v *T) []*line[T] {
 	at, _ := slices.BinarySearchFunc(s.lines, v, func(a *line[T], v *T) int { return s.order(&a.value, v) })
 	return s.lines[at:]
 }
 
 // fill takes over the rows of a file.
-func (s *sheet[T]) fill(f *snapshot.File) error {
+func (s *rowFile[T]) fill(f *snapshot.File) error {
 	d, err := snapshot.Decode(f, s.decode, s.id)
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (s *sheet[T]) fill(f *snapshot.File) error {
 }
 
 // body renders the file. Members stand between the rows and serverTime.
-func (s *sheet[T]) body(now time.Time, members ...[]byte) ([]byte, error) {
+func (s *rowFile[T]) body(now time.Time, members ...[]byte) ([]byte, error) {
 	member, opening := snapshot.EnvelopeOf(s.kind)
 	size := 100
 	for _, l := range s.lines {
@@ -197,15 +197,15 @@ func (s *sheet[T]) body(now time.Time, members ...[]byte) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// held is a sheet as it was read or written, with the version of the file that
+// cachedFile is a rowFile as it was read or written, with the version of the file that
 // it is. The file stays open meanwhile, so that no other gets its inode.
-type held struct {
+type cachedFile struct {
 	file  *os.File
 	stamp stamp
-	sheet any
+	rows  any
 }
 
-func hold(path string, sheet any) (*held, error) {
+func cacheFile(path string, rows any) (*cachedFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -215,35 +215,35 @@ func hold(path string, sheet any) (*held, error) {
 		f.Close()
 		return nil, err
 	}
-	return &held{file: f, stamp: identityOf(info), sheet: sheet}, nil
+	return &cachedFile{file: f, stamp: identityOf(info), rows: rows}, nil
 }
 
-// isStill reports whether the file at a path is the version that is held.
-func (h *held) isStill(path string) bool {
+// isCurrent reports whether the file at a path is the cached version.
+func (h *cachedFile) isCurrent(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && h.stamp == identityOf(info)
 }
 
-// load returns the sheet of a form, of the file as it stands. A file that is
-// not there gives an empty sheet.
-func load[T any](w *Writer, f form[T]) (*sheet[T], error) {
+// load returns the rows of a format, of the file as it stands. A file that is
+// not there gives no rows.
+func load[T any](w *Writer, f format[T]) (*rowFile[T], error) {
 	name := snapshot.FileName(f.kind, "")
 	path := filepath.Join(w.o.Dir, name)
-	if h := w.held[name]; h != nil {
-		if s, ok := h.sheet.(*sheet[T]); ok && h.isStill(path) {
+	if h := w.cached[name]; h != nil {
+		if s, ok := h.rows.(*rowFile[T]); ok && h.isCurrent(path) {
 			return s, nil
 		}
 		w.forget(name)
 	}
-	s := newSheet(f)
-	h, err := hold(path, s)
+	s := newRowFile(f)
+	h, err := cacheFile(path, s)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	w.held[name] = h
+	w.cached[name] = h
 	file, err := snapshot.ReadFile(w.o.Dir, name)
 	if err == nil {
 		err = s.fill(file)
@@ -257,8 +257,8 @@ func load[T any](w *Writer, f form[T]) (*sheet[T], error) {
 	return s, err
 }
 
-// stageSheet stages the file of a sheet that has changed.
-func stageSheet[T any](w *Writer, e *snapshot.Editing, s *sheet[T], members ...[]byte) error {
+// stageRowFile stages the file of rows that has changed.
+func stageRowFile[T any](w *Writer, e *snapshot.Editing, s *rowFile[T], members ...[]byte) error {
 	if s == nil || !s.changed {
 		return nil
 	}
@@ -271,12 +271,12 @@ func stageSheet[T any](w *Writer, e *snapshot.Editing, s *sheet[T], members ...[
 	if err != nil {
 		return err
 	}
-	h, err := hold(staged, s)
+	h, err := cacheFile(staged, s)
 	if err != nil {
 		return err
 	}
 	w.forget(name)
-	w.held[name] = h
+	w.cached[name] = h
 	s.changed = false
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 	"nof0/internal/wire"
 )
 
-// The forms of the files that are written row by row.
+// The formats of the files that are written row by row.
 
-func pricesForm() form[wire.Price] {
-	return form[wire.Price]{
+func pricesFormat() format[wire.Price] {
+	return format[wire.Price]{
 		kind:   snapshot.CryptoPrices,
 		decode: decodePrice,
 		id:     func(p *wire.Price) string { return p.Symbol },
@@ -21,16 +21,16 @@ func pricesForm() form[wire.Price] {
 	}
 }
 
-func positionsForm() form[wire.ModelPositions] {
-	return form[wire.ModelPositions]{
+func positionsFormat() format[wire.ModelPositions] {
+	return format[wire.ModelPositions]{
 		kind:   snapshot.Positions,
 		decode: func(row snapshot.Row) (wire.ModelPositions, error) { return wire.DecodeModelPositions(row.Raw) },
 		id:     func(m *wire.ModelPositions) string { return m.ModelID },
 	}
 }
 
-func tradesForm() form[wire.Trade] {
-	return form[wire.Trade]{
+func tradesFormat() format[wire.Trade] {
+	return format[wire.Trade]{
 		kind:   snapshot.Trades,
 		decode: func(row snapshot.Row) (wire.Trade, error) { return wire.Decode[wire.Trade](row.Raw) },
 		id:     func(t *wire.Trade) string { return tradeID(t.ModelID, t.ID) },
@@ -40,8 +40,8 @@ func tradesForm() form[wire.Trade] {
 
 func tradeID(model, id string) string { return model + "\x00" + id }
 
-func totalsForm() form[wire.AccountTotal] {
-	return form[wire.AccountTotal]{
+func totalsFormat() format[wire.AccountTotal] {
+	return format[wire.AccountTotal]{
 		kind:   snapshot.AccountTotals,
 		decode: func(row snapshot.Row) (wire.AccountTotal, error) { return wire.Decode[wire.AccountTotal](row.Raw) },
 		id: func(a *wire.AccountTotal) string {
@@ -52,16 +52,16 @@ func totalsForm() form[wire.AccountTotal] {
 	}
 }
 
-func inceptionForm() form[wire.SinceInception] {
-	return form[wire.SinceInception]{
+func inceptionFormat() format[wire.SinceInception] {
+	return format[wire.SinceInception]{
 		kind:   snapshot.SinceInception,
 		decode: func(row snapshot.Row) (wire.SinceInception, error) { return wire.Decode[wire.SinceInception](row.Raw) },
 		id:     func(s *wire.SinceInception) string { return s.ModelID },
 	}
 }
 
-func analyticsForm() form[analyticsRow] {
-	return form[analyticsRow]{
+func analyticsFormat() format[analyticsRow] {
+	return format[analyticsRow]{
 		kind:   snapshot.Analytics,
 		decode: func(row snapshot.Row) (analyticsRow, error) { return decodeAnalytics(row.Raw) },
 		id:     func(d *analyticsRow) string { return d.model },
@@ -69,10 +69,10 @@ func analyticsForm() form[analyticsRow] {
 	}
 }
 
-// analyticsFormOf is the form of an analytics-MODEL.json, all of whose rows are of
+// analyticsFormatOf is the format of an analytics-MODEL.json, all of whose rows are of
 // that model.
-func analyticsFormOf(name string) form[analyticsRow] {
-	f := analyticsForm()
+func analyticsFormatOf(name string) format[analyticsRow] {
+	f := analyticsFormat()
 	_, model, _ := snapshot.KindOf(name)
 	f.decode = func(row snapshot.Row) (analyticsRow, error) {
 		doc, err := decodeAnalytics(row.Raw)
@@ -84,16 +84,16 @@ func analyticsFormOf(name string) form[analyticsRow] {
 	return f
 }
 
-func leaderboardForm() form[wire.LeaderboardRow] {
-	return form[wire.LeaderboardRow]{
+func leaderboardFormat() format[wire.LeaderboardRow] {
+	return format[wire.LeaderboardRow]{
 		kind:   snapshot.Leaderboard,
 		decode: func(row snapshot.Row) (wire.LeaderboardRow, error) { return wire.Decode[wire.LeaderboardRow](row.Raw) },
 		id:     func(l *wire.LeaderboardRow) string { return l.ID },
 	}
 }
 
-func documentsForm() form[wire.Document] {
-	return form[wire.Document]{
+func documentsFormat() format[wire.Document] {
+	return format[wire.Document]{
 		kind:   snapshot.Conversations,
 		decode: func(row snapshot.Row) (wire.Document, error) { return snapshot.DecodeDocument(row.Raw) },
 		id:     documentID,
@@ -101,10 +101,10 @@ func documentsForm() form[wire.Document] {
 	}
 }
 
-// documentsAsTheyStand is the form of the documents for who does not change them:
+// documentsAsTheyStand is the format of the documents for who does not change them:
 // several rows may be of one thread.
-func documentsAsTheyStand() form[wire.Document] {
-	f := documentsForm()
+func documentsAsTheyStand() format[wire.Document] {
+	f := documentsFormat()
 	f.id = func(d *wire.Document) string {
 		if d.Thread != nil {
 			return ""
