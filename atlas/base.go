@@ -57,11 +57,11 @@ func (b Base) kept(files []migrate.File) []Finding {
 func (b Base) String() string { return fmt.Sprintf("%s (%s)", b.Commit, b.Is) }
 
 // NoBaseError says that there is nothing to compare the migration directory
-// with, so that nobody can tell whether it only grew.
+// with, so that nobody knows whether it only grew.
 type NoBaseError struct{ Reason string }
 
 func (e *NoBaseError) Error() string {
-	return "nobody can tell whether the migrations only grew: " + e.Reason
+	return "nobody knows whether the migrations only grew: " + e.Reason
 }
 
 // FindBases returns the states that a migration directory on disk must keep:

@@ -56,7 +56,7 @@ func InSync(ctx context.Context, params InSyncParams) error {
 // the installation's own: they differ between installations and change no
 // statement's result.
 //
-// Errors besides: *HalfAppliedError and *NewerError, since nobody can tell what
+// Errors besides: *HalfAppliedError and *NewerError, since nobody knows what
 // such a database should have.
 func Drift(ctx context.Context, live *sql.DB, scratch Scratch, files fs.FS) error {
 	status, err := New(live, Options{Migrations: files}).Status(ctx)

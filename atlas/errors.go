@@ -43,7 +43,7 @@ func sumError(err error) error {
 // this one was willing to wait.
 type LockedError struct {
 	Waited time.Duration
-	Holder string // who holds it, as the database tells; may be empty
+	Holder string // who holds it, as the database says; may be empty
 }
 
 func (e *LockedError) Error() string {
@@ -55,7 +55,7 @@ func (e *LockedError) Error() string {
 }
 
 // NotEmptyError says that a database has tables but no migration history, so
-// that nobody can tell which migrations it needs.
+// that nobody knows which migrations it needs.
 type NotEmptyError struct{ Table string }
 
 func (e *NotEmptyError) Error() string {

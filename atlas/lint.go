@@ -161,7 +161,7 @@ func Lint(ctx context.Context, params LintParams) (LintReport, error) {
 			}
 			report.Findings = append(report.Findings, way...)
 			if !again {
-				return nil // what the files after it do can't be told
+				return nil // what the files after it do is not known
 			}
 		}
 		return nil
@@ -237,7 +237,7 @@ func (l *linter) lint(ctx context.Context, file migrate.File) ([]Finding, error)
 	return f.findings, nil
 }
 
-// run runs a file as Apply does, and calls after each statement. Inside tells
+// run runs a file as Apply does, and calls after each statement. Inside says
 // that the statement's transaction is still open, so that its locks can be seen.
 func (l *linter) run(ctx context.Context, file migrate.File, after func(ctx context.Context, db schema.ExecQuerier, statement *migrate.Stmt, inside bool) error) error {
 	inTx, err := transactional(file)

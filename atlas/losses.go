@@ -27,7 +27,7 @@ const manyRows = 5_000_000
 // they stand outside of functions.
 func losses(ctx context.Context, db *sql.DB, statement string) (found []string, err error) {
 	text := notStatement.ReplaceAllString(statement, " ")
-	tell := func(format, table, column string) error {
+	add := func(format, table, column string) error {
 		rows, err := countRows(ctx, db, table, column)
 		if err == nil && rows != "" {
 			found = append(found, fmt.Sprintf(format, strings.ReplaceAll(table, `"`, ""), strings.ReplaceAll(column, `"`, ""), rows))
@@ -36,27 +36,27 @@ func losses(ctx context.Context, db *sql.DB, statement string) (found []string, 
 	}
 	if m := dropsTables.FindStringSubmatch(text); m != nil {
 		for table := range strings.SplitSeq(m[1], ",") {
-			if err := tell("table %[1]s: %[3]s", strings.TrimSpace(table), ""); err != nil {
+			if err := add("table %[1]s: %[3]s", strings.TrimSpace(table), ""); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if m := altersTable.FindStringSubmatch(text); m != nil {
 		for _, column := range dropsColumn.FindAllStringSubmatch(m[2], -1) {
-			if err := tell("column %[1]s.%[2]s: %[3]s", m[1], column[1]); err != nil {
+			if err := add("column %[1]s.%[2]s: %[3]s", m[1], column[1]); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if m := writesTable.FindStringSubmatch(text); m != nil {
-		if err := tell("what it changes in table %[1]s%[2]s: of %[3]s", m[1], ""); err != nil {
+		if err := add("what it changes in table %[1]s%[2]s: of %[3]s", m[1], ""); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-// countRows tells the rows of a table, or those that have a value in a column;
+// countRows counts the rows of a table, or those that have a value in a column;
 // nothing where the database has no such table or column by now.
 func countRows(ctx context.Context, db *sql.DB, table, column string) (string, error) {
 	var (

@@ -118,7 +118,7 @@ func (s *session) lock(ctx context.Context, wait time.Duration, waiting func()) 
 }
 
 // holder names who holds the migration lock, for the error message only: it is
-// empty where the database does not tell.
+// empty where the database does not say.
 func (s *session) holder(ctx context.Context) string {
 	var (
 		pid         int

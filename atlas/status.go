@@ -128,7 +128,7 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	case errors.As(err, &outOfOrder):
 		status.OutOfOrder = outOfOrder.Files
 	case errors.As(err, &stuck):
-		// Half and Unknown tell it already.
+		// Half and Unknown say so already.
 	case err != nil:
 		return Status{}, err
 	}

@@ -26,7 +26,7 @@ func (j JSON) Value() (driver.Value, error) {
 	return string(j), nil
 }
 
-// MarshalJSON implements json.Marshaler. A nil JSON is told from null by omitzero.
+// MarshalJSON implements json.Marshaler. A nil JSON is left out by omitzero, null is not.
 func (j JSON) MarshalJSON() ([]byte, error) {
 	if j == nil {
 		return []byte("null"), nil

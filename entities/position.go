@@ -28,7 +28,7 @@ type Position struct {
 	EntryTime        *time.Time `gorm:"type:timestamptz;index:positions_account_entered,priority:5"`
 	EntryPrice       float64    `gorm:"type:double precision;not null"` // USD
 	Quantity         float64    `gorm:"type:double precision;not null"` // coins, negative is short
-	OpenedQuantity   *float64   `gorm:"type:double precision"`          // the largest so far, without sign; NULL where only statements tell of it
+	OpenedQuantity   *float64   `gorm:"type:double precision"`          // the largest so far, without sign; NULL where only statements mention it
 	Leverage         *float64   `gorm:"type:double precision"`
 	Margin           *float64   `gorm:"type:double precision"` // USD
 	LiquidationPrice *float64   `gorm:"type:double precision"` // USD

@@ -4,7 +4,7 @@ import "time"
 
 // StoreIdentity has one row, by which what is kept elsewhere, in Redis above all,
 // knows the database that it was made from. A restore writes the row anew, which
-// its xmin tells; `UPDATE store_identity SET id = DEFAULT` says by hand that the
+// its xmin shows; `UPDATE store_identity SET id = DEFAULT` says by hand that the
 // content is another.
 type StoreIdentity struct {
 	ID string `gorm:"type:text;primaryKey;default:(gen_random_uuid())::text"`

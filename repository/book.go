@@ -48,7 +48,7 @@ type Book struct{ book *book }
 
 // NewBook returns the book of some positions, open and closed ones, with their
 // facts. A position that its facts do not come to is taken as it was found, and
-// one that facts tell of and that is not among positions as closed.
+// one that facts mention and that is not among positions as closed.
 func NewBook(positions []entities.Position, facts []entities.PositionFact) *Book {
 	b := newBook()
 	for i := range facts {
@@ -152,7 +152,7 @@ func (b *book) load(p *entities.Position) {
 	b.slots[slotOf(p)][keyOf(p)] = true
 }
 
-// forget takes out a position that no fact tells of, and returns it as it was: nil
+// forget takes out a position that no fact mentions, and returns it as it was: nil
 // where facts do, or there is none.
 func (b *book) forget(key positionKey) *entities.Position {
 	p := b.positions[key]
@@ -404,7 +404,7 @@ func (b *book) open(p *entities.Position, window time.Duration) Applied {
 	default:
 		for _, other := range a.Positions {
 			if other.ID != now.ID && other.Status == entities.PositionClosed && other.ClosedAt == nil && slotOf(other) == slotOf(now) {
-				a.Detail = fmt.Sprintf("position %s was open in its place: it counts as closed, at a time that its fill will tell", other.ID)
+				a.Detail = fmt.Sprintf("position %s was open in its place: it counts as closed, at a time that its fill will state", other.ID)
 			}
 		}
 	}
@@ -517,7 +517,7 @@ func (b *book) fillAgain(f *Fill) Applied {
 		}
 		next := *stored
 		if id, conflict := b.match(f); f.Unnamed && f.Left != nil && f.Left.EntryTime != nil && conflict == "" {
-			next.PositionID, next.EntryTime = id, f.Left.EntryTime // which tells the opening better
+			next.PositionID, next.EntryTime = id, f.Left.EntryTime // which names the opening better
 		}
 		next.State = f.remainder(next.PositionID)
 		b.drop(stored)
@@ -702,7 +702,7 @@ func (b *book) isReplaced(p *entities.Position, openAt time.Time) bool {
 	})
 }
 
-// inTheWay is the open position in the place of another that it cannot be told
+// inTheWay is the open position in the place of another that it cannot be distinguished
 // to have ended before it; nil where there is none.
 func (b *book) inTheWay(p *entities.Position, f folded) *entities.Position {
 	if b.isReplaced(p, f.openAt) {

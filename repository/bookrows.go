@@ -345,7 +345,7 @@ func (b *book) write(db *gorm.DB) error {
 	return b.raiseAsOf(db)
 }
 
-// raiseAsOf lets accounts tell how new their positions are.
+// raiseAsOf lets accounts say how new their positions are.
 func (b *book) raiseAsOf(db *gorm.DB) error {
 	newest := make(map[string]time.Time)
 	for _, key := range b.order {

@@ -18,7 +18,7 @@ import (
 )
 
 // SameRow reports whether two rows of a table hold the same data, by the rule
-// that tells a repeated fact from a conflict.
+// that distinguishes a repeated fact from a conflict.
 func SameRow[T any](a, b *T) bool { return sameRow(a, b) }
 
 // sameRow reports whether two rows of a table hold the same data: columns

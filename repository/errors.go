@@ -64,7 +64,7 @@ func isOutage(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// speaksOfServer tells the SQLSTATEs that speak of the server and not of the
+// speaksOfServer reports whether a SQLSTATE speaks of the server and not of the
 // statement: connection exceptions, insufficient resources, operator
 // intervention, system errors, a server that takes no writes, and a transaction that
 // it ended for having been idle too long.
@@ -78,7 +78,7 @@ func speaksOfServer(code string) bool {
 }
 
 // withCause adds why a context ended to an error that it may have caused: of a
-// transaction whose context has ended, database/sql tells only that it is over.
+// transaction whose context has ended, database/sql says only that it is over.
 func withCause(ctx context.Context, err error) error {
 	if why := ctx.Err(); err != nil && why != nil && !errors.Is(err, why) {
 		return fmt.Errorf("%w: %w", why, err)

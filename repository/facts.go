@@ -20,7 +20,7 @@ const maxParameters = 65535
 // enough to plan and to cancel.
 const maxBatch = 1000
 
-// insertFacts inserts the rows whose identity is not stored yet and tells of
+// insertFacts inserts the rows whose identity is not stored yet and returns
 // the others whether what is stored is the same. Nothing stored is changed, and
 // what an operator has voided stays so.
 // Of rows with the same identity the first counts. Outcomes stand in the order
@@ -92,7 +92,7 @@ func insertBatch[T any](db *gorm.DB, table *table, rows []T, at []keyed, outcome
 }
 
 // insertMissing inserts the rows whose identity is not stored and returns the
-// identities of those that it inserted itself, as the database tells them.
+// identities of those that it inserted itself, as the database names them.
 // GORM's own RETURNING says how many there were, but not which; its Scan would
 // spell out every statement with its values for a log that there is not.
 func insertMissing[T any](db *gorm.DB, table *table, rows []T) (map[string]bool, error) {
@@ -161,7 +161,7 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 	return known, nil
 }
 
-// placeholders are those of one identity in a list of VALUES. The first tells
+// placeholders are those of one identity in a list of VALUES. The first has
 // the types of all.
 func (t *table) placeholders(first bool) string {
 	if !first {

@@ -12,7 +12,7 @@ import (
 
 // Idempotency keeps the answers to write requests that carried a key. It works
 // inside the transaction of the request: the answer is stored with what it
-// tells of, or not at all.
+// is about, or not at all.
 type Idempotency struct{ base }
 
 // Begin reserves a key for a request. It returns what is stored where the key

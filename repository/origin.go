@@ -18,9 +18,9 @@ type origin struct {
 	// query is the place in originQueries of the first that the role may ask.
 	query atomic.Int32
 
-	mu   sync.Mutex
-	is   string // "" before the first look, and of a database without a schema
-	told []func(identity string)
+	mu        sync.Mutex
+	is        string // "" before the first look, and of a database without a schema
+	listeners []func(identity string)
 }
 
 // originQueries are tried in order: not every role may read the control file.
@@ -46,8 +46,8 @@ const (
 	insufficientPrivilege = "42501"
 )
 
-// ask looks through one connection. An answer that differs from the last one is
-// told before ask returns.
+// ask looks through one connection. Where the answer differs from the last one,
+// the listeners are called before ask returns.
 func (o *origin) ask(ctx context.Context, conn *pgx.Conn) error {
 	var is string
 	at := o.query.Load()
@@ -67,21 +67,21 @@ func (o *origin) ask(ctx context.Context, conn *pgx.Conn) error {
 	defer o.mu.Unlock()
 	if is != o.is {
 		o.is = is
-		for _, tell := range o.told {
-			tell(is)
+		for _, listen := range o.listeners {
+			listen(is)
 		}
 	}
 	return nil
 }
 
-// OnIdentity calls tell with the identity of the database, now and whenever it
+// OnIdentity calls listen with the identity of the database, now and whenever it
 // is another one: before a new connection to the other database is used, and
-// else as CheckIdentity finds it. Tell must not use the store.
-func (s *Store) OnIdentity(tell func(identity string)) {
+// else as CheckIdentity finds it. Listen must not use the store.
+func (s *Store) OnIdentity(listen func(identity string)) {
 	s.origin.mu.Lock()
 	defer s.origin.mu.Unlock()
-	s.origin.told = append(s.origin.told, tell)
-	tell(s.origin.is)
+	s.origin.listeners = append(s.origin.listeners, listen)
+	listen(s.origin.is)
 }
 
 // CheckIdentity looks whether the database is still the same. A connection that

@@ -43,7 +43,7 @@ func (s *Store) InTxRetrying(ctx context.Context, fn func(ctx context.Context, t
 	}
 }
 
-// isContention tells the SQLSTATEs of a transaction that lost to another one.
+// isContention reports whether a transaction lost to another one.
 func isContention(err error) bool {
 	const serializationFailure, deadlockDetected = "40001", "40P01"
 	var pg *pgconn.PgError

@@ -35,7 +35,7 @@ func competitionOf(db *gorm.DB) string {
 // in is the parameter @competition of a statement.
 func in(db *gorm.DB) sql.NamedArg { return sql.Named("competition", competitionOf(db)) }
 
-// scopeField is the column that tells accounts of a table apart, nil where its rows
+// scopeField is the column that distinguishes accounts of a table, nil where its rows
 // belong to none. The outbox is relayed whole.
 func scopeField(s *schema.Schema) *schema.Field {
 	if s == nil || s.Table == (entities.OutboxEvent{}).TableName() {

@@ -30,8 +30,8 @@ func (s Span) on(column, where string, args ...any) (string, []any) {
 	return where, args
 }
 
-// Series hands out the equity of a model over time, oldest first, after telling
-// the time of the first and of the last row; without rows, it calls neither. Rows
+// Series hands out the equity of a model over time, oldest first, after the
+// times of the first and of the last row; without rows, it calls neither. Rows
 // are read as they are handed out, in the order of the key: however many there
 // are, few are in memory.
 func (r Equity) Series(ctx context.Context, model string, span Span, ends func(first, last time.Time), each func(at time.Time, marker int64, equity float64) error) error {

@@ -44,7 +44,7 @@ func (s Session) set(conf *pgx.ConnConfig) {
 	}
 }
 
-// refusesSettings tells the answer of a pooler that knows none of the settings.
+// refusesSettings reports whether a pooler answered that it knows none of the settings.
 func refusesSettings(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter")

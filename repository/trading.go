@@ -51,8 +51,8 @@ type Fill struct {
 	Equity   *entities.AccountEquitySnapshot
 }
 
-// entered is the entry time of the opening as far as a fill tells it: what is
-// left may tell better than the trade.
+// entered is the entry time of the opening as far as a fill states it: what is
+// left may know better than the trade.
 func (f *Fill) entered() *time.Time {
 	if f.Left != nil && f.Left.EntryTime != nil {
 		return f.Left.EntryTime
@@ -291,7 +291,7 @@ func fillFactOf(t entities.Trade) entities.PositionFact {
 
 // Unfill takes back what trades did to positions, which are then what their
 // other facts come to, and returns those that have changed; one that no other fact
-// tells of is deleted, and returned as closed. A trade of which no fact is kept, such
+// mentions is deleted, and returned as closed. A trade of which no fact is kept, such
 // as an imported one, moved none. The trades themselves stay.
 func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed []*entities.Position, err error) {
 	err = r.run(ctx, "trading", "Unfill", func(db *gorm.DB) error {
@@ -395,7 +395,7 @@ func openFacts[T any](db *gorm.DB, rows []T) (*facts[T], error) {
 	return f, nil
 }
 
-// look tells what adding a row would come to: Inserted, Unchanged, Conflict or
+// look says what adding a row would come to: Inserted, Unchanged, Conflict or
 // Corrected.
 func (f *facts[T]) look(row *T) Outcome {
 	stored, ok := f.known[f.table.key(row)]

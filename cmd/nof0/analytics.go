@@ -39,7 +39,7 @@ trade and decision. nof0 serve does so by itself for what is new; this is for af
 a repair by hand, or to be sure. An imported document is never overwritten: it stays
 what is served until newer trades or decisions have come by ingest.
 
-Running servers are told through the outbox. Models are computed one after the
+Running servers learn of it through the outbox. Models are computed one after the
 other, each in a transaction of its own; Ctrl-C leaves those done that are done.`,
 		Example: example(
 			"DATABASE_URL=postgres://… nof0 analytics recompute",

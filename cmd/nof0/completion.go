@@ -59,7 +59,7 @@ func completeDomains(*cobra.Command, []string, string) ([]string, cobra.ShellCom
 }
 
 // completeModels offers the models of the database. A shell does not wait long, and
-// is not told of a database that is not there.
+// hears nothing of a database that is not there.
 func (c *cli) completeModels(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), time.Second)
 	defer cancel()

@@ -29,7 +29,7 @@ func (c *cli) importCommand() *cobra.Command {
 		Short: "Load a snapshot directory into Postgres",
 		Long: `Load a snapshot directory into Postgres, in one transaction. It is safe to repeat:
 facts are inserted once, and an older snapshot sets no newer state back. Running
-servers are told through the outbox and serve the new data within a second. What an
+servers learn of it through the outbox and serve the new data within a second. What an
 operator has corrected (nof0 correct) stays so: such rows are named and count as
 superseded.
 
@@ -45,7 +45,7 @@ competition. One that is not known yet is registered: it runs where the arena wa
 and is upcoming otherwise, until it is started (/api/ingest/competitions).
 
 --explain says of each file what would be taken, ignored and refused, and why. It
-needs no database, so it cannot tell what is stored already.
+needs no database, so it does not know what is stored already.
 
 Exit status: 0 all rows taken, 1 some rows or files refused (each is named), 2
 nothing done.`,

@@ -12,7 +12,7 @@ import (
 	"nof0/internal/season"
 )
 
-// playFlags are what season play can be told.
+// playFlags are the flags of season play.
 type playFlags struct {
 	season season.Options
 	plan   season.PlanOptions

@@ -118,7 +118,7 @@ func adviceOnState(code string) string {
 		return "The statement did not end in time: it waits for a lock, needs longer, or Postgres hangs. " +
 			"postgres.statement_timeout (NOF0_POSTGRES_STATEMENT_TIMEOUT) is how long it may take."
 	case "55P03": // lock not available
-		return "Others hold a table that this needs, as a migration does: nof0 migrate status tells of one, pg_stat_activity of all. " +
+		return "Others hold a table that this needs, as a migration does: nof0 migrate status names one, pg_stat_activity all. " +
 			"Try again once they have ended; postgres.statement_timeout (NOF0_POSTGRES_STATEMENT_TIMEOUT) is how long it waits."
 	case "25P03": // idle in transaction session timeout
 		return "Nothing was read for too long, so Postgres ended the transaction: the process was stopped, or its disk hung. Try again."

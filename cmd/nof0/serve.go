@@ -56,7 +56,7 @@ migrations it does not know takes away what it uses.`,
 }
 
 // serve runs the app on the listener until ctx ends, and closes it. Ready, where
-// given, is told the address after everybody else.
+// given, is called with the address after everybody else.
 func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger, listener net.Listener, ready func(url string)) (err error) {
 	a, err := app.New(ctx, cfg, logger, build())
 	if err != nil {

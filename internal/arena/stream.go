@@ -49,7 +49,7 @@ func (p Position) String() string {
 
 // Event is one committed fact as it is told to the world.
 type Event struct {
-	// Position is its place in the order of all events. An event that is told
+	// Position is its place in the order of all events. An event that comes
 	// again, after a crash, has the same ID, by which it is known.
 	Position
 

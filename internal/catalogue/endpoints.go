@@ -31,7 +31,7 @@ func Endpoints() []Endpoint {
 			Operation: "streamEvents", Method: "GET", Path: "/api/stream", Tag: TagEvents,
 			Summary: "Events as they happen",
 			Description: "Server-Sent Events. A frame has as its id the sequence with a tag of the database, the type as its event, and as its data one " +
-				"line of JSON, an Event. Facts are told after they are committed, at least once, and in order.\n\nAn " +
+				"line of JSON, an Event. Events are emitted after the facts are committed, at least once, and in order.\n\nAn " +
 				"idle stream sends a comment every 15 seconds; where events passed by that were not asked for, it " +
 				"carries the id of the last of them. The last event is of type end, and its data {reason: closing, " +
 				"slow_consumer, gone or failure}; unless the reason is gone, come back with the last id. A client " +
@@ -57,7 +57,7 @@ func Endpoints() []Endpoint {
 					Description: "Resumes after this id, for clients that cannot set headers; without it and the header, " +
 						"the stream begins with the next event. After 0 come all events that are kept, from the first one on. " +
 						"An id of another database is 410, and so is a sequence without a tag, but for those of events that " +
-						"earlier servers have told so.",
+						"earlier servers have sent so.",
 				},
 				{
 					Name: "Last-Event-ID", In: InHeader, Type: EventID,

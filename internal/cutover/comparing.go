@@ -56,7 +56,7 @@ func newShadow(o Options, files *jsonstore.Source) *parity.Shadow {
 	})
 }
 
-// parityRuns tells how the last comparisons ended.
+// parityRuns reports how the last comparisons ended.
 type parityRuns struct{ runs repository.Parity }
 
 // Newest implements switches.Parity.

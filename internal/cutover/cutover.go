@@ -144,7 +144,7 @@ func OpenRollout(cfg config.Config, store *repository.Store, logger *slog.Logger
 }
 
 // MoveToStore moves every domain that nobody has moved yet to the store, its
-// reads and its writes, where both sides are equal. It tells which moved, and which
+// reads and its writes, where both sides are equal. It says which moved, and which
 // stay, and why.
 func MoveToStore(ctx context.Context, cfg config.Config, store *repository.Store, by string) (moved, stay []string, err error) {
 	moves := OpenRollout(cfg, store, slog.New(slog.DiscardHandler)) // what moved is returned

@@ -16,7 +16,7 @@ import (
 )
 
 // takeover imports the files of a domain whose writes went to them alone: how
-// they tell things now is how things are.
+// they state things now is how things are.
 type takeover struct{ cfg config.Config }
 
 // Import implements switches.Importer.

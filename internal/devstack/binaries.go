@@ -29,7 +29,7 @@ func (b binaries) program(name string) string { return filepath.Join(b.dir, name
 // search says where to look for server programs.
 type search struct {
 	explicit string   // a directory that somebody named; then no other is tried
-	pgConfig string   // the program that tells the directory, or ""
+	pgConfig string   // the program that prints the directory, or ""
 	patterns []string // globs of directories, most trusted first
 	account  *account
 }

@@ -47,7 +47,7 @@ type Options struct {
 	Logger    *slog.Logger
 	// Notify receives lines for the user; nil means nobody wants them.
 	Notify func(line string)
-	// Download is told how many bytes of a Postgres that has to be downloaded have
+	// Download is called with how many bytes of a Postgres that has to be downloaded have
 	// come, and of how many; nil means nobody wants to know.
 	Download func(done, total int)
 

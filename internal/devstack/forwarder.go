@@ -24,7 +24,7 @@ type forwarder struct {
 }
 
 // forward starts a forwarder to a repository. Its requests end with ctx; progress is
-// told how many bytes of an archive have come, and of how many.
+// called with how many bytes of an archive have come, and of how many.
 func forward(ctx context.Context, repository string, progress func(done, total int)) (*forwarder, error) {
 	target, err := url.Parse(repository)
 	if err != nil {
@@ -74,7 +74,7 @@ func (f *forwarder) reason() error {
 
 func (f *forwarder) close() { _ = f.server.Close() }
 
-// counted tells how much of a body has been read.
+// counted reports how much of a body has been read.
 type counted struct {
 	io.ReadCloser
 	done, total int

@@ -37,7 +37,7 @@ func startInProcessRedis(ctx context.Context) (*inProcessRedis, error) {
 	return r, nil
 }
 
-// runClock expires keys, which miniredis does only when told how much time has
+// runClock expires keys, which miniredis does only when it hears how much time has
 // passed. Its own clock would go through every key on every command.
 func (r *inProcessRedis) runClock(ctx context.Context) {
 	defer close(r.done)

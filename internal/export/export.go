@@ -41,13 +41,13 @@ type Options struct {
 	LockWait time.Duration
 	// Force writes also into a directory that holds other files.
 	Force bool
-	// Progress, where given, is told the rows that are written and their total.
+	// Progress, where given, is called with the rows that are written and their total.
 	Progress func(done, total int)
 	// PageSize is how many rows are held at a time; 0 is 1000.
 	PageSize int
 }
 
-// Report tells what an export wrote.
+// Report says what an export wrote.
 type Report struct {
 	Dir string `json:"dir"`
 	// Competition is that of all files but the prices.

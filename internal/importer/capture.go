@@ -76,7 +76,7 @@ type capture struct {
 
 	damaged    []string // files that were skipped
 	models     map[string]bool
-	mentions   snapshot.Mentions // of the models, and of others that tell of their order
+	mentions   snapshot.Mentions // of the models, and of other rows that give their order
 	symbols    map[string]bool
 	capturedAt time.Time
 	// competition is that of the rows; one that is not stored yet has an id alone.
@@ -147,7 +147,7 @@ func (c *capture) readServerTime(f *snapshot.File) {
 }
 
 // checkMarkers refuses the equity rows whose markers do not fit the inception of
-// their account: the one that the directory tells, or else the one that is known.
+// their account: the one that the directory states, or else the one that is known.
 func (c *capture) checkMarkers(inceptions map[string]time.Time) {
 	if inceptions = maps.Clone(inceptions); inceptions == nil {
 		inceptions = make(map[string]time.Time)
@@ -214,7 +214,7 @@ func (c *capture) readStanding(f *snapshot.File, row snapshot.Row) (standing, er
 	return s, nil
 }
 
-// dropComputedStandings keeps the rows of the leaderboard that tell what the
+// dropComputedStandings drops the rows of the leaderboard that say what the
 // facts of the directory do not: those of models without account totals, and
 // those that were exported as imported ones. What follows from trades is left out
 // where there are some.

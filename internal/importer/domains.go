@@ -29,7 +29,7 @@ func kindsOf(domains []arena.Domain) []string {
 	return all
 }
 
-// filesOf lists the kinds of file that tell of domains; none is all of them.
+// filesOf lists the kinds of file that hold rows of domains; none is all of them.
 func filesOf(domains []arena.Domain) []snapshot.Kind {
 	var all []snapshot.Kind
 	for _, d := range domains {

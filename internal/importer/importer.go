@@ -44,11 +44,11 @@ type Options struct {
 	// SkipDamaged leaves files out that are not what they claim to be, instead of
 	// doing nothing.
 	SkipDamaged bool
-	// Progress, where given, is told the rows that are done and their total.
+	// Progress, where given, is called with the rows that are done and their total.
 	Progress func(done, total int)
 }
 
-// Import loads a snapshot directory in one transaction and tells what became
+// Import loads a snapshot directory in one transaction and says what became
 // of every row. An error, which wraps ErrNothingDone, leaves the database as it
 // was; refused rows are no error, they stand in the report.
 func Import(ctx context.Context, dir string, o Options) (*Report, error) {
@@ -357,7 +357,7 @@ func (w *writer) writePositions(ctx context.Context) (err error) {
 }
 
 // closeUnlisted closes what is open of models that the directory does not list,
-// where the directory tells how things are and not how they once were.
+// where the directory states how things are and not how they once were.
 func (w *writer) closeUnlisted(ctx context.Context, kind *KindReport) error {
 	if !w.closesUnlisted() {
 		return nil
@@ -455,11 +455,11 @@ func (w *writer) writeDecisions(ctx context.Context) error {
 	return nil
 }
 
-// batch is how many facts are written before progress is told.
+// batch is how many facts are written before progress is reported.
 const batch = 1000
 
 // writeFacts stores the rows of a kind in batches and counts what became of
-// them; seen, where given, is told each.
+// them; seen, where given, is called with each.
 func writeFacts[P, R any](
 	ctx context.Context, w *writer, kind string, items []item[P],
 	insert func(context.Context, []R) ([]repository.Outcome, error),

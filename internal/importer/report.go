@@ -8,7 +8,7 @@ import (
 	"nof0/repository"
 )
 
-// Report tells what became of every row of a directory.
+// Report says what became of every row of a directory.
 type Report struct {
 	Dir string `json:"dir"`
 	// Competitions are those that the rows are of.
@@ -81,7 +81,7 @@ func (k *KindReport) record(outcome repository.Outcome, at origin, id string) {
 	reason := "another row is stored under the same identity; a fact never changes once seen"
 	switch k.Kind {
 	case kindAnalytics, kindStandings:
-		reason = "another row of this model and the same time is stored; which of them is right cannot be told: leave one of them out"
+		reason = "another row of this model and the same time is stored; nobody knows which of them is right: leave one of them out"
 	case kindAccounts:
 		reason = "another inception of this model, which never changes, or another count of the same time is stored"
 	}

@@ -106,7 +106,7 @@ func Decision(d wire.Decision) entities.DecisionCycle {
 	return row
 }
 
-// answered tells whether a cycle ended in decisions, and else why not.
+// answered reports whether a cycle ended in decisions, and else why not.
 func answered(answer entities.JSON) (success bool, reason *string) {
 	var members map[string]any
 	why := "the model's answer was not valid JSON"

@@ -200,7 +200,7 @@ func (c *Checker) Prime() []map[string]Seen {
 	return all
 }
 
-// IsMoving tells views of what is computed in the background, by any process.
+// IsMoving reports whether a view shows what is computed in the background, by any process.
 func (c *Checker) IsMoving(path string) bool {
 	return slices.Contains(catalogue.ViewOf(c.Reads[path].View).Reads, catalogue.Analytics)
 }

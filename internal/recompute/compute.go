@@ -73,7 +73,7 @@ func (c *computation) load(ctx context.Context) error {
 	return err
 }
 
-// run computes and stores. The events are to be told after the commit.
+// run computes and stores. The events are to be emitted after the commit.
 func (c *computation) run(ctx context.Context, whole bool) (r Result, events []entities.OutboxEvent, err error) {
 	r = Result{Model: c.model}
 	if err := c.load(ctx); err != nil {

@@ -4,7 +4,7 @@
 // What a model's trades and decisions come to is kept beside them (entity
 // AnalyticsState), and the next run goes on from there: it costs what is new, and
 // not what the season has become. The numbers of model_stats, which move in the
-// transaction of every fact, tell which models are behind, and whether a run has
+// transaction of every fact, say which models are behind, and whether a run has
 // seen every fact; events only say when to look. A fact that came late, older
 // than what has been folded already, shows in those numbers, and the model is
 // then computed from all its facts.

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics tell what computing costs.
+// metrics say what computing costs.
 type metrics struct {
 	computed *prometheus.CounterVec // outcome, whole
 	facts    *prometheus.CounterVec // kind

@@ -20,9 +20,9 @@ import (
 // Options are what a Job is made of.
 type Options struct {
 	Store *repository.Store
-	// AfterCommit, where given, is told the events of each commit.
+	// AfterCommit, where given, is called with the events of each commit.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
-	// NotFinite, where given, is told the members that a document lacks because no
+	// NotFinite, where given, is called with the members that a document lacks because no
 	// double can hold them.
 	NotFinite  func(ctx context.Context, view string, absent []jsontext.Pointer)
 	Registerer prometheus.Registerer // nil registers nothing
@@ -46,7 +46,7 @@ const (
 	Busy      Outcome = "busy"      // somebody else is computing
 )
 
-// Result tells of one account: a model in a competition.
+// Result is about one account: a model in a competition.
 type Result struct {
 	Competition string  `json:"competition"`
 	Model       string  `json:"model"`
@@ -186,7 +186,7 @@ const busyPause = 50 * time.Millisecond
 
 // All computes the metrics of the given models from every fact, however far they
 // have come, in each competition that they take part in. It waits for a run that is
-// under way elsewhere. Progress, where given, is told how many accounts are done.
+// under way elsewhere. Progress, where given, is called with how many accounts are done.
 func (j *Job) All(ctx context.Context, models []string, progress func(done, total int)) ([]Result, error) {
 	competitions, err := j.o.Store.Competitions.All(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // Within computes the metrics of a model from every fact in a transaction of the
 // caller's, which holds repository.LockRecompute and the lock of the model. Metrics
 // that have never been computed, and are not to be, stay so; with the last fact they
-// go. The events are in the outbox, and are to be told after the commit.
+// go. The events are in the outbox, and are to be emitted after the commit.
 func Within(ctx context.Context, tx repository.Repositories, model string, now time.Time) (events []entities.OutboxEvent, err error) {
 	c := &computation{tx: tx, model: model, now: now.UTC().Truncate(time.Microsecond)}
 	if err := c.load(ctx); err != nil {

@@ -41,10 +41,10 @@ type target struct {
 // errOtherDefault says that another competition became the default meanwhile.
 var errOtherDefault = errors.New("the default competition has changed")
 
-// rebuild replaces the projections that c concerns by what repos hold now. A
+// rebuild replaces the projections that c names by what repos hold now. A
 // lenient one leaves out and removes what cannot be built, for a reason other
 // than an outage, and returns how many these were.
-func (b *builder) rebuild(ctx context.Context, repos repository.Repositories, c *concern, lenient bool) (abandoned int, err error) {
+func (b *builder) rebuild(ctx context.Context, repos repository.Repositories, c *changes, lenient bool) (abandoned int, err error) {
 	for {
 		abandoned, err = b.rebuildOnce(ctx, repos, c, lenient)
 		if !errors.Is(err, errOtherDefault) {
@@ -53,7 +53,7 @@ func (b *builder) rebuild(ctx context.Context, repos repository.Repositories, c 
 	}
 }
 
-func (b *builder) rebuildOnce(ctx context.Context, repos repository.Repositories, c *concern, lenient bool) (abandoned int, err error) {
+func (b *builder) rebuildOnce(ctx context.Context, repos repository.Repositories, c *changes, lenient bool) (abandoned int, err error) {
 	is, err := arena.DefaultCompetition(ctx, repos, b.competition)
 	if err != nil {
 		return 0, err
@@ -87,7 +87,7 @@ func (b *builder) rebuildOnce(ctx context.Context, repos repository.Repositories
 }
 
 // rewrite replaces targets at once.
-func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, targets []target, c *concern, is string, lenient bool) (abandoned int, err error) {
+func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, targets []target, c *changes, is string, lenient bool) (abandoned int, err error) {
 	keys := make([]cachelayer.Key, len(targets))
 	holders := map[string]int{} // by competition
 	for i, t := range targets {
@@ -149,9 +149,9 @@ func (b *builder) abandon(ctx context.Context, family string, err error) {
 	b.logger.ErrorContext(ctx, "projection left out", slog.String("projection", family), slog.Any("error", err))
 }
 
-// targets lists the projections that c concerns, those of one model together. The keys
+// targets lists the projections that c names, those of one model together. The keys
 // of the default competition, is, do not name it.
-func (b *builder) targets(ctx context.Context, c *concern, is string, lenient bool) (targets []target, abandoned int, err error) {
+func (b *builder) targets(ctx context.Context, c *changes, is string, lenient bool) (targets []target, abandoned int, err error) {
 	var errs []error
 	for _, s := range slices.SortedFunc(maps.Keys(c.subjects), subject.compare) {
 		keys := b.keys
@@ -174,7 +174,7 @@ func (b *builder) targets(ctx context.Context, c *concern, is string, lenient bo
 
 // addHolders adds the models that hold, at the primary provider, what has a new price,
 // in every competition that has not ended, and in the default, is.
-func (b *builder) addHolders(ctx context.Context, repos repository.Repositories, c *concern, is string) error {
+func (b *builder) addHolders(ctx context.Context, repos repository.Repositories, c *changes, is string) error {
 	moved := false
 	for v := range c.prices {
 		moved = moved || v.provider == b.provider
@@ -203,11 +203,11 @@ func (b *builder) addHolders(ctx context.Context, repos repository.Repositories,
 	return nil
 }
 
-// everything concerns every projection there may be. Those of the default competition,
+// everything names every projection there may be. Those of the default competition,
 // is, are of every model: one without an account there may have had one in the default
 // before.
-func (b *builder) everything(ctx context.Context, repos repository.Repositories, is string) (*concern, error) {
-	c, _ := concernOf(nil, b.provider)
+func (b *builder) everything(ctx context.Context, repos repository.Repositories, is string) (*changes, error) {
+	c, _ := changesOf(nil, b.provider)
 	all, err := repos.Competitions.All(ctx)
 	if err != nil {
 		return nil, err

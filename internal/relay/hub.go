@@ -282,7 +282,7 @@ var errClosed = errors.New("subscription closed")
 
 func (s *subscription) Events() <-chan arena.Event { return s.out }
 
-// Err tells why the subscription ended: nil before it has, and where its
+// Err says why the subscription ended: nil before it has, and where its
 // consumer has closed it.
 func (s *subscription) Err() error {
 	if err := s.cause(); !errors.Is(err, errClosed) {

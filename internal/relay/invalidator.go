@@ -13,7 +13,7 @@ import (
 // afterCommitTimeout bounds what a writer may wait for after its commit.
 const afterCommitTimeout = time.Second
 
-// AfterCommit makes the next reads of this process see what events tell of, and
+// AfterCommit makes the next reads of this process see what events changed, and
 // sends the relay on its way. The writer calls it right after its commit. It
 // takes no longer than Redis' short timeouts; what it fails to do the relay does
 // soon after.
@@ -21,7 +21,7 @@ func (r *Relay) AfterCommit(ctx context.Context, events []entities.OutboxEvent) 
 	defer r.Kick()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCommitTimeout)
 	defer cancel()
-	c, _ := concernOf(events, r.o.PrimaryProvider) // the relay reports what cannot be read
+	c, _ := changesOf(events, r.o.PrimaryProvider) // the relay reports what cannot be read
 	if err := r.invalidate(ctx, c); err != nil {
 		if leftOut, ok := r.unsaid.Pass(time.Now()); ok {
 			r.o.Logger.WarnContext(ctx, "views not invalidated after a commit; the relay will", slog.Any("error", err), slog.Int64("left_out", leftOut))
@@ -31,7 +31,7 @@ func (r *Relay) AfterCommit(ctx context.Context, events []entities.OutboxEvent) 
 
 // invalidate makes the next reads of views that are made from what c is about see
 // it. The error is cachelayer.ErrUnavailable.
-func (r *Relay) invalidate(ctx context.Context, c *concern) error {
+func (r *Relay) invalidate(ctx context.Context, c *changes) error {
 	if r.o.Cache == nil {
 		return nil
 	}

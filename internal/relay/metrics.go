@@ -9,7 +9,7 @@ import (
 	"nof0/internal/catalogue"
 )
 
-// metrics tell how far the relay is behind and what it did.
+// metrics say how far the relay is behind and what it did.
 type metrics struct {
 	waiting   prometheus.Gauge
 	lag       prometheus.Gauge

@@ -12,7 +12,7 @@ import (
 type reading struct {
 	repos    repository.Repositories
 	provider string
-	// holders is how many models' positions are concerned.
+	// holders is how many models' positions are to be replaced.
 	holders int
 	// whole says that a series has to be read whole, and markers which hours have changed.
 	whole   bool

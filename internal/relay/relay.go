@@ -250,7 +250,7 @@ func (r *Relay) batch(ctx context.Context, model string, lenient bool) (events [
 }
 
 // deliver brings events of one model to Redis: the views that no longer hold
-// are dropped, the projections told anew, and the trades published, in this
+// are dropped, the projections rebuilt, and the trades published, in this
 // order, so that who reads of a trade in the stream finds it in the rest.
 //
 // A lenient delivery fails for an outage alone: what else cannot be done is left
@@ -264,7 +264,7 @@ func (r *Relay) deliver(ctx context.Context, repos repository.Repositories, even
 		r.builder.abandon(ctx, what, err)
 		return nil
 	}
-	c, unreadable := concernOf(events, r.o.PrimaryProvider)
+	c, unreadable := changesOf(events, r.o.PrimaryProvider)
 	if err := tolerate("event", errors.Join(unreadable...)); err != nil {
 		return abandoned, err
 	}
@@ -285,7 +285,7 @@ func (r *Relay) deliver(ctx context.Context, repos repository.Repositories, even
 	return abandoned, r.o.Projections.PublishTrades(ctx, trades)
 }
 
-// isOutage tells errors that end by themselves from those that come again with
+// isOutage reports whether an error ends by itself, and does not come again with
 // the same data.
 func isOutage(err error) bool {
 	return errors.Is(err, repository.ErrUnavailable) || errors.Is(err, cachelayer.ErrUnavailable) ||
@@ -311,12 +311,12 @@ func age(since, now time.Time) float64 {
 	return max(now.Sub(since).Seconds(), 0)
 }
 
-// Warm tells every projection anew from Postgres and drops the cached views, as
+// Warm rebuilds every projection from Postgres and drops the cached views, as
 // after a Redis that came back empty. The error is an outage, or says that some
 // projections could not be built, which the log names; the others are then
-// told all the same.
+// rebuilt all the same.
 func (r *Relay) Warm(ctx context.Context) error {
-	c, _ := concernOf([]entities.OutboxEvent{{Type: arena.EventImport}}, r.o.PrimaryProvider)
+	c, _ := changesOf([]entities.OutboxEvent{{Type: arena.EventImport}}, r.o.PrimaryProvider)
 	if err := r.invalidate(ctx, c); err != nil {
 		return err
 	}

@@ -237,7 +237,7 @@ func (b *Book) Newest(model string) (wire.AccountTotal, bool) {
 	return row, ok
 }
 
-// Matches tells why a position that a store shows is not the one held, ""
+// Matches says why a position that a store shows is not the one held, ""
 // where it is.
 func (h Held) Matches(p wire.Position) string {
 	if !h.Derived {

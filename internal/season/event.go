@@ -41,7 +41,7 @@ type Plan struct {
 	events func(yield func(Event, error) bool)
 }
 
-// Name tells the plan from every other: what it was made from.
+// Name distinguishes the plan from every other: what it was made from.
 func (p *Plan) Name() string { return p.name }
 
 // Len returns the number of items of all events, at the outset a close guess
@@ -127,24 +127,24 @@ func positionEvent(model string, at time.Time, p wire.Position) (Event, error) {
 	return newEvent(KindPositions, model, at, positionItem{model, p})
 }
 
-// telling is how the event of a trade tells what is left of its position.
-type telling int
+// closingForm is how the event of a trade says what is left of its position.
+type closingForm int
 
 const (
-	tellRemaining telling = iota // null or the position
-	tellNothing                  // remaining is absent
-	tellTrade                    // the trade stands alone
-	tellings                     // how many there are
+	closingRemaining closingForm = iota // null or the position
+	closingNothing                      // remaining is absent
+	closingTrade                        // the trade stands alone
+	closingForms                        // how many there are
 )
 
 // tradeEvent renders a trade. What comes along with it has no place beside a
 // trade that stands alone.
-func tradeEvent(at time.Time, trade wire.Trade, a after, tell telling) (Event, error) {
-	if tell == tellTrade && a.equity == nil {
+func tradeEvent(at time.Time, trade wire.Trade, a after, form closingForm) (Event, error) {
+	if form == closingTrade && a.equity == nil {
 		return newEvent(KindTrades, trade.ModelID, at, trade)
 	}
 	item := tradeItem{Trade: trade, Equity: a.equity}
-	if tell == tellRemaining {
+	if form == closingRemaining {
 		item.Remaining = wire.Null[wire.Position]()
 		if a.remaining != nil {
 			item.Remaining = wire.Some(*a.remaining)

@@ -190,5 +190,5 @@ func (f *floor) close(t *trader, coin int) bool {
 	}
 	trade, a := t.trades[0], t.afters[0]
 	t.trades, t.afters = t.trades[:0], t.afters[:0]
-	return f.put(tradeEvent(f.now, trade, a, telling(f.r.IntN(int(tellings)))))
+	return f.put(tradeEvent(f.now, trade, a, closingForm(f.r.IntN(int(closingForms)))))
 }

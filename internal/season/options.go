@@ -32,7 +32,7 @@ const (
 // zero Start, DecisionEvery or EntryPause takes its default.
 type Options struct {
 	Seed uint64
-	// Competition tells the stories of one seed apart: the same models and the same
+	// Competition distinguishes the stories of one seed: the same models and the same
 	// market, and other decisions. That of FirstCompetition is the one without a name.
 	Competition string
 	// Models counts the accounts, the benchmark included: 7 are six competitors
@@ -58,7 +58,7 @@ type Options struct {
 	Since time.Time
 }
 
-// FirstCompetition is the competition of an arena that was never told of another.
+// FirstCompetition is the competition of an arena that never heard of another.
 const FirstCompetition = "season-1"
 
 func (o Options) withDefaults() Options {

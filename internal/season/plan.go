@@ -131,10 +131,10 @@ func (t *trader) happenings() []happening {
 		at := wire.Time(p.EntryTime.Or(0))
 		add(at, rankOpening, 1, func() (Event, error) { return positionEvent(t.id, at, *p) })
 	}
-	r := t.options.stream("tellings", t.id)
+	r := t.options.stream("closingForms", t.id)
 	for i := range t.trades {
-		at, tell := wire.Time(t.trades[i].ExitTime), telling(r.IntN(int(tellings)))
-		add(at, rankTrade, 1, func() (Event, error) { return tradeEvent(at, t.trades[i], t.afters[i], tell) })
+		at, form := wire.Time(t.trades[i].ExitTime), closingForm(r.IntN(int(closingForms)))
+		add(at, rankTrade, 1, func() (Event, error) { return tradeEvent(at, t.trades[i], t.afters[i], form) })
 	}
 	for i := range t.decisions {
 		d := &t.decisions[i]

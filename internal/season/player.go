@@ -55,12 +55,12 @@ type PlayOptions struct {
 	Run  string
 	// Client, where given, sends the requests.
 	Client *http.Client
-	// Clock, where given, tells the time and waits.
+	// Clock, where given, says what time it is, and waits.
 	Clock Clock
-	// Progress, where given, is told how many items are settled. It is called
+	// Progress, where given, is called with how many items are settled. It is called
 	// by one goroutine at a time.
 	Progress func(settled int)
-	// Settled, where given, is told the events of each request that was
+	// Settled, where given, is called with the events of each request that was
 	// answered, and its results in their order. It is called by one goroutine
 	// at a time.
 	Settled func(events []Event, results []ItemResult)
@@ -69,7 +69,7 @@ type PlayOptions struct {
 	lead time.Duration // how far ahead of the clock events may be; 0 is as far as they like
 }
 
-// Clock tells the time and waits.
+// Clock says what time it is, and waits.
 type Clock interface {
 	Now() time.Time
 	// Wait returns after d, or the error of ctx as soon as it is done.
@@ -239,7 +239,7 @@ func (p *player) handOut(ctx context.Context, events iter.Seq2[Event, error]) er
 	return p.flush(ctx, true)
 }
 
-// isCommon tells the events that all others build on.
+// isCommon reports whether all other events build on one.
 func (e *Event) isCommon() bool { return e.Model == "" && e.Kind != KindPrices }
 
 // queueOf returns the worker of an event.
@@ -311,7 +311,7 @@ func (p *player) work(ctx context.Context, queue <-chan task) {
 	for t := range queue {
 		var err error
 		switch {
-		case ctx.Err() != nil: // only what waits is told
+		case ctx.Err() != nil: // only what waits is reported
 		case t.flushed != nil:
 			err = w.flush()
 		default:

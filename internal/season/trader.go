@@ -74,7 +74,7 @@ func beginnings(o Options, id string) (r *rand.Rand, habits traits, wait time.Du
 }
 
 // forgotten reports whether a moment is so long before Since that a decision of it
-// is not told.
+// is not written.
 func (t *trader) forgotten(now time.Time) bool {
 	return now.Add(time.Minute).Before(t.options.Since)
 }

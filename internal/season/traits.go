@@ -34,7 +34,7 @@ type traits struct {
 	failsPercent int  // of its answers that are no JSON
 }
 
-// drawTraits gives the real models the habits that tell them apart, and draws
+// drawTraits gives the real models the habits that distinguish them, and draws
 // everything else.
 func drawTraits(r *rand.Rand, id string) traits {
 	t := traits{

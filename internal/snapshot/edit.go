@@ -164,7 +164,7 @@ func sameContent(a, b []byte) bool {
 // in ms.
 const ServerTimeMember = `,"serverTime":`
 
-// isTail tells the member at the end of a payload from one of its rows.
+// isTail reports whether a member ends a payload, and is none of its rows.
 func isTail(tail []byte) bool {
 	rest := bytes.TrimLeft(tail[len(ServerTimeMember):], "0123456789")
 	return len(rest) == 1 && rest[0] == '}'
@@ -256,7 +256,7 @@ func (e *Editing) finishOther() error {
 	return nil
 }
 
-// isTemporary tells the files of atomicfile.Stage, which end in a number.
+// isTemporary reports whether a file is one of atomicfile.Stage, which end in a number.
 func isTemporary(name string) bool {
 	base, hidden := strings.CutPrefix(name, ".")
 	dot := strings.LastIndexByte(base, '.')

@@ -42,7 +42,7 @@ var envelopes = map[Kind]envelope{
 	Conversations:  {"conversations", '['},
 }
 
-// EnvelopeOf tells in which member of its file a kind keeps its rows, and what
+// EnvelopeOf says in which member of its file a kind keeps its rows, and what
 // that opens with: '[', or '{' for rows by name. Two further on it closes.
 func EnvelopeOf(kind Kind) (member string, opening byte) {
 	return envelopes[kind].member, byte(envelopes[kind].rows)
@@ -63,7 +63,7 @@ func IsFile(name string) bool {
 	return ok
 }
 
-// KindOf tells what a file name stands for, and for which model.
+// KindOf says what a file name stands for, and for which model.
 func KindOf(name string) (kind Kind, model string, ok bool) {
 	base, isJSON := strings.CutSuffix(filepath.Base(name), ".json")
 	if !isJSON {

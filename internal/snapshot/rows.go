@@ -137,7 +137,7 @@ func (e *NothingError) Error() string { return e.File + ": " + e.Reason }
 // Is makes a file that states nothing one that is not there.
 func (e *NothingError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// saysNothing tells why the content of a file states nothing; "" where it has, or
+// saysNothing says why the content of a file states nothing; "" where it has, or
 // may have, something to say.
 func saysNothing(data []byte, env envelope) string {
 	raw := jsontext.Value(bytes.TrimSpace(data))

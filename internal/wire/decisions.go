@@ -55,7 +55,7 @@ type SearchResult struct {
 
 // DecisionAudit is the answer of /decisions/MODEL/ID: a decision, and what came of it
 // until the model's next one. What happened at the time of a decision or after it, and
-// before the next, is said to have come of it; the signals tell whether it was ordered.
+// before the next, is said to have come of it; the signals say whether it was ordered.
 type DecisionAudit struct {
 	Decision     Decision    `json:"decision"`               // the document, as in /conversations
 	PromptDigest Opt[string] `json:"prompt_digest,omitzero"` // SHA-256 of user_prompt, hex

@@ -212,7 +212,7 @@ func scan(raw jsontext.Value, required []string) (faults Faults, readable bool) 
 	return faults, true
 }
 
-// checkNumber tells what is wrong with the text of a number, "" where nothing
+// checkNumber says what is wrong with the text of a number, "" where nothing
 // is.
 func checkNumber(text string) string {
 	if len(text) > maxNumber {

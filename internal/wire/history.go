@@ -22,7 +22,7 @@ type PositionRecord struct {
 	ClosedAt       Opt[float64] `json:"closed_at,omitzero"`        // unix seconds with up to six decimals; absent while it is open, and where no source says when it went
 	HoldingSeconds Opt[float64] `json:"holding_seconds,omitzero"`  // from the entry until it was closed
 	// OpenedQuantity is the largest that it was, in coins, without sign; absent where
-	// only statements tell of it.
+	// only statements mention it.
 	OpenedQuantity Opt[float64] `json:"opened_quantity,omitzero"`
 	RealizedNetPnl float64      `json:"realized_net_pnl"` // USD after commissions, of its closings so far
 	Closings       []Closing    `json:"closings"`         // the trades that closed it, or parts of it, oldest first

@@ -104,7 +104,7 @@ func DecodeTradeItem(raw jsontext.Value) (TradeItem, error) {
 	return item, faults.err()
 }
 
-// isTradeEnvelope tells the long form, which has the trade as a member, from a
+// isTradeEnvelope distinguishes the long form, which has the trade as a member, from a
 // bare trade row.
 func isTradeEnvelope(raw jsontext.Value) bool {
 	var probe struct {

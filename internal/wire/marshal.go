@@ -17,7 +17,7 @@ func Marshal(v any) ([]byte, error) {
 	return raw, err
 }
 
-// MarshalFinite is Marshal that tells which members are absent because they are
+// MarshalFinite is Marshal that says which members are absent because they are
 // not finite, as JSON pointers.
 func MarshalFinite(v any) (raw []byte, absent []jsontext.Pointer, err error) {
 	raw, err = marshal(v)

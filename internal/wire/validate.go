@@ -314,7 +314,7 @@ func (t *Thread) check(f *Faults) {
 	f.optID("/topic", t.Topic)
 }
 
-// checkRows reads each message by itself, so that an absent content is told
+// checkRows reads each message by itself, so that an absent content differs
 // from an empty one.
 func (*Thread) checkRows(raw jsontext.Value, f *Faults) {
 	var thread struct {

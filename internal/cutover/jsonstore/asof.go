@@ -118,7 +118,7 @@ func (s *Source) CapturedAt() (time.Time, error) {
 	return newest, nil
 }
 
-// timeOf is when what a row tells was so; zero where that cannot be read.
+// timeOf is the time that a row speaks of; zero where that cannot be read.
 func timeOf(r snapshot.Row, kind snapshot.Kind) time.Time {
 	var probe struct {
 		Timestamp     float64           `json:"timestamp"`

@@ -16,7 +16,7 @@ import (
 type fileCache struct {
 	dir     string
 	now     func() time.Time
-	faulty  func(file string, faults []snapshot.RowFault) // told of each version of a file; may be nil
+	faulty  func(file string, faults []snapshot.RowFault) // called for each version of a file; may be nil
 	mu      sync.Mutex
 	entries map[string]cacheEntry
 }
@@ -33,8 +33,8 @@ type cacheEntry struct {
 	held *os.File
 }
 
-// stamp tells one version of a file from the next. A replaced file is another
-// inode, so that tells them apart as well as time and size.
+// stamp identifies a version of a file. A replaced file is another
+// inode, which distinguishes them as well as time and size do.
 type stamp struct {
 	device, inode uint64
 	modTime       int64 // unix ns

@@ -33,7 +33,7 @@ type holdings struct {
 }
 
 // openPositions loads the positions of the models of items. Where
-// positions.json lists no model the newest equity row of each model tells them.
+// positions.json lists no model the newest equity row of each model states them.
 func (d *directoryEdit) openPositions(items []any) (*holdings, error) {
 	s, err := load(d.Writer, positionsFormat())
 	if err != nil {

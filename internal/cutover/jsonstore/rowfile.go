@@ -37,7 +37,7 @@ type line[T any] struct {
 	text  []byte
 }
 
-// format is how the rows of a kind of file are read, told apart, ordered and written.
+// format is how the rows of a kind of file are read, distinguished, ordered and written.
 type format[T any] struct {
 	kind   snapshot.Kind
 	decode func(snapshot.Row) (T, error)

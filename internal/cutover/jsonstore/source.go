@@ -31,7 +31,7 @@ type SourceOptions struct {
 	Dir             string
 	PrimaryProvider string
 	Benchmarks      []string
-	// Faulty, where given, is told the rows that are not served of a file, none
+	// Faulty, where given, is called with the rows that are not served of a file, none
 	// where all are, each time that it is read.
 	Faulty func(file string, faults []snapshot.RowFault)
 	Now    func() time.Time
@@ -243,7 +243,7 @@ func (s *Source) analytics() ([]analyticsRow, error) {
 }
 
 // Positions implements arena.Source. Where positions.json lists no model, or is not
-// there, the newest row of each model in account-totals.json tells what is open.
+// there, the newest row of each model in account-totals.json says what is open.
 func (s *Source) Positions(_ context.Context, limit int) (wire.Positions, error) {
 	stated, err := read(s, positionsFormat())
 	var unread []snapshot.RowFault

@@ -38,7 +38,7 @@ func (s *Source) Version(view catalogue.ViewName) string {
 		}
 	}
 	if slices.Contains(kinds, snapshot.ModelAnalytics) {
-		single, _ := s.files.names(snapshot.ModelAnalytics) // the view itself will tell
+		single, _ := s.files.names(snapshot.ModelAnalytics) // the view itself fails for it
 		names = append(names, single...)
 	}
 	var version strings.Builder

@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics tell how far the files are behind and what was done about it.
+// metrics say how far the files are behind and what was done about it.
 type metrics struct {
 	waiting  prometheus.Gauge
 	lag      prometheus.Gauge

@@ -299,7 +299,7 @@ const relayPatience = 500 * time.Millisecond
 
 // follow renders the files of domains that events concern. A domain that fails
 // keeps no other from following, and what they did is to be committed: failed is
-// told apart from an error of the transaction.
+// distinguished from an error of the transaction.
 func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followed map[arena.Domain]int64) (failed, err error) {
 	oldest, newest, err := tx.Outbox.Bounds(ctx)
 	if err != nil {

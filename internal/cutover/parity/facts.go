@@ -233,7 +233,7 @@ func (r *reading) accountTotals(ctx context.Context, from int64) error {
 	return nil
 }
 
-// lastMarker checks the newest marker that the store tells beside its rows.
+// lastMarker checks the newest marker that the store states beside its rows.
 func (r *reading) lastMarker(given *givenTotals, stored wire.AccountTotals, from int64) {
 	newest := int64(-1)
 	for _, rows := range [][]wire.AccountTotal{given.rows[:given.answered], stored.AccountTotals} {
@@ -241,10 +241,10 @@ func (r *reading) lastMarker(given *givenTotals, stored wire.AccountTotals, from
 			newest = max(newest, a.SinceInceptionHourlyMarker)
 		}
 	}
-	if told := stored.LastHourlyMarkerRead; told < newest || told > newest && from == 0 {
+	if marker := stored.LastHourlyMarkerRead; marker < newest || marker > newest && from == 0 {
 		r.put(wire.ParityFinding{
 			Field: "/lastHourlyMarkerRead", Kind: wire.FindingValue,
-			JSON: jsontext.Value(strconv.FormatInt(newest, 10)), Store: jsontext.Value(strconv.FormatInt(told, 10)),
+			JSON: jsontext.Value(strconv.FormatInt(newest, 10)), Store: jsontext.Value(strconv.FormatInt(marker, 10)),
 		})
 	}
 }

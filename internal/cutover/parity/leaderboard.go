@@ -293,7 +293,7 @@ func (r *reading) answeredLeaderboard(ctx context.Context, json standing, comput
 	return nil
 }
 
-// completeness tells of which models the JSON side has all that the store has:
+// completeness says of which models the JSON side has all that the store has:
 // all trades, and the newest equity.
 type completeness struct{ trades, newest map[string]bool }
 

@@ -11,7 +11,7 @@ import (
 	"nof0/internal/wire"
 )
 
-// metrics tell what the newest reports say.
+// metrics say what the newest reports say.
 type metrics struct {
 	verdict     *prometheus.GaugeVec // domain, verdict
 	ranAt       *prometheus.GaugeVec // domain

@@ -321,7 +321,7 @@ func (r *reading) accounts(ctx context.Context) (map[string]entities.Account, er
 	return by, nil
 }
 
-// benchmarks tells the models of the store that do not compete.
+// benchmarks are the models of the store that do not compete.
 func (r *reading) benchmarks(ctx context.Context) (map[string]bool, error) {
 	models, err := r.repos.Models.Participants(ctx)
 	if err != nil {

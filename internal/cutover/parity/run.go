@@ -27,7 +27,7 @@ type Options struct {
 	Domains []arena.Domain
 	// Confirm is how both sides are read again where they differ.
 	Confirm Confirm
-	// Progress, where given, is told how many rows of the JSON side have been
+	// Progress, where given, is called with how many rows of the JSON side have been
 	// compared, of how many so far.
 	Progress func(done, total int)
 	Now      func() time.Time

@@ -150,7 +150,7 @@ func (r *Runner) look(ctx context.Context) error {
 	})
 }
 
-// due shows the newest report of each domain, and tells whether one is missing
+// due shows the newest report of each domain, and reports whether one is missing
 // or too old.
 func (r *Runner) due(ctx context.Context) (due bool, err error) {
 	for _, d := range arena.Domains() {

@@ -149,7 +149,7 @@ func (s *Shadow) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// compare answers a request from both sides and tells what came of it.
+// compare answers a request from both sides and says what came of it.
 func (s *Shadow) compare(ctx context.Context, one offer) (result string) {
 	defer func() {
 		if p := recover(); p != nil { // nothing that is compared may end the server

@@ -34,7 +34,7 @@ func newMetrics(reg prometheus.Registerer, age func() float64) *metrics {
 	return m
 }
 
-// show tells the modes that a domain is in.
+// show sets the gauges of the modes that a domain is in.
 func (m *metrics) show(d arena.Domain, now arena.Modes) {
 	set := func(name, mode string, is bool) {
 		value := 0.0

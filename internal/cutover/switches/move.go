@@ -94,7 +94,7 @@ func (m *move) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// filesAreNeeded tells whether the files, which lie behind what is written to
+// filesAreNeeded reports whether the files, which lie behind what is written to
 // Postgres, become what is written to, followed, or read.
 func (m *move) filesAreNeeded() bool {
 	switch {

@@ -43,9 +43,9 @@ func (s subject) compare(other subject) int {
 	)
 }
 
-// concern is what events are about: which projections are to be replaced and which
+// changes are what events have changed: which projections are to be replaced and which
 // versions of cached views have changed.
-type concern struct {
+type changes struct {
 	provider   string // the primary one
 	versions   map[catalogue.Version]bool
 	everything bool // an import, or a change of the default competition
@@ -56,10 +56,10 @@ type concern struct {
 	markers map[subject]map[int64]bool
 }
 
-// concernOf reads what events are about. An event that cannot be read is about
+// changesOf reads what events have changed. An event that cannot be read changes
 // nothing: the error says so, and holds for it alone.
-func concernOf(events []entities.OutboxEvent, primaryProvider string) (*concern, []error) {
-	c := &concern{
+func changesOf(events []entities.OutboxEvent, primaryProvider string) (*changes, []error) {
+	c := &changes{
 		provider: primaryProvider,
 		versions: map[catalogue.Version]bool{},
 		subjects: map[subject]bool{},
@@ -77,7 +77,7 @@ func concernOf(events []entities.OutboxEvent, primaryProvider string) (*concern,
 }
 
 // addVersions adds what the event changed by the catalogue.
-func (c *concern) addVersions(e entities.OutboxEvent) {
+func (c *changes) addVersions(e entities.OutboxEvent) {
 	declared, marker := catalogue.EventOf(e.Type), int64(-1)
 	if declared.Segmented {
 		if read, err := markerOf(e); err == nil {
@@ -99,7 +99,7 @@ func markerOf(e entities.OutboxEvent) (int64, error) {
 }
 
 // add adds the projections that an event changes by the catalogue.
-func (c *concern) add(e entities.OutboxEvent) error {
+func (c *changes) add(e entities.OutboxEvent) error {
 	switch e.Type {
 	case arena.EventImport, catalogue.EventCompetition:
 		c.everything = true
@@ -150,7 +150,7 @@ func (c *concern) add(e entities.OutboxEvent) error {
 	return nil
 }
 
-func (c *concern) addPrices(e entities.OutboxEvent) error {
+func (c *changes) addPrices(e entities.OutboxEvent) error {
 	var batch struct {
 		Prices []struct {
 			Provider wire.Opt[string] `json:"provider"`
@@ -168,7 +168,7 @@ func (c *concern) addPrices(e entities.OutboxEvent) error {
 
 // addVenue adds what a new price at a venue, or a market context, changes but the
 // positions: who holds them is not known here.
-func (c *concern) addVenue(v venue) {
+func (c *changes) addVenue(v venue) {
 	c.prices[v] = true
 	c.subjects[subject{of: catalogue.ProjectionProviderPrice, provider: v.provider, id: v.symbol}] = true
 	c.subjects[subject{of: catalogue.ProjectionContext, provider: v.provider, id: v.symbol}] = true
@@ -178,7 +178,7 @@ func (c *concern) addVenue(v venue) {
 }
 
 // addModel adds every projection of a model in a competition.
-func (c *concern) addModel(competition, model string) {
+func (c *changes) addModel(competition, model string) {
 	for _, p := range catalogue.Projections() {
 		if p.OfAccounts && p.Has("MODEL") {
 			c.subjects[subject{of: p.Name, competition: competition, id: model}] = true
