@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas"
+	"nof0/internal/apiclient"
 	"nof0/internal/testdb"
 )
 
@@ -155,14 +156,9 @@ func TestASchemaOfItsOwn(t *testing.T) {
 			url := server.ready(t)
 			_, values := get(t, url+"/api/since-inception-values")
 			require.Len(t, values["sinceInceptionValues"], 2)
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/ingest/prices?register=true",
-				strings.NewReader(`{"symbol":"XYZ","price":1.5,"timestamp":1760000000000}`))
+			api := apiclient.Client{URL: url, Token: strings.Repeat("t", 32)}
+			answer, err := api.Do(t.Context(), http.MethodPost, "/api/ingest/prices?register=true", []byte(`{"symbol":"XYZ","price":1.5,"timestamp":1760000000000}`))
 			require.NoError(t, err)
-			request.Header.Set("Authorization", "Bearer "+strings.Repeat("t", 32))
-			request.Header.Set("Content-Type", "application/json")
-			answer, err := http.DefaultClient.Do(request)
-			require.NoError(t, err)
-			require.NoError(t, answer.Body.Close())
 			require.Equal(t, http.StatusOK, answer.StatusCode)
 			_, prices := get(t, url+"/api/crypto-prices")
 			require.Contains(t, prices["prices"], "XYZ")

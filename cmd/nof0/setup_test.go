@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
+	"nof0/internal/apiclient"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
 )
@@ -225,14 +226,9 @@ func readDir(t *testing.T, dir string) map[string]string {
 // get asks the running system for JSON, and returns it with its source.
 func get(t *testing.T, url string) (source string, content map[string]any) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	res, err := apiclient.Client{}.Do(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, res.StatusCode, "%.200s", body)
-	require.NoError(t, json.Unmarshal(body, &content), "%.200s", body)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%.200s", res.Body)
+	require.NoError(t, json.Unmarshal(res.Body, &content), "%.200s", res.Body)
 	return res.Header.Get("X-Data-Source"), content
 }

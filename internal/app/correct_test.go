@@ -2,10 +2,8 @@ package app_test
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -41,20 +39,9 @@ func send(t testing.TB, url, token string, body any, headers ...string) (int, ob
 	t.Helper()
 	raw, err := json.Marshal(body)
 	require.NoError(t, err)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(raw))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+token)
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
+	res := request(t, token, http.MethodPost, url, string(raw), headers...)
 	var v object
-	require.NoError(t, json.Unmarshal(answer, &v), "%s", answer)
+	require.NoError(t, json.Unmarshal(res.body, &v), "%s", res.body)
 	return res.StatusCode, v
 }
 

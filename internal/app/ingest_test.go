@@ -3,7 +3,6 @@ package app_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -18,16 +17,8 @@ const ingestToken = "ingest"
 // post writes and expects it to be taken.
 func post(t *testing.T, url, kind, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/ingest/"+kind+"?register=true", bytes.NewReader([]byte(body)))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+ingestToken)
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, res.StatusCode, "%s", answer)
+	res := request(t, ingestToken, http.MethodPost, url+"/api/ingest/"+kind+"?register=true", body)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", res.body)
 }
 
 // TestNextReadSeesTheWrite holds that a write is seen by the next read of the

@@ -3,7 +3,6 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -140,24 +139,14 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	}
 	ask := func(method, path, query, body string, headers ...string) {
 		target := b.url + strings.NewReplacer("{model}", model, "{symbol}", "BTC", "{domain}", "trades", "{decision}", decision).Replace(path) + query
-		req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
-		require.NoError(t, err)
-		req.Header.Set("Authorization", "Bearer "+token(path))
-		if body != "" {
-			req.Header.Set("Content-Type", "application/json")
-		}
-		for i := 0; i < len(headers); i += 2 {
-			req.Header.Set(headers[i], headers[i+1])
-		}
-		res, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		defer res.Body.Close()
-		var answer []byte
-		if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-			answer, err = io.ReadAll(res.Body)
+		if path == "/api/stream" { // it has no end
+			res, err := http.Get(target)
 			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			d.check(method, path, response{res, nil})
+			return
 		}
-		d.check(method, path, response{res, answer})
+		d.check(method, path, request(t, token(path), method, target, body, headers...))
 	}
 	ask(http.MethodGet, "/api/decisions/{model}", "", "") // while the files are read
 	require.NoError(t, b.app.Store.Rollout.Set(t.Context(), entities.RolloutChange{
@@ -212,13 +201,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		"prices": "/api/symbols/{symbol}", "positions": "/api/positions/{model}", "accounts": "/api/models/{model}",
 	} {
 		for _, flip := range []string{`{"write":"both","reason":"test"}`, `{"read":"store","force":true,"reason":"test"}`} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, b.url+"/admin/rollout/"+domain, strings.NewReader(flip))
-			require.NoError(t, err)
-			req.Header.Set("Authorization", "Bearer "+adminToken)
-			req.Header.Set("Content-Type", "application/json")
-			res, err := http.DefaultClient.Do(req)
-			require.NoError(t, err)
-			require.NoError(t, res.Body.Close())
+			res := request(t, adminToken, http.MethodPut, b.url+"/admin/rollout/"+domain, flip)
 			require.Equal(t, http.StatusOK, res.StatusCode, "%s %s", domain, flip)
 		}
 		ask(http.MethodGet, path, "", "")

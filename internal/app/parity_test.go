@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -21,17 +20,10 @@ import (
 // admin asks the admin surface of the system.
 func admin(t *testing.T, method, url string) (status int, runs []wire.ParityRun) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+adminToken)
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
+	res := request(t, adminToken, method, url, "")
 	var answer wire.ParityRuns
 	if res.StatusCode == http.StatusOK {
-		require.NoError(t, json.Unmarshal(body, &answer), "%.200s", body)
+		require.NoError(t, json.Unmarshal(res.body, &answer), "%.200s", res.body)
 	}
 	return res.StatusCode, answer.Runs
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 	"nof0/atlas/atlastest"
 	"nof0/config"
 	"nof0/entities"
+	"nof0/internal/apiclient"
 	"nof0/internal/app"
 	"nof0/internal/arena"
 	"nof0/internal/importer"
@@ -108,17 +108,19 @@ type response struct {
 // get asks and reads the whole answer. Headers come in pairs.
 func get(t *testing.T, url string, headers ...string) response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	require.NoError(t, err)
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+	return request(t, "", http.MethodGet, url, "", headers...)
+}
+
+// request sends a request to a URL and reads the whole answer. A body of "" is none.
+func request(t testing.TB, token, method, url, body string, headers ...string) response {
+	t.Helper()
+	var sent []byte
+	if body != "" {
+		sent = []byte(body)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := apiclient.Client{Token: token}.Do(t.Context(), method, url, sent, headers...)
 	require.NoError(t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	return response{res, body}
+	return response{res.Response, res.Body}
 }
 
 func (r response) object(t *testing.T) map[string]any {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/apiclient"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
 )
@@ -58,19 +59,11 @@ func TestReadsDoNotWaitForWriters(t *testing.T) {
 		all.Go(func() {
 			name := fmt.Sprintf("writer_%d", m)
 			body := strings.NewReplacer(`"m_`, `"`+name+"_", `"m"`, `"`+name+`"`).Replace(fillOf("1", 200))
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+"/api/ingest/trades?register=true", strings.NewReader(body))
+			res, err := apiclient.Client{URL: b.url, Token: ingestToken}.Do(t.Context(), http.MethodPost, "/api/ingest/trades?register=true", []byte(body))
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("Authorization", "Bearer "+ingestToken)
-			res, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer res.Body.Close()
 			switch res.StatusCode {
 			case http.StatusOK:
 				stored.Add(1)

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/apiclient"
 	"nof0/internal/app"
 	"nof0/internal/arena"
 	"nof0/internal/captures"
@@ -146,7 +147,7 @@ func (w *walk) writing(stop <-chan struct{}, o season.Options) (done <-chan stru
 		}, season.PlayOptions{
 			URL: w.urls[0], Token: ingestToken, Batch: 20, Run: plan.Name(),
 			Client: &http.Client{Transport: client, Timeout: time.Minute},
-			Settled: func(events []season.Event, results []season.ItemResult) {
+			Settled: func(events []season.Event, results []apiclient.Result) {
 				for _, e := range events {
 					if err := book.Apply(e); err != nil {
 						w.t.Errorf("the events contradict themselves: %v", err)
@@ -255,16 +256,8 @@ func (w *walk) send(process int, method, path string, body any) (status int, ans
 	w.t.Helper()
 	raw, err := json.Marshal(body)
 	require.NoError(w.t, err)
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.urls[process]+path, bytes.NewReader(raw))
-	require.NoError(w.t, err)
-	req.Header.Set("Authorization", "Bearer "+adminToken)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(w.t, err)
-	defer res.Body.Close()
-	answer, err = io.ReadAll(res.Body)
-	require.NoError(w.t, err)
-	return res.StatusCode, answer
+	res := request(w.t, adminToken, method, w.urls[process]+path, string(raw))
+	return res.StatusCode, res.body
 }
 
 // flip moves a domain and waits until both processes have felt it.
@@ -445,7 +438,7 @@ func TestFlipsUnderWriters(t *testing.T) {
 		var err error
 		played, err = season.Play(t.Context(), plan.Events(), season.PlayOptions{
 			URL: w.urls[0], Token: ingestToken, Batch: 3, Workers: 8, Run: plan.Name(), Client: &http.Client{Transport: client},
-			Settled: func(events []season.Event, _ []season.ItemResult) {
+			Settled: func(events []season.Event, _ []apiclient.Result) {
 				for _, e := range events {
 					if err := book.Apply(e); err != nil {
 						t.Errorf("the events contradict themselves: %v", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/apiclient"
 	"nof0/internal/season"
 )
 
@@ -28,7 +29,7 @@ func TestNothingIsLostOrDoubledByCrashes(t *testing.T) {
 	var playErr error
 	go func() {
 		defer close(done)
-		played, playErr = s.play(plan, func(events []season.Event, results []season.ItemResult) {
+		played, playErr = s.play(plan, func(events []season.Event, results []apiclient.Result) {
 			for _, e := range events {
 				if err := book.Apply(e); err != nil {
 					t.Errorf("the events contradict themselves: %v", err)

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +18,7 @@ import (
 
 	"nof0/atlas"
 	"nof0/entities"
+	"nof0/internal/apiclient"
 )
 
 // tradeOfNext and positionOfNext have a column for what clients have sent before.
@@ -149,23 +150,9 @@ func (s *system) rowsOf(url, model string) string {
 
 func (s *system) outcome(server string, f fact) string {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, server+"/api/ingest/"+f.path+"?register=true", strings.NewReader(f.body))
+	results, err := apiclient.Client{URL: server, Token: token}.Ingest(s.t.Context(), f.path, url.Values{"register": {"true"}}, "", []byte(f.body), 1)
 	require.NoError(s.t, err)
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(s.t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(s.t, err)
-	var answer struct {
-		Results []struct {
-			Outcome string `json:"outcome"`
-		} `json:"results"`
-	}
-	require.NoError(s.t, json.Unmarshal(body, &answer), "%s", body)
-	require.Len(s.t, answer.Results, 1, "%s", body)
-	return answer.Results[0].Outcome
+	return results[0].Outcome
 }
 
 // buildWithStrategy builds a next version as docs/schema.md describes it, and

@@ -3,33 +3,23 @@ package faults
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/apiclient"
 )
 
 // post sends a write and returns its status and answer.
 func (s *system) post(path, body string) (int, string) {
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/api/ingest/"+path, bytes.NewReader([]byte(body)))
+	res, err := apiclient.Client{URL: s.url, Token: token}.Do(s.t.Context(), http.MethodPost, "/api/ingest/"+path, []byte(body))
 	if err != nil {
 		return 0, err.Error()
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return res.StatusCode, string(answer)
+	return res.StatusCode, string(res.Body)
 }
 
 const oneTrade = `{"id":"m_1","model_id":"m","symbol":"SOL","side":"long","quantity":1,"entry_time":1761000100,"exit_time":1761000200,` +

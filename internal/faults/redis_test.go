@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/apiclient"
 	"nof0/internal/season"
 	"nof0/internal/testsize"
 )
@@ -20,7 +21,7 @@ func TestRedisComesBack(t *testing.T) {
 	plan := season.Fills(season.FillsOptions{Seed: 2, Count: sized(5_000, 600), Models: 5})
 	book := season.NewBook()
 	s.redis.Kill() // the stream is empty when it comes back
-	played, err := s.play(plan, func(events []season.Event, _ []season.ItemResult) {
+	played, err := s.play(plan, func(events []season.Event, _ []apiclient.Result) {
 		for _, e := range events {
 			if err := book.Apply(e); err != nil {
 				t.Errorf("the events contradict themselves: %v", err)

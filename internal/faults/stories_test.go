@@ -1,9 +1,7 @@
 package faults
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -15,6 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/apiclient"
 )
 
 // fact is one write of a story; MODEL stands for the model in its body.
@@ -76,14 +76,8 @@ func (s *system) told(model string, facts []fact, servers []string) error {
 	for i, f := range facts {
 		body := []byte(strings.ReplaceAll(f.body, "MODEL", model))
 		for try := i; ; try++ {
-			req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost,
-				servers[try%len(servers)]+"/api/ingest/"+f.path+"?register=true", bytes.NewReader(body))
-			if err != nil {
-				return err
-			}
-			req.Header.Set("Authorization", "Bearer "+token)
-			req.Header.Set("Content-Type", "application/json")
-			res, err := http.DefaultClient.Do(req)
+			api := apiclient.Client{URL: servers[try%len(servers)], Token: token}
+			res, err := api.Do(s.t.Context(), http.MethodPost, "/api/ingest/"+f.path+"?register=true", body)
 			if err != nil {
 				if s.t.Context().Err() != nil {
 					return err
@@ -91,13 +85,11 @@ func (s *system) told(model string, facts []fact, servers []string) error {
 				time.Sleep(20 * time.Millisecond) // it was killed, and comes back
 				continue
 			}
-			answer, _ := io.ReadAll(res.Body)
-			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				break
 			}
 			if res.StatusCode < http.StatusInternalServerError {
-				return fmt.Errorf("%s %s: %d %s", f.path, body, res.StatusCode, answer)
+				return fmt.Errorf("%s %s: %d %s", f.path, body, res.StatusCode, res.Body)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/apiclient"
 	"nof0/internal/devstack"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
@@ -190,7 +191,7 @@ func (s *system) killPostgres() {
 }
 
 // play plays a plan; settled is told what was acknowledged.
-func (s *system) play(plan *season.Plan, settled func([]season.Event, []season.ItemResult)) (season.Played, error) {
+func (s *system) play(plan *season.Plan, settled func([]season.Event, []apiclient.Result)) (season.Played, error) {
 	return season.Play(s.t.Context(), plan.Events(), season.PlayOptions{
 		URL: s.url, Token: token, Batch: 50, Workers: 20, KeepTrying: 5 * time.Minute, MaxPause: 200 * time.Millisecond,
 		Run: plan.Name(), Settled: settled, Client: &http.Client{Transport: impatient{}},

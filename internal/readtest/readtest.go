@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -17,6 +16,7 @@ import (
 
 	"nof0/cachelayer"
 	"nof0/config"
+	"nof0/internal/apiclient"
 	"nof0/internal/arena"
 	"nof0/internal/catalogue"
 	"nof0/internal/season"
@@ -122,15 +122,7 @@ func (c *Checker) truth(path string) string {
 
 func (c *Checker) ask(process int, path string, headers ...string) Seen {
 	c.t.Helper()
-	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.URLs[process]+"/api"+path, nil)
-	require.NoError(c.t, err)
-	for pair := range slices.Chunk(headers, 2) {
-		req.Header.Set(pair[0], pair[1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(c.t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	res, err := apiclient.Client{URL: c.URLs[process]}.Do(c.t.Context(), http.MethodGet, "/api"+path, nil, headers...)
 	require.NoError(c.t, err)
 	if res.Header.Get("X-Data-Source") == "stale" {
 		return c.ask(process, path, headers...) // it says that there is something newer, which is on its way
@@ -138,7 +130,7 @@ func (c *Checker) ask(process int, path string, headers ...string) Seen {
 	if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusNotModified {
 		require.Equal(c.t, "store", res.Header.Get("X-Data-Source"), path)
 	} else {
-		require.Equal(c.t, http.StatusNotFound, res.StatusCode, "%s: %s", path, body)
+		require.Equal(c.t, http.StatusNotFound, res.StatusCode, "%s: %s", path, res.Body)
 	}
 	return Seen{res.StatusCode, res.Header.Get("Etag"), res.Header.Get("Last-Modified")}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"nof0/internal/apiclient"
 	"nof0/internal/loop"
 )
 
@@ -63,7 +64,7 @@ type PlayOptions struct {
 	// Settled, where given, is called with the events of each request that was
 	// answered, and its results in their order. It is called by one goroutine
 	// at a time.
-	Settled func(events []Event, results []ItemResult)
+	Settled func(events []Event, results []apiclient.Result)
 
 	from time.Time     // what happened before it is sent at once; zero is the first event
 	lead time.Duration // how far ahead of the clock events may be; 0 is as far as they like
@@ -112,7 +113,7 @@ func Play(ctx context.Context, events iter.Seq2[Event, error], o PlayOptions) (P
 	if err != nil {
 		return Played{}, err
 	}
-	p := &player{options: o, sender: &sender{o}, played: Played{Rejections: []Rejection{}}}
+	p := &player{options: o, sender: &sender{apiclient.Client{URL: o.URL, Token: o.Token, HTTP: o.Client}, o}, played: Played{Rejections: []Rejection{}}}
 	began := o.Clock.Now()
 	err = p.play(ctx, events)
 	p.played.Seconds = o.Clock.Now().Sub(began).Seconds()
@@ -145,7 +146,7 @@ func (o PlayOptions) withDefaults() (PlayOptions, error) {
 	}
 	var faults []error
 	refuse := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if err := checkURL(o.URL); err != nil {
+	if err := (apiclient.Client{URL: o.URL}).Check(); err != nil {
 		faults = append(faults, err)
 	}
 	if !(o.Speed >= 0) {
@@ -348,7 +349,7 @@ func (p *player) send(ctx context.Context, b *batch) error {
 	return nil
 }
 
-func (p *player) book(b *batch, i int, r ItemResult) {
+func (p *player) book(b *batch, i int, r apiclient.Result) {
 	p.played.Items++
 	switch r.Outcome {
 	case outcomeRejected:

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/apiclient"
 	"nof0/internal/wire"
 )
 
@@ -275,7 +276,7 @@ func TestFillsArePlayed(t *testing.T) {
 	a.trouble = sometimes(8)
 	acknowledged := NewBook()
 	played, err := Play(t.Context(), plan.Events(), optionsFor(a, func(o *PlayOptions) {
-		o.Settled = func(events []Event, results []ItemResult) {
+		o.Settled = func(events []Event, results []apiclient.Result) {
 			items := 0
 			for _, e := range events {
 				items += e.Items
@@ -393,7 +394,7 @@ func TestWhatIsNoTroubleStopsAtOnce(t *testing.T) {
 		_, err := Play(t.Context(), Fills(FillsOptions{Count: 1000}).Events(), optionsFor(a, change))
 		return err
 	}
-	require.ErrorContains(t, play(func(o *PlayOptions) { o.Token = "" }), `answered 401 Unauthorized to 6 items: {"detail": "who are you?"}`)
+	require.ErrorContains(t, play(func(o *PlayOptions) { o.Token = "" }), `answered 401 Unauthorized: {"detail": "who are you?"}`)
 	require.ErrorContains(t, play(func(o *PlayOptions) { o.URL += "/elsewhere/" }), "404 Not Found")
 	err := play(func(o *PlayOptions) { o.URL, o.Batch, o.Workers, o.Speed = "here", -1, 1000, -1 })
 	for _, fault := range []string{"the URL has to be", "batch is -1", "workers is 1000", "speed is -1"} {

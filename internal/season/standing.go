@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"maps"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
+	"nof0/internal/apiclient"
 	"nof0/internal/wire"
 )
 
@@ -32,8 +30,8 @@ var ErrOtherData = errors.New("it holds other accounts than those of a season of
 // Find asks the API of a URL how far it has come with a season of the seed. It is
 // false where the API knows of no account.
 func Find(ctx context.Context, url string, seed uint64) (_ Standing, found bool, err error) {
-	var accounts wire.SinceInceptionValues
-	if err := ask(ctx, url, "/api/since-inception-values", &accounts); err != nil {
+	accounts, err := ask[wire.SinceInceptionValues](ctx, url, "/api/since-inception-values")
+	if err != nil {
 		return Standing{}, false, err
 	}
 	n := len(accounts.SinceInceptionValues)
@@ -58,14 +56,18 @@ func Find(ctx context.Context, url string, seed uint64) (_ Standing, found bool,
 // measure asks how far the API has come. The events of a model are sent in order, so
 // that it has all of them before the newest equity or trade; and so are prices.
 func (s *Standing) measure(ctx context.Context, url string) error {
-	var curves wire.EquityCurves
-	var trades wire.Trades
-	var prices wire.CryptoPrices
 	// Of four points two are the first and the last, of fewer the extremes.
-	for path, into := range map[string]any{"/api/equity?points=4": &curves, "/api/trades": &trades, "/api/crypto-prices": &prices} {
-		if err := ask(ctx, url, path, into); err != nil {
-			return err
-		}
+	curves, err := ask[wire.EquityCurves](ctx, url, "/api/equity?points=4")
+	if err != nil {
+		return err
+	}
+	trades, err := ask[wire.Trades](ctx, url, "/api/trades")
+	if err != nil {
+		return err
+	}
+	prices, err := ask[wire.CryptoPrices](ctx, url, "/api/crypto-prices")
+	if err != nil {
+		return err
 	}
 	s.Reached = make(map[string]time.Time)
 	reach := func(model string, seconds float64) {
@@ -92,34 +94,15 @@ func (s *Standing) measure(ctx context.Context, url string) error {
 	return nil
 }
 
-// ask reads a document of an API.
-func ask(ctx context.Context, url, path string, into any) error {
-	if err := checkURL(url); err != nil {
-		return err
+// ask reads a document of the API of a URL.
+func ask[T any](ctx context.Context, url, path string) (document T, err error) {
+	api := apiclient.Client{URL: url}
+	if err := api.Check(); err != nil {
+		return document, err
 	}
-	target := strings.TrimRight(url, "/") + path
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return fmt.Errorf("error making a request: %w", err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("error asking what is there: %w", err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return fmt.Errorf("error reading what %s answered: %w", target, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s: %s", target, resp.Status, excerpt(answer))
-	}
-	if err := wire.Unmarshal(answer, into); err != nil {
-		return fmt.Errorf("error reading what %s answered: %w", target, err)
-	}
-	return nil
+	return apiclient.Get[T](ctx, api, path)
 }
 
 // ahead is how much of a season is made at a time.
