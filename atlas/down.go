@@ -118,28 +118,20 @@ func (m *Migrator) undo(ctx context.Context, s *session, revision *migrate.Revis
 	if err != nil {
 		return Step{}, err
 	}
-	inTx, err := transactional(file)
+	p, err := m.opts.prepare(s.driver, file)
 	if err != nil {
 		return Step{}, err
 	}
-	limits, err := m.opts.limitsOf(file, inTx)
-	if err != nil {
-		return Step{}, err
-	}
-	statements, err := migrate.FileStmtDecls(s.driver, file)
-	if err != nil {
-		return Step{}, fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
-	}
-	if err := s.limit(ctx, limits); err != nil {
+	if err := s.limit(ctx, p.limits); err != nil {
 		return Step{}, err
 	}
 	run := func(db schema.ExecQuerier) error {
-		if err := runStatements(ctx, db, file, statements, inTx); err != nil {
+		if err := p.run(ctx, db); err != nil {
 			return err
 		}
 		return revisions{db}.DeleteRevision(ctx, revision.Version)
 	}
-	if inTx {
+	if p.inTx {
 		err = s.inTx(ctx, func(tx *sql.Tx, _ migrate.Driver) error { return run(tx) })
 	} else {
 		err = run(s.conn)
@@ -147,7 +139,7 @@ func (m *Migrator) undo(ctx context.Context, s *session, revision *migrate.Revis
 	if err != nil {
 		return Step{}, err
 	}
-	return Step{File: file.Name(), Statements: len(statements), Took: time.Since(begin)}, nil
+	return Step{File: file.Name(), Statements: len(p.statements), Took: time.Since(begin)}, nil
 }
 
 // rollback is the file that undoes a migration.

@@ -96,28 +96,20 @@ func (m *Migrator) PlanDown(ctx context.Context, version string) ([]Planned, err
 }
 
 func (m *Migrator) planned(file migrate.File, done int) (Planned, error) {
-	inTx, err := transactional(file)
-	if err != nil {
-		return Planned{}, err
-	}
-	limits, err := m.opts.limitsOf(file, inTx)
-	if err != nil {
-		return Planned{}, err
-	}
 	driver, err := postgres.Open(m.db)
 	if err != nil {
 		return Planned{}, fmt.Errorf("error opening the migration driver: %w", err)
 	}
-	statements, err := migrate.FileStmtDecls(driver, file)
+	p, err := m.opts.prepare(driver, file)
 	if err != nil {
-		return Planned{}, fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
+		return Planned{}, err
 	}
-	p := Planned{
-		File: file.Name(), Transaction: inTx, LockTimeout: limits.lock, StatementTimeout: limits.statement,
-		Done: min(done, len(statements)), Statements: []string{},
+	plan := Planned{
+		File: file.Name(), Transaction: p.inTx, LockTimeout: p.limits.lock, StatementTimeout: p.limits.statement,
+		Done: min(done, len(p.statements)), Statements: []string{},
 	}
-	for _, statement := range statements[p.Done:] {
-		p.Statements = append(p.Statements, statement.Text)
+	for _, statement := range p.statements[plan.Done:] {
+		plan.Statements = append(plan.Statements, statement.Text)
 	}
-	return p, nil
+	return plan, nil
 }

@@ -240,30 +240,22 @@ func (l *linter) lint(ctx context.Context, file migrate.File) ([]Finding, error)
 // run runs a file as Apply does, and calls after each statement. Inside says
 // that the statement's transaction is still open, so that its locks can be seen.
 func (l *linter) run(ctx context.Context, file migrate.File, after func(ctx context.Context, db schema.ExecQuerier, statement *migrate.Stmt, inside bool) error) error {
-	inTx, err := transactional(file)
+	p, err := Options{LockTimeout: defaultLockTimeout}.prepare(l.session.driver, file)
 	if err != nil {
 		return err
 	}
-	limits, err := Options{LockTimeout: defaultLockTimeout}.limitsOf(file, inTx)
-	if err != nil {
+	if err := l.session.limit(ctx, p.limits); err != nil {
 		return err
-	}
-	if err := l.session.limit(ctx, limits); err != nil {
-		return err
-	}
-	statements, err := migrate.FileStmtDecls(l.session.driver, file)
-	if err != nil {
-		return fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
 	}
 	step := func(db schema.ExecQuerier, statement *migrate.Stmt) error {
 		if _, err := db.ExecContext(ctx, statement.Text); err != nil {
-			return statementError(file, statements, statement, inTx, err)
+			return p.failed(statement, err)
 		}
 		return nil
 	}
-	if inTx {
+	if p.inTx {
 		return l.session.inTx(ctx, func(tx *sql.Tx, _ migrate.Driver) error {
-			for _, statement := range statements {
+			for _, statement := range p.statements {
 				if err := step(tx, statement); err != nil {
 					return err
 				}
@@ -274,7 +266,7 @@ func (l *linter) run(ctx context.Context, file migrate.File, after func(ctx cont
 			return nil
 		})
 	}
-	for _, statement := range statements {
+	for _, statement := range p.statements {
 		err := l.session.inTx(ctx, func(tx *sql.Tx, _ migrate.Driver) error {
 			if err := step(tx, statement); err != nil {
 				return err

@@ -153,19 +153,11 @@ func (m *Migrator) lockedSession(ctx context.Context) (*session, error) {
 
 func (m *Migrator) applyFile(ctx context.Context, s *session, dir migrate.Dir, file migrate.File) (Step, error) {
 	begin := time.Now()
-	inTx, err := transactional(file)
+	p, err := m.opts.prepare(s.driver, file)
 	if err != nil {
 		return Step{}, err
 	}
-	limits, err := m.opts.limitsOf(file, inTx)
-	if err != nil {
-		return Step{}, err
-	}
-	statements, err := migrate.FileStmtDecls(s.driver, file)
-	if err != nil {
-		return Step{}, fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
-	}
-	if err := s.limit(ctx, limits); err != nil {
+	if err := s.limit(ctx, p.limits); err != nil {
 		return Step{}, err
 	}
 	execute := func(driver migrate.Driver, history revisions) error {
@@ -173,12 +165,12 @@ func (m *Migrator) applyFile(ctx context.Context, s *session, dir migrate.Dir, f
 		if err != nil {
 			return fmt.Errorf("error preparing %s: %w", file.Name(), err)
 		}
-		return executeError(executor.Execute(ctx, file), file, statements, inTx)
+		return p.executeError(executor.Execute(ctx, file))
 	}
-	begun, err := mend(ctx, revisions{s.conn}, dir, file, len(statements))
+	begun, err := mend(ctx, revisions{s.conn}, dir, file, len(p.statements))
 	switch {
 	case err != nil:
-	case inTx:
+	case p.inTx:
 		err = s.inTx(ctx, func(tx *sql.Tx, driver migrate.Driver) error { return execute(driver, revisions{tx}) })
 	default:
 		err = s.stepwise(begun != nil && begun.Error == "", execute)
@@ -186,12 +178,12 @@ func (m *Migrator) applyFile(ctx context.Context, s *session, dir migrate.Dir, f
 	if err != nil {
 		return Step{}, err
 	}
-	return Step{File: file.Name(), Statements: len(statements), Took: time.Since(begin)}, nil
+	return Step{File: file.Name(), Statements: len(p.statements), Took: time.Since(begin)}, nil
 }
 
 // executeError makes a *StatementError of what the executor returns, without
 // the noise of the transaction that the failed statement aborted.
-func executeError(err error, file migrate.File, statements []*migrate.Stmt, inTx bool) error {
+func (p prepared) executeError(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -201,14 +193,14 @@ func executeError(err error, file migrate.File, statements []*migrate.Stmt, inTx
 	)
 	switch {
 	case errors.As(err, &failed):
-		return statementError(file, statements, failed.Stmt, inTx, failed.Err)
+		return p.failed(failed.Stmt, failed.Err)
 	case errors.As(err, &changed):
 		return &HalfAppliedError{
-			File:   file.Name(),
+			File:   p.Name(),
 			Reason: fmt.Sprintf("statement %d, which already ran, was edited since; restore it", changed.Stmt),
 		}
 	default:
-		return fmt.Errorf("error applying %s: %w", file.Name(), err)
+		return fmt.Errorf("error applying %s: %w", p.Name(), err)
 	}
 }
 

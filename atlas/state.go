@@ -34,14 +34,11 @@ func realize(schemaSQL string) builder {
 			return err
 		}
 		defer s.close()
-		file := migrate.NewLocalFile("schema.sql", []byte(schemaSQL))
-		statements, err := migrate.FileStmtDecls(s.driver, file)
+		p, err := Options{}.prepare(s.driver, migrate.NewLocalFile("schema.sql", []byte(schemaSQL)))
 		if err != nil {
-			return fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
+			return err
 		}
-		return s.inTx(ctx, func(tx *sql.Tx, _ migrate.Driver) error {
-			return runStatements(ctx, tx, file, statements, true)
-		})
+		return s.inTx(ctx, func(tx *sql.Tx, _ migrate.Driver) error { return p.run(ctx, tx) })
 	}
 }
 

@@ -26,17 +26,41 @@ func transactional(file migrate.File) (bool, error) {
 	}
 }
 
-// statementError describes the failure of one of a file's statements.
-func statementError(file migrate.File, statements []*migrate.Stmt, failed *migrate.Stmt, inTx bool, err error) *StatementError {
+// prepared is a file that is ready to run.
+type prepared struct {
+	migrate.File
+
+	statements []*migrate.Stmt
+	inTx       bool // in one transaction
+	limits     limits
+}
+
+// prepare reads a file of migrations or rollbacks.
+func (o Options) prepare(driver migrate.Driver, file migrate.File) (p prepared, err error) {
+	p.File = file
+	if p.inTx, err = transactional(file); err != nil {
+		return p, err
+	}
+	if p.limits, err = o.limitsOf(file, p.inTx); err != nil {
+		return p, err
+	}
+	if p.statements, err = migrate.FileStmtDecls(driver, file); err != nil {
+		return p, fmt.Errorf("error reading the statements of %s: %w", file.Name(), err)
+	}
+	return p, nil
+}
+
+// failed describes the failure of one of the statements.
+func (p prepared) failed(failed *migrate.Stmt, err error) *StatementError {
 	result := &StatementError{
-		File:       file.Name(),
-		Of:         len(statements),
-		Line:       lineOf(file, failed),
+		File:       p.Name(),
+		Of:         len(p.statements),
+		Line:       lineOf(p.File, failed),
 		Statement:  failed.Text,
-		RolledBack: inTx,
+		RolledBack: p.inTx,
 		Err:        err,
 	}
-	for i, statement := range statements {
+	for i, statement := range p.statements {
 		if statement.Pos == failed.Pos {
 			result.Number = i + 1
 		}
@@ -44,11 +68,11 @@ func statementError(file migrate.File, statements []*migrate.Stmt, failed *migra
 	return result
 }
 
-// runStatements runs the statements of a file that no history records.
-func runStatements(ctx context.Context, db schema.ExecQuerier, file migrate.File, statements []*migrate.Stmt, inTx bool) error {
-	for _, statement := range statements {
+// run runs the statements; no history records it.
+func (p prepared) run(ctx context.Context, db schema.ExecQuerier) error {
+	for _, statement := range p.statements {
 		if _, err := db.ExecContext(ctx, statement.Text); err != nil {
-			return statementError(file, statements, statement, inTx, err)
+			return p.failed(statement, err)
 		}
 	}
 	return nil
