@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/sony/gobreaker/v2"
+
+	"nof0/config"
 )
 
 // ErrUnavailable reports that Redis could not do its work: it cannot be
@@ -20,6 +23,7 @@ var ErrUnavailable = errors.New("redis unavailable")
 // The verdicts on a command, in the form in which gobreaker takes them.
 var (
 	errFailed     = errors.New("failed")
+	errSlow       = errors.New("slow")
 	errCallerLeft = errors.New("caller left")
 )
 
@@ -29,27 +33,56 @@ var (
 type breaker struct {
 	circuit *gobreaker.CircuitBreaker[error]
 	budget  time.Duration
+	slow    slowness
+	// refused is told with which word Redis has refused a command.
+	refused func(reason string)
+}
+
+// slowness tells a Redis that is slow from a command that was.
+type slowness struct {
+	after time.Duration // a command takes longer; 0 is never
+	since atomic.Int64  // no command was faster since, in ns of the epoch; 0 where one was
+}
+
+// slowFor is for how many times the duration of a slow command all have to be slow: a
+// pause of either process is no slow Redis.
+const slowFor = 10
+
+// note takes in how long a command took that has just ended, and says whether Redis is
+// slow.
+func (s *slowness) note(took time.Duration) bool {
+	if s.after <= 0 || took <= s.after {
+		s.since.Store(0)
+		return false
+	}
+	now := time.Now().UnixNano()
+	s.since.CompareAndSwap(0, now-int64(took))
+	since := s.since.Load()
+	return since != 0 && now-since >= int64(slowFor*s.after)
 }
 
 var _ redis.Hook = (*breaker)(nil)
 
-// newBreaker makes a breaker that opens for open after failures consecutive
-// failures; then one command at a time tries whether Redis is back.
-func newBreaker(failures int, open, budget time.Duration, logger *slog.Logger) *breaker {
-	return &breaker{
-		budget: budget,
-		circuit: gobreaker.NewCircuitBreaker[error](gobreaker.Settings{
-			Name:    "redis",
-			Timeout: open,
-			ReadyToTrip: func(counts gobreaker.Counts) bool {
-				return counts.ConsecutiveFailures >= uint32(failures)
-			},
-			IsExcluded: func(err error) bool { return errors.Is(err, errCallerLeft) },
-			OnStateChange: func(_ string, from, to gobreaker.State) {
-				logger.Warn("redis breaker changed", slog.String("from", from.String()), slog.String("to", to.String()))
-			},
-		}),
-	}
+// newBreaker makes a breaker that opens for cfg.BreakerOpen after cfg.BreakerFailures
+// consecutive failures, or once Redis is slow; then one command at a time tries whether
+// Redis is back.
+func newBreaker(cfg config.Redis, logger *slog.Logger) *breaker {
+	b := &breaker{budget: cfg.DialTimeout + cfg.WriteTimeout + cfg.ReadTimeout, refused: func(string) {}}
+	b.slow.after = cfg.SlowAfter
+	b.circuit = gobreaker.NewCircuitBreaker[error](gobreaker.Settings{
+		Name:    "redis",
+		Timeout: cfg.BreakerOpen,
+		ReadyToTrip: func(counts gobreaker.Counts) bool {
+			since := b.slow.since.Load()
+			return counts.ConsecutiveFailures >= uint32(cfg.BreakerFailures) ||
+				since != 0 && time.Now().UnixNano()-since >= int64(slowFor*b.slow.after)
+		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errCallerLeft) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			logger.Warn("redis breaker changed", slog.String("from", from.String()), slog.String("to", to.String()))
+		},
+	})
+	return b
 }
 
 // DialHook leaves dialing alone: a dial is part of the command that needs it.
@@ -64,6 +97,7 @@ func (b *breaker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		return b.do(ctx, func(ctx context.Context) (answer, failure error) {
 			err := next(ctx, cmd)
+			b.noteRefusal(err)
 			return err, failureOf(err)
 		})
 	}
@@ -80,6 +114,7 @@ func (b *breaker) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 			// The pipeline's own error is that of its first command to have
 			// one, which may hide that a later one failed.
 			for _, cmd := range cmds {
+				b.noteRefusal(cmd.Err())
 				if failure == nil {
 					failure = failureOf(cmd.Err())
 				}
@@ -113,8 +148,11 @@ func (b *breaker) do(ctx context.Context, fn func(context.Context) (answer, fail
 	answer, verdict := b.circuit.Execute(func() (error, error) {
 		inner, cancel := context.WithTimeout(context.WithValue(ctx, insideKey{}, true), b.budget)
 		defer cancel()
+		began := time.Now()
 		answer, failure := fn(inner)
 		switch {
+		case failure == nil && b.slow.note(time.Since(began)):
+			return answer, errSlow
 		case failure == nil:
 			return answer, nil
 		case callerLeft(ctx):
@@ -124,7 +162,7 @@ func (b *breaker) do(ctx context.Context, fn func(context.Context) (answer, fail
 		}
 	})
 	switch {
-	case verdict == nil, errors.Is(verdict, errCallerLeft):
+	case verdict == nil, errors.Is(verdict, errCallerLeft), errors.Is(verdict, errSlow):
 		return answer
 	case errors.Is(verdict, errFailed):
 		return fmt.Errorf("%w: %w", ErrUnavailable, answer)
@@ -138,6 +176,34 @@ func (b *breaker) do(ctx context.Context, fn func(context.Context) (answer, fail
 func callerLeft(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || (ok && !time.Now().Before(deadline))
+}
+
+// refusals are the words with which a Redis answers that takes no writes as it is.
+var refusals = []string{"READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS", "MISCONF", "OOM"}
+
+// refusalOf returns the word with which Redis refused something, "" for any other error.
+// Of joined errors it is that of one.
+func refusalOf(err error) string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of them is looked at
+		for _, one := range joined.Unwrap() {
+			if word := refusalOf(one); word != "" {
+				return word
+			}
+		}
+		return ""
+	}
+	for _, word := range refusals {
+		if redis.HasErrorPrefix(err, word) {
+			return word
+		}
+	}
+	return ""
+}
+
+func (b *breaker) noteRefusal(err error) {
+	if word := refusalOf(err); word != "" {
+		b.refused(word)
+	}
 }
 
 // failureOf returns err where it means that Redis is not working, and nil where

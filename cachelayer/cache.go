@@ -47,6 +47,7 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 	c.versions = newVersions(client.rdb, life, c.opts.Now, c.newToken)
 	if client.rdb != nil {
 		c.remote, c.owner = newRemote(client.rdb), client.owner
+		c.owner.renewed = c.recover
 	}
 	return c, nil
 }

@@ -55,9 +55,7 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	}
 	opts = opts.withDefaults()
 
-	c := &Client{breaker: newBreaker(
-		cfg.BreakerFailures, cfg.BreakerOpen, cfg.DialTimeout+cfg.WriteTimeout+cfg.ReadTimeout, opts.Logger,
-	)}
+	c := &Client{breaker: newBreaker(cfg, opts.Logger)}
 	registerBreaker(opts.Registerer, c.breaker)
 	if addr.cluster != nil {
 		tuneCluster(addr.cluster, cfg)
@@ -69,7 +67,11 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	c.rdb.AddHook(c.breaker)
 	c.rdb.AddHook(newLatency(opts.Registerer))
 	c.owner = newOwner(c.rdb, opts.Logger)
-	registerOwner(opts.Registerer, c.owner)
+	refusals := registerOwner(opts.Registerer, c.owner)
+	c.breaker.refused = func(reason string) {
+		refusals.WithLabelValues(reason).Inc()
+		c.owner.refused(reason)
+	}
 	return c, nil
 }
 

@@ -50,7 +50,7 @@ func TestOneNodeHasItsDatabase(t *testing.T) {
 	pg := newSource("one")
 	p.fetch(t, pg.load)
 	require.Zero(t, s.raw.DBSize(t.Context()).Val())
-	require.Contains(t, s.raw.Info(t.Context(), "keyspace").Val(), "db3:keys=2")
+	require.Contains(t, s.raw.Info(t.Context(), "keyspace").Val(), "db3:keys=3")
 }
 
 func TestMetricsAreRegisteredOnce(t *testing.T) {

@@ -13,12 +13,12 @@ import (
 
 // A stored value is one JSON object with its members in this order:
 //
-//	{"v":"SCHEMA","of":"TOKENS","at":1761436800000,"ms":12,"absent":false,"data":…}
+//	{"v":"SCHEMA","key":"KEY","of":"TOKENS","at":1761436800000,"ms":12,"absent":false,"data":…}
 //
-// v is the schema of the data, of the tokens of the versions that it was made of,
+// v is the schema of the data, key that under which it was stored, of the tokens of the versions that it was made of,
 // at when it was loaded in Unix ms, ms what the load took, absent whether it
 // says that there is no such thing, with null as data.
-const maxMetaLen = 1024
+const maxMetaLen = 8192
 
 // errForeign reports a value that this schema did not write: it is a miss, and
 // is overwritten by the load that follows.
@@ -33,6 +33,7 @@ type envelope struct {
 
 type meta struct {
 	Schema   string `json:"v"`
+	Key      string `json:"key"`
 	Versions string `json:"of"`
 	LoadedAt int64  `json:"at"` // Unix ms
 	Cost     int64  `json:"ms"` // ms

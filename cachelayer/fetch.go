@@ -181,6 +181,9 @@ func (r *request[T]) find(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	if sealed.meta.Key != r.key.Name {
+		return outcome{}, fmt.Errorf("%w: stored for %s", errForeign, sealed.meta.Key)
+	}
 	if sealed.meta.Versions != r.state.tokens {
 		return outcome{}, errMiss
 	}
@@ -252,7 +255,7 @@ func (r *request[T]) load(toRedis bool) func(context.Context, *flight) outcome {
 			return out
 		}
 		raw, err := seal(meta{
-			Schema: r.cache.schemas.of(r.typ, r.identity), Versions: r.state.tokens,
+			Schema: r.cache.schemas.of(r.typ, r.identity), Key: r.key.Name, Versions: r.state.tokens,
 			LoadedAt: started.UnixMilli(), Cost: cost.Milliseconds(), Absent: absent,
 		}, value)
 		if err != nil {

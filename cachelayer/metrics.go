@@ -48,17 +48,25 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
-// registerOwner publishes whether Redis is used.
-func registerOwner(reg prometheus.Registerer, o *owner) {
-	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "nof0", Subsystem: "redis", Name: "foreign",
-		Help: "1 where Redis is not used, since live processes of another database or with other settings keep it.",
-	}, func() float64 {
-		if errors.Is(o.err(), ErrForeign) {
-			return 1
-		}
-		return 0
-	})
+// registerOwner publishes whether Redis is used, and returns what counts the commands that
+// it refused.
+func registerOwner(reg prometheus.Registerer, o *owner) (refused *prometheus.CounterVec) {
+	gauge := func(name, help string, is func() bool) {
+		promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Namespace: "nof0", Subsystem: "redis", Name: name, Help: help}, func() float64 {
+			if is() {
+				return 1
+			}
+			return 0
+		})
+	}
+	gauge("foreign", "1 where Redis is not used, since live processes of another database or with other settings keep it.",
+		func() bool { return errors.Is(o.err(), ErrForeign) })
+	gauge("refusing", "1 where Redis is not read, since it takes no writes: what it holds may be old.",
+		func() bool { return o.refusal.Load() != nil })
+	return promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Namespace: "nof0", Subsystem: "redis", Name: "refusals_total",
+		Help: "Commands that Redis refused for the state that it is in, by the word that it answered.",
+	}, []string{"reason"})
 }
 
 // registerBreaker publishes the breaker's state.

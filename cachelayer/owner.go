@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,8 +62,9 @@ var ErrForeign = errors.New("redis is kept by another system")
 const (
 	// ownerLease is how long Redis is kept for processes that do not show up.
 	ownerLease = 5 * time.Second
-	// ownerRenewal is how often they do.
-	ownerRenewal = time.Second
+	// ownerRenewal is how often they do. It is a write, so that each process learns within
+	// as long that Redis takes none.
+	ownerRenewal = 250 * time.Millisecond
 	// claimLease is how long one may take to remove what is left of another.
 	claimLease = 10 * time.Second
 	ready      = "ready"
@@ -88,15 +90,28 @@ type owner struct {
 	renew  *redis.Script
 	finish *redis.Script
 
-	mu       sync.Mutex // held by one round at a time
+	// renewed, where given, is called after each renewal. Missed says that Redis may not
+	// have taken what others wrote since the one before, or may have lost it.
+	renewed func(ctx context.Context, missed bool)
+	// refusal is why Redis last refused a write, "" where it has taken one since.
+	refusal atomic.Pointer[string]
+
 	identity atomic.Pointer[marked]
+
+	mu sync.Mutex // held by one round at a time
+	// last is when the last renewal was, deadline what it left in Redis, and failed says
+	// that one has failed since; zero before the first.
+	last     time.Time
+	deadline int64
+	failed   bool
 }
 
 func newOwner(rdb redis.UniversalClient, logger *slog.Logger) *owner {
 	o := &owner{
 		rdb: rdb, logger: logger, kick: make(chan struct{}, 1),
 		// KEYS[1] is the owner. ARGV: database, config, a random name, the lease
-		// and the claim's lease in ms. It returns the state in which Redis is.
+		// and the claim's lease in ms. It returns the state in which Redis is, the deadline
+		// that was there, 0 where there was none or it has passed, and the one that is.
 		renew: redis.NewScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -105,18 +120,22 @@ local database, config, state, deadline
 if type(held) == 'string' then
 	database, config, state, deadline = string.match(held, '^(%x+) (%x+) (%w+) (%d+)$')
 end
+deadline = tonumber(deadline or 0)
+local before = '0'
+if deadline > now then before = string.format('%.0f', deadline) end
 local function set(state, lease)
-	redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. state .. ' ' .. string.format('%.0f', now + lease))
-	return state
+	local after = string.format('%.0f', now + lease)
+	redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. state .. ' ' .. after)
+	return {state, before, after}
 end
 local mine = database == ARGV[1] and config == ARGV[2]
 if mine and state == 'ready' then
 	return set('ready', ARGV[4])
 end
-if database and tonumber(deadline) > now then
-	if mine then return 'claimed' end
-	if database == ARGV[1] then return 'config' end
-	return 'foreign'
+if database and deadline > now then
+	if mine then return {'claimed', before, before} end
+	if database == ARGV[1] then return {'config', before, before} end
+	return {'foreign', before, before}
 end
 return set(ARGV[3], ARGV[5])
 `),
@@ -158,6 +177,9 @@ func (o *owner) set(ctx context.Context, state ownerState) {
 func (o *owner) err() error {
 	switch o.is() {
 	case ownerSelf, ownerUnchecked:
+		if reason := o.refusal.Load(); reason != nil {
+			return fmt.Errorf("%w: it takes no writes (%s), so that what it holds may be old", ErrUnavailable, *reason)
+		}
 		return nil
 	case ownerForeign:
 		return fmt.Errorf("%w: %w: it holds what live processes made of another database; give each database a Redis, or a database number, of its own", ErrUnavailable, ErrForeign)
@@ -187,15 +209,21 @@ func (o *owner) round(ctx context.Context) error {
 	database, config := identity.database, identity.config
 	name := fmt.Sprintf("%016x", systemRand{}.Uint64())
 	answer, err := o.renew.Run(ctx, o.rdb, []string{ownerName}, database, config, name,
-		ownerLease.Milliseconds(), claimLease.Milliseconds()).Text()
+		ownerLease.Milliseconds(), claimLease.Milliseconds()).StringSlice()
 	if err != nil {
+		o.failed = true
 		return fmt.Errorf("error asking whose redis is: %w", unavailable(err))
 	}
+	missed := o.missed(answer[0], answer[1], answer[2])
 	if o.identity.Load() != identity {
 		return nil // asked for another
 	}
 	states := map[string]ownerState{ready: ownerSelf, "claimed": ownerClaiming, "config": ownerConfig, "foreign": ownerForeign}
-	if state, ok := states[answer]; ok {
+	if state, ok := states[answer[0]]; ok {
+		if state == ownerSelf && o.renewed != nil {
+			o.renewed(ctx, missed)
+		}
+		o.refusal.Store(nil)
 		o.set(ctx, state)
 		return nil
 	}
@@ -213,10 +241,29 @@ func (o *owner) round(ctx context.Context) error {
 		return fmt.Errorf("error taking over redis: %w", unavailable(err))
 	}
 	if done && o.identity.Load() == identity {
+		o.refusal.Store(nil)
 		o.set(ctx, ownerSelf)
 	}
 	return nil
 }
+
+// missed takes in the deadlines of a renewal, and says whether this process can't tell what
+// became of what others have written since the one before: it was not made in time, what
+// it left in Redis is no longer there, or nobody has renewed for a whole lease.
+func (o *owner) missed(state, before, after string) bool {
+	found, _ := strconv.ParseInt(before, 10, 64) // of our own script
+	late := !o.last.IsZero() && time.Since(o.last) > 2*ownerRenewal
+	missed := o.failed || late || found == 0 || found < o.deadline
+	o.deadline = 0
+	if state == ready { // a claim is longer than a lease
+		o.deadline, _ = strconv.ParseInt(after, 10, 64)
+	}
+	o.last, o.failed = time.Now(), false
+	return missed
+}
+
+// refused notes that Redis has refused a write.
+func (o *owner) refused(reason string) { o.refusal.Store(&reason) }
 
 // check looks in Redis whether it is still this identity's, nil where it is. A
 // claim that was made before, and holds after, was made by the owner.

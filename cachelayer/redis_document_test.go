@@ -100,6 +100,7 @@ a key may have more segments, for the parameters of a request. No other program 
 | key | what it is |
 | --- | --- |
 | ` + "`nof0:version:TABLE…`" + ` | changes when rows of a table, or of a model in it, do: documents made from an older version are not served |
+| ` + "`nof0:version:all`" + ` | changes where something may have been missed, as while Redis took no writes: nothing older is served |
 | ` + "`nof0:competitions`" + ` | which competition is the default |
 | ` + "`nof0:[COMPETITION:]ingest:trade:{MODEL}:ID`" + ` | the digest of a trade that was accepted, for 24 h |
 | ` + "`nof0:lock:…`" + ` | fencing tokens of the writers of projections |

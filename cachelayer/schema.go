@@ -29,7 +29,7 @@ const schemaLen = 16
 
 // envelopeVersion is part of every fingerprint, so that a change of the
 // envelope makes a miss of every stored value.
-const envelopeVersion = "2"
+const envelopeVersion = "3"
 
 // schemas remembers the fingerprint of each type.
 type schemas struct {

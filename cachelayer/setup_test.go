@@ -53,6 +53,8 @@ type process struct {
 	cache  *Cache
 	clock  *clock
 	rand   *steeredRand
+
+	registry *prometheus.Registry
 }
 
 // testConfig has timeouts that a busy machine keeps.
@@ -63,6 +65,7 @@ func testConfig() config.Config {
 	cfg.Redis.WriteTimeout = 5 * time.Second
 	cfg.Redis.PoolTimeout = 5 * time.Second
 	cfg.Redis.BreakerOpen = 20 * time.Millisecond
+	cfg.Redis.SlowAfter = 0
 	return cfg
 }
 
@@ -84,9 +87,9 @@ func newProcess(t *testing.T, url string, change ...func(*config.Config)) *proce
 	for _, c := range change {
 		c(&cfg)
 	}
-	p := &process{clock: newClock(), rand: &steeredRand{}}
+	p := &process{clock: newClock(), rand: &steeredRand{}, registry: prometheus.NewPedanticRegistry()}
 	opts := Options{
-		Registerer: prometheus.NewPedanticRegistry(),
+		Registerer: p.registry,
 		Logger:     slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Now:        p.clock.Now,
 		Rand:       p.rand,

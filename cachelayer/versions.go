@@ -3,6 +3,8 @@ package cachelayer
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +27,12 @@ import (
 // its own, of which no document is exchanged, and makes the version anew in Redis
 // before it believes what Redis says: it may have missed that others could not
 // either.
+//
+// A version is asked for by a command that writes, of no effect where there is a token:
+// what Redis refuses to take may be what an invalidation brought. Every document is made
+// of versionOfAll as well. Where a process may have missed that others could not
+// invalidate, or could not itself, it makes that one anew before it reads documents again,
+// so that nobody reads what was kept before.
 
 const (
 	tokenLen = 16
@@ -34,6 +42,8 @@ const (
 	// maxVersions bounds the versions that a process remembers. Clients may ask
 	// for as many models as they think of.
 	maxVersions = 8192
+	// versionOfAll is explained above.
+	versionOfAll catalogue.Version = "all"
 )
 
 // version is what is known of one. It never changes: what is learnt later makes
@@ -78,18 +88,26 @@ func (v *versions) get(names []catalogue.Version) (s state, fresh bool) {
 	now := v.now()
 	s.shared, fresh = true, true
 	var tokens strings.Builder
-	tokens.Grow(len(names) * tokenLen)
+	tokens.Grow((1 + len(names)) * tokenLen)
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	for _, name := range names {
+	add := func(name catalogue.Version) bool {
 		known := v.known[name]
 		if known == nil {
-			// A state that nothing else has.
-			return state{tokens: v.newToken()}, false
+			return false
 		}
 		fresh = fresh && now.Sub(known.seen) < v.life
 		s.shared = s.shared && known.shared
 		tokens.WriteString(known.token)
+		return true
+	}
+	whole := add(versionOfAll)
+	for _, name := range names {
+		whole = whole && add(name)
+	}
+	if !whole {
+		// A state that nothing else has.
+		return state{tokens: v.newToken()}, false
 	}
 	s.tokens = tokens.String()
 	return s, fresh
@@ -103,18 +121,19 @@ func (v *versions) set(name catalogue.Version, before, next *version) {
 		return
 	}
 	if before == nil && len(v.known) >= maxVersions {
-		for name, known := range v.known {
-			if known.shared || v.rdb == nil {
-				delete(v.known, name)
-			}
+		missed := slices.ContainsFunc(slices.Collect(maps.Values(v.known)), func(known *version) bool { return !known.shared })
+		clear(v.known)
+		if missed {
+			v.doubtLocked()
 		}
 	}
 	v.known[name] = next
 }
 
-// refresh asks Redis for names. The error is that of Redis: names then have
-// tokens of this process.
+// refresh asks Redis for names and for versionOfAll. The error is that of Redis: names
+// then have tokens of this process.
 func (v *versions) refresh(ctx context.Context, names []catalogue.Version) error {
+	names = append([]catalogue.Version{versionOfAll}, names...)
 	asked := v.now()
 	before := make([]*version, len(names))
 	v.mu.RLock()
@@ -128,9 +147,41 @@ func (v *versions) refresh(ctx context.Context, names []catalogue.Version) error
 		if !next.shared {
 			next.token = v.newToken()
 		}
+		if old := before[i]; name == versionOfAll && !next.shared && old != nil && refusalOf(err) == "" {
+			// Nobody learnt anything. That names were not answered keeps this process from
+			// Redis; a lost packet need not keep everybody from all that is in it.
+			next.token, next.shared = old.token, old.shared
+		}
 		v.set(name, before[i], next)
 	}
+	if refusalOf(err) != "" {
+		v.doubt()
+	}
 	return err
+}
+
+// doubt makes this process not read documents from Redis before it has made versionOfAll
+// anew there.
+func (v *versions) doubt() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.doubtLocked()
+}
+
+func (v *versions) doubtLocked() {
+	next := &version{token: v.newToken()}
+	if old := v.known[versionOfAll]; old != nil && !old.shared {
+		next.token, next.seen = old.token, old.seen // what is in memory stays good
+	}
+	v.known[versionOfAll] = next // a new one, so that nobody who asked before sets it
+}
+
+// trusts says whether this process has no doubt.
+func (v *versions) trusts() bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	all := v.known[versionOfAll]
+	return all == nil || all.shared
 }
 
 // ask returns the tokens that Redis has, "" for those of which it did not say. It
@@ -140,39 +191,35 @@ func (v *versions) ask(ctx context.Context, names []catalogue.Version, before []
 	if v.rdb == nil {
 		return tokens, nil
 	}
-	gets, sets := make(map[int]*redis.StringCmd), make([]int, 0, len(names))
-	for i := range names {
-		if before[i] == nil || before[i].shared {
-			gets[i] = nil
-		} else {
-			sets = append(sets, i)
-		}
-	}
-	var errs []error
-	if len(gets) > 0 {
-		// Its error is that of one of the commands.
-		_, _ = v.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i := range gets {
-				gets[i] = p.Get(ctx, versionName(names[i]))
+	writes, gets := make(map[int]*redis.BoolCmd), make(map[int]*redis.StringCmd)
+	sets := make([]int, 0, len(names))
+	// Its error is that of one of the commands.
+	_, _ = v.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, name := range names {
+			if before[i] != nil && !before[i].shared {
+				sets = append(sets, i)
+				continue
 			}
-			return nil
-		})
-	}
-	var missing []int
+			writes[i] = p.SetNX(ctx, versionName(name), v.newToken(), versionTTL)
+			gets[i] = p.Get(ctx, versionName(name))
+		}
+		return nil
+	})
+	var errs []error
 	for i, get := range gets {
 		token, err := get.Result()
-		switch {
+		switch refused := writes[i].Err(); {
+		case refused != nil:
+			errs = append(errs, refused)
 		case err == nil && len(token) == tokenLen:
 			tokens[i] = token
-		case errors.Is(err, redis.Nil):
-			missing = append(missing, i)
-		case err == nil, redis.HasErrorPrefix(err, "WRONGTYPE"):
-			sets = append(sets, i) // something else has written there
+		case err == nil, errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "WRONGTYPE"):
+			sets = append(sets, i) // it has just expired, or something else has written there
 		default:
 			errs = append(errs, err)
 		}
 	}
-	return tokens, errors.Join(append(errs, v.put(ctx, names, sets, tokens), v.make(ctx, names, missing, tokens))...)
+	return tokens, errors.Join(append(errs, v.put(ctx, names, sets, tokens))...)
 }
 
 // put sets the versions at the given places to new tokens.
@@ -199,28 +246,6 @@ func (v *versions) put(ctx context.Context, names []catalogue.Version, at []int,
 	return errors.Join(errs...)
 }
 
-// make gives the versions at the given places a token, or finds that somebody
-// else has meanwhile.
-func (v *versions) make(ctx context.Context, names []catalogue.Version, at []int, tokens []string) error {
-	if len(at) == 0 {
-		return nil
-	}
-	gets := make([]*redis.StringCmd, len(at))
-	_, err := v.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for n, i := range at {
-			p.SetNX(ctx, versionName(names[i]), v.newToken(), versionTTL)
-			gets[n] = p.Get(ctx, versionName(names[i]))
-		}
-		return nil
-	})
-	for n, i := range at {
-		if token, got := gets[n].Result(); got == nil && len(token) == tokenLen {
-			tokens[i] = token
-		}
-	}
-	return err //nolint:wrapcheck // the caller says what was asked
-}
-
 // renew makes names anew: here at once, and in Redis, for the others. The error
 // is that of Redis, which refresh then sets anew.
 func (v *versions) renew(ctx context.Context, names []catalogue.Version) error {
@@ -244,6 +269,9 @@ func (v *versions) renew(ctx context.Context, names []catalogue.Version) error {
 		if token != "" {
 			v.set(names[i], mine[i], &version{token: token, seen: now, shared: true})
 		}
+	}
+	if refusalOf(err) != "" {
+		v.doubt()
 	}
 	return err
 }
@@ -278,4 +306,26 @@ func (c *Cache) Invalidate(ctx context.Context, names ...catalogue.Version) erro
 		return unavailableAs("error invalidating versions", err)
 	}
 	return nil
+}
+
+// Trusts says whether this process reads what others keep in Redis, as far as Redis
+// answers.
+func (c *Cache) Trusts() bool { return c.remote != nil && c.versions.trusts() }
+
+// Doubt is for who could not invalidate and does not try again: this process reads
+// nothing from Redis before it has made everything in it unreadable, for all.
+func (c *Cache) Doubt() { c.versions.doubt() }
+
+// recover makes up for doubts as soon as Redis takes writes again, also where nobody reads
+// here.
+func (c *Cache) recover(ctx context.Context, missed bool) {
+	if missed {
+		c.versions.doubt()
+	}
+	if c.versions.trusts() {
+		return
+	}
+	if err := c.versions.refresh(ctx, nil); err != nil {
+		c.opts.Logger.DebugContext(ctx, "redis failed", slog.Any("error", err))
+	}
 }

@@ -88,6 +88,9 @@ type Redis struct {
 	// BreakerFailures consecutive failures open the breaker for BreakerOpen.
 	BreakerFailures int           `koanf:"breaker_failures"`
 	BreakerOpen     time.Duration `koanf:"breaker_open"`
+	// SlowAfter opens it too, where no command of ten times as long was faster; 0 is
+	// never.
+	SlowAfter time.Duration `koanf:"slow_after"`
 }
 
 // Cache configures the TTL classes and the in-process level.
@@ -213,6 +216,7 @@ func Default() Config {
 			MaxRetries:      1,
 			BreakerFailures: 5,
 			BreakerOpen:     time.Second,
+			SlowAfter:       25 * time.Millisecond,
 		},
 		Cache: Cache{
 			Short:       10 * time.Second,

@@ -69,7 +69,9 @@ func (l *loader) check(path string, err error) {
 // checkNumbers refuses durations, sizes and counts that are not positive. None
 // of them has a use for zero save those listed.
 func (l *loader) checkNumbers() {
-	zeroAllowed := map[string]bool{"postgres.max_idle": true, "redis.max_retries": true, "cache.stale_after": true, "log.slow_statement": true}
+	zeroAllowed := map[string]bool{
+		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "cache.stale_after": true, "log.slow_statement": true,
+	}
 	for _, k := range l.keys {
 		v := k.in(&l.config)
 		switch {

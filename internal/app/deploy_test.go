@@ -17,7 +17,9 @@ import (
 func TestDashboardsShowWhatThereIs(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
-	known := map[string]bool{"nof0_redis_breaker_state": true, "nof0_redis_foreign": true}
+	known := map[string]bool{
+		"nof0_redis_breaker_state": true, "nof0_redis_foreign": true, "nof0_redis_refusing": true, "nof0_redis_refusals_total": true,
+	}
 	full, cached := regexp.MustCompile(`Name: +"(nof0_[a-z_]+)"|gauge\("(nof0_[a-z_]+)"`), regexp.MustCompile(`counter\("([a-z_]+)"`)
 	for _, dir := range []string{"cachelayer", "internal"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {

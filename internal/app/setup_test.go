@@ -40,6 +40,7 @@ func setup(t *testing.T, change ...func(*config.Config)) *bundle {
 	cfg := config.Default()
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
 	cfg.Cache.StaleAfter = 0       // a busy machine takes long, and tests wait
+	cfg.Redis.SlowAfter = 0
 	cfg.DatabaseURL = testdb.New(t, atlastest.Migrator{})
 	redis := testdb.NewRedis(t)
 	cfg.RedisURL = redis.URL()

@@ -81,6 +81,7 @@ func testConfig() config.Config {
 	cfg.Redis.WriteTimeout = 5 * time.Second
 	cfg.Redis.PoolTimeout = 5 * time.Second
 	cfg.Redis.BreakerOpen = 20 * time.Millisecond
+	cfg.Redis.SlowAfter = 0
 	// What is projected stays for the time of a test.
 	cfg.Cache.Short, cfg.Cache.Medium, cfg.Cache.Long = time.Hour, time.Hour, time.Hour
 	return cfg
