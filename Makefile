@@ -112,6 +112,13 @@ console-assets: ## renew the libraries that the console's pages load, by interna
 	@command -v npm >/dev/null || { echo "make: no npm: the libraries of the console come from its registry" >&2; exit 1; }
 	cd internal/console && npm ci --no-audit --no-fund && npm run --silent assets
 
+BROWSER = cd internal/console/browser && npm ci --no-audit --no-fund && NOF0='$(abspath $(BIN))'
+.PHONY: console-test console-images
+console-test: browser build ## look at the console in a real browser, against whole systems
+	$(BROWSER) npm test
+console-images: browser build ## the same, and write docs/images
+	$(BROWSER) IMAGES='$(abspath docs/images)' npm test
+
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code
 	$(GOLANGCI_LINT) fmt
@@ -170,13 +177,15 @@ clean-data: build ## remove the data of make run, wherever they lie
 
 # What is missing of what a target needs is installed, or the command that does is
 # named, before anything is compiled.
-.PHONY: postgres servers pooler
+.PHONY: postgres servers pooler browser
 postgres:
 	@./.ci/install-servers postgres
 servers:
 	@./.ci/install-servers postgres redis compiler
 pooler:
 	@./.ci/install-servers postgres redis compiler pooler
+browser:
+	@./.ci/install-servers postgres redis compiler node browser
 
 # The newest CLI whose modules all build; its own module, in .ci/atlas, has 90 more.
 $(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum

@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,7 +72,6 @@ func (b *bundle) compareConsole(t *testing.T) {
 		}
 		fees, _ := metrics[id]["fee_pnl_moves_breakdown_table"].(map[string]any)
 		want = append(want, fees["total_fees_paid"])
-		require.Equal(t, want[0], figures(rows[i])[0], id)
 		require.Equal(t, present(want), figures(rows[i]), id)
 	}
 
@@ -88,6 +89,97 @@ func (b *bundle) compareConsole(t *testing.T) {
 		require.Equal(t, trade["id"], attr(items[i], "data-trade"))
 		require.Equal(t, []any{trade["quantity"], trade["entry_price"], trade["exit_price"], trade["realized_net_pnl"]}, figures(items[i]))
 	}
+	b.compareModel(t, board[0]["id"].(string))
+	b.compareModel(t, board[len(board)-1]["id"].(string))
+
+	search := b.page(t, "/search?q=position")
+	found := list("search?q=position&limit=20", "results")
+	results := all(search, "li", "data-result")
+	require.Len(t, results, len(found))
+	for i, result := range found {
+		require.Equal(t, result["id"], attr(results[i], "data-result"))
+	}
+	refused := get(t, b.url+"/search?q=the", "Accept", "text/html")
+	require.Equal(t, http.StatusOK, refused.StatusCode)
+	require.Contains(t, string(refused.body), `role="alert"`)
+}
+
+// compareModel compares the page of a model, and of one decision and every symbol.
+func (b *bundle) compareModel(t *testing.T, id string) {
+	t.Helper()
+	shown := b.page(t, "/models/"+id)
+	api := func(path string) map[string]any { return get(t, b.url+"/api/"+path).object(t) }
+	rows := func(in *html.Node, attribute, member, path string, figuresOf func(map[string]any) []any) {
+		t.Helper()
+		listed := all(in, "tr", attribute)
+		facts := api(path)[member].([]any)
+		require.Len(t, listed, len(facts), path)
+		for i, fact := range facts {
+			fact := fact.(map[string]any)
+			require.Equal(t, fact["id"], attr(listed[i], attribute))
+			require.Equal(t, present(figuresOf(fact)), figures(listed[i]), "%v", fact["id"])
+		}
+	}
+	trade := func(fact map[string]any) []any {
+		return []any{fact["quantity"], fact["entry_price"], fact["exit_price"], fact["realized_net_pnl"], fact["total_commission_dollars"]}
+	}
+	rows(shown, "data-trade", "trades", "trades?limit=25&model_id="+id, trade)
+	rows(shown, "data-position", "positions", "positions/"+id+"?limit=20", func(fact map[string]any) []any {
+		return []any{
+			fact["opened_quantity"], fact["position"].(map[string]any)["entry_price"], fact["realized_net_pnl"],
+			float64(len(fact["closings"].([]any))),
+		}
+	})
+	rows(shown, "data-decision", "decisions", "decisions/"+id+"?limit=15", func(fact map[string]any) []any {
+		var counts []any
+		if signals := fact["signals"].(map[string]any); fact["success"] == true {
+			for _, signal := range slices.Sorted(maps.Keys(signals)) {
+				counts = append(counts, signals[signal])
+			}
+		}
+		return append(counts, fact["confidence"])
+	})
+
+	curve := api("equity?model_id=" + id)["equity"].([]any)[0].(map[string]any)
+	said := figures(all(shown, "dl", "id")[0])
+	for _, figure := range []string{"max_drawdown_pct", "drawdown_pct"} {
+		require.Contains(t, said, curve[figure], figure)
+	}
+	for _, one := range api("analytics/" + id)["analytics"].([]any) {
+		published := 0
+		for _, table := range one.(map[string]any) {
+			if table, ok := table.(map[string]any); ok && table["whole"] == nil {
+				published += len(table)
+			}
+		}
+		for _, section := range all(shown, "section", "id") {
+			if attr(section, "id") == "metrics" {
+				require.Len(t, figures(section), published)
+			}
+		}
+	}
+
+	decisions := api("decisions/" + id + "?limit=1")["decisions"].([]any)
+	for _, one := range decisions {
+		decision := one.(map[string]any)["id"].(string)
+		page := b.page(t, "/models/"+id+"/decisions/"+decision)
+		audit := api("decisions/" + id + "/" + decision)
+		signals := all(page, "tr", "data-signal")
+		require.Len(t, signals, len(audit["signals"].([]any)))
+		for i, signal := range audit["signals"].([]any) {
+			signal := signal.(map[string]any)
+			require.Equal(t, present([]any{signal["confidence"], signal["leverage"]}), figures(signals[i]))
+		}
+		require.Len(t, all(page, "tr", "data-trade"), len(audit["trades"].([]any)))
+	}
+	for _, one := range api("symbols")["symbols"].([]any) {
+		symbol := one.(map[string]any)["symbol"].(string)
+		rows(b.page(t, "/symbols/"+symbol), "data-trade", "trades", "trades?limit=25&symbol="+symbol, trade)
+	}
+	compared := b.page(t, "/compare?with="+id)
+	require.Contains(t, figures(compared), curve["max_drawdown_pct"])
+	require.Equal(t, http.StatusNotFound, get(t, b.url+"/models/nobody", "Accept", "text/html").StatusCode)
+	require.Equal(t, http.StatusNotFound, get(t, b.url+"/symbols/NOTHING", "Accept", "text/html").StatusCode)
 }
 
 // page reads a page as a browser does.

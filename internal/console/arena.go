@@ -2,10 +2,10 @@ package console
 
 import (
 	"cmp"
-	"fmt"
 	"html/template"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -40,6 +40,14 @@ type model struct {
 // Benchmark reports whether it only is compared with.
 func (m model) Benchmark() bool { return m.Kind.Or("") == "benchmark" }
 
+// Class is the class of its color.
+func (m model) Class() string {
+	if m.Benchmark() {
+		return "benchmark"
+	}
+	return "m" + strconv.Itoa(m.Color)
+}
+
 // Name is its name for people.
 func (m model) Name() string { return cmp.Or(m.DisplayName.Or(""), m.ID) }
 
@@ -65,16 +73,20 @@ func (r *reading) readModels() (fault string, err error) {
 	return fault, err
 }
 
-// Who names a model, with its color.
+// Models lists the models, in the order of lists.
+func (s shown) Models() []model { return s.models }
+
+// Who names a model, with its color, and leads to its page.
 func (s shown) Who(id string) template.HTML {
 	color, name := "", id
 	for _, m := range s.models {
 		if m.ID == id {
-			color, name = fmt.Sprintf(` class="m%d"`, m.Color), m.Name()
+			color, name = ` class="`+m.Class()+`"`, m.Name()
 		}
 	}
-	//nolint:gosec // the name is escaped
-	return template.HTML("<i" + color + "></i>" + template.HTMLEscapeString(name))
+	//nolint:gosec // address and name are escaped
+	return template.HTML("<i" + color + `></i><a href="` + template.HTMLEscapeString(s.Link("models", id)) + `">` +
+		template.HTMLEscapeString(name) + "</a>")
 }
 
 // curves reads the figures of every curve, with no more of its points than the ends.

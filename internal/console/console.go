@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -46,6 +47,11 @@ type Page struct {
 func Pages() []Page {
 	return []Page{
 		{Path: "/", name: "arena", Parameters: []string{"competition"}, load: arenaPage},
+		{Path: "/models/:model", name: "model", Parameters: []string{"model", "competition", "symbol", "side", "cursor"}, load: modelPage},
+		{Path: "/models/:model/decisions/:decision", name: "decision", Parameters: []string{"model", "decision", "competition"}, load: decisionPage},
+		{Path: "/symbols/:symbol", name: "symbol", Parameters: []string{"symbol", "competition", "cursor"}, load: symbolPage},
+		{Path: "/search", name: "search", Parameters: []string{"q", "model_id", "from", "to", "cursor", "competition"}, load: searchPage},
+		{Path: "/compare", name: "compare", Parameters: []string{"competition"}, load: comparePage},
 	}
 }
 
@@ -174,6 +180,16 @@ func (a Ask) link(parts ...string) string {
 		address += "?" + url.Values{"competition": {a.Competition}}.Encode()
 	}
 	return address
+}
+
+// More is the address of the page with a parameter set, or left out where it is "".
+func (s shown) More(name, value string) string {
+	query := maps.Clone(s.Query)
+	query.Set(name, value)
+	if value == "" {
+		query.Del(name)
+	}
+	return "?" + query.Encode()
 }
 
 // API is the address of a view of the same competition: its path below /api, with

@@ -29,6 +29,7 @@ func functions() template.FuncMap {
 		"time":    moment,
 		"millis":  func(ms int64) template.HTML { return moment(float64(ms) / 1000) },
 		"sign":    sign,
+		"words":   words,
 	}
 }
 

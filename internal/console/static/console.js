@@ -1,5 +1,6 @@
 // What every page does: time zone, theme, what is chosen in the address, the stream.
-import { equityChart } from "./chart.js";
+import { equityChart } from "./equity.js";
+import { priceChart } from "./price.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -106,7 +107,7 @@ function showPrices(prices) {
   for (const { symbol, price } of prices) {
     const shown = $(`[data-symbol="${CSS.escape(symbol)}"] data`);
     if (!shown || Number(shown.value) === price) continue;
-    const item = shown.closest("li");
+    const item = shown.closest("[data-symbol]");
     item.className = price > Number(shown.value) ? "up" : "down";
     setTimeout(() => (item.className = ""), 300);
     shown.value = price;
@@ -136,11 +137,11 @@ function follow(feed, chart) {
   feed.addEventListener("htmx:sseBeforeMessage", (event) => {
     event.preventDefault(); // it is no HTML
     const message = event.detail;
-    const { competition_id, data } = JSON.parse(message.data);
-    if (message.type === "prices") return showPrices(data.prices);
-    if (message.type === "equity") chart?.add(competition_id, data);
-    if (message.type === "import") chart?.load();
-    refresh();
+    const { competition_id, model_id, data } = JSON.parse(message.data);
+    chart?.add(message.type, competition_id, data);
+    const only = $("#refresh").dataset.model;
+    if (message.type === "prices") showPrices(data.prices);
+    else if (!only || !model_id || only === model_id) refresh();
   });
 }
 
@@ -154,13 +155,20 @@ function markNew() {
   }
 }
 
+// Without it the first page answers a program.
+document.addEventListener("htmx:configRequest", (event) => (event.detail.headers.Accept = "text/html"));
 zoneChoice($("#zone"));
 themeChoice($("#theme"));
 $("#competition")?.addEventListener("change", (event) => {
   choose({ competition: event.target.value, model: "", from: "", to: "", range: "" });
   location.reload();
 });
-const chart = $("#equity") && equityChart($("#equity"));
+// A link may have a key.
+document.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, [tabindex='0']")) return;
+  $(`[data-key="${CSS.escape(event.key)}"]`)?.click();
+});
+const chart = $("#equity") ? equityChart($("#equity")) : $("#price") ? priceChart($("#price")) : undefined;
 if ($("#feed")) follow($("#feed"), chart);
 else showState("none", "as of now");
 htmx.onLoad((part) => {

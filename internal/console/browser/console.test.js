@@ -1,0 +1,202 @@
+// The console in a real browser, against whole systems.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createServer, request } from "node:http";
+import { join, resolve } from "node:path";
+import { look, open, patience, settled, start, violations } from "./system.js";
+
+let browser;
+before(async () => (browser = await open()));
+after(() => browser.close());
+
+// pagesOf are the addresses of the pages of a system, by name.
+async function pagesOf(system) {
+  const { models } = await system.get("models");
+  const { symbols } = await system.get("symbols");
+  const model = models[0].id;
+  const { decisions } = await system.get(`decisions/${encodeURIComponent(model)}?limit=2`);
+  const of = (id) => `/models/${encodeURIComponent(id)}`;
+  return {
+    arena: "/", model: of(model), symbol: `/symbols/${symbols[0].symbol}`, search: "/search?q=profit",
+    compare: `/compare?${models.slice(0, 3).map((m) => `with=${encodeURIComponent(m.id)}`).join("&")}`,
+    ...(decisions?.length ? { decision: `${of(model)}/decisions/${encodeURIComponent(decisions.at(-1).id)}` } : {}),
+    benchmark: of(models.at(-1).id), alone: `/?model=${encodeURIComponent(model)}&unit=pct&range=7d&tz=Asia/Tokyo`, log: "/?scale=log&range=24h",
+  };
+}
+
+// renders looks at pages, and writes pictures of them where images names a directory.
+async function renders(system, addresses, images) {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await look(browser, { colorScheme });
+    for (const [name, address] of Object.entries(addresses)) {
+      await page.goto(system.url + address);
+      await settled(page);
+      assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}`);
+      if (images && ["arena", "alone", "model", "decision", "symbol", "search", "compare"].includes(name)) {
+        await page.screenshot({ path: join(images, `${name}-${colorScheme}.png`) });
+      }
+    }
+    assert.deepEqual(page.faults, [], colorScheme);
+    await page.context().close();
+  }
+  const narrow = await look(browser, { viewport: { width: 360, height: 740 } });
+  for (const [name, address] of Object.entries(addresses)) {
+    await narrow.goto(system.url + address);
+    await settled(narrow);
+    assert.equal(await narrow.evaluate(() => document.documentElement.scrollWidth), 360, `${name} is wider than a phone`);
+  }
+  await narrow.context().close();
+}
+
+describe("a generated season", () => {
+  let system;
+  before(async () => (system = await start({ args: ["--play=off"] })), { timeout: 2 * patience });
+  after(() => system.stop());
+
+  test("every page renders, in both themes and down to 360 pixels", async () => {
+    await renders(system, { ...(await pagesOf(system)), ended: "/?competition=season-0" }, process.env.IMAGES);
+  });
+
+  test("a fill appears on the curve and in the list", async (t) => {
+    const page = await look(browser);
+    await page.goto(system.url);
+    await settled(page);
+    const { leaderboard } = await system.get("leaderboard");
+    const { id } = leaderboard[0];
+    const now = Date.now() / 1000;
+    const began = performance.now();
+    await system.post("trades", { trade: {
+      id: "posted-by-the-test", model_id: id, symbol: "BTC", side: "long", quantity: 0.25, entry_time: now - 600, entry_price: 100000,
+      exit_time: now - 1, exit_price: 101000, realized_gross_pnl: 250, realized_net_pnl: 245.5, total_commission_dollars: 4.5,
+    }, remaining: null });
+    await system.post("equity", { model_id: id, timestamp: now, dollar_equity: 12345.67, since_inception_hourly_marker: 201, positions: {} });
+    await page.waitForSelector('[data-trade="posted-by-the-test"]');
+    await page.waitForFunction((id) => document.querySelector(`button[data-model="${CSS.escape(id)}"] b`).textContent === "$12,345.67", id);
+    t.diagnostic(`seen after ${Math.round(performance.now() - began)} ms`);
+    assert.match(await page.textContent('[data-trade="posted-by-the-test"]'), /\+\$245\.50/);
+    await page.waitForFunction((id) => document.querySelector(`tr[data-model="${CSS.escape(id)}"] data`).value === "12345.67", id);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test("every selection is in the address, and works by keyboard", async () => {
+    const page = await look(browser);
+    await page.goto(system.url);
+    await settled(page);
+    const button = page.locator(".legend button").first();
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL((u) => u.searchParams.get("model"));
+    assert.equal(await button.getAttribute("aria-pressed"), "true");
+    await page.getByLabel("%", { exact: true }).check({ force: true });
+    await page.getByLabel("72h").check({ force: true });
+    await page.getByLabel("Time zone").selectOption("UTC");
+    await settled(page);
+    const address = new URL(page.url());
+    assert.deepEqual([...address.searchParams.keys()].sort(), ["model", "range", "tz", "unit"]);
+    const shown = await page.waitForFunction(() => /%$/.test(document.querySelector(".legend b").textContent) && document.querySelector(".legend b").textContent);
+    const other = await look(browser);
+    await other.goto(address.href);
+    await settled(other);
+    assert.equal(await other.locator(".legend b").first().textContent(), await shown.jsonValue());
+    assert.equal(await other.locator("[name=unit][value=pct]").isChecked(), true);
+    await page.locator("#equity").focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.waitForFunction(() => /\d\d:\d\d/.test(document.querySelector(".legend li:last-child").textContent));
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+    await other.context().close();
+  });
+
+  test("a decision leads to the one before by key", async () => {
+    const page = await look(browser);
+    const { decision } = await pagesOf(system);
+    await page.goto(system.url + decision);
+    const before = page.url();
+    await page.keyboard.press("ArrowRight");
+    await page.waitForURL((u) => u.href !== before && u.pathname.includes("/decisions/"));
+    await page.context().close();
+  });
+
+  test("it works behind a prefix", async () => {
+    const { hostname, port } = new URL(system.url);
+    const proxy = createServer((from, to) => {
+      if (!from.url.startsWith("/arena/")) return to.writeHead(404).end();
+      const ask = request({ hostname, port, path: from.url.slice("/arena".length), method: from.method, headers: from.headers }, (answer) => {
+        to.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(to);
+      });
+      from.pipe(ask);
+      to.on("close", () => ask.destroy());
+    });
+    await new Promise((done) => proxy.listen(0, "127.0.0.1", done));
+    const page = await look(browser);
+    await page.goto(`http://127.0.0.1:${proxy.address().port}/arena/`);
+    await settled(page);
+    await page.locator("#standings tbody a").first().click();
+    await page.waitForURL(/\/arena\/models\//);
+    await settled(page);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+
+  test("the first view is quick on a slow machine", async (t) => {
+    const page = await look(browser);
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("Performance.enable");
+    await devtools.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    let bytes = 0;
+    await devtools.send("Network.enable");
+    devtools.on("Network.loadingFinished", (e) => (bytes += e.encodedDataLength));
+    const began = performance.now();
+    await page.goto(system.url);
+    await page.waitForSelector("#equity canvas");
+    const all = performance.now() - began;
+    const { metrics } = await devtools.send("Performance.getMetrics");
+    const busy = metrics.find((m) => m.name === "TaskDuration").value * 1000;
+    t.diagnostic(`${Math.round(all)} ms in all, ${Math.round(busy)} ms of the main thread, ${Math.round(bytes / 1024)} kB`);
+    assert.ok(bytes > 0);
+    await page.context().close();
+  });
+});
+
+describe("a capture", () => {
+  let system;
+  before(async () => (system = await start({ env: { NOF0_SNAPSHOT_DIR: resolve("../../../testdata/earlier") } })), { timeout: 2 * patience });
+  after(() => system.stop());
+  test("every page renders", async () => renders(system, await pagesOf(system)));
+});
+
+describe("an empty arena", () => {
+  let system;
+  before(async () => (system = await start({ args: ["--empty"] })), { timeout: 2 * patience });
+  after(() => system?.stop());
+
+  test("it says what to do, and shows what comes", async () => {
+    await renders(system, { arena: "/", search: "/search?q=profit", compare: "/compare" });
+    const page = await look(browser);
+    await page.goto(system.url);
+    await page.getByText("nof0 season play").waitFor();
+    await settled(page);
+    await system.post("equity", { model_id: "first", timestamp: Date.now() / 1000, dollar_equity: 10000, since_inception_hourly_marker: 0, positions: {} });
+    await page.locator("#equity canvas").waitFor();
+    await page.locator('tr[data-model="first"]').waitFor();
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test("it outlives the server", async () => {
+    const page = await look(browser);
+    await page.goto(system.url);
+    await settled(page);
+    const { host } = new URL(system.url);
+    await system.stop();
+    await page.getByText("connection lost").waitFor();
+    system = await start({ args: ["--empty"], address: host });
+    await page.locator('#live[data-state="live"]').waitFor();
+    await page.getByText("Nobody yet").waitFor();
+    await page.context().close();
+  });
+});

@@ -1,0 +1,219 @@
+// The curves of the models: read from the API, drawn by uPlot, continued by the stream.
+import { choose, chosen, written } from "./console.js";
+import { basics, before, colorOf, loader, look, named, query, ranges, read } from "./chart.js";
+
+const usd = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
+const short = new Intl.NumberFormat("en", { style: "currency", currency: "USD", notation: "compact", maximumFractionDigits: 2 });
+const percent = (v) => (v > 0 ? "+" : v < 0 ? "−" : "") + Math.abs(v).toFixed(2) + "%";
+
+export function equityChart(box) {
+  const card = box.closest(".card");
+  const legend = card.querySelector(".legend");
+  const tools = card.querySelector(".tools");
+  const log = tools.querySelector("[name=scale]");
+  const below = card.querySelector("#drawdown");
+  const buttons = [...legend.querySelectorAll("button")];
+  const models = buttons.map((button) => button.dataset.model);
+  const when = legend.appendChild(document.createElement("li"));
+  when.className = "quiet";
+  let curves = new Map(); // model to [[time…], [equity…]]
+  let trades = [];
+  let plot, low, data, drawn;
+
+  const alone = () => (models.length === 1 ? models[0] : models.includes(chosen("model")) ? chosen("model") : "");
+  const unit = () => (chosen("unit") === "pct" ? "pct" : "usd");
+  const isLog = () => chosen("scale") === "log" && unit() === "usd"; // a change may be negative
+  const write = (v) => (v == null ? "" : unit() === "pct" ? percent(v) : usd.format(v));
+
+  function show() {
+    for (const input of tools.querySelectorAll("[name=unit]")) input.checked = input.value === unit();
+    log.checked = isLog();
+    log.disabled = unit() === "pct";
+    for (const button of buttons) if (models.length > 1) button.setAttribute("aria-pressed", String(button.dataset.model === alone()));
+  }
+
+  const load = loader(box, async () => {
+    if (!plot) box.dataset.says = "Loading…";
+    const [equity, closed] = await Promise.all([
+      read(query(box.dataset.src, { points: "500" })),
+      alone() ? read(query(box.dataset.trades, { model_id: alone(), limit: "1000" })) : { trades: [] },
+    ]);
+    return () => {
+      curves = new Map(equity.equity.filter((c) => models.includes(c.model_id)).map((c) => [
+        c.model_id, [c.points.map((p) => p.timestamp), c.points.map((p) => p.dollar_equity)],
+      ]));
+      trades = closed.trades;
+      draw();
+    };
+  }, clear);
+
+  function clear() {
+    plot?.destroy();
+    low?.destroy();
+    plot = low = undefined;
+  }
+
+  // Curves have times of their own: one axis of all of them, with gaps.
+  function align() {
+    const times = [...new Set([...curves.values()].flatMap(([t]) => t))].sort((a, b) => a - b);
+    const place = new Map(times.map((t, i) => [t, i]));
+    const rows = models.map((model) => {
+      const row = new Array(times.length).fill(null);
+      const [t, v] = curves.get(model) ?? [[], []];
+      t.forEach((at, i) => (row[place.get(at)] = unit() === "pct" ? (v[i] / v[0] - 1) * 100 : v[i]));
+      return row;
+    });
+    return [times, ...rows];
+  }
+
+  // Below its peak a curve is shaded.
+  function peaks(row) {
+    let peak = null;
+    return row.map((v) => (v == null ? null : (peak = Math.max(peak ?? v, v))));
+  }
+
+  function draw() {
+    show();
+    data = align();
+    const only = alone();
+    if (data[0].length === 0) {
+      clear();
+      box.dataset.says = "Nothing in this range.";
+      return;
+    }
+    delete box.dataset.says;
+    if (only) data.push(peaks(data[1 + models.indexOf(only)]));
+    const how = [only, unit(), isLog(), look()].join();
+    if (plot && drawn === how) {
+      plot.setData(data);
+      low?.setData(fallen());
+    } else make(how, only);
+    values(null);
+  }
+
+  // How far a curve is under its peak, in percent.
+  function fallen() {
+    const [times, equities] = curves.get(models[0]) ?? [[], []];
+    const peak = peaks(equities);
+    return [times, equities.map((v, i) => (peak[i] > 0 ? 100 * (v / peak[i] - 1) : null))];
+  }
+
+  function make(how, only) {
+    clear();
+    drawn = how;
+    const translucent = named("loss").replace("rgb(", "rgba(").replace(")", ", 0.15)");
+    const series = models.map((model, i) => ({
+      label: model,
+      stroke: colorOf(buttons[i].querySelector("i"), "backgroundColor"),
+      width: 2,
+      dash: buttons[i].classList.contains("benchmark") ? [6, 4] : undefined,
+      spanGaps: true,
+      show: !only || only === model,
+      points: { show: false },
+    }));
+    const bands = [];
+    if (only) {
+      series.push({ label: "peak", stroke: "transparent", spanGaps: true, points: { show: false } });
+      bands.push({ series: [1 + models.length, 1 + models.indexOf(only)], fill: translucent });
+    }
+    const options = basics(box, (v) => (unit() === "pct" ? percent(v) : short.format(v)), select);
+    Object.assign(options, { series: [{}, ...series], bands, scales: { y: { distr: isLog() ? 3 : 1 } }, focus: { alpha: 0.3 } });
+    Object.assign(options.hooks, { setCursor: [(u) => values(u.cursor.idx)], draw: [(u) => only && marks(u, only)] });
+    if (below) options.cursor.sync = { key: "equity" };
+    plot = new uPlot(options, data, box);
+    if (!below) return;
+    const beneath = basics(below, percent, select);
+    Object.assign(beneath, { series: [{}, { stroke: named("loss"), fill: translucent, points: { show: false } }] });
+    beneath.cursor.sync = { key: "equity" };
+    low = new uPlot(beneath, fallen(), below);
+  }
+
+  // Where a trade was closed, by whether it won.
+  function marks(u, model) {
+    const row = data[1 + models.indexOf(model)];
+    const colors = { won: named("gain"), lost: named("loss") };
+    const size = 5 * devicePixelRatio;
+    u.ctx.save();
+    for (const trade of trades) {
+      const i = before(data[0], trade.exit_time, row);
+      if (i == null || trade.exit_time > u.scales.x.max || trade.exit_time < u.scales.x.min) continue;
+      const up = trade.realized_net_pnl > 0 ? -1 : 1;
+      const x = u.valToPos(trade.exit_time, "x", true);
+      const y = u.valToPos(row[i], "y", true) + up * size * 1.6;
+      u.ctx.fillStyle = up < 0 ? colors.won : colors.lost;
+      u.ctx.beginPath();
+      u.ctx.moveTo(x, y + up * size);
+      u.ctx.lineTo(x - size, y - up * size);
+      u.ctx.lineTo(x + size, y - up * size);
+      u.ctx.fill();
+    }
+    u.ctx.restore();
+  }
+
+  function values(idx) {
+    const at = data[0][idx ?? data[0].length - 1];
+    buttons.forEach((button, i) => {
+      const there = before(data[0], at, data[1 + i]);
+      button.querySelector("b").textContent = there == null ? "" : write(data[1 + i][there]);
+    });
+    when.textContent = idx == null ? "" : written(new Date(at * 1000));
+  }
+
+  function select(selection) {
+    choose(selection);
+    showRange();
+    show();
+    load();
+  }
+
+  buttons.forEach((button) => button.addEventListener("click", () => {
+    select({ model: alone() === button.dataset.model ? "" : button.dataset.model });
+  }));
+  tools.addEventListener("change", ({ target }) => {
+    if (target.name === "unit") choose({ unit: target.value === "pct" ? "pct" : "" });
+    if (target.name === "scale") choose({ scale: target.checked ? "log" : "" });
+    if (data) draw();
+    else show();
+  });
+  // With the keyboard: to the point before, and to the next.
+  box.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step || !plot) return;
+    event.preventDefault();
+    const last = data[0].length - 1;
+    const i = Math.min(Math.max((plot.cursor.idx ?? last + (step < 0 ? 1 : 0)) + step, 0), last);
+    plot.setCursor({ left: plot.valToPos(data[0][i], "x"), top: plot.over.clientHeight / 2 });
+  });
+  document.addEventListener("redraw", () => data && draw());
+  new ResizeObserver(() => {
+    plot?.setSize({ width: box.clientWidth, height: box.clientHeight });
+    low?.setSize({ width: below.clientWidth, height: below.clientHeight });
+  }).observe(box);
+
+  // What the stream brings goes behind what is drawn, with the next frame.
+  let waiting = false;
+  function add(type, competition, row) {
+    if (type === "import" || type === "correction") return load();
+    const curve = curves.get(row.model_id);
+    if (type !== "equity" || competition !== box.dataset.competition || !curve || chosen("range") === "custom") return;
+    const [times, equities] = curve;
+    if (row.timestamp < times.at(-1)) return;
+    if (row.timestamp === times.at(-1)) {
+      times.pop();
+      equities.pop();
+    }
+    times.push(row.timestamp);
+    equities.push(row.dollar_equity);
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      draw();
+    });
+  }
+
+  const showRange = ranges(tools, () => data?.[0].length && [data[0][0], data[0].at(-1)], select);
+  show();
+  load();
+  return { load, add };
+}
