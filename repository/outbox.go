@@ -60,8 +60,8 @@ func (r Outbox) Claim(ctx context.Context, model string, limit int) (events []en
 }
 
 // MarkRelayed gives events, in the order of their ids, their places in the
-// order of all relayed events. That order is the order of commits: whoever has
-// read up to a sequence has missed nothing before it. To that end relays wait
+// order of all events, where they have none. That order is the order of commits: whoever
+// has read up to a sequence has missed nothing before it. To that end relays wait
 // for each other here, until the transaction ends, so it should be the last
 // thing the transaction does.
 func (r Outbox) MarkRelayed(ctx context.Context, events []entities.OutboxEvent, at time.Time) error {
@@ -72,20 +72,35 @@ func (r Outbox) MarkRelayed(ctx context.Context, events []entities.OutboxEvent, 
 	for i, e := range events {
 		ids[i] = e.ID
 	}
-	return r.run(ctx, "outbox", "MarkRelayed", func(db *gorm.DB) error {
+	_, err := r.order(ctx, "MarkRelayed", "relayed_at = ?, updated_at = ?", "id IN ?", at, at, ids)
+	return err
+}
+
+// Order gives all committed events their places that have none, as MarkRelayed does,
+// without saying that they are relayed. It returns how many these were.
+func (r Outbox) Order(ctx context.Context, at time.Time) (ordered int64, err error) {
+	return r.order(ctx, "Order", "updated_at = ?", "sequence IS NULL", at)
+}
+
+// order gives the events of a condition their places, and sets more of their columns.
+func (r Outbox) order(ctx context.Context, method, set, of string, args ...any) (ordered int64, err error) {
+	err = r.run(ctx, "outbox", method, func(db *gorm.DB) error {
 		if err := sequenceLock.wait(db); err != nil {
 			return err
 		}
-		return db.Exec(`
+		res := db.Exec(`
 			UPDATE outbox_events o
-			SET sequence = last.sequence + ordered.place, relayed_at = ?, updated_at = ?
-			FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM outbox_events WHERE id IN ?) ordered,
+			SET sequence = coalesce(o.sequence, last.sequence + ordered.place), `+set+`
+			FROM (SELECT id, row_number() OVER (PARTITION BY sequence IS NULL ORDER BY id) AS place FROM outbox_events WHERE `+of+`) ordered,
 				(SELECT coalesce(max(sequence), 0) AS sequence FROM outbox_events) last
-			WHERE o.id = ordered.id`, at, at, ids).Error
+			WHERE o.id = ordered.id`, args...)
+		ordered = res.RowsAffected
+		return res.Error
 	})
+	return ordered, err
 }
 
-// Since returns relayed events past a sequence, in order.
+// Since returns events past a sequence, in order.
 func (r Outbox) Since(ctx context.Context, sequence int64, limit int) (events []entities.OutboxEvent, err error) {
 	err = r.run(ctx, "outbox", "Since", func(db *gorm.DB) error {
 		return db.Where("sequence > ?", sequence).Order("sequence").Limit(limit).Find(&events).Error
@@ -93,8 +108,7 @@ func (r Outbox) Since(ctx context.Context, sequence int64, limit int) (events []
 	return events, err
 }
 
-// Bounds returns the sequences of the oldest and the newest relayed event that
-// are kept; 0 and 0 before the first.
+// Bounds returns the sequences of the oldest and the newest event that are kept; 0 and 0 before the first.
 func (r Outbox) Bounds(ctx context.Context) (oldest, newest int64, err error) {
 	err = r.run(ctx, "outbox", "Bounds", func(db *gorm.DB) error {
 		return db.Raw("SELECT coalesce(min(sequence), 0), coalesce(max(sequence), 0) FROM outbox_events").
@@ -130,11 +144,11 @@ func (r Outbox) TypesSince(ctx context.Context, sequence int64, ofAccounts []str
 	return newest, err
 }
 
-// Waiting is how many events of a type wait to be relayed, and the newest id
+// Waiting is how many events of a type wait for their place in the order, and the newest id
 // among them: whoever has seen the same before has seen all of them.
 type Waiting struct{ Count, Newest int64 }
 
-// WaitingSince returns, by type, the events that have waited to be relayed since
+// WaitingSince returns, by type, the events that have waited for their place since
 // before a time: of the types ofAccounts those of the competition.
 func (r Outbox) WaitingSince(ctx context.Context, before time.Time, ofAccounts []string) (waiting map[string]Waiting, err error) {
 	err = r.run(ctx, "outbox", "WaitingSince", func(db *gorm.DB) error {
@@ -144,7 +158,7 @@ func (r Outbox) WaitingSince(ctx context.Context, before time.Time, ofAccounts [
 		}
 		err := db.Raw(`
 			SELECT type, count(*) AS count, max(id) AS newest FROM outbox_events
-			WHERE relayed_at IS NULL AND created_at < ? AND (competition_id = ? OR type NOT IN ?)
+			WHERE sequence IS NULL AND created_at < ? AND (competition_id = ? OR type NOT IN ?)
 			GROUP BY type`, before, r.competition, ofAccounts).Scan(&found).Error
 		waiting = make(map[string]Waiting, len(found))
 		for _, w := range found {
@@ -155,8 +169,8 @@ func (r Outbox) WaitingSince(ctx context.Context, before time.Time, ofAccounts [
 	return waiting, err
 }
 
-// Behind returns how many events of some types, relayed past a sequence or not
-// relayed yet, there are, and since when the oldest; a zero time where there is
+// Behind returns how many events of some types, past a sequence or without a place
+// yet, there are, and since when the oldest; a zero time where there is
 // none.
 func (r Outbox) Behind(ctx context.Context, sequence int64, types []string) (events int64, since time.Time, err error) {
 	err = r.run(ctx, "outbox", "Behind", func(db *gorm.DB) error {
@@ -165,7 +179,7 @@ func (r Outbox) Behind(ctx context.Context, sequence int64, types []string) (eve
 			SELECT count(*), min(created_at) FROM (
 				SELECT created_at FROM outbox_events WHERE sequence > ? AND type IN ?
 				UNION ALL
-				SELECT created_at FROM outbox_events WHERE relayed_at IS NULL AND type IN ?
+				SELECT created_at FROM outbox_events WHERE sequence IS NULL AND type IN ?
 			) behind`, sequence, types, types).Row().Scan(&events, &oldest)
 		if oldest != nil {
 			since = *oldest

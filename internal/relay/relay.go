@@ -30,7 +30,7 @@ type Options struct {
 	TTLs        config.Cache
 	// Cache is that of the views of this process; nil is none.
 	Cache *cachelayer.Cache
-	// Relayed, where given, is called after each commit of relayed events.
+	// Relayed, where given, is called after each commit that gave events their places.
 	Relayed    func()
 	Registerer prometheus.Registerer // nil registers nothing
 	Logger     *slog.Logger
@@ -86,6 +86,8 @@ type Relay struct {
 	// commit that marks them; its error makes the commit fail.
 	delivered func(events []entities.OutboxEvent) error
 
+	redis outage // of the round alone
+
 	mu sync.Mutex
 	// failed counts by model the failures to build its projections since the
 	// last time all of them could be built.
@@ -135,12 +137,55 @@ func (r *Relay) Run(ctx context.Context) {
 	r.loop.Run(ctx)
 }
 
-// round relays a batch of each model that has events. more says that some model
-// has more than that. The error is an outage, at which the round ended.
+// outage is how long Redis, which events are relayed to, is left alone.
+type outage struct {
+	backoff time.Duration // 0 where there is no outage
+	until   time.Time
+}
+
+// round relays a batch of each model that has events, or only gives events their places
+// while Redis is away: streams follow those. more says that some model has more than
+// that. The error is an outage of the database, at which the round ended.
 func (r *Relay) round(ctx context.Context) (more bool, err error) {
 	if r.o.Projections.Yields(ctx) {
 		return false, nil
 	}
+	if r.redis.backoff > 0 {
+		if err := r.order(ctx); err != nil || time.Now().Before(r.redis.until) {
+			return false, err
+		}
+	}
+	more, err = r.relayAll(ctx)
+	switch {
+	case errors.Is(err, cachelayer.ErrUnavailable):
+		if r.redis.backoff == 0 {
+			r.o.Logger.WarnContext(ctx, "events wait for redis; streams follow without", slog.Any("error", err))
+		}
+		r.redis.backoff = loop.Backoff(r.redis.backoff, r.o.MaxBackoff)
+		r.redis.until = time.Now().Add(r.redis.backoff)
+		return false, r.order(ctx)
+	case err == nil && r.redis.backoff > 0:
+		r.o.Logger.InfoContext(ctx, "events are relayed to redis again")
+		r.redis = outage{}
+	}
+	return more, err
+}
+
+// order gives the events that have none their places.
+func (r *Relay) order(ctx context.Context) error {
+	var ordered int64
+	err := r.o.Store.InTx(ctx, func(ctx context.Context, tx repository.Repositories) (err error) {
+		ordered, err = tx.Outbox.Order(ctx, r.o.Now())
+		return err
+	})
+	if err == nil && ordered > 0 {
+		r.o.Relayed()
+	}
+	return err
+}
+
+// relayAll relays a batch of each model. The error is an outage, of either store.
+func (r *Relay) relayAll(ctx context.Context) (more bool, err error) {
 	models, err := r.o.Store.Outbox.Pending(ctx)
 	if err != nil {
 		return false, err

@@ -359,6 +359,45 @@ func TestRedisKilledUnderLoad(t *testing.T) {
 	b.requireWhole(t)
 }
 
+// TestTheStreamGoesOnWithoutRedis holds that subscribers wait for Postgres alone, and that
+// what they have seen is delivered to Redis once it is back, in order.
+func TestTheStreamGoesOnWithoutRedis(t *testing.T) {
+	t.Parallel()
+	for name, away := range map[string]struct{ begins, ends func(b *bundle) }{
+		"killed": {func(b *bundle) { b.redis.Kill() }, func(b *bundle) { b.redis.Restart() }},
+		"hung":   {func(b *bundle) { b.redis.Pause() }, func(b *bundle) { b.redis.Resume() }},
+		"read-only": {
+			func(b *bundle) { require.NoError(t, b.raw.ReplicaOf(b.ctx, "127.0.0.1", "1").Err()) },
+			func(b *bundle) { require.NoError(t, b.raw.ReplicaOf(b.ctx, "NO", "ONE").Err()) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.startProcess(t, impatient)
+			follower := read(t, b.startProcess(t, impatient).hub, 0)
+			trades := b.season(t, 0, 3)
+			b.relayed(t)
+			away.begins(b)
+			if name == "killed" {
+				trades = map[string][]string{} // Redis has forgotten them
+			}
+			for model, ids := range b.season(t, 3, 10) {
+				trades[model] = append(trades[model], ids...)
+			}
+			follower.requireSequence(t, 1, 10*(4*3+1))
+			away.ends(b)
+			for model, ids := range b.season(t, 10, 12) {
+				trades[model] = append(trades[model], ids...)
+			}
+			b.relayed(t)
+			follower.requireSequence(t, 1, 12*(4*3+1))
+			ids, _ := b.streamed(t)
+			require.Equal(t, trades, ids)
+		})
+	}
+}
+
 func TestRedisPausedUnderLoad(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
