@@ -36,7 +36,7 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 			slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)))
 	})
 	var err error
-	if c.local, err = newLocal(cfg.LocalTTL, cfg.LocalBytes, c.opts.Now); err != nil {
+	if c.local, err = newLocal(cfg.LocalTTL, cfg.LocalBytes/2, c.opts.Now); err != nil {
 		return nil, err
 	}
 	c.metrics = newMetrics(c.opts.Registerer)

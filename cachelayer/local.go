@@ -32,7 +32,7 @@ type local struct {
 }
 
 // entryOverhead is what an entry costs beside its value and its key, in bytes.
-const entryOverhead = 256
+const entryOverhead = 512
 
 // newLocal makes a level that holds maxBytes of encoded values. With ttl or
 // maxBytes at or below zero it is off.

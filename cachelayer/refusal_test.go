@@ -2,7 +2,6 @@ package cachelayer
 
 import (
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/testdb"
 )
 
 // refusing are ways in which a Redis answers and takes no writes, by the word that it
@@ -150,7 +150,10 @@ func TestWhoInvalidatedIsGone(t *testing.T) {
 		for _, name := range b.raw.Keys(b.ctx, "nof0:*").Val() {
 			before[name] = b.raw.Dump(b.ctx, name).Val()
 		}
-		require.NoError(t, two.client.Own(b.ctx))
+		lease := b.raw.Get(b.ctx, ownerName).Val()
+		eventually(t, func() bool { // it counts in milliseconds
+			return two.client.Own(b.ctx) == nil && b.raw.Get(b.ctx, ownerName).Val() != lease
+		})
 		pg.write("new")
 		b.invalidate(t)
 		require.Equal(t, "new", b.fetch(t, pg.load))
@@ -222,53 +225,16 @@ func TestADocumentOfAnotherKeyIsNotRead(t *testing.T) {
 	require.Equal(t, 1, int(testutil.ToFloat64(b.cache.metrics.foreign.WithLabelValues("test"))))
 }
 
-// slowProxy answers for a Redis, each time after a while.
-func slowProxy(t *testing.T, addr string, delay *atomic.Int64) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	pass := func(to, from net.Conn, delay *atomic.Int64) {
-		defer func() { _, _ = to.Close(), from.Close() }()
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := from.Read(buffer)
-			if delay != nil {
-				time.Sleep(time.Duration(delay.Load()))
-			}
-			if _, writeErr := to.Write(buffer[:n]); writeErr != nil || err != nil {
-				return
-			}
-		}
-	}
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", addr)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			go pass(server, client, nil)
-			go pass(client, server, delay)
-		}
-	}()
-	return "redis://" + listener.Addr().String()
-}
-
 // TestASlowRedisIsLeftAlone holds that the breaker opens where Redis answers late, that the
 // answers are right, and that Redis is used again when it is fast.
 func TestASlowRedisIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	var delay atomic.Int64
-	p := newProcess(t, slowProxy(t, s.addr, &delay), noLocal, func(cfg *config.Config) { cfg.Redis.SlowAfter = 20 * time.Millisecond })
+	way := testdb.NewSlowWay(t, s.addr)
+	p := newProcess(t, "redis://"+way.Addr, noLocal, func(cfg *config.Config) { cfg.Redis.SlowAfter = 20 * time.Millisecond })
 	pg := newSource("one")
 	require.Equal(t, "one", p.fetch(t, pg.load))
-	delay.Store(int64(40 * time.Millisecond))
+	way.Delay(40 * time.Millisecond)
 	eventually(t, func() bool {
 		require.Equal(t, "one", p.fetch(t, pg.load))
 		return p.client.breaker.circuit.State() == gobreaker.StateOpen
@@ -278,7 +244,7 @@ func TestASlowRedisIsLeftAlone(t *testing.T) {
 		return p.client.breaker.circuit.State() == gobreaker.StateHalfOpen
 	})
 	require.Equal(t, "one", p.fetch(t, pg.load))
-	delay.Store(0)
+	way.Delay(0)
 	eventually(t, func() bool {
 		before := pg.loads()
 		require.Equal(t, "one", p.fetch(t, pg.load))

@@ -36,13 +36,18 @@ type HTTP struct {
 	Addr string `koanf:"addr"`
 	// AdminAddr is where pprof, the metrics and the level of the log are, for whoever
 	// can reach it; "" is nowhere.
-	AdminAddr       string        `koanf:"admin_addr"`
-	ReadTimeout     time.Duration `koanf:"read_timeout"`
-	WriteTimeout    time.Duration `koanf:"write_timeout"`
-	IdleTimeout     time.Duration `koanf:"idle_timeout"`
+	AdminAddr    string        `koanf:"admin_addr"`
+	ReadTimeout  time.Duration `koanf:"read_timeout"`
+	WriteTimeout time.Duration `koanf:"write_timeout"`
+	IdleTimeout  time.Duration `koanf:"idle_timeout"`
+	// Drain is how long requests are still taken after a signal to stop, while /readyz says
+	// that they should be sent elsewhere; ShutdownTimeout is for those under way then.
+	Drain           time.Duration `koanf:"drain"`
 	ShutdownTimeout time.Duration `koanf:"shutdown_timeout"`
 	// RequestTimeout bounds the work of one request; past it the answer is 503.
 	RequestTimeout time.Duration `koanf:"request_timeout"`
+	// BodiesInFlight is how many bytes the bodies of all requests under way may hold.
+	BodiesInFlight int64 `koanf:"bodies_in_flight"`
 	// AllowedOrigins are the CORS origins; "*" allows every one.
 	AllowedOrigins []string `koanf:"allowed_origins"`
 	// TrustedProxies are the CIDRs whose X-Forwarded-For is believed.
@@ -51,11 +56,13 @@ type HTTP struct {
 
 // Postgres configures the connection pool, and where dev finds server binaries.
 type Postgres struct {
-	Bin              string        `koanf:"bin"` // directory of initdb and postgres, for dev
-	MaxOpen          int           `koanf:"max_open"`
-	MaxIdle          int           `koanf:"max_idle"`
-	MaxLifetime      time.Duration `koanf:"max_lifetime"`
-	ConnectTimeout   time.Duration `koanf:"connect_timeout"`
+	Bin            string        `koanf:"bin"` // directory of initdb and postgres, for dev
+	MaxOpen        int           `koanf:"max_open"`
+	MaxIdle        int           `koanf:"max_idle"`
+	MaxLifetime    time.Duration `koanf:"max_lifetime"`
+	ConnectTimeout time.Duration `koanf:"connect_timeout"`
+	// StartWait is for how long a start tries to connect while nothing answers.
+	StartWait        time.Duration `koanf:"start_wait"`
 	StatementTimeout time.Duration `koanf:"statement_timeout"`
 	// LockTimeout is how long a statement of a request waits for a lock, and
 	// IdleInTransaction how long a process that froze in a transaction keeps others
@@ -100,7 +107,7 @@ type Cache struct {
 	Long   time.Duration `koanf:"long"`
 	// LocalTTL bounds how long this process may answer from its own memory.
 	LocalTTL time.Duration `koanf:"local_ttl"`
-	// LocalBytes bounds the memory of the in-process level.
+	// LocalBytes bounds the memory of what a process keeps of answers, in all.
 	LocalBytes int64 `koanf:"local_bytes"`
 	// LoadTimeout bounds one load from Postgres that a miss started.
 	LoadTimeout time.Duration `koanf:"load_timeout"`
@@ -141,6 +148,10 @@ type Bounds struct {
 	// marker may be from the time since an inception that is known.
 	MaxMarker       int64         `koanf:"max_marker"`
 	MarkerTolerance time.Duration `koanf:"marker_tolerance"`
+	// A row has MaxMembers members at most, those of objects in it among them, and
+	// MaxRowBytes bytes.
+	MaxMembers  int64 `koanf:"max_members"`
+	MaxRowBytes int64 `koanf:"max_row_bytes"`
 }
 
 // Rollout configures the way of the domains from the JSON store to Postgres.
@@ -188,8 +199,10 @@ func Default() Config {
 			ReadTimeout:     15 * time.Second,
 			WriteTimeout:    60 * time.Second,
 			IdleTimeout:     120 * time.Second,
+			Drain:           5 * time.Second,
 			ShutdownTimeout: 15 * time.Second,
 			RequestTimeout:  30 * time.Second,
+			BodiesInFlight:  64 << 20,
 			AllowedOrigins:  []string{"*"},
 		},
 		Postgres: Postgres{
@@ -197,6 +210,7 @@ func Default() Config {
 			MaxIdle:          10,
 			MaxLifetime:      30 * time.Minute,
 			ConnectTimeout:   5 * time.Second,
+			StartWait:        time.Minute,
 			StatementTimeout: 30 * time.Second,
 
 			LockTimeout:       5 * time.Second,
@@ -223,7 +237,7 @@ func Default() Config {
 			Medium:      60 * time.Second,
 			Long:        300 * time.Second,
 			LocalTTL:    500 * time.Millisecond,
-			LocalBytes:  256 << 20,
+			LocalBytes:  128 << 20,
 			LoadTimeout: 20 * time.Second,
 			StaleAfter:  300 * time.Millisecond,
 			AbsenceTTL:  5 * time.Second,
@@ -241,6 +255,8 @@ func Default() Config {
 			Ahead:           24 * time.Hour,
 			MaxMarker:       100_000,
 			MarkerTolerance: 24 * time.Hour,
+			MaxMembers:      10_000,
+			MaxRowBytes:     2 << 20,
 		},
 		Rollout:   Rollout{ParityInterval: 15 * time.Minute, ParityLimit: time.Hour, ShadowSample: 0.1},
 		Log:       Log{Level: "info", Format: "text", Requests: 10, SlowStatement: 500 * time.Millisecond},

@@ -21,6 +21,9 @@ const maxLocalTTL = time.Second
 // minKeep keeps a unit that was mistaken from emptying the feed.
 const minKeep = 24 * time.Hour
 
+// minBodies is what one request may bring.
+const minBodies = 8 << 20
+
 // validate checks every value that was decoded.
 func (l *loader) validate() {
 	c := &l.config
@@ -45,6 +48,9 @@ func (l *loader) validate() {
 		l.check("cache.local_ttl", fmt.Errorf("must be at most %s: for that long an answer may be stale", maxLocalTTL))
 	}
 	l.check("arena.primary_provider", checkPresent(c.Arena.PrimaryProvider))
+	if c.HTTP.BodiesInFlight < minBodies {
+		l.check("http.bodies_in_flight", fmt.Errorf("must be at least %d, the most that one request may bring", minBodies))
+	}
 	l.checkBounds()
 	if s := c.Rollout.ShadowSample; !(s >= 0 && s <= 1) { // nor is it no number
 		l.check("rollout.shadow_sample", fmt.Errorf("must be from 0 to 1, not %v", s))
@@ -70,7 +76,7 @@ func (l *loader) check(path string, err error) {
 // of them has a use for zero save those listed.
 func (l *loader) checkNumbers() {
 	zeroAllowed := map[string]bool{
-		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "cache.stale_after": true, "log.slow_statement": true,
+		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "http.drain": true, "postgres.start_wait": true, "cache.stale_after": true, "log.slow_statement": true,
 	}
 	for _, k := range l.keys {
 		v := k.in(&l.config)

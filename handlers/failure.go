@@ -28,6 +28,7 @@ var (
 	errTooLarge       = errors.New("the body is too large")
 	errTooMany        = errors.New("too many items")
 	errSlowBody       = errors.New("the body did not arrive in time")
+	errBodiesFull     = errors.New("the bodies of requests under way hold all that they may")
 	errTooManyStreams = errors.New("too many streams")
 
 	// errTimeout is what problemOf makes of an error of a request whose own
@@ -62,7 +63,7 @@ func makeFailures() []failure {
 	return []failure{
 		{
 			problemNotReady, http.StatusServiceUnavailable, "Not ready",
-			"The service cannot answer requests yet.", again, oneOf(errNotReady, arena.ErrClosing),
+			"This instance takes no requests: it starts, or is about to stop, or lacks what it needs.", again, oneOf(errNotReady, arena.ErrClosing),
 		},
 		{
 			problemTimeout, http.StatusServiceUnavailable, "Timeout",
@@ -184,7 +185,7 @@ func makeFailures() []failure {
 		{
 			problemBusy, http.StatusServiceUnavailable, "Busy",
 			"Too many writers are at work; nothing was done, and the same request may be sent again.", again,
-			oneOf(arena.ErrBusy),
+			oneOf(arena.ErrBusy, errBodiesFull),
 		},
 		{
 			problemGone, http.StatusGone, "Events gone",

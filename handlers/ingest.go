@@ -208,7 +208,8 @@ func checkContent(request http.Header) error {
 	return nil
 }
 
-// readBody reads the body of a request within its bounds.
+// readBody reads the body of a request within its bounds. It takes memory for what has
+// arrived: whoever announces much and sends little costs little.
 func readBody(c *gin.Context, until time.Time) ([]byte, error) {
 	announced := c.Request.ContentLength
 	if announced > maxBody {
@@ -217,7 +218,6 @@ func readBody(c *gin.Context, until time.Time) ([]byte, error) {
 	}
 	_ = http.NewResponseController(c.Writer).SetReadDeadline(until) // not every writer has deadlines
 	var body bytes.Buffer
-	body.Grow(int(max(announced, 0)) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(unwrap(c.Writer), c.Request.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -225,6 +225,9 @@ func readBody(c *gin.Context, until time.Time) ([]byte, error) {
 		return body.Bytes(), nil
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge
+	case errors.Is(err, errBodiesFull):
+		c.Header("Connection", "close")
+		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fmt.Errorf("%w: %w", errSlowBody, err)
 	default:

@@ -97,6 +97,9 @@ func (o *Options) complete() error {
 	if o.MaxStreams == 0 {
 		o.MaxStreams = defaultMaxStreams
 	}
+	if o.Config.BodiesInFlight == 0 {
+		o.Config.BodiesInFlight = config.Default().HTTP.BodiesInFlight
+	}
 	if o.Metrics == nil {
 		o.Metrics = noMetrics{}
 	}

@@ -55,6 +55,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 		cors(opts.Config.AllowedOrigins),
 		vary(),
 		timeout(opts.Config.RequestTimeout),
+		bodies(opts.Config.BodiesInFlight),
 	)
 	engine.NoRoute(unknownRoute)
 	engine.NoMethod(methodNotAllowed)

@@ -13,7 +13,7 @@ import (
 const (
 	// variantBytes bounds the compressed bodies that are kept: many times what
 	// all views of a season take together.
-	variantBytes = 64 << 20
+	variantBytes = 32 << 20
 	// variantIdle is when a variant that nobody asks for is dropped. Content is
 	// replaced by newer content under another key, and the frequency that an
 	// old favourite has earned would otherwise keep it for long.

@@ -211,6 +211,7 @@ func (d *dev) serve(ctx context.Context) (err error) {
 	var player sync.WaitGroup
 	defer player.Wait()
 	defer stopPlaying()
+	d.cfg.HTTP.Drain = 0 // nobody balances
 	return d.cli.serve(ctx, d.cfg, d.logger, listener, func(url string) {
 		d.greet(url)
 		if d.speed > 0 {

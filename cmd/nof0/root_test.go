@@ -67,7 +67,7 @@ func TestUnreachableServersAreNamedWithWhatToDo(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
-			e := nof0(t, []string{unreachable, noRedis}, strings.Fields(line+dirFlag(line))...)
+			e := nof0(t, []string{unreachable, noRedis, "NOF0_POSTGRES_START_WAIT=0s"}, strings.Fields(line+dirFlag(line))...)
 			require.Equal(t, code, e.code)
 			require.Contains(t, e.err, "127.0.0.1:1")
 			require.Contains(t, e.err, "Is Postgres running there? DATABASE_URL says")

@@ -8,12 +8,16 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"nof0/atlas"
 	"nof0/config"
 	"nof0/internal/app"
+	"nof0/internal/loop"
+	"nof0/repository"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -22,6 +26,11 @@ func (c *cli) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the API on the configured stores",
 		Long: `Serve the API on the configured Postgres and Redis until it is interrupted.
+
+Interrupted, it says so in /readyz and takes requests for http.drain, then streams are
+told to come back and what is under way ends. It waits for a Postgres that is not there
+yet, for postgres.start_wait. Within a container it keeps to nine tenths of its memory,
+unless GOMEMLIMIT says otherwise.
 
 It refuses to start on a schema older than its own migrations unless --migrate is
 given, and starts on a newer one, as in a rolling deploy, unless one of the
@@ -34,6 +43,10 @@ migrations it does not know takes away what it uses.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, logger, err := c.start(config.RequireDatabase(), config.RequireRedis())
 			if err != nil {
+				return err
+			}
+			limitMemory(logger)
+			if err := awaitDatabase(cmd.Context(), cfg, logger); err != nil {
 				return err
 			}
 			if migrate {
@@ -69,6 +82,43 @@ func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger,
 			ready(url)
 		}
 	})
+}
+
+// limitMemory lets the collector work for what the container has.
+func limitMemory(logger *slog.Logger) {
+	if _, err := memlimit.Set(memlimit.WithProvider(memlimit.FromCgroup), memlimit.WithLogger(logger)); err != nil {
+		logger.Debug("no limit of memory is known", slog.Any("error", err))
+	}
+}
+
+// maxStartBackoff is how far apart the tries of a start are at most.
+const maxStartBackoff = 2 * time.Second
+
+// awaitDatabase waits until something answers where the database should be, for
+// postgres.start_wait at most: servers that start together do so in any order. What
+// answers is for others to look at. The error is an outage.
+func awaitDatabase(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+	until := time.Now().Add(cfg.Postgres.StartWait)
+	var backoff time.Duration
+	for {
+		tried, cancel := context.WithTimeout(ctx, cfg.Postgres.ConnectTimeout)
+		store, err := app.OpenStore(tried, cfg, nil)
+		cancel()
+		if err == nil {
+			return store.Close()
+		}
+		if !errors.Is(err, repository.ErrUnavailable) {
+			return nil //nolint:nilerr // it answered
+		}
+		if ctx.Err() != nil || time.Now().After(until) {
+			return err
+		}
+		if backoff == 0 {
+			logger.WarnContext(ctx, "waiting for the database", slog.Duration("for", cfg.Postgres.StartWait), slog.Any("error", err))
+		}
+		backoff = loop.Backoff(backoff, maxStartBackoff)
+		_ = loop.Sleep(ctx, backoff) // ctx is looked at next
+	}
 }
 
 // checkSchema refuses a database that this binary can't work on.

@@ -87,6 +87,7 @@ func start(t *testing.T, environ []string, args ...string) *running {
 	r := &running{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
+		environ = append([]string{"NOF0_HTTP_DRAIN=0s"}, environ...) // nobody balances between tests
 		r.code = commandLine("", &r.out, &r.err, environ).execute(ctx, args)
 	}()
 	t.Cleanup(func() {

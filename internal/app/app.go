@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,7 +43,9 @@ type App struct {
 	cache   *cachelayer.Cache
 	cutover *cutover.Cutover
 	jobs    []*loop.Loop
-	handler http.Handler
+	// draining says that this process is to stop.
+	draining atomic.Bool
+	handler  http.Handler
 	// operators is the surface of http.admin_addr.
 	operators http.Handler
 	closers   []func() error

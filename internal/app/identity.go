@@ -21,6 +21,9 @@ const readyWithin = 500 * time.Millisecond
 // errStale is what a probe hears while the database does not answer.
 var errStale = errors.New("the database does not answer; the last known answers are served, and no writes are taken")
 
+// errDraining is what a probe hears once this process is to stop.
+var errDraining = errors.New("draining: this process stops soon, and takes requests until then")
+
 // firstLook bounds how long a start waits for Redis, which it does without.
 const firstLook = 5 * time.Second
 

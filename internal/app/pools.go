@@ -52,6 +52,9 @@ func (a *App) openPools(ctx context.Context, observe func(ctx context.Context, r
 // ready says whether requests should be sent here, and what is missing for full
 // speed. While the database does not answer, there are the last known answers.
 func (a *App) ready(ctx context.Context) (degraded, err error) {
+	if a.draining.Load() {
+		return nil, errDraining
+	}
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	err = a.Store.Ping(ctx)

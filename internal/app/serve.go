@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"nof0/config"
 )
@@ -20,12 +21,14 @@ func Listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve answers on the listener until ctx ends, then lets requests finish within
-// http.shutdown_timeout. Ready, where given, is told the address once requests
+// Serve answers on the listener until ctx ends. Then /readyz asks for no more requests for
+// http.drain, in which those that come are answered and their connections closed; then
+// streams are told to come back, which leads them elsewhere, and what is under way ends
+// within http.shutdown_timeout. Ready, where given, is told the address once requests
 // are taken. It closes the listener.
 func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url string)) (err error) {
 	server := &http.Server{
-		Handler:           a.handler,
+		Handler:           a.leaving(a.handler),
 		ReadTimeout:       a.cfg.HTTP.ReadTimeout,
 		ReadHeaderTimeout: a.cfg.HTTP.ReadTimeout,
 		WriteTimeout:      a.cfg.HTTP.WriteTimeout,
@@ -49,6 +52,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url s
 		return fmt.Errorf("error serving: %w", err)
 	case <-ctx.Done():
 	}
+	a.drain(served)
 	a.hub.Close() // streams would last as long as their clients like
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.ShutdownTimeout)
 	defer cancel()
@@ -56,4 +60,30 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url s
 		return errors.Join(fmt.Errorf("error stopping: %w", err), server.Close())
 	}
 	return nil
+}
+
+// drain waits for http.drain while requests are taken.
+func (a *App) drain(served <-chan error) {
+	a.draining.Store(true)
+	if a.cfg.HTTP.Drain <= 0 {
+		return
+	}
+	a.logger.Info("draining: requests are taken, and readyz asks for none", slog.Duration("for", a.cfg.HTTP.Drain))
+	timer := time.NewTimer(a.cfg.HTTP.Drain)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-served: // nothing is taken any more
+	}
+}
+
+// leaving closes the connection of each request that comes while this process drains, so
+// that its client opens the next one elsewhere.
+func (a *App) leaving(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
 }

@@ -703,6 +703,10 @@ type kind struct {
 func decoder[T any](g *Intake, decode func(jsontext.Value) (T, error), describe func(*T, *entry)) func(jsontext.Value) entry {
 	return func(raw jsontext.Value) entry {
 		var e entry
+		if err := g.o.Bounds.CheckSize(raw); err != nil {
+			e.invalid(err)
+			return e
+		}
 		v, err := decode(raw)
 		if err == nil {
 			err = g.o.Bounds.Check(&v, g.o.Now())

@@ -65,14 +65,20 @@ type known struct {
 	version   string
 }
 
+// knownOverhead is what a last known answer costs beside its body and its key, in bytes.
+const knownOverhead = 512
+
 // NewService returns the service of the given sources.
 func NewService(o ServiceOptions) (*Service, error) {
 	if o.LargeBody == 0 {
 		o.LargeBody = defaultLargeBody
 	}
 	last, err := otter.New(&otter.Options[string, known]{
-		MaximumWeight: uint64(max(o.TTLs.LocalBytes, 1)),                                                    // positive
-		Weigher:       func(key string, k known) uint32 { return uint32(len(key) + len(k.rendering.Body)) }, // below 4 GiB
+		MaximumWeight: uint64(max(o.TTLs.LocalBytes/2, 1)), // positive
+		Weigher: func(key string, k known) uint32 {
+			return uint32(len(key) + len(k.rendering.Body) + knownOverhead) // below 4 GiB
+		},
+		ExpiryCalculator: otter.ExpiryWriting[string, known](max(o.TTLs.Long, time.Minute)),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("error making the table of last answers: %w", err)

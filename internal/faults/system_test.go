@@ -44,6 +44,8 @@ type system struct {
 	url   string
 	env   []string
 	bin   string
+	// servers are those of serve, by URL.
+	servers map[string]*exec.Cmd
 
 	mu      sync.Mutex
 	process *exec.Cmd
@@ -77,7 +79,7 @@ func startSystemOf(t *testing.T, bin string) *system {
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"DATABASE_URL=" + stack.DatabaseURL, "REDIS_URL=" + s.redis.URL(),
-		"NOF0_HTTP_ADDR=" + addr, "NOF0_INGEST_TOKEN=" + token, "NOF0_LOG_LEVEL=warn",
+		"NOF0_HTTP_ADDR=" + addr, "NOF0_HTTP_DRAIN=0s", "NOF0_INGEST_TOKEN=" + token, "NOF0_LOG_LEVEL=warn",
 		"GOGC=400", // the machine is shared with everything that it talks to
 	}
 	migrate := exec.CommandContext(t.Context(), s.bin, "migrate", "apply")

@@ -269,6 +269,10 @@ func read[T any](
 
 // decode reads a row and holds it to the bounds.
 func decode[T any](c *capture, raw jsontext.Value, read func(jsontext.Value) (T, error)) (T, error) {
+	if err := c.bounds.CheckSize(raw); err != nil {
+		var none T
+		return none, err
+	}
 	v, err := read(raw)
 	if err == nil {
 		err = c.bounds.Check(&v, c.now)

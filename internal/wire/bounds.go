@@ -39,12 +39,34 @@ type Bounds struct {
 	Ahead           time.Duration
 	MaxMarker       int64         // hours since inception
 	MarkerTolerance time.Duration // between a marker and the time since inception
+	MaxMembers      int64         // of a row, those of objects in it among them
+	MaxRowBytes     int64
 }
 
 // parted is a row with rows of its own that its fields do not show, by the path
 // where they stand.
 type parted interface {
 	Parts() map[string]any
+}
+
+// CheckSize refuses a row that is larger than any real one, before it is read: what comes
+// of it, and of members that nobody knows, is kept and shown to everybody. The error is a
+// Faults; what is no JSON is for whoever reads it.
+func (b Bounds) CheckSize(raw jsontext.Value) error {
+	if int64(len(raw)) > b.MaxRowBytes {
+		return Faults{{Reason: fmt.Sprintf("has %d bytes; at most %d are accepted (bounds.max_row_bytes)", len(raw), b.MaxRowBytes)}}
+	}
+	var members int64
+	dec := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for members <= b.MaxMembers {
+		if _, err := dec.ReadToken(); err != nil {
+			return nil //nolint:nilerr // its end, or a fault that decoding names
+		}
+		if kind, n := dec.StackIndex(dec.StackDepth()); kind == '{' && n%2 == 1 {
+			members++
+		}
+	}
+	return Faults{{Reason: fmt.Sprintf("has more than %d members (bounds.max_members)", b.MaxMembers)}}
 }
 
 // Check returns the faults of what lies beyond the bounds in a row, or nil. The

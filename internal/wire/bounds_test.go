@@ -201,3 +201,27 @@ func TestMarkersFitTheirTime(t *testing.T) {
 		require.Contains(t, faults[path], "does not fit")
 	}
 }
+
+// TestARowIsNoLargerThanAnyRealOne counts members wherever they stand, and bytes.
+func TestARowIsNoLargerThanAnyRealOne(t *testing.T) {
+	t.Parallel()
+	b := Bounds{MaxMembers: 10, MaxRowBytes: 1000}
+	members := func(n int) string { return strings.TrimSuffix(strings.Repeat(`"a":{},`, n), ",") }
+	for raw, reason := range map[string]string{
+		"{" + members(10) + "}":                "",
+		`{"b":[{` + members(9) + `}]}`:         "",
+		`["` + strings.Repeat("x", 900) + `"]`: "",
+		`{"a":`:                                "", // which decoding names
+		"{" + members(11) + "}":                "has more than 10 members (bounds.max_members)",
+		`{"b":[{` + members(10) + `}]}`:        "has more than 10 members (bounds.max_members)",
+		`{"b":{"c":` + "[{" + members(5) + "},{" + members(5) + "}]}}": "has more than 10 members (bounds.max_members)",
+		`{"a":"` + strings.Repeat("x", 1000) + `"}`:                    "has 1008 bytes; at most 1000 are accepted (bounds.max_row_bytes)",
+	} {
+		err := b.CheckSize(jsontext.Value(raw))
+		if reason == "" {
+			require.NoError(t, err, raw)
+			continue
+		}
+		require.EqualError(t, err, reason, raw)
+	}
+}
