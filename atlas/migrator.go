@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Options configure a Migrator. Every field may be left out.
@@ -171,7 +172,13 @@ func (m *Migrator) applyFile(ctx context.Context, s *session, dir migrate.Dir, f
 	switch {
 	case err != nil:
 	case p.inTx:
-		err = s.inTx(ctx, func(tx *sql.Tx, driver migrate.Driver) error { return execute(driver, revisions{tx}) })
+		for try := 1; ; try++ {
+			err = s.inTx(ctx, func(tx *sql.Tx, driver migrate.Driver) error { return execute(driver, revisions{tx}) })
+			if try == deadlockTries || !isDeadlock(err) {
+				break
+			}
+			m.opts.Logger.InfoContext(ctx, "trying a migration again", "file", file.Name(), "after", err)
+		}
 	default:
 		err = s.stepwise(begun != nil && begun.Error == "", execute)
 	}
@@ -179,6 +186,15 @@ func (m *Migrator) applyFile(ctx context.Context, s *session, dir migrate.Dir, f
 		return Step{}, err
 	}
 	return Step{File: file.Name(), Statements: len(p.statements), Took: time.Since(begin)}, nil
+}
+
+// deadlockTries is how often a file is tried that others keep from its end: who holds a
+// table that it wants may want one that it holds, and the server then ends one of them.
+const deadlockTries = 5
+
+func isDeadlock(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "40P01"
 }
 
 // executeError makes a *StatementError of what the executor returns, without

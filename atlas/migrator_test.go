@@ -3,6 +3,7 @@ package atlas
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/fstest"
@@ -474,4 +475,48 @@ func TestHistoryRow(t *testing.T) {
 	assert.Equal(t, "20260101000000|one|2|2|2|||null|nof0 1.2.3", row)
 	hash := query[string](t, db, `SELECT hash FROM atlas_schema_revisions WHERE version = '20260101000000'`)
 	assert.Contains(t, string(files[migrate.HashFileName].Data), "20260101000000_one.sql h1:"+hash)
+}
+
+// TestADeadlockIsTriedAgain lets somebody who holds a table that a migration wants ask
+// for one that it holds, so that the server ends the migration.
+func TestADeadlockIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	db := emptyDB(t)
+	base := map[string]string{oldTable: makeTable + "CREATE TABLE two (id int);\n"}
+	_, err := New(db, Options{Migrations: migrations(t, base)}).Apply(t.Context())
+	require.NoError(t, err)
+	base["20260102000000_more.sql"] = "ALTER TABLE one ADD COLUMN x int;\nSELECT pg_advisory_xact_lock(42);\nALTER TABLE two ADD COLUMN x int;\n"
+	session := func(statements ...string) *sql.Conn {
+		conn, err := db.Conn(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		for _, statement := range statements {
+			_, err := conn.ExecContext(t.Context(), statement)
+			require.NoError(t, err)
+		}
+		return conn
+	}
+	gate := session(`SELECT pg_advisory_lock(42)`)
+	other := session(`SET deadlock_timeout = '1h'`, `BEGIN`, `LOCK TABLE two`)
+	waits := func(n int) {
+		until(t, db, fmt.Sprintf(`SELECT count(*) = %d FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, n))
+	}
+	applied, locked := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := New(db, Options{Migrations: migrations(t, base), LockTimeout: time.Hour}).Apply(t.Context())
+		applied <- err
+	}()
+	waits(1) // the migration, for the gate
+	go func() {
+		_, err := other.ExecContext(t.Context(), `LOCK TABLE one`)
+		locked <- err
+	}()
+	waits(2)
+	_, err = gate.ExecContext(t.Context(), `SELECT pg_advisory_unlock(42)`)
+	require.NoError(t, err)
+	require.NoError(t, <-locked, "the server has ended the migration")
+	_, err = other.ExecContext(t.Context(), `COMMIT`)
+	require.NoError(t, err)
+	require.NoError(t, <-applied)
+	require.Equal(t, 2, query[int](t, db, `SELECT count(*) FROM information_schema.columns WHERE column_name = 'x' AND table_name IN ('one', 'two')`))
 }

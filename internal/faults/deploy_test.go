@@ -155,14 +155,23 @@ func TestRollingDeploy(t *testing.T) {
 func (s *system) migrateTwiceAtOnce(bin string) []int {
 	s.t.Helper()
 	const deploys = 2
-	results := make(chan string, deploys)
+	type result struct {
+		out, errs string
+		code      int
+	}
+	results := make(chan result, deploys)
 	for range deploys {
-		go func() { results <- s.mustRun(bin, "migrate", "apply", "--json") }()
+		go func() {
+			out, errs, code := s.run(bin, "migrate", "apply", "--json")
+			results <- result{out, errs, code}
+		}()
 	}
 	var applied []int
 	for range deploys {
 		var report atlas.Report
-		require.NoError(s.t, json.Unmarshal([]byte(<-results), &report))
+		r := <-results
+		require.Zero(s.t, r.code, "%s\n%s", r.out, r.errs)
+		require.NoError(s.t, json.Unmarshal([]byte(r.out), &report))
 		require.Equal(s.t, "29990101000002", report.To)
 		applied = append(applied, len(report.Files))
 	}
