@@ -10,9 +10,9 @@ import (
 	"nof0/config"
 )
 
-// TestLeaderboardAndEquityReturnAlike holds the leaderboard's return_pct to that of
-// the curve, of models with and without an inception, also where the first row comes
-// last.
+// TestLeaderboardAndEquityReturnAlike holds the leaderboard's return_pct, and that of
+// v_leaderboard, to that of the curve, of models with and without an inception, also
+// where the first row comes last, in two competitions.
 func TestLeaderboardAndEquityReturnAlike(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *config.Config) { c.IngestToken = ingestToken })
@@ -46,6 +46,32 @@ func TestLeaderboardAndEquityReturnAlike(t *testing.T) {
 		board[row["id"].(string)] = row["return_pct"]
 	}
 	require.Equal(t, want, board)
+
+	post(t, b.url, "competitions", `{"id":"calm","status":"running"}`)
+	post(t, b.url, "models", `{"id":"elsewhere","competition_id":"calm"}`)
+	for minute, equity := range []int{800, 600, 900} {
+		post(t, b.url, "equity", fmt.Sprintf(`{"model_id":"elsewhere","competition_id":"calm","timestamp":%d,"dollar_equity":%d,"since_inception_hourly_marker":0}`, 60*minute, equity))
+	}
+	db := b.sql(t)
+	for competition, want := range map[string]map[string]any{"season-1": want, "calm": {"elsewhere": 12.5}} {
+		board, view := map[string]any{}, map[string]any{}
+		for _, row := range get(t, b.url+"/api/leaderboard?competition="+competition).object(t)["leaderboard"].([]any) {
+			row := row.(map[string]any)
+			board[row["id"].(string)] = row["return_pct"]
+		}
+		rows, err := db.QueryContext(t.Context(), `SELECT model_id, return_pct FROM v_leaderboard WHERE competition_id = $1`, competition)
+		require.NoError(t, err)
+		for rows.Next() {
+			var model string
+			var pct any
+			require.NoError(t, rows.Scan(&model, &pct))
+			view[model] = pct
+		}
+		require.NoError(t, rows.Close())
+		require.NoError(t, rows.Err())
+		require.Equal(t, want, board, competition)
+		require.Equal(t, want, view, competition)
+	}
 }
 
 // TestWaitingPositionsAreAsDocumented holds positions that have no price or no size,
