@@ -24,6 +24,7 @@ import (
 	"nof0/internal/arena"
 	"nof0/internal/captures"
 	"nof0/internal/season"
+	"nof0/internal/season/seasontest"
 	"nof0/internal/testsize"
 	"nof0/internal/wire"
 )
@@ -109,11 +110,11 @@ func (r *turn) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // writing plays a season against both processes until stop is closed, one event
 // to a few reads, so that it lasts as long on a slow machine as on a fast one.
-func (w *walk) writing(stop <-chan struct{}, o season.Options) (done <-chan struct{}, book *season.Book, played *season.Played) {
+func (w *walk) writing(stop <-chan struct{}, o season.Options) (done <-chan struct{}, book *seasontest.Book, played *season.Played) {
 	w.t.Helper()
 	s, err := season.Generate(w.t.Context(), o)
 	require.NoError(w.t, err)
-	book, played = season.NewBook(), &season.Played{}
+	book, played = seasontest.NewBook(), &season.Played{}
 	client := &turn{}
 	for i, raw := range w.urls {
 		u, err := url.Parse(raw)
@@ -149,7 +150,7 @@ func (w *walk) writing(stop <-chan struct{}, o season.Options) (done <-chan stru
 			Client: &http.Client{Transport: client, Timeout: time.Minute},
 			Settled: func(events []season.Event, results []apiclient.Result) {
 				for _, e := range events {
-					if err := book.Apply(e); err != nil {
+					if err := book.Apply(e.Kind, e.Items, e.Body); err != nil {
 						w.t.Errorf("the events contradict themselves: %v", err)
 					}
 				}
@@ -383,7 +384,7 @@ func TestWalk(t *testing.T) {
 }
 
 // agrees holds what is answered to what was written.
-func (w *walk) agrees(book *season.Book, source string) {
+func (w *walk) agrees(book *seasontest.Book, source string) {
 	w.t.Helper()
 	for process := range w.urls {
 		_, from, body := w.ask(process, "trades")
@@ -427,7 +428,7 @@ func (w *walk) agrees(book *season.Book, source string) {
 func TestFlipsUnderWriters(t *testing.T) {
 	w := startWalk(t)
 	plan := season.Fills(season.FillsOptions{Seed: 12, Models: 12, Count: testsize.Pick(120, 700)})
-	book, client := season.NewBook(), &turn{}
+	book, client := seasontest.NewBook(), &turn{}
 	for i, raw := range w.urls {
 		client.hosts[i] = strings.TrimPrefix(raw, "http://")
 	}
@@ -440,7 +441,7 @@ func TestFlipsUnderWriters(t *testing.T) {
 			URL: w.urls[0], Token: ingestToken, Batch: 3, Workers: 8, Run: plan.Name(), Client: &http.Client{Transport: client},
 			Settled: func(events []season.Event, _ []apiclient.Result) {
 				for _, e := range events {
-					if err := book.Apply(e); err != nil {
+					if err := book.Apply(e.Kind, e.Items, e.Body); err != nil {
 						t.Errorf("the events contradict themselves: %v", err)
 					}
 				}

@@ -4,13 +4,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"nof0/internal/season"
+	"nof0/internal/season/seasontest"
 )
 
 // agree holds the database to the book: every trade of it once and nothing
 // else, exact statistics, the open positions, the newest equity, and one event
 // per fact.
-func (s *system) agree(db *pgx.Conn, book *season.Book) {
+func (s *system) agree(db *pgx.Conn, book *seasontest.Book) {
 	s.t.Helper()
 	trades, equity := 0, 0
 	for _, model := range book.Models() {
@@ -37,11 +37,11 @@ func (s *system) agree(db *pgx.Conn, book *season.Book) {
 	}
 	require.Equal(s.t, trades, s.count(db, "SELECT count(DISTINCT payload->>'id') FROM outbox_events WHERE type = 'trade'"))
 	require.Zero(s.t, s.count(db, `SELECT count(*) FROM model_stats m
-		WHERE m.net_sum <> (SELECT sum(realized_net_pnl::text::numeric) FROM trades t WHERE t.model_id = m.model_id)`),
+		WHERE m.winners_net_sum + m.losers_net_sum <> (SELECT sum(realized_net_pnl::text::numeric) FROM trades t WHERE t.model_id = m.model_id)`),
 		"closing PnL adds up exactly")
 }
 
-func (s *system) agreeOnPositions(db *pgx.Conn, book *season.Book, model string) {
+func (s *system) agreeOnPositions(db *pgx.Conn, book *seasontest.Book, model string) {
 	s.t.Helper()
 	want := book.Open(model)
 	open := s.list(db, "SELECT symbol FROM positions WHERE model_id = $1 AND status = 'open'", model)

@@ -11,6 +11,7 @@ import (
 
 	"nof0/internal/apiclient"
 	"nof0/internal/season"
+	"nof0/internal/season/seasontest"
 )
 
 // TestNothingIsLostOrDoubledByCrashes plays fills while Postgres and the API
@@ -21,7 +22,7 @@ func TestNothingIsLostOrDoubledByCrashes(t *testing.T) {
 	fills, kills := sized(100_000, 1_500), sized(50, 3)
 	plan := season.Fills(season.FillsOptions{Seed: 1, Count: fills})
 
-	book := season.NewBook()
+	book := seasontest.NewBook()
 	var settled atomic.Int64
 	done := make(chan struct{})
 	began := time.Now()
@@ -31,7 +32,7 @@ func TestNothingIsLostOrDoubledByCrashes(t *testing.T) {
 		defer close(done)
 		played, playErr = s.play(plan, func(events []season.Event, results []apiclient.Result) {
 			for _, e := range events {
-				if err := book.Apply(e); err != nil {
+				if err := book.Apply(e.Kind, e.Items, e.Body); err != nil {
 					t.Errorf("the events contradict themselves: %v", err)
 				}
 			}

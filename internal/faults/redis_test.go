@@ -10,6 +10,7 @@ import (
 
 	"nof0/internal/apiclient"
 	"nof0/internal/season"
+	"nof0/internal/season/seasontest"
 	"nof0/internal/testsize"
 )
 
@@ -19,11 +20,11 @@ import (
 func TestRedisComesBack(t *testing.T) {
 	s := startSystem(t)
 	plan := season.Fills(season.FillsOptions{Seed: 2, Count: sized(5_000, 600), Models: 5})
-	book := season.NewBook()
+	book := seasontest.NewBook()
 	s.redis.Kill() // the stream is empty when it comes back
 	played, err := s.play(plan, func(events []season.Event, _ []apiclient.Result) {
 		for _, e := range events {
-			if err := book.Apply(e); err != nil {
+			if err := book.Apply(e.Kind, e.Items, e.Body); err != nil {
 				t.Errorf("the events contradict themselves: %v", err)
 			}
 		}
@@ -61,7 +62,7 @@ func TestRedisComesBack(t *testing.T) {
 
 // requireInOrder holds the stream to the trades: each there, those of a model
 // in the order of their commits.
-func (s *system) requireInOrder(entries []redis.XMessage, book *season.Book) {
+func (s *system) requireInOrder(entries []redis.XMessage, book *seasontest.Book) {
 	s.t.Helper()
 	last := map[string]float64{}
 	seen := map[string]map[string]bool{}

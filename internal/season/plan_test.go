@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/season/seasontest"
 	"nof0/internal/wire"
 )
 
@@ -36,17 +37,17 @@ func itemsOf(t testing.TB, e Event) []jsontext.Value {
 }
 
 // bookOf reads events.
-func bookOf(t testing.TB, events []Event) *Book {
+func bookOf(t testing.TB, events []Event) *seasontest.Book {
 	t.Helper()
-	b := NewBook()
+	b := seasontest.NewBook()
 	for _, e := range events {
-		require.NoError(t, b.Apply(e), "%s", e.Body)
+		require.NoError(t, b.Apply(e.Kind, e.Items, e.Body), "%s", e.Body)
 	}
 	return b
 }
 
 // assertIsSeason compares what was taken in with a season.
-func assertIsSeason(t testing.TB, b *Book, s *Season) {
+func assertIsSeason(t testing.TB, b *seasontest.Book, s *Season) {
 	t.Helper()
 	f := s.Facts()
 	assert.Len(t, b.Models(), len(f.Competitors)+1)
@@ -259,11 +260,11 @@ func TestFillsAddUp(t *testing.T) {
 func TestBookTakesInEachEventOnce(t *testing.T) {
 	t.Parallel()
 	events := eventsOf(t, Fills(FillsOptions{Seed: 5, Models: 2, Count: 200}))
-	once, often := bookOf(t, events), NewBook()
-	for i, e := range events {
-		require.NoError(t, often.Apply(e))
+	once, often := bookOf(t, events), seasontest.NewBook()
+	for _, e := range events {
+		require.NoError(t, often.Apply(e.Kind, e.Items, e.Body))
 		if e.Kind == KindTrades {
-			require.NoError(t, often.Apply(events[i]))
+			require.NoError(t, often.Apply(e.Kind, e.Items, e.Body))
 		}
 	}
 	for _, model := range once.Models() {
@@ -281,17 +282,17 @@ func TestBookTakesInEachEventOnce(t *testing.T) {
 func TestBookSeesASecondOpenPosition(t *testing.T) {
 	t.Parallel()
 	p := wire.Position{Symbol: "BTC", EntryOid: wire.Some(int64(1)), EntryPrice: 1, Quantity: 1}
-	b := NewBook()
+	b := seasontest.NewBook()
 	apply := func(p wire.Position) error {
 		e, err := positionEvent("m", time.Time{}, p)
 		require.NoError(t, err)
-		return b.Apply(e)
+		return b.Apply(e.Kind, e.Items, e.Body)
 	}
 	require.NoError(t, apply(p))
 	p.EntryOid = wire.Some(int64(2))
 	require.ErrorContains(t, apply(p), "another position of this model and symbol is open")
 	assert.Contains(t, b.Open("m")["BTC"].Matches(p), `must be {`)
-	assert.Error(t, b.Apply(Event{Kind: KindTrades, Items: 1, Body: jsontext.Value(`[]`)}))
+	assert.Error(t, b.Apply(KindTrades, 1, jsontext.Value(`[]`)))
 }
 
 // Fills are made as they are asked for.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/apiclient"
+	"nof0/internal/season/seasontest"
 	"nof0/internal/wire"
 )
 
@@ -30,7 +31,7 @@ type api struct {
 	refuse  func(kind string, item jsontext.Value) bool
 
 	mu       sync.Mutex
-	book     *Book
+	book     *seasontest.Book
 	answers  map[string][]byte   // by key
 	stored   map[string]bool     // items, by kind and text
 	arrived  map[string][]string // kinds and items in order, by model
@@ -48,7 +49,7 @@ type trouble struct {
 func newAPI(t *testing.T) *api {
 	t.Helper()
 	a := &api{
-		book: NewBook(), answers: make(map[string][]byte), stored: make(map[string]bool), arrived: make(map[string][]string),
+		book: seasontest.NewBook(), answers: make(map[string][]byte), stored: make(map[string]bool), arrived: make(map[string][]string),
 		requests: make(map[string]int), largest: make(map[string]int),
 	}
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(t, w, r) }))
@@ -128,7 +129,7 @@ func (a *api) take(t *testing.T, kind string, body []byte) []byte {
 			result["outcome"] = "unchanged"
 		default:
 			a.stored[name] = true
-			if err := a.book.Apply(Event{Kind: kind, Items: 1, Body: item}); err != nil {
+			if err := a.book.Apply(kind, 1, item); err != nil {
 				t.Error(err)
 			}
 			model := modelOfItem(t, kind, item)
@@ -274,13 +275,13 @@ func TestFillsArePlayed(t *testing.T) {
 	plan := Fills(FillsOptions{Seed: 8, Models: 6, Count: 1000})
 	a := newAPI(t)
 	a.trouble = sometimes(8)
-	acknowledged := NewBook()
+	acknowledged := seasontest.NewBook()
 	played, err := Play(t.Context(), plan.Events(), optionsFor(a, func(o *PlayOptions) {
 		o.Settled = func(events []Event, results []apiclient.Result) {
 			items := 0
 			for _, e := range events {
 				items += e.Items
-				if err := acknowledged.Apply(e); err != nil {
+				if err := acknowledged.Apply(e.Kind, e.Items, e.Body); err != nil {
 					t.Error(err)
 				}
 			}
@@ -292,7 +293,7 @@ func TestFillsArePlayed(t *testing.T) {
 	assertInOrder(t, a, eventsOf(t, plan))
 	want := bookOf(t, eventsOf(t, plan))
 	for _, model := range want.Models() {
-		for _, b := range []*Book{a.book, acknowledged} {
+		for _, b := range []*seasontest.Book{a.book, acknowledged} {
 			assert.Equal(t, want.Trades(model), b.Trades(model))
 			assert.Equal(t, want.Open(model), b.Open(model))
 			assert.Equal(t, want.Equity(model), b.Equity(model))

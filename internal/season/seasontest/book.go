@@ -1,4 +1,5 @@
-package season
+// Package seasontest says what a store must hold once it has taken in a season.
+package seasontest
 
 import (
 	"errors"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"nof0/internal/catalogue"
 	"nof0/internal/wire"
 )
 
@@ -52,20 +54,20 @@ func NewBook() *Book {
 	return &Book{counts: make(map[string]int), steps: make(map[string]float64), models: make(map[string]*account)}
 }
 
-// Apply takes in an event. An error says that the event contradicts what the
-// book holds, or cannot be read.
-func (b *Book) Apply(e Event) error {
-	items := []jsontext.Value{e.Body}
-	if e.Items > 1 {
-		var l itemList[jsontext.Value]
-		if err := wire.Unmarshal(e.Body, &l); err != nil {
-			return fmt.Errorf("error reading an event of %s: %w", e.Kind, err)
+// Apply takes in a write: an item of a kind, or {"items": […]} of several. An error says
+// that it contradicts what the book holds, or cannot be read.
+func (b *Book) Apply(kind string, items int, body jsontext.Value) error {
+	l := struct {
+		Items []jsontext.Value `json:"items"`
+	}{[]jsontext.Value{body}}
+	if items > 1 {
+		if err := wire.Unmarshal(body, &l); err != nil {
+			return fmt.Errorf("error reading an event of %s: %w", kind, err)
 		}
-		items = l.Items
 	}
-	for _, item := range items {
-		if err := b.apply(e.Kind, item); err != nil {
-			return fmt.Errorf("error in an event of %s: %w", e.Kind, err)
+	for _, item := range l.Items {
+		if err := b.apply(kind, item); err != nil {
+			return fmt.Errorf("error in an event of %s: %w", kind, err)
 		}
 	}
 	return nil
@@ -73,28 +75,36 @@ func (b *Book) Apply(e Event) error {
 
 func (b *Book) apply(kind string, body jsontext.Value) error {
 	b.counts[kind]++
-	switch kind {
-	case KindSymbols:
-		var s symbolItem
+	switch catalogue.WriteKind(kind) {
+	case catalogue.WriteSymbols:
+		var s struct {
+			Symbol   string  `json:"symbol"`
+			SizeStep float64 `json:"size_step"`
+		}
 		if err := wire.Unmarshal(body, &s); err != nil {
 			return err
 		}
 		b.steps[s.Symbol] = s.SizeStep
-	case KindModels:
-		var m modelItem
+	case catalogue.WriteModels:
+		var m struct {
+			ID string `json:"id"`
+		}
 		if err := wire.Unmarshal(body, &m); err != nil {
 			return err
 		}
 		b.account(m.ID)
-	case KindPositions:
-		var p positionItem
+	case catalogue.WritePositions:
+		var p struct {
+			ModelID  string        `json:"model_id"`
+			Position wire.Position `json:"position"`
+		}
 		if err := wire.Unmarshal(body, &p); err != nil {
 			return err
 		}
 		return b.account(p.ModelID).put(p.Position)
-	case KindTrades:
+	case catalogue.WriteTrades:
 		return b.trade(body)
-	case KindEquity:
+	case catalogue.WriteEquity:
 		var row wire.AccountTotal
 		if err := wire.Unmarshal(body, &row); err != nil {
 			return err
