@@ -141,6 +141,9 @@ func readDir(t *testing.T, dir string) map[string]map[string]any {
 	require.NotEmpty(t, entries)
 	files := make(map[string]map[string]any)
 	for _, e := range entries {
+		if e.Name() == ".lock" {
+			continue
+		}
 		raw, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		require.NoError(t, err)
 		files[e.Name()] = parse(t, raw)

@@ -190,9 +190,15 @@ func (b *bundle) settled(t *testing.T) {
 	require.Eventually(t, func() bool {
 		var waiting int
 		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM outbox_events WHERE relayed_at IS NULL").Scan(&waiting))
-		stale, err := b.app.Store.Recompute.Stale(t.Context(), recompute.Version)
+		competitions, err := b.app.Store.Competitions.All(t.Context())
 		require.NoError(t, err)
-		return waiting == 0 && len(stale) == 0
+		stale := 0
+		for _, c := range competitions {
+			models, err := b.app.Store.In(c.ID).Recompute.Stale(t.Context(), recompute.Version)
+			require.NoError(t, err)
+			stale += len(models)
+		}
+		return waiting == 0 && stale == 0
 	}, time.Minute, 20*time.Millisecond)
 }
 
