@@ -2,8 +2,11 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +129,77 @@ func TestACaptureWithLiveBenchmarksIsServedWhole(t *testing.T) {
 			requireSameResponses(t, other, files, name == "season")
 		})
 	}
+}
+
+// TestAJSONDirectoryHasOneCompetition serves a directory in which rows of three stand:
+// those of the default alone, whichever that is, and the others are named and kept.
+func TestAJSONDirectoryHasOneCompetition(t *testing.T) {
+	t.Parallel()
+	dir := emptyJSON(t)
+	file := func(name, member string, rows ...string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, `{%q:[%s],"serverTime":1761452335744}`, member, strings.Join(rows, ",")), 0o600))
+	}
+	total := func(names string, hour int, equity float64) string {
+		return fmt.Sprintf(`{"model_id":"ant","timestamp":%d,"dollar_equity":%v,"since_inception_hourly_marker":%d,"positions":{}%s}`, 1_761_000_000+3600*hour, equity, hour, names)
+	}
+	trade := func(names, id string) string {
+		return fmt.Sprintf(`{"id":%q,"model_id":"ant","symbol":"BTC","side":"long","quantity":1,"entry_time":1761000001,"exit_time":1761000002,`+
+			`"entry_price":1,"exit_price":2,"realized_net_pnl":1%s}`, id, names)
+	}
+	const monk, calm, first = `,"competition_id":"monk"`, `,"competition":"calm"`, `,"competition_id":"season-1"`
+	file("account-totals.json", "accountTotals", total(monk, 0, 1), total("", 0, 2), total(calm, 0, 3), total(first, 1, 4), total(monk, 1, 5))
+	file("trades.json", "trades", trade(monk, "t1"), trade("", "t2"), trade(first, "t1"), trade(calm, "t3"))
+	file("positions.json", "accountTotals", `{"model_id":"ant","positions":{}`+monk+`}`, `{"model_id":"bee","positions":{}}`)
+	b := setup(t, withJSON(dir))
+	_, other := start(t, func() config.Config { cfg := b.cfg; cfg.Arena.Competition = "monk"; return cfg }())
+	seen := func(url string) (equity []float64, trades []string) {
+		for _, row := range read[wire.AccountTotals](t, url+"/api/account-totals").AccountTotals {
+			equity = append(equity, row.DollarEquity)
+		}
+		for _, row := range read[wire.Trades](t, url+"/api/trades").Trades {
+			trades = append(trades, row.ID)
+		}
+		return equity, trades
+	}
+	equity, trades := seen(b.url)
+	require.Equal(t, []float64{2, 4}, equity)
+	require.ElementsMatch(t, []string{"t1", "t2"}, trades)
+	equity, trades = seen(other)
+	require.Equal(t, []float64{1, 5}, equity, "the row that names none contradicts the one before it")
+	require.ElementsMatch(t, []string{"t1", "t2"}, trades, "a row that names none is of whichever the directory has")
+
+	metrics := string(get(t, b.url+"/metrics").body)
+	require.Contains(t, metrics, `nof0_json_rows_refused{file="account-totals.json"} 3`)
+	require.Contains(t, metrics, `nof0_json_rows_refused{file="trades.json"} 2`)
+	_, runs := admin(t, http.MethodPost, b.url+"/admin/parity?domain=trades")
+	named := 0
+	for _, f := range runs[0].Findings {
+		if f.Kind == wire.FindingRefused {
+			named++
+			require.Contains(t, f.Reason, `"season-1", alone`)
+		} else {
+			require.Equal(t, wire.FindingOnlyJSON, f.Kind, "%+v", f) // Postgres is empty
+		}
+	}
+	require.Equal(t, 2, named)
+
+	// A write goes to the rows of the default one, and leaves the others where they are.
+	status, result := b.ingest(t, "trades", parse2(t, []byte(trade(first, "t4"))))
+	require.Equal(t, http.StatusOK, status, "%v", result)
+	status, result = b.ingest(t, "trades", parse2(t, []byte(trade(first, "t1"))))
+	require.Equal(t, http.StatusOK, status, "%v", result)
+	require.Equal(t, "unchanged", result["outcome"])
+	kept, err := os.ReadFile(filepath.Join(dir, "trades.json"))
+	require.NoError(t, err)
+	for _, row := range []string{trade(monk, "t1"), trade(calm, "t3")} {
+		require.Contains(t, string(kept), row)
+	}
+
+	// The files can't be left while they alone have rows of others.
+	for _, domain := range []string{"trades", "accounts"} {
+		res := request(t, adminToken, http.MethodPut, b.url+"/admin/rollout/"+domain, `{"write":"both","reason":"a test"}`)
+		require.Equal(t, http.StatusConflict, res.StatusCode, "%s", res.body)
+		require.Contains(t, string(res.body), `nof0 import DIR`)
+	}
+	require.Zero(t, b.count(t, `SELECT count(*) FROM trades`))
 }

@@ -28,7 +28,7 @@ func ParityOptions(cfg config.Config, store *repository.Store) parity.RunnerOpti
 		Interval: cfg.Rollout.ParityInterval,
 	}
 	if cfg.JSONDir != "" {
-		o.Compare.JSON = newSource(cfg, nil)
+		o.Compare.JSON = newSource(cfg, defaultOf(cfg, store.Repositories), nil)
 	}
 	return o
 }

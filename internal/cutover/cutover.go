@@ -53,9 +53,10 @@ func Open(ctx context.Context, o Options) (*Cutover, error) {
 	c := &Cutover{o: o}
 	if dir := o.Config.JSONDir; dir != "" {
 		arenaConfig := o.Config.Arena
-		c.files = newSource(o.Config, jsonstore.Refused(o.Registerer, o.Logger))
+		holds := c.holds(defaultOf(o.Config, o.Store.Repositories))
+		c.files = newSource(o.Config, holds, jsonstore.Refused(o.Registerer, o.Logger))
 		c.writer = jsonstore.NewWriter(jsonstore.WriterOptions{
-			Dir: dir, PrimaryProvider: arenaConfig.PrimaryProvider, MatchWindow: arenaConfig.MatchWindow, Now: time.Now,
+			Dir: dir, PrimaryProvider: arenaConfig.PrimaryProvider, MatchWindow: arenaConfig.MatchWindow, Competition: holds, Now: time.Now,
 		})
 		c.mirror, c.shadow = newMirror(o), newShadow(o, c.files)
 	}
@@ -197,9 +198,10 @@ func newRollout(o Options, files *mirror.Mirror, changed func(context.Context)) 
 
 func initialModes(cfg config.Config) arena.Modes { return arena.InitialModes(cfg.JSONDir != "") }
 
-// newSource returns the source of the directory; faulty is its option.
-func newSource(cfg config.Config, faulty func(file string, faults []snapshot.RowFault)) *jsonstore.Source {
+// newSource returns the source of the directory; holds and faulty are its options.
+func newSource(cfg config.Config, holds func() (string, error), faulty func(file string, faults []snapshot.RowFault)) *jsonstore.Source {
 	return jsonstore.NewSource(jsonstore.SourceOptions{
+		Competition:     holds,
 		Dir:             cfg.JSONDir,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
 		Benchmarks:      cfg.Arena.Benchmarks,

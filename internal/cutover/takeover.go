@@ -27,7 +27,6 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 	case !held:
 		return []string{"there is no file at all in json_dir (NOF0_JSON_DIR); is it the directory that the servers have?"}, nil
 	}
-	// The files hold the default competition, whatever their rows name.
 	competition, err := tx.Competitions.Default(ctx, t.cfg.Arena.Competition)
 	if err != nil {
 		return nil, err
@@ -44,6 +43,7 @@ func (t takeover) Import(ctx context.Context, tx repository.Repositories, d aren
 		LockWait:        t.cfg.Postgres.StatementTimeout,
 		Domains:         []arena.Domain{d},
 		Competition:     competition.ID,
+		Own:             true,
 		CapturedAt:      now,
 	})
 	if fault, ok := errors.AsType[*snapshot.FileError](err); ok {

@@ -80,13 +80,14 @@ type capture struct {
 	symbols    map[string]bool
 	capturedAt time.Time
 	// competition is that of the rows; one that is not stored yet has an id alone.
-	// isNamed says that it is, whatever they name.
-	competition entities.Competition
-	isNamed     bool
-	report      *Report
-	byKind      map[string]*KindReport
-	bounds      wire.Bounds
-	now         time.Time
+	// isNamed says that it is, whatever they name, or with own that those that name
+	// another are refused.
+	competition  entities.Competition
+	isNamed, own bool
+	report       *Report
+	byKind       map[string]*KindReport
+	bounds       wire.Bounds
+	now          time.Time
 }
 
 // readCapture reads the rows of every file. A row that is refused stands in
@@ -94,7 +95,7 @@ type capture struct {
 // by model.
 func readCapture(dir *snapshot.Capture, competition entities.Competition, o Options, inceptions map[string]time.Time) (*capture, error) {
 	c := &capture{
-		competition: competition, isNamed: o.Competition != "",
+		competition: competition, isNamed: o.Competition != "", own: o.Own,
 		bounds: o.Bounds,
 		now:    o.Now(),
 		models: make(map[string]bool), mentions: snapshot.Mentions{},
@@ -248,8 +249,11 @@ func read[T any](
 ) error {
 	decoded, err := snapshot.Decode(f, func(row snapshot.Row) (T, error) {
 		v, err := decode(row)
-		if err == nil && !c.isNamed {
-			_, err = competitionOf(f, row)
+		if err == nil && (!c.isNamed || c.own) {
+			var named string
+			if named, err = snapshot.CompetitionOf(f.Kind, row); err == nil && c.own && named != "" && named != c.competition.ID {
+				err = snapshot.OtherCompetition(named, c.competition.ID)
+			}
 		}
 		return v, err
 	}, id)

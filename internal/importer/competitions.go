@@ -21,15 +21,6 @@ type part struct {
 	files       *snapshot.Capture
 }
 
-// competitionOf is the competition that a row names, "" where it names none. Prices
-// belong to none.
-func competitionOf(f *snapshot.File, row snapshot.Row) (string, error) {
-	if f.Kind == snapshot.CryptoPrices {
-		return "", nil
-	}
-	return wire.CompetitionOf(row.Raw, "competition")
-}
-
 // split sorts the rows of a directory by the competitions that they name: standard is
 // that of those that name none, and of all where named is true. It comes first, unless
 // it has no row, and the others as the files mention them.
@@ -42,7 +33,7 @@ func split(dir *snapshot.Capture, standard string, named bool) []part {
 	for i, f := range dir.Files {
 		rows[i] = make(map[string][]snapshot.Row)
 		for _, row := range f.Rows {
-			id, err := competitionOf(f, row)
+			id, err := snapshot.CompetitionOf(f.Kind, row)
 			if id = cmp.Or(id, standard); err != nil {
 				id = standard // which refuses it
 			}

@@ -32,6 +32,8 @@ type Options struct {
 	// the one that it names, or else of the default one, which DefaultCompetition is as
 	// configured.
 	Competition, DefaultCompetition string
+	// Own refuses rows that name another competition than Competition.
+	Own bool
 	// Domains are what is imported; nil is all of the directory.
 	Domains []arena.Domain
 	// CapturedAt is the time of the directory's current state; zero is the

@@ -288,3 +288,49 @@ func TestExplain(t *testing.T) {
 	_, err = importer.Explain(filepath.Join(dir, "nothing"), importer.Options{})
 	require.ErrorContains(t, err, "does not exist")
 }
+
+// TestExplainOfWrappedAndRenamedCaptures says of each file of a poll where its rows
+// stand, whatever the poller has put around them or called them.
+func TestExplainOfWrappedAndRenamedCaptures(t *testing.T) {
+	t.Parallel()
+	for i, poll := range []map[string][2]string{ // by file: its content, and the verdict
+		{ // wrapped in data
+			"trades.json":         {`{"data":{"trades":[{"id":"a"}]}}`, "refused: /data/trades:"},
+			"account-totals.json": {`{"ok":true,"data":[{"n":0},{"model_id":"m"}]}`, "refused: /data/1/model_id:"},
+			"positions.json":      {`{"status":200,"data":{"accountTotals":[]}}`, "refused: /data/accountTotals:"},
+			"conversations.json":  {`{"response":{"data":{"conversations":[]}}}`, "refused: /response/data/conversations:"},
+		},
+		{ // wrapped in value
+			"trades.json":        {`{"value":{"trades":[]},"Count":0}`, "refused: /value/trades:"},
+			"leaderboard.json":   {`{"value":[{"id":"m","num_trades":1}]}`, "refused: /value/0/num_trades:"},
+			"crypto-prices.json": {`{"value":{"BTC":{"symbol":"BTC"}},"fetched_at":1}`, "refused: /value/BTC/symbol:"},
+			"analytics-m.json":   {`{"value":{"analytics":[{"model_id":"m"}]}}`, "refused: /value/analytics:"},
+		},
+		{ // called otherwise
+			"account_totals.json":    {`{"accountTotals":[]}`, "ignored: that of account-totals.json or positions.json,"},
+			"trades-1761003700.json": {`{"trades":[{"id":"a"}],"serverTime":1}`, "ignored: that of trades.json,"},
+			"prices.JSON":            {`{"prices":{"BTC":{"symbol":"BTC"}}}`, "ignored: that of crypto-prices.json,"},
+			"totals.json":            {`{"data":{"accountTotals":[{"model_id":"m"}]}}`, "ignored: something like rows at /data/accountTotals/0/model_id"},
+			"analytics.json.gz":      {"\x1f\x8b", "ignored: no endpoint has this name"},
+		},
+		{"index.json": {`{"polled":["trades.json"],"at":1761003700}`, "ignored: no endpoint has this name"}, "trades.json": {`{"trades":[]}`, "ignored: has no rows"}},
+		{"index.json": {`[{"file":"trades.json","status":200}]`, "ignored: no endpoint has this name"}, "trades.json": {`{"message":"rate limited"}`, "ignored: error answer"}},
+		{"index.json": {`{"trades":"trades.json","conversations":{"file":"c.json"},"prices":null}`, "ignored: no endpoint has this name"}},
+	} {
+		bodies := make(map[string]string)
+		for name, c := range poll {
+			bodies[name] = c[0]
+		}
+		e, err := importer.Explain(files(t, bodies), importer.Options{PrimaryProvider: "hyperliquid", Bounds: wiretest.Bounds(), Now: time.Now})
+		require.NoError(t, err)
+		require.Len(t, e.Files, len(poll))
+		for _, f := range e.Files {
+			verdict, reason, _ := strings.Cut(poll[f.Name][1], ": ")
+			require.Equal(t, verdict, f.Verdict, "%d %s: %s", i, f.Name, f.Reason)
+			require.Contains(t, f.Reason, reason, "%d %s", i, f.Name)
+			if strings.HasSuffix(reason, "name") {
+				require.Equal(t, reason, f.Reason, "%d %s", i, f.Name)
+			}
+		}
+	}
+}

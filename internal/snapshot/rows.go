@@ -30,6 +30,22 @@ func (f RowFault) String() string {
 	return fmt.Sprintf("%s row %d (offset %d) %q: %v", f.File, f.Row, f.Offset, f.ID, f.Faults)
 }
 
+// CompetitionOf is the competition that a row of a kind of file names, "" where it
+// names none. Prices belong to none. The error is a wire.Faults.
+func CompetitionOf(kind Kind, row Row) (string, error) {
+	if kind == CryptoPrices {
+		return "", nil
+	}
+	return wire.CompetitionOf(row.Raw, "competition")
+}
+
+// OtherCompetition is the fault of a row that names another competition than the one
+// that its directory has.
+func OtherCompetition(named, own string) error {
+	return wire.Faults{{Path: "/competition_id", Reason: fmt.Sprintf(
+		"is %q, and the directory has the default competition, %q, alone; `nof0 import DIR` stores each row in the one that it names", named, own)}}
+}
+
 // Fault is what is wrong with a row of the file.
 func (f *File) Fault(row Row, faults wire.Faults) RowFault {
 	return RowFault{File: f.Name, Row: row.Index, Offset: row.Offset, ID: row.name(), Faults: faults}
@@ -205,7 +221,7 @@ func Lookalike(dir, name string) string {
 	}
 	var like []string
 	for _, kind := range slices.Sorted(maps.Keys(envelopes)) {
-		if _, has := members[envelopes[kind].member]; has {
+		if rows := members[envelopes[kind].member]; rows != nil && rows.Kind() == envelopes[kind].rows {
 			like = append(like, FileName(kind, "MODEL"))
 		}
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -591,5 +592,35 @@ func TestCheckID(t *testing.T) {
 		require.ErrorAs(t, err, &faults, "%q", bad)
 		require.Len(t, faults, 1)
 		require.Empty(t, faults[0].Path)
+	}
+}
+
+// TestIDsWithBlanksAtTheirEnds are refused, wherever an id stands.
+func TestIDsWithBlanksAtTheirEnds(t *testing.T) {
+	t.Parallel()
+	const rest = `,"side":"long","quantity":1,"entry_time":1,"exit_time":2,"entry_price":1,"exit_price":2,"realized_net_pnl":1}`
+	for _, blank := range []string{" %s", "%s ", "\u00a0%s", "%s\u2003", " %s "} {
+		id := fmt.Sprintf(blank, "m")
+		for path, decode := range map[string]func() error{
+			"/model_id": func() error {
+				_, err := Decode[Trade](fmt.Appendf(nil, `{"id":"t","model_id":%q,"symbol":"BTC"`+rest, id))
+				return err
+			},
+			"/id": func() error {
+				_, err := Decode[Trade](fmt.Appendf(nil, `{"id":%q,"model_id":"m","symbol":"BTC"`+rest, id))
+				return err
+			},
+			"/symbol": func() error {
+				_, err := Decode[Trade](fmt.Appendf(nil, `{"id":"t","model_id":"m","symbol":%q`+rest, id))
+				return err
+			},
+			"/competition_id": func() error { _, err := CompetitionOf(fmt.Appendf(nil, `{"competition_id":%q}`, id)); return err },
+			"/trader_id":      func() error { _, err := Decode[TraderState](fmt.Appendf(nil, `{"trader_id":%q}`, id)); return err },
+		} {
+			err := decode()
+			var faults Faults
+			require.ErrorAs(t, err, &faults, "%q %s", id, path)
+			require.Equal(t, Faults{{Path: path, Reason: "begins or ends with a blank"}}, faults, "%q", id)
+		}
 	}
 }

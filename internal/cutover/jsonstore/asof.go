@@ -17,7 +17,7 @@ import (
 // every file again.
 func (s *Source) Fresh() *Source {
 	fresh := *s
-	fresh.files = newFileCache(s.files.dir, s.files.now, nil)
+	fresh.files = newFileCache(s.files.dir, s.files.now, nil, s.files.holds)
 	return &fresh
 }
 

@@ -17,6 +17,7 @@ type fileCache struct {
 	dir     string
 	now     func() time.Time
 	faulty  func(file string, faults []snapshot.RowFault) // called for each version of a file; may be nil
+	holds   func() (string, error)                        // SourceOptions.Competition
 	mu      sync.Mutex
 	entries map[string]cacheEntry
 }
@@ -28,6 +29,7 @@ type cacheEntry struct {
 	faults []snapshot.RowFault
 	// unread is what format.unread names.
 	unread []snapshot.RowFault
+	own    ownership
 	// held keeps the file from being removed for good, so that no other file
 	// gets its inode while its rows are remembered.
 	held *os.File
@@ -79,8 +81,8 @@ func identityOf(info os.FileInfo) stamp {
 	return s
 }
 
-func newFileCache(dir string, now func() time.Time, faulty func(string, []snapshot.RowFault)) *fileCache {
-	return &fileCache{dir: dir, now: now, faulty: faulty, entries: make(map[string]cacheEntry)}
+func newFileCache(dir string, now func() time.Time, faulty func(string, []snapshot.RowFault), holds func() (string, error)) *fileCache {
+	return &fileCache{dir: dir, now: now, faulty: faulty, holds: holds, entries: make(map[string]cacheEntry)}
 }
 
 // cachedRows returns the rows of a file, decoded, without those at fault. They are
@@ -95,20 +97,23 @@ func cachedRows[T any](c *fileCache, name string, f format[T]) ([]T, error) {
 	defer c.mu.Unlock()
 	entry := c.entries[name]
 	if rows, ok := entry.rows.([]T); ok && entry.stamp == now {
-		return rows, nil
+		if still, err := entry.own.still(c.holds); still || err != nil {
+			return rows, err
+		}
 	}
 	file, err := os.Open(filepath.Join(c.dir, name))
 	if err != nil {
 		return nil, err
 	}
-	decoded, unread, read, err := decodeFile(file, name, c.now, f)
+	var own ownership
+	decoded, unread, read, err := decodeFile(file, name, c.now, ownRows(f, c.holds, &own))
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	if entry.held != nil {
 		_ = entry.held.Close() // it was only read
 	}
-	c.entries[name] = cacheEntry{stamp: read, rows: decoded.Values, faults: decoded.Faults, unread: unread, held: file}
+	c.entries[name] = cacheEntry{stamp: read, rows: decoded.Values, faults: decoded.Faults, unread: unread, own: own, held: file}
 	if c.faulty != nil {
 		c.faulty(name, decoded.Faults)
 	}

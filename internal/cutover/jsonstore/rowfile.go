@@ -235,7 +235,7 @@ func load[T any](w *Writer, f format[T]) (*rowFile[T], error) {
 		}
 		w.forget(name)
 	}
-	s := newRowFile(f)
+	s := newRowFile(ownRows(f, w.o.Competition, new(ownership)))
 	h, err := cacheFile(path, s)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil

@@ -34,13 +34,16 @@ type SourceOptions struct {
 	// Faulty, where given, is called with the rows that are not served of a file, none
 	// where all are, each time that it is read.
 	Faulty func(file string, faults []snapshot.RowFault)
-	Now    func() time.Time
+	// Competition, where given, is the one that the directory has: rows that name
+	// another are at fault. "" takes rows whatever they name.
+	Competition func() (string, error)
+	Now         func() time.Time
 }
 
 // NewSource returns the source of a directory. The directory is not touched
 // until something is asked.
 func NewSource(o SourceOptions) *Source {
-	return &Source{files: newFileCache(o.Dir, o.Now, o.Faulty), provider: o.PrimaryProvider, benchmarks: o.Benchmarks, now: o.Now}
+	return &Source{files: newFileCache(o.Dir, o.Now, o.Faulty, o.Competition), provider: o.PrimaryProvider, benchmarks: o.Benchmarks, now: o.Now}
 }
 
 // CryptoPrices implements arena.Source.

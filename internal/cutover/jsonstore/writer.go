@@ -33,7 +33,8 @@ var _ arena.JSONSide = (*Writer)(nil)
 type WriterOptions struct {
 	Dir             string
 	PrimaryProvider string
-	MatchWindow     time.Duration // see arena.IntakeOptions
+	MatchWindow     time.Duration          // see arena.IntakeOptions
+	Competition     func() (string, error) // see SourceOptions
 	Now             func() time.Time
 }
 
@@ -42,7 +43,7 @@ type WriterOptions struct {
 func NewWriter(o WriterOptions) *Writer {
 	w := &Writer{
 		o: o, turn: make(chan struct{}, 1), cached: make(map[string]*cachedFile),
-		rows: NewSource(SourceOptions{Dir: o.Dir, PrimaryProvider: o.PrimaryProvider, Now: o.Now}),
+		rows: NewSource(SourceOptions{Dir: o.Dir, PrimaryProvider: o.PrimaryProvider, Competition: o.Competition, Now: o.Now}),
 	}
 	w.turn <- struct{}{}
 	return w

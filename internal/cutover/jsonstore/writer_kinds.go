@@ -164,7 +164,7 @@ func (d *directoryEdit) openAnalytics() (*rowFile[analyticsRow], error) {
 	if err != nil {
 		return nil, err
 	}
-	files := newFileCache(d.o.Dir, d.o.Now, nil)
+	files := newFileCache(d.o.Dir, d.o.Now, nil, d.o.Competition)
 	names, err := files.names(snapshot.ModelAnalytics)
 	if err != nil {
 		return nil, err

@@ -294,12 +294,16 @@ func fileRows[T any](r *reading, kind snapshot.Kind, decode func(jsontext.Value)
 	if err != nil {
 		return nil, err
 	}
+	refused := make(map[int]bool) // which are named
+	for _, fault := range r.json.Faults(kind) {
+		refused[fault.Row] = true
+	}
 	rows := make([]T, 0, len(f.Rows))
 	for i := range f.Rows {
-		v, err := decode(f.Rows[i].Raw)
-		if _, refused := errors.AsType[wire.Faults](err); refused {
-			continue // it is named among the refused
+		if refused[f.Rows[i].Index] {
+			continue
 		}
+		v, err := decode(f.Rows[i].Raw)
 		if err != nil {
 			return nil, &jsonError{err}
 		}
