@@ -3,6 +3,7 @@ package atlas_test
 import (
 	"database/sql"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,14 +85,15 @@ func TestEachShippedMigrationGoesUpDownUpWithRows(t *testing.T) {
 			assert.Equal(t, kept(after, before), kept(before, after), "%s: %s", file, when)
 			return after
 		}
-		up("up")
+		applied := up("up")
 		fill()
 		report, err := migrator.DownTo(t.Context(), previous)
 		require.NoError(t, err, "%s: down", file)
 		require.Len(t, report.Files, 1)
 		after := digests()
-		assert.Equal(t, kept(after, before), after, "%s: down leaves nothing of it", file)
-		assert.Equal(t, kept(after, before), kept(before, after), "%s: down", file)
+		assert.Equal(t, slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)), "%s: down leaves nothing of it", file)
+		stayed := kept(applied, before) // what a contraction took away comes back empty
+		assert.Equal(t, stayed, kept(stayed, after), "%s: down", file)
 		up("up again")
 		fill()
 		for column, digest := range digests() {

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,19 +156,16 @@ func (r Trades) Replace(ctx context.Context, old, next *entities.Trade) error {
 			return err
 		}
 		var gone, come *time.Time
+		d := make(statsDelta)
 		if old != nil {
-			if err := moveStats(db, []entities.Trade{*old}, "-", false); err != nil {
-				return err
-			}
+			d.trade(old, -1)
 			gone = &old.ExitTime
 		}
 		if next != nil {
-			if err := addStats(db, []entities.Trade{*next}, false); err != nil {
-				return err
-			}
+			d.trade(next, 1)
 			come = &next.ExitTime
 		}
-		return correctedStats(db, modelOf(old, next, func(t *entities.Trade) string { return t.ModelID }), gone, come)
+		return d.correct(db, gone, come)
 	})
 }
 
@@ -182,37 +180,30 @@ func (r Decisions) Replace(ctx context.Context, old, next *entities.DecisionCycl
 		if err := replaceFact(db, old, next); err != nil {
 			return err
 		}
-		model := modelOf(old, next, func(d *entities.DecisionCycle) string { return d.ModelID })
 		var gone, come *time.Time
+		d := make(statsDelta)
 		if old != nil {
+			d.of(old.ModelID).NumDecisions--
 			gone = &old.ExecutedAt
-			if err := db.Exec("UPDATE model_stats SET num_decisions = num_decisions - 1, updated_at = now() WHERE competition_id = @competition AND model_id = ?", model, in(db)).Error; err != nil {
-				return err
-			}
 		}
 		if next != nil {
+			d.of(next.ModelID).NumDecisions++
 			come = &next.ExecutedAt
-			if err := addDecisions(db, []entities.DecisionCycle{*next}, false); err != nil {
-				return err
-			}
 		}
-		return correctedStats(db, model, gone, come)
+		return d.correct(db, gone, come)
 	})
 }
 
-func modelOf[T any](old, next *T, model func(*T) string) string {
-	if old != nil {
-		return model(old)
+// correct moves the statistics of the one model of a correction, and brings
+// IngestedUntil to what it is without a fact of the time gone and with one of the time
+// come, each nil where there is none. The statistics of a model that has neither traded
+// nor decided are removed. Which facts came by ingest is not kept: what an operator
+// brings back counts as such, and so does the newest fact that is left.
+func (d statsDelta) correct(db *gorm.DB, gone, come *time.Time) error {
+	if err := d.write(db); err != nil {
+		return err
 	}
-	return model(next)
-}
-
-// correctedStats brings IngestedUntil to what it is without a fact of the time gone
-// and with one of the time come, each nil where there is none, and removes the
-// statistics of a model that has neither traded nor decided. Which facts came by
-// ingest is not kept: what an operator brings back counts as such, and so does the
-// newest fact that is left.
-func correctedStats(db *gorm.DB, model string, gone, come *time.Time) error {
+	model := slices.Collect(maps.Keys(d))[0]
 	if gone != nil {
 		if err := db.Exec(`
 			UPDATE model_stats

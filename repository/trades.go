@@ -28,7 +28,7 @@ func (r Trades) Insert(ctx context.Context, trades []entities.Trade) (outcomes [
 				added = append(added, trades[i])
 			}
 		}
-		return addStats(db, added, false)
+		return addTrades(db, added, false)
 	})
 	return outcomes, err
 }

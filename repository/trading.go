@@ -127,7 +127,7 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		if err := knownTrades.write(db); err != nil {
 			return err
 		}
-		if err := addStats(db, knownTrades.fresh, true); err != nil {
+		if err := addTrades(db, knownTrades.fresh, true); err != nil {
 			return err
 		}
 		if err := knownEquity.write(db); err != nil {

@@ -19,14 +19,6 @@ type Stats struct {
 	squares ExactSum
 }
 
-// StatsOf restores statistics from what a store keeps of them.
-func StatsOf(n int64, sum, squares decimal.Decimal) *Stats {
-	s := &Stats{n: n}
-	s.sum.AddDecimal(sum)
-	s.squares.AddDecimal(squares)
-	return s
-}
-
 // Add adds a value. NaN and infinities are left out and not counted.
 func (s *Stats) Add(x float64) {
 	var v value
@@ -46,11 +38,6 @@ func (s *Stats) Count() int64 { return s.n }
 
 // Sum returns the sum of the values.
 func (s *Stats) Sum() float64 { return s.sum.Float64() }
-
-// Sums returns the sum of the values and of their squares as they are.
-func (s *Stats) Sums() (sum, squares decimal.Decimal) {
-	return s.sum.Decimal(), s.squares.Decimal()
-}
 
 // Mean returns Σx / n, and 0 without values.
 func (s *Stats) Mean() float64 {
@@ -116,8 +103,7 @@ type statsState struct {
 
 // MarshalJSONTo implements json.MarshalerTo.
 func (s *Stats) MarshalJSONTo(enc *jsontext.Encoder) error {
-	sum, squares := s.Sums()
-	return json.MarshalEncode(enc, statsState{s.n, sum.String(), squares.String()})
+	return json.MarshalEncode(enc, statsState{s.n, s.sum.Decimal().String(), s.squares.Decimal().String()})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.

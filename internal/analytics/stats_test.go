@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,8 +66,10 @@ func TestRestoredStatsContinue(t *testing.T) {
 			first.Add(x)
 		}
 	}
-	sum, squares := first.Sums()
-	restored := StatsOf(first.Count(), sum, squares)
+	kept, err := json.Marshal(&first)
+	require.NoError(t, err)
+	var restored Stats
+	require.NoError(t, json.Unmarshal(kept, &restored))
 	for i := 50; i < 100; i++ {
 		restored.Add(math.Sqrt(float64(i)) / 3)
 	}

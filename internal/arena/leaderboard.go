@@ -99,9 +99,9 @@ func (s *Store) gatherTallies(ctx context.Context, facts map[string]*analytics.C
 		if c := facts[m.ModelID]; c != nil {
 			c.Trades = analytics.TradeTally{
 				Count:       m.NumTrades,
-				Wins:        m.Winners.Count,
-				WinDollars:  m.Winners.Net.Sum,
-				LoseDollars: m.Losers.Net.Sum,
+				Wins:        m.WinnersCount,
+				WinDollars:  m.WinnersNetSum,
+				LoseDollars: m.LosersNetSum,
 			}
 		}
 	}
