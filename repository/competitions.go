@@ -59,6 +59,10 @@ func (r Competitions) Get(ctx context.Context, id string) (competition *entities
 	return competition, err
 }
 
+// asDefault orders competitions by which is rather the default.
+const asDefault = `CASE status WHEN 'running' THEN 0 WHEN 'ended' THEN 1 ELSE 2 END,
+	starts_at DESC NULLS LAST, created_at DESC, id COLLATE "C" DESC`
+
 // Default returns the competition of whoever names none: the configured one, or
 // where that is "" the running one that started last, or the one that ended of those
 // that did, or at last the one that is to come. The error wraps
@@ -68,9 +72,7 @@ func (r Competitions) Default(ctx context.Context, configured string) (competiti
 		if configured != "" {
 			db = db.Where("id = ?", configured)
 		}
-		competition, err = firstOf[entities.Competition](db.Order(`
-			CASE status WHEN 'running' THEN 0 WHEN 'ended' THEN 1 ELSE 2 END,
-			starts_at DESC NULLS LAST, created_at DESC, id COLLATE "C" DESC`))
+		competition, err = firstOf[entities.Competition](db.Order(asDefault))
 		if err == nil && competition == nil {
 			return fmt.Errorf("%w: %q", ErrUnknownCompetition, configured)
 		}

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -52,6 +53,62 @@ func (r Rollout) Switches(ctx context.Context) (switches []entities.RolloutSwitc
 		return rows.Err()
 	})
 	return switches, err
+}
+
+// Scope is what decides where a write goes.
+type Scope struct {
+	Switches []entities.RolloutSwitch // those that have been set
+	// Competitions have their ids, states and ends, the default one first.
+	Competitions []entities.Competition
+}
+
+// Default returns the competition of whoever names none, as Competitions.Default does;
+// nil where there is no such one.
+func (s Scope) Default(configured string) *entities.Competition {
+	if configured == "" && len(s.Competitions) > 0 {
+		return &s.Competitions[0]
+	}
+	return s.Competition(configured)
+}
+
+// Competition returns the one of an id, nil where there is none.
+func (s Scope) Competition(id string) *entities.Competition {
+	if i := slices.IndexFunc(s.Competitions, func(c entities.Competition) bool { return c.ID == id }); i >= 0 {
+		return &s.Competitions[i]
+	}
+	return nil
+}
+
+// Scope returns the switches and the competitions in one statement.
+func (r Rollout) Scope(ctx context.Context) (scope Scope, err error) {
+	err = r.run(ctx, "rollout", "Scope", func(db *gorm.DB) error {
+		rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context, `
+			SELECT 0 AS place, domain, read_mode, write_mode, NULL FROM rollout_switches
+			UNION ALL
+			SELECT row_number() OVER (ORDER BY `+asDefault+`), id, status, '', ends_at FROM competitions
+			ORDER BY place`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var (
+				place              int64
+				name, first, write string
+				endsAt             *time.Time
+			)
+			if err := rows.Scan(&place, &name, &first, &write, &endsAt); err != nil {
+				return err
+			}
+			if place == 0 {
+				scope.Switches = append(scope.Switches, entities.RolloutSwitch{Domain: name, ReadMode: first, WriteMode: write})
+			} else {
+				scope.Competitions = append(scope.Competitions, entities.Competition{ID: name, Status: first, EndsAt: endsAt})
+			}
+		}
+		return rows.Err()
+	})
+	return scope, err
 }
 
 // Set stores the switches of a domain as a change leaves them, and the change.

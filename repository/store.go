@@ -225,6 +225,12 @@ func (s *Store) InSnapshot(ctx context.Context, lockWait time.Duration, fn func(
 	})
 }
 
+// Attempt runs do at a savepoint of the transaction that the repositories are bound to:
+// where it returns an error, that is returned, and what it did is undone.
+func (r Repositories) Attempt(ctx context.Context, do func(ctx context.Context) error) error {
+	return r.Models.db.WithContext(ctx).Transaction(func(*gorm.DB) error { return do(ctx) })
+}
+
 func bind(b base) Repositories {
 	return Repositories{
 		Competitions:  Competitions{b},

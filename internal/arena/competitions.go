@@ -62,11 +62,8 @@ func (s *Service) competitions(ctx context.Context) (all *competitions, old bool
 		return nil, false, fmt.Errorf("%w: no database is configured", ErrUnavailable)
 	}
 	whole, last := ctx, s.competing.Load()
-	if patience := s.outages.patience(s.o.Now(), s.o.TTLs.StaleAfter); last != nil && patience > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
-	}
+	ctx, _, cancel := s.impatient(ctx, last != nil)
+	defer cancel()
 	all, err = cachelayer.Fetch(ctx, s.o.Cache, s.keys.Competitions(), func(ctx context.Context) (*competitions, error) {
 		return s.o.Store.competitionIDs(ctx, s.o.Competition)
 	})

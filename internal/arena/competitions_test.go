@@ -104,6 +104,58 @@ func TestACompetitionThatHasEndedTakesNothingLater(t *testing.T) {
 	require.NoError(t, correct(`{"id":"t5000","model_id":"m","symbol":"SOL","side":"long","quantity":1,"entry_oid":15000,"entry_time":5000,"exit_time":5000.25,"entry_price":1,"exit_price":3,"realized_net_pnl":2}`))
 }
 
+// What is stored already is unchanged however early its competition is said to have
+// ended; what would change anything after the end is refused, and undone.
+func TestAKnownFactIsUnchangedAfterAnEarlierEnd(t *testing.T) {
+	t.Parallel()
+	b := setupIntake(t)
+	known, other := accountItems("", 5001), accountItems("", 5002)
+	along := func(equity float64) string {
+		return `{"trade":` + trade("m_along", 3, "-1", 4000) + fmt.Sprintf(
+			`,"remaining":null,"equity":{"model_id":"m","timestamp":5009,"dollar_equity":%v,"since_inception_hourly_marker":0}}`, equity)
+	}
+	for kind, item := range known {
+		b.send(t, kind, item)
+	}
+	b.send(t, arena.IngestTrades, `{"trade":`+trade("m_along", 3, "-1", 4000)+`,"remaining":null}`)
+	b.send(t, arena.IngestCompetitions, `{"id":"season-1","status":"ended","ends_at":4500}`)
+	stored := `SELECT string_agg(n::text, ',') FROM (
+		SELECT count(*) AS n FROM trades UNION ALL SELECT count(*) FROM account_equity_snapshots UNION ALL SELECT count(*) FROM decision_cycles
+		UNION ALL SELECT count(*) FROM positions UNION ALL SELECT count(*) FROM conversation_messages UNION ALL SELECT count(*) FROM outbox_events
+		UNION ALL SELECT sum(num_trades) FROM model_stats) AS counts`
+	text := func() (counts string) {
+		require.NoError(t, b.db.QueryRow(t.Context(), stored).Scan(&counts))
+		return counts
+	}
+	before := text()
+	for kind, item := range known {
+		if kind == arena.IngestAnalytics {
+			continue // they are computed after the end
+		}
+		require.Equal(t, []string{"unchanged"}, b.send(t, kind, item), "%s", kind)
+		why, results := b.take(t, batch(kind, other[kind]))
+		require.Equal(t, arena.RejectedConflict, why, "%s", kind)
+		if kind != arena.IngestPositions && kind != arena.IngestModels { // another one is in the way
+			require.Contains(t, results[0].Rejected.Detail, "ended at 1970-01-01T01:15:00Z", "%s", kind)
+		}
+		_, results = b.take(t, batch(kind, item, other[kind], item))
+		require.Equal(t, "unchanged rejected unchanged", results[0].Outcome+" "+results[1].Outcome+" "+results[2].Outcome, "%s", kind)
+		atomic := batch(kind, item, other[kind])
+		atomic.Atomic = true
+		why, _ = b.take(t, atomic)
+		require.Equal(t, arena.RejectedConflict, why, "%s", kind)
+		require.Equal(t, before, text(), "%s", kind)
+	}
+	why, results := b.take(t, batch(arena.IngestTrades, along(7)))
+	require.Equal(t, arena.RejectedConflict, why, "the trade is known, and what comes along is new and late")
+	require.Contains(t, results[0].Rejected.Detail, "timestamp of equity")
+	require.Equal(t, before, text())
+	b.send(t, arena.IngestCompetitions, `{"id":"season-1","status":"running","starts_at":1,"ends_at":null}`)
+	b.send(t, arena.IngestTrades, along(7))
+	b.send(t, arena.IngestCompetitions, `{"id":"season-1","status":"ended","ends_at":4500}`)
+	require.Equal(t, []string{"unchanged"}, b.send(t, arena.IngestTrades, along(7)))
+}
+
 // A competition starts and ends by its status; what an item does not say stays.
 func TestCompetitionsAreWritten(t *testing.T) {
 	t.Parallel()

@@ -292,24 +292,24 @@ func sameDocuments(a, b jsontext.Value) bool {
 
 // decoded reads an item as ingest does: its form, bounds, identity, and what it
 // refers to.
-func (c *correcting) decoded(ctx context.Context, raw jsontext.Value) (*entry, error) {
-	e := c.intake.kinds()[c.batch.Kind].decode(raw)
+func decoded[T any](ctx context.Context, c *correcting, read reader[T], raw jsontext.Value) (v T, err error) {
+	v, e := read(raw)
 	e.name(raw, c.competition)
 	if e.accepted() && e.named != c.competition {
 		e.invalid(wire.Faults{{Path: "/competition_id", Reason: fmt.Sprintf("is not %q: a replacement is of the same fact", c.competition)}})
 	}
 	if e.competition = c.competition; e.accepted() {
 		if reason := PastEnd(c.of, e.times); reason != "" {
-			return nil, &RefusedError{Reason: reason}
+			return v, &RefusedError{Reason: reason}
 		}
 		c.entries = []entry{e}
 		if err := c.resolve(ctx); err != nil {
-			return nil, err
+			return v, err
 		}
 		e = c.entries[0]
 	}
 	if e.accepted() {
-		return &e, nil
+		return v, nil
 	}
 	faults := slices.Clone(e.rejected.Faults)
 	if len(faults) == 0 {
@@ -318,7 +318,7 @@ func (c *correcting) decoded(ctx context.Context, raw jsontext.Value) (*entry, e
 	for i := range faults {
 		faults[i].Path = "/fact" + faults[i].Path
 	}
-	return nil, faults
+	return v, faults
 }
 
 // identical refuses a replacement of another fact.
@@ -405,7 +405,7 @@ func (t *tradeFact) take(ctx context.Context, c *correcting, raw jsontext.Value)
 	case members["equity"] != nil:
 		return wire.Faults{{Path: "/fact/equity", Reason: "is a fact of its own: correct equity"}}
 	}
-	e, err := c.decoded(ctx, raw)
+	item, err := decoded(ctx, c, c.intake.trades(), raw)
 	if err != nil {
 		return err
 	}
@@ -415,11 +415,10 @@ func (t *tradeFact) take(ctx context.Context, c *correcting, raw jsontext.Value)
 		if err != nil {
 			return fmt.Errorf("error rendering a trade: %w", err)
 		}
-		if e, err = c.decoded(ctx, whole); err != nil {
+		if item, err = decoded(ctx, c, c.intake.trades(), whole); err != nil {
 			return errors.Join(wire.Faults{{Path: "/fact", Reason: "what the fill said to remain no longer fits: send {trade, remaining}"}}, err)
 		}
 	}
-	item := valueOf[wire.TradeItem](e)
 	if err := c.identical(path, item.Trade.ModelID, item.Trade.ID); err != nil {
 		return err
 	}
@@ -508,11 +507,11 @@ func (f *equityFact) load(ctx context.Context, c *correcting, _ *entities.Correc
 }
 
 func (f *equityFact) take(ctx context.Context, c *correcting, raw jsontext.Value) error {
-	e, err := c.decoded(ctx, raw)
+	item, err := decoded(ctx, c, c.intake.equity(), raw)
 	if err != nil {
 		return err
 	}
-	row := mapping.Equity(valueOf[wire.AccountTotal](e))
+	row := mapping.Equity(item)
 	if id := repository.EquityFactID(row.ObservedAt); id != c.request.ID {
 		return wire.Faults{{Path: "/fact/timestamp", Reason: fmt.Sprintf(
 			"is not %s: a replacement is of the same fact; void this one, and send the other as a new one", c.request.ID)}}
@@ -546,11 +545,11 @@ func (f *decisionFact) load(ctx context.Context, c *correcting, _ *entities.Corr
 }
 
 func (f *decisionFact) take(ctx context.Context, c *correcting, raw jsontext.Value) error {
-	e, err := c.decoded(ctx, raw)
+	item, err := decoded(ctx, c, c.intake.decisions(), raw)
 	if err != nil {
 		return err
 	}
-	row := mapping.Decision(valueOf[wire.Decision](e))
+	row := mapping.Decision(item)
 	f.next = &row
 	return c.identical("", row.ModelID, row.ID)
 }

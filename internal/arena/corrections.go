@@ -8,7 +8,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nof0/entities"
-	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -135,32 +134,12 @@ func (g *Intake) Corrections(ctx context.Context, q CorrectionQuery) (*Correctio
 	return page, nil
 }
 
-// correctable lists the facts of an entry that an operator may have corrected.
-func correctable(e *entry) []repository.FactRef {
-	equity := func(a *wire.AccountTotal) repository.FactRef {
-		return repository.FactRef{Kind: entities.CorrectEquity, Model: a.ModelID, ID: repository.EquityFactID(wire.Time(a.Timestamp))}
-	}
-	switch v := e.value.(type) {
-	case wire.TradeItem:
-		refs := []repository.FactRef{{Kind: entities.CorrectTrade, Model: v.Trade.ModelID, ID: v.Trade.ID}}
-		if v.Equity != nil {
-			refs = append(refs, equity(v.Equity))
-		}
-		return refs
-	case wire.AccountTotal:
-		return []repository.FactRef{equity(&v)}
-	case wire.Decision:
-		return []repository.FactRef{{Kind: entities.CorrectDecision, Model: v.ModelID, ID: v.ID}}
-	}
-	return nil
-}
-
 // refuseCorrected refuses those of the entries of which a fact was corrected, where
 // it counts for them, and says how.
 func (w *write) refuseCorrected(ctx context.Context, entries []*entry, counts func(*entities.Correction) bool) error {
 	var refs []repository.FactRef
 	for _, e := range entries {
-		refs = append(refs, correctable(e)...)
+		refs = append(refs, e.corrects...)
 	}
 	if len(refs) == 0 {
 		return nil
@@ -170,7 +149,7 @@ func (w *write) refuseCorrected(ctx context.Context, entries []*entry, counts fu
 		return err
 	}
 	for _, e := range entries {
-		for _, ref := range correctable(e) {
+		for _, ref := range e.corrects {
 			if c := newest[ref]; c != nil && counts(c) {
 				e.conflict(repository.Explain(c) + "; what an operator has corrected, only an operator changes (nof0 correct)")
 				break

@@ -140,7 +140,7 @@ func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
 		return nil
 	}
 	if kind.prepare != nil {
-		if err := kind.prepare(ctx, w); err != nil {
+		if err := kind.prepare(ctx, w, w.accepted()); err != nil {
 			return err
 		}
 	}
@@ -181,14 +181,18 @@ func intakeError(err error) error {
 // entry is one item on its way through a write.
 type entry struct {
 	id           string
-	value        any
+	at           int                // the place of its value among those of the batch
 	named        string             // competition that it names, or its request; "" is none
 	competition  string             // that it is of; "" where it belongs to none
 	times        map[string]float64 // of the facts that it brings, by what has them, in unix seconds
+	late         string             // why it changes nothing: its competition has ended before; "" where it may
 	models       []string
 	symbols      []string
-	locks        []repository.Lock  // of what it is about, beside its models
-	equity       *wire.AccountTotal // the account-totals row that it brings; nil without one
+	locks        []repository.Lock            // of what it is about, beside its models
+	equity       *wire.AccountTotal           // the account-totals row that it brings; nil without one
+	corrects     []repository.FactRef         // the facts in it that an operator may have corrected
+	fill         func(*write) repository.Fill // of a trade
+	inFiles      func(*write) any             // what JSONSide takes; nil where the files have no place for it
 	outcome      repository.Outcome
 	detail       string
 	alongOutcome repository.Outcome // of the equity row that came along with a trade
@@ -250,6 +254,7 @@ type write struct {
 	// none; standard is the default one, "" where it does not matter.
 	competition, standard string
 	now                   time.Time
+	scope                 repository.Scope
 	json                  []Domain // those whose writes go to the JSON files
 	added                 registered
 	sizes                 map[string]float64 // size step by symbol
@@ -274,7 +279,13 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	if err := w.lock(ctx, kind); err != nil {
 		return err
 	}
-	if err := w.place(ctx, kind); err != nil {
+	if len(kind.domains) > 0 {
+		var err error
+		if w.scope, err = tx.Rollout.Scope(ctx); err != nil {
+			return err
+		}
+	}
+	if err := w.place(kind); err != nil {
 		return err
 	}
 	if done, err := w.begin(ctx); done || err != nil {
@@ -679,7 +690,7 @@ func (w *write) answer() error {
 	return err
 }
 
-// kind is how the items of one kind are taken in.
+// kind is how the items of one batch of a kind are taken in.
 type kind struct {
 	// domains are those that the items touch; none is Postgres alone.
 	domains []Domain
@@ -693,33 +704,68 @@ type kind struct {
 	// decode reads an item; one at fault comes back refused.
 	decode func(raw jsontext.Value) entry
 	// prepare does what must be there before the transaction.
-	prepare func(ctx context.Context, w *write) error
+	prepare func(ctx context.Context, w *write, entries []*entry) error
 	// apply stores the accepted items and tells what has changed.
 	apply func(ctx context.Context, w *write, entries []*entry) error
 }
 
-// decoder makes the decode of a kind from that of its wire type; describe
-// names the item and what it refers to. An item beyond the bounds is refused.
-func decoder[T any](g *Intake, decode func(jsontext.Value) (T, error), describe func(*T, *entry)) func(jsontext.Value) entry {
-	return func(raw jsontext.Value) entry {
-		var e entry
+// item is an accepted entry with its value.
+type item[T any] struct {
+	*entry
+	value T
+}
+
+// reader reads an item; one at fault comes back as a refused entry.
+type reader[T any] func(raw jsontext.Value) (T, entry)
+
+// readerOf makes a reader from the decoder of a wire type; describe names the item and
+// what it refers to. An item beyond the bounds is refused.
+func readerOf[T any](g *Intake, decode func(jsontext.Value) (T, error), describe func(*T, *entry)) reader[T] {
+	return func(raw jsontext.Value) (v T, e entry) {
 		if err := g.o.Bounds.CheckSize(raw); err != nil {
 			e.invalid(err)
-			return e
+			return v, e
 		}
 		v, err := decode(raw)
 		if err == nil {
 			err = g.o.Bounds.Check(&v, g.o.Now())
 		}
+		e = entry{inFiles: func(*write) any { return v }}
 		if err == nil {
-			e.value = v
 			describe(&v, &e)
-			return e
+			return v, e
 		}
 		e.id = nameOf(raw)
 		e.invalid(err)
-		return e
+		return v, e
 	}
+}
+
+// apply stores accepted items and emits events of what has changed.
+type apply[T any] func(ctx context.Context, w *write, items []item[T]) error
+
+// kindOf is the kind of one batch whose items have one type. Prepare, where given, does
+// what must be there before the transaction.
+func kindOf[T any](read reader[T], store apply[T], prepare ...apply[T]) kind {
+	var values []T
+	bind := func(do apply[T]) func(context.Context, *write, []*entry) error {
+		return func(ctx context.Context, w *write, entries []*entry) error {
+			items := make([]item[T], len(entries))
+			for i, e := range entries {
+				items[i] = item[T]{e, values[e.at]}
+			}
+			return do(ctx, w, items)
+		}
+	}
+	k := kind{apply: bind(store), decode: func(raw jsontext.Value) entry {
+		v, e := read(raw)
+		e.at, values = len(values), append(values, v)
+		return e
+	}}
+	for _, p := range prepare {
+		k.prepare = bind(p)
+	}
+	return k
 }
 
 // nameOf finds a name for an item that may be damaged.

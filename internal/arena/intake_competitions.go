@@ -99,70 +99,105 @@ func (w *write) namedCompetitions() (names []string) {
 }
 
 // compete finds the competition of each item of accounts. One that is not known is
-// registered or refused, and so is a fact later than the end of one.
+// registered or refused; facts later than the end of one are marked.
 func (w *write) compete(ctx context.Context, kind kind) error {
 	if !kind.accounts {
 		return nil
 	}
-	known := make(map[string]entities.Competition)
-	names := w.namedCompetitions()
-	if len(names) > 0 {
-		all, err := w.tx.Competitions.All(ctx)
-		if err != nil {
-			return err
-		}
-		for _, c := range all {
-			known[c.ID] = c
-		}
-	}
 	if len(w.json) > 0 || slices.ContainsFunc(w.accepted(), func(e *entry) bool { return e.named == "" }) {
-		standard, err := w.tx.Competitions.Default(ctx, w.intake.o.Competition)
-		if errors.Is(err, repository.ErrUnknownCompetition) {
-			return &RefusedError{Reason: fmt.Sprintf("arena.competition: %v; name another one, or register it with /api/ingest/competitions", err)}
+		standard := w.scope.Default(w.intake.o.Competition)
+		if standard == nil {
+			return &RefusedError{Reason: fmt.Sprintf("arena.competition: %v: %q; name another one, or register it with /api/ingest/competitions",
+				repository.ErrUnknownCompetition, w.intake.o.Competition)}
 		}
-		if err != nil {
-			return err
-		}
-		w.standard, known[standard.ID] = standard.ID, *standard
+		w.standard = standard.ID
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return known[name].ID != "" })
+	names := slices.DeleteFunc(w.namedCompetitions(), func(name string) bool { return w.scope.Competition(name) != nil })
 	if len(names) > 0 && w.batch.Register {
 		rows := make([]entities.Competition, len(names))
 		for i, name := range names {
 			// Whoever names none goes on with the one that was there.
 			rows[i] = mapping.Competition(wire.Competition{ID: name}, nil)
-			known[name] = rows[i]
 		}
 		if _, err := w.tx.Competitions.Put(ctx, rows); err != nil {
 			return err
 		}
 		w.added.competitions = rows
+		w.scope.Competitions = append(w.scope.Competitions, rows...)
 	}
 	for _, e := range w.accepted() {
-		c, ok := known[cmp.Or(e.named, w.standard)]
-		if e.competition = c.ID; !ok {
+		c := w.scope.Competition(cmp.Or(e.named, w.standard))
+		if c == nil {
 			e.reject(RejectedUnknown, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/competitions",
 				repository.ErrUnknownCompetition, e.named), nil)
-		} else if reason := PastEnd(&c, e.times); reason != "" {
-			e.conflict(reason)
+			continue
+		}
+		e.competition = c.ID
+		e.late = PastEnd(c, e.times)
+	}
+	return nil
+}
+
+// errLate rolls back what a late item has changed.
+var errLate = errors.New("the competition has ended")
+
+// eachCompetition does something for each competition of the accepted items, bound to it.
+func (w *write) eachCompetition(do func() error) error {
+	defer w.bind("")
+	for _, c := range w.competitions() {
+		w.bind(c)
+		if err := do(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// applyBound stores the accepted items of the bound competition. None that is later than
+// its end may change anything: what is stored already is unchanged, also where the
+// competition was ended earlier than that.
+func (w *write) applyBound(ctx context.Context, kind kind) error {
+	inTime, late := split(w.bound(w.accepted()), func(e *entry) bool { return e.late == "" })
+	if len(inTime) > 0 {
+		if err := kind.apply(ctx, w, inTime); err != nil {
+			return err
+		}
+	}
+	for _, e := range late {
+		events := len(w.events)
+		err := w.all.Attempt(ctx, func(ctx context.Context) error {
+			if err := kind.apply(ctx, w, []*entry{e}); err != nil {
+				return err
+			}
+			if e.accepted() && (e.outcome != repository.Unchanged || len(w.events) > events) {
+				return errLate
+			}
+			return nil
+		})
+		switch {
+		case errors.Is(err, errLate):
+			w.events = w.events[:events]
+			e.conflict(e.late)
+		case err != nil:
+			return err
+		}
+	}
+	return w.explainCorrected(ctx)
+}
+
 // applyCompetitions stores competitions, one after the other: each knows what the one
 // before it came to.
-func applyCompetitions(ctx context.Context, w *write, entries []*entry) error {
+func applyCompetitions(ctx context.Context, w *write, items []item[wire.Competition]) error {
 	before, err := w.standardOf(ctx)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
+	for _, e := range items {
 		stored, err := w.tx.Competitions.Get(ctx, e.id)
 		if err != nil {
 			return err
 		}
-		row := mapping.Competition(valueOf[wire.Competition](e), stored)
+		row := mapping.Competition(e.value, stored)
 		if begins := stored == nil || stored.Status != row.Status; begins && row.Status == entities.CompetitionRunning && row.StartsAt == nil {
 			row.StartsAt = &w.now
 		}

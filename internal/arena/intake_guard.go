@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"nof0/cachelayer"
-	"nof0/internal/wire"
 	"nof0/repository"
 )
 
@@ -31,7 +30,7 @@ func (w *write) repeated(ctx context.Context) *Reply {
 		return nil
 	}
 	if slices.ContainsFunc(w.entries, func(e entry) bool {
-		return !e.accepted() || valueOf[wire.TradeItem](&e).Equity != nil // which has an identity of its own
+		return !e.accepted() || e.equity != nil // which has an identity of its own
 	}) {
 		return nil
 	}
@@ -62,7 +61,7 @@ func (w *write) repeated(ctx context.Context) *Reply {
 	}
 	fills := make([]repository.Fill, len(w.entries))
 	for i := range w.entries {
-		fills[i] = w.fill(valueOf[wire.TradeItem](&w.entries[i]))
+		fills[i] = w.entries[i].fill(w)
 	}
 	if stored, err := w.intake.o.Store.In(named).Trading.Stored(ctx, fills); err != nil || !stored {
 		return nil
@@ -92,11 +91,10 @@ func (w *write) digests() map[cachelayer.TradeRef]string {
 	digests := make(map[cachelayer.TradeRef]string, len(w.entries))
 	for i := range w.entries {
 		e := &w.entries[i]
-		item, ok := e.value.(wire.TradeItem)
-		if !ok || !e.accepted() {
+		if !e.accepted() {
 			continue
 		}
-		ref := cachelayer.TradeRef{Model: item.Trade.ModelID, ID: item.Trade.ID}
+		ref := cachelayer.TradeRef{Model: e.models[0], ID: e.id}
 		sum := sha256.Sum256(slices.Concat([]byte(e.named+"\x00"), w.batch.Items[i]))
 		digest := hex.EncodeToString(sum[:])
 		if other, twice := digests[ref]; twice && other != digest {

@@ -16,120 +16,105 @@ import (
 	"nof0/repository"
 )
 
-// kinds says how each kind of item is taken in.
+// kinds says how each kind of item is taken in. It is made for one batch.
 func (g *Intake) kinds() map[IngestKind]kind {
 	kinds := map[IngestKind]kind{
-		IngestPrices: {
-			decode: decoder(g, wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
-				e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
-				e.locks = []repository.Lock{repository.LockVenue(mapping.Tick(p.Price, g.o.PrimaryProvider).Provider, p.Price.Symbol)}
-			}),
-			prepare: preparePrices,
-			apply:   applyPrices,
-		},
-		IngestPositions: {
-			decode: decoder(g, wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
-				e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
-				e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
-				if at, ok := p.Timestamp.Get(); ok {
-					e.times = map[string]float64{"timestamp": at}
-				} else if at, ok := p.Open().EntryTime.Get(); ok {
-					e.times = map[string]float64{"entry_time": at}
-				}
-			}),
-			apply: applyPositions,
-		},
-		IngestTrades: {
-			decode: decoder(g, wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
-				e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
-				e.equity, e.times = t.Equity, map[string]float64{"exit_time": t.Trade.ExitTime}
-				if t.Equity != nil {
-					e.times["timestamp of equity"] = t.Equity.Timestamp
-				}
-			}),
-			apply: applyTrades,
-		},
-		IngestEquity: {
-			decode: decoder(g, wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
-				row := mapping.Equity(*a)
-				payload, err := mapping.EquityPayload(row)
-				if err == nil {
-					e.id = payload.ID.Or("")
-				}
-				e.models, e.equity, e.times = []string{a.ModelID}, a, map[string]float64{"timestamp": a.Timestamp}
-			}),
-			apply: applyEquity,
-		},
-		IngestConversations: {
-			decode: decoder(g, decodeThread, func(t *wire.Thread, e *entry) {
-				c, _ := mapping.Thread(*t)
-				e.id, e.models, e.times = c.ID, []string{t.ModelID}, make(map[string]float64)
-				for _, m := range t.Messages {
-					e.times["timestamp of a message"] = max(e.times["timestamp of a message"], m.Timestamp)
-				}
-			}),
-			apply: applyConversations,
-		},
-		IngestDecisions: {
-			decode: decoder(g, wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
-				e.id, e.models, e.times = d.ID, []string{d.ModelID}, map[string]float64{"timestamp": d.Timestamp}
-			}),
-			apply: applyDecisions,
-		},
-		IngestAnalytics: {
-			decode: decoder(g, decodeAnalytics, func(a *AnalyticsItem, e *entry) {
-				e.id, e.models = a.Doc.ModelID, []string{a.Doc.ModelID}
-			}),
-			apply: applyAnalytics,
-		},
-		IngestTraderState: {
-			decode: decoder(g, wire.Decode[wire.TraderState], func(t *wire.TraderState, e *entry) {
-				e.id, e.locks = t.TraderID, []repository.Lock{repository.LockTrader(t.TraderID)}
-			}),
-			apply: applyStates(EventTraderState, mapping.TraderState, func(ctx context.Context, w *write, rows []entities.TraderState) ([]repository.Outcome, error) {
-				return w.tx.Traders.Put(ctx, rows)
-			}),
-		},
-		IngestMarketAssets: {
-			decode: decoder(g, wire.Decode[wire.MarketAsset], func(m *wire.MarketAsset, e *entry) {
-				e.id, e.symbols = m.Symbol, []string{m.Symbol}
-				e.locks = []repository.Lock{repository.LockVenue(g.asset(*m).Provider, m.Symbol)}
-			}),
-			apply: applyStates(EventMarketAssets, g.asset, func(ctx context.Context, w *write, rows []entities.MarketAsset) ([]repository.Outcome, error) {
-				return w.tx.Markets.PutAssets(ctx, rows)
-			}),
-		},
-		IngestModels: {
-			decode: decoder(g, wire.Decode[wire.Model], func(m *wire.Model, e *entry) {
-				e.id, e.locks = m.ID, []repository.Lock{repository.LockModel(m.ID)}
-				if inception := m.Inception(); inception != nil {
-					e.times = map[string]float64{"inception_date": inception.InceptionDate}
-				}
-			}),
-			apply: applyModels,
-		},
-		IngestSymbols: {
-			decode: decoder(g, wire.Decode[wire.Symbol], func(s *wire.Symbol, e *entry) {
-				e.id, e.locks = s.Symbol, []repository.Lock{repository.LockSymbol(s.Symbol)}
-			}),
-			apply: applyStates(EventSymbol, mapping.Symbol, func(ctx context.Context, w *write, rows []entities.Symbol) ([]repository.Outcome, error) {
-				return w.tx.Symbols.Put(ctx, rows)
-			}),
-		},
-	}
-	kinds[IngestCompetitions] = kind{
-		exclusive: true,
-		decode: decoder(g, wire.Decode[wire.Competition], func(c *wire.Competition, e *entry) {
+		IngestPrices: kindOf(readerOf(g, wire.DecodePriceItem, func(p *wire.PriceItem, e *entry) {
+			e.id, e.symbols = p.Price.Symbol, []string{p.Price.Symbol}
+			e.locks = []repository.Lock{repository.LockVenue(mapping.Tick(p.Price, g.o.PrimaryProvider).Provider, p.Price.Symbol)}
+		}), applyPrices, preparePrices),
+		IngestPositions: kindOf(readerOf(g, wire.Decode[wire.PositionItem], func(p *wire.PositionItem, e *entry) {
+			e.id = mapping.PositionID(p.ModelID, p.Provider.Or(g.o.PrimaryProvider), p.Open())
+			e.models, e.symbols = []string{p.ModelID}, []string{p.Open().Symbol}
+			if at, ok := p.Timestamp.Get(); ok {
+				e.times = map[string]float64{"timestamp": at}
+			} else if at, ok := p.Open().EntryTime.Get(); ok {
+				e.times = map[string]float64{"entry_time": at}
+			}
+		}), applyPositions),
+		IngestTrades: kindOf(g.trades(), applyTrades),
+		IngestEquity: kindOf(g.equity(), applyEquity),
+		IngestConversations: kindOf(readerOf(g, decodeThread, func(t *wire.Thread, e *entry) {
+			c, _ := mapping.Thread(*t)
+			e.id, e.models, e.times = c.ID, []string{t.ModelID}, make(map[string]float64)
+			for _, m := range t.Messages {
+				e.times["timestamp of a message"] = max(e.times["timestamp of a message"], m.Timestamp)
+			}
+		}), applyConversations),
+		IngestDecisions: kindOf(g.decisions(), applyDecisions),
+		IngestAnalytics: kindOf(readerOf(g, decodeAnalytics, func(a *AnalyticsItem, e *entry) {
+			e.id, e.models = a.Doc.ModelID, []string{a.Doc.ModelID}
+		}), applyAnalytics),
+		IngestTraderState: kindOf(readerOf(g, wire.Decode[wire.TraderState], func(t *wire.TraderState, e *entry) {
+			e.id, e.locks = t.TraderID, []repository.Lock{repository.LockTrader(t.TraderID)}
+		}), applyStates(EventTraderState, mapping.TraderState, func(ctx context.Context, w *write, rows []entities.TraderState) ([]repository.Outcome, error) {
+			return w.tx.Traders.Put(ctx, rows)
+		})),
+		IngestMarketAssets: kindOf(readerOf(g, wire.Decode[wire.MarketAsset], func(m *wire.MarketAsset, e *entry) {
+			e.id, e.symbols = m.Symbol, []string{m.Symbol}
+			e.locks = []repository.Lock{repository.LockVenue(g.asset(*m).Provider, m.Symbol)}
+		}), applyStates(EventMarketAssets, g.asset, func(ctx context.Context, w *write, rows []entities.MarketAsset) ([]repository.Outcome, error) {
+			return w.tx.Markets.PutAssets(ctx, rows)
+		})),
+		IngestModels: kindOf(readerOf(g, wire.Decode[wire.Model], func(m *wire.Model, e *entry) {
+			e.id, e.locks = m.ID, []repository.Lock{repository.LockModel(m.ID)}
+			if inception := m.Inception(); inception != nil {
+				e.times = map[string]float64{"inception_date": inception.InceptionDate}
+			} else {
+				e.inFiles = nil
+			}
+		}), applyModels),
+		IngestSymbols: kindOf(readerOf(g, wire.Decode[wire.Symbol], func(s *wire.Symbol, e *entry) {
+			e.id, e.locks = s.Symbol, []repository.Lock{repository.LockSymbol(s.Symbol)}
+		}), applyStates(EventSymbol, mapping.Symbol, func(ctx context.Context, w *write, rows []entities.Symbol) ([]repository.Outcome, error) {
+			return w.tx.Symbols.Put(ctx, rows)
+		})),
+		IngestCompetitions: kindOf(readerOf(g, wire.Decode[wire.Competition], func(c *wire.Competition, e *entry) {
 			e.id, e.locks = c.ID, []repository.Lock{repository.LockCompetition(c.ID)}
-		}),
-		apply: applyCompetitions,
+		}), applyCompetitions),
 	}
 	for _, w := range catalogue.Writes() {
 		k := kinds[w.Kind]
-		k.domains, k.always, k.accounts = w.Domains, w.Always, w.OfAccounts()
+		k.domains, k.always, k.accounts, k.exclusive = w.Domains, w.Always, w.OfAccounts(), w.Kind == IngestCompetitions
 		kinds[w.Kind] = k
 	}
 	return kinds
+}
+
+func (g *Intake) trades() reader[wire.TradeItem] {
+	return readerOf(g, wire.DecodeTradeItem, func(t *wire.TradeItem, e *entry) {
+		item := *t
+		e.id, e.models, e.symbols = t.Trade.ID, []string{t.Trade.ModelID}, []string{t.Trade.Symbol}
+		e.equity, e.times = t.Equity, map[string]float64{"exit_time": t.Trade.ExitTime}
+		e.corrects = []repository.FactRef{{Kind: entities.CorrectTrade, Model: t.Trade.ModelID, ID: t.Trade.ID}}
+		if t.Equity != nil {
+			e.times["timestamp of equity"] = t.Equity.Timestamp
+			e.corrects = append(e.corrects, equityRef(t.Equity))
+		}
+		e.fill = func(w *write) repository.Fill { return w.fill(item) }
+		e.inFiles = func(w *write) any { return SizedTrade{TradeItem: item, SizeStep: w.sizes[item.Trade.Symbol]} }
+	})
+}
+
+func (g *Intake) equity() reader[wire.AccountTotal] {
+	return readerOf(g, wire.Decode[wire.AccountTotal], func(a *wire.AccountTotal, e *entry) {
+		if payload, err := mapping.EquityPayload(mapping.Equity(*a)); err == nil {
+			e.id = payload.ID.Or("")
+		}
+		e.models, e.equity, e.times = []string{a.ModelID}, a, map[string]float64{"timestamp": a.Timestamp}
+		e.corrects = []repository.FactRef{equityRef(a)}
+	})
+}
+
+func equityRef(a *wire.AccountTotal) repository.FactRef {
+	return repository.FactRef{Kind: entities.CorrectEquity, Model: a.ModelID, ID: repository.EquityFactID(wire.Time(a.Timestamp))}
+}
+
+func (g *Intake) decisions() reader[wire.Decision] {
+	return readerOf(g, wire.Decode[wire.Decision], func(d *wire.Decision, e *entry) {
+		e.id, e.models, e.times = d.ID, []string{d.ModelID}, map[string]float64{"timestamp": d.Timestamp}
+		e.corrects = []repository.FactRef{{Kind: entities.CorrectDecision, Model: d.ModelID, ID: d.ID}}
+	})
 }
 
 func (g *Intake) asset(m wire.MarketAsset) entities.MarketAsset {
@@ -164,7 +149,7 @@ const maxMonths = 24
 
 // preparePrices makes the partitions of the ticks that will be taken. They are
 // made outside of the transaction, which would hold the lock of the whole table.
-func preparePrices(ctx context.Context, w *write) error {
+func preparePrices(ctx context.Context, w *write, items []item[wire.PriceItem]) error {
 	known := make(map[string]bool)
 	if _, names := w.names(); !w.batch.Register && len(names) > 0 {
 		symbols, err := w.intake.o.Store.Symbols.Named(ctx, names)
@@ -185,8 +170,8 @@ func preparePrices(ctx context.Context, w *write) error {
 		}
 	}
 	months := make(map[time.Time]bool)
-	for _, e := range w.accepted() {
-		price := valueOf[wire.PriceItem](e).Price
+	for _, e := range items {
+		price := e.value.Price
 		if !w.batch.Register && !known[price.Symbol] {
 			e.unknownSymbol(price.Symbol)
 			continue
@@ -203,11 +188,11 @@ func preparePrices(ctx context.Context, w *write) error {
 	return w.intake.o.Store.Prices.EnsurePartitions(ctx, slices.Collect(maps.Keys(months)))
 }
 
-func applyPrices(ctx context.Context, w *write, entries []*entry) error {
+func applyPrices(ctx context.Context, w *write, items []item[wire.PriceItem]) error {
 	primary := w.intake.o.PrimaryProvider
-	ticks := make([]entities.PriceTick, len(entries))
-	for i, e := range entries {
-		ticks[i] = mapping.Tick(valueOf[wire.PriceItem](e).Price, primary)
+	ticks := make([]entities.PriceTick, len(items))
+	for i, e := range items {
+		ticks[i] = mapping.Tick(e.value.Price, primary)
 	}
 	outcomes, err := w.tx.Prices.InsertTicks(ctx, ticks)
 	if err != nil {
@@ -216,9 +201,9 @@ func applyPrices(ctx context.Context, w *write, entries []*entry) error {
 	var told []wire.Price
 	newest := make(map[[2]string]entities.PriceLatest)
 	contexts := make(map[[2]string]entities.MarketAssetCtx)
-	for i, e := range entries {
+	for i, e := range items {
 		e.settle(outcomes[i], "another price of this provider, symbol and time is stored")
-		item := valueOf[wire.PriceItem](e)
+		item := e.value
 		tick := ticks[i]
 		if e.outcome == repository.Inserted {
 			told = append(told, item.Price)
@@ -265,16 +250,16 @@ func (w *write) tellPositions(changed []*entities.Position) error {
 	return nil
 }
 
-func applyPositions(ctx context.Context, w *write, entries []*entry) error {
-	openings := make([]repository.Opening, len(entries))
-	for i, e := range entries {
-		openings[i] = OpeningOf(valueOf[wire.PositionItem](e), w.intake.o.PrimaryProvider, w.intake.o.MatchWindow, w.now)
+func applyPositions(ctx context.Context, w *write, items []item[wire.PositionItem]) error {
+	openings := make([]repository.Opening, len(items))
+	for i, e := range items {
+		openings[i] = OpeningOf(e.value, w.intake.o.PrimaryProvider, w.intake.o.MatchWindow, w.now)
 	}
 	applied, err := w.tx.Trading.Adjust(ctx, openings)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
+	for i, e := range items {
 		e.settle(applied[i].Outcome, applied[i].Reason)
 		e.detail = applied[i].Detail
 		if err := w.tellPositions(applied[i].Positions); err != nil {
@@ -297,20 +282,20 @@ func OpeningOf(item wire.PositionItem, primaryProvider string, window time.Durat
 	return o
 }
 
-func applyTrades(ctx context.Context, w *write, entries []*entry) error {
-	fills := make([]repository.Fill, len(entries))
-	for i, e := range entries {
-		fills[i] = w.fill(valueOf[wire.TradeItem](e))
+func applyTrades(ctx context.Context, w *write, items []item[wire.TradeItem]) error {
+	fills := make([]repository.Fill, len(items))
+	for i, e := range items {
+		fills[i] = e.fill(w)
 	}
 	applied, err := w.tx.Trading.Fills(ctx, fills)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
+	for i, e := range items {
 		a := applied[i]
 		e.settle(a.Outcome, a.Reason)
 		e.detail, e.alongOutcome = a.Detail, a.Equity
-		item := valueOf[wire.TradeItem](e)
+		item := e.value
 		if a.Outcome == repository.Inserted {
 			if err := w.tell(EventTrade, item.Trade.ModelID, item.Trade); err != nil {
 				return err
@@ -370,16 +355,16 @@ func FillOf(item wire.TradeItem, primaryProvider string, sizeStep float64, windo
 	return f
 }
 
-func applyEquity(ctx context.Context, w *write, entries []*entry) error {
-	rows := make([]entities.AccountEquitySnapshot, len(entries))
-	for i, e := range entries {
-		rows[i] = mapping.Equity(valueOf[wire.AccountTotal](e))
+func applyEquity(ctx context.Context, w *write, items []item[wire.AccountTotal]) error {
+	rows := make([]entities.AccountEquitySnapshot, len(items))
+	for i, e := range items {
+		rows[i] = mapping.Equity(e.value)
 	}
 	outcomes, err := w.tx.Equity.Insert(ctx, rows)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
+	for i, e := range items {
 		e.settle(outcomes[i], "")
 		if e.outcome == repository.Inserted {
 			if err := w.tell(EventEquity, rows[i].ModelID, e.value); err != nil {
@@ -390,9 +375,9 @@ func applyEquity(ctx context.Context, w *write, entries []*entry) error {
 	return nil
 }
 
-func applyConversations(ctx context.Context, w *write, entries []*entry) error {
-	for _, e := range entries {
-		thread := valueOf[wire.Thread](e)
+func applyConversations(ctx context.Context, w *write, items []item[wire.Thread]) error {
+	for _, e := range items {
+		thread := e.value
 		conversation, messages := mapping.Thread(thread)
 		outcome, err := w.tx.Conversations.Append(ctx, conversation, messages)
 		if err != nil {
@@ -410,16 +395,16 @@ func applyConversations(ctx context.Context, w *write, entries []*entry) error {
 	return nil
 }
 
-func applyDecisions(ctx context.Context, w *write, entries []*entry) error {
-	rows := make([]entities.DecisionCycle, len(entries))
-	for i, e := range entries {
-		rows[i] = mapping.Decision(valueOf[wire.Decision](e))
+func applyDecisions(ctx context.Context, w *write, items []item[wire.Decision]) error {
+	rows := make([]entities.DecisionCycle, len(items))
+	for i, e := range items {
+		rows[i] = mapping.Decision(e.value)
 	}
 	outcomes, err := w.tx.Decisions.Ingest(ctx, rows)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
+	for i, e := range items {
 		e.settle(outcomes[i], "")
 		if e.outcome != repository.Inserted {
 			continue
@@ -435,9 +420,9 @@ func applyDecisions(ctx context.Context, w *write, entries []*entry) error {
 	return nil
 }
 
-func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
-	for _, e := range entries {
-		item := valueOf[AnalyticsItem](e)
+func applyAnalytics(ctx context.Context, w *write, items []item[AnalyticsItem]) error {
+	for _, e := range items {
+		item := e.value
 		row := mapping.Analytics(item.Doc, item.Payload, 0, w.now)
 		outcome, err := w.tx.Analytics.Put(ctx, row)
 		if err != nil {
@@ -459,9 +444,9 @@ func applyAnalytics(ctx context.Context, w *write, entries []*entry) error {
 
 // applyModels stores models, each with its account. What an account refuses is
 // decided first: a refused model changes nothing.
-func applyModels(ctx context.Context, w *write, entries []*entry) error {
-	accounts := make([]entities.Account, len(entries))
-	for i, e := range entries {
+func applyModels(ctx context.Context, w *write, items []item[wire.Model]) error {
+	accounts := make([]entities.Account, len(items))
+	for i, e := range items {
 		accounts[i] = entities.Account{ModelID: e.id, Provider: w.intake.o.PrimaryProvider}
 	}
 	added, err := w.tx.Accounts.Register(ctx, accounts)
@@ -470,8 +455,8 @@ func applyModels(ctx context.Context, w *write, entries []*entry) error {
 	}
 	var rows []entities.Model
 	var stated []repository.Outcome
-	for _, e := range entries {
-		m, outcome := valueOf[wire.Model](e), repository.Unchanged
+	for _, e := range items {
+		m, outcome := e.value, repository.Unchanged
 		if slices.ContainsFunc(added, func(a entities.Account) bool { return a.ModelID == m.ID }) {
 			outcome = repository.Updated
 		}
@@ -492,8 +477,8 @@ func applyModels(ctx context.Context, w *write, entries []*entry) error {
 	if err != nil {
 		return err
 	}
-	entries = slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return !e.accepted() })
-	for i, e := range entries {
+	items = slices.DeleteFunc(slices.Clone(items), func(e item[wire.Model]) bool { return !e.accepted() })
+	for i, e := range items {
 		outcome := outcomes[i]
 		if outcome == repository.Unchanged {
 			outcome = stated[i]
@@ -520,17 +505,17 @@ func (w *write) setInception(ctx context.Context, s wire.SinceInception) (reposi
 // applyStates stores items of current state.
 func applyStates[T, R any](
 	eventType string, row func(T) R, put func(context.Context, *write, []R) ([]repository.Outcome, error),
-) func(context.Context, *write, []*entry) error {
-	return func(ctx context.Context, w *write, entries []*entry) error {
-		rows := make([]R, len(entries))
-		for i, e := range entries {
-			rows[i] = row(valueOf[T](e))
+) apply[T] {
+	return func(ctx context.Context, w *write, items []item[T]) error {
+		rows := make([]R, len(items))
+		for i, e := range items {
+			rows[i] = row(e.value)
 		}
 		outcomes, err := put(ctx, w, rows)
 		if err != nil {
 			return err
 		}
-		for i, e := range entries {
+		for i, e := range items {
 			e.settle(outcomes[i], "")
 			if outcomes[i] == repository.Unchanged {
 				continue
@@ -541,10 +526,4 @@ func applyStates[T, R any](
 		}
 		return nil
 	}
-}
-
-// valueOf is the value that the decoder of the entry's kind gave it.
-func valueOf[T any](e *entry) T {
-	v, _ := e.value.(T)
-	return v
 }

@@ -40,19 +40,12 @@ type SizedTrade struct {
 	SizeStep float64
 }
 
-// place reads where the write goes, which lock keeps so. What belongs to no
-// domain goes to Postgres.
-func (w *write) place(ctx context.Context, kind kind) error {
+// place tells where the write goes, which lock keeps so. What belongs to no domain goes
+// to Postgres.
+func (w *write) place(kind kind) error {
 	w.json = nil
-	if len(kind.domains) == 0 {
-		return nil
-	}
-	set, err := w.tx.Rollout.Switches(ctx)
-	if err != nil {
-		return err
-	}
 	for _, d := range kind.domains {
-		if writeModeOf(d, set, InitialModes(w.intake.o.JSON != nil)) == WriteJSON {
+		if writeModeOf(d, w.scope.Switches, InitialModes(w.intake.o.JSON != nil)) == WriteJSON {
 			w.json = append(w.json, d)
 		}
 	}
@@ -83,14 +76,11 @@ func (w *write) inJSON(d Domain) bool {
 // outcome counts, and otherwise that of Postgres. For a domain that is written to
 // the files they are the truth: when they fail, so does the write, on both sides.
 func (w *write) store(ctx context.Context, kind kind) error {
-	defer w.bind("")
-	for _, c := range w.competitions() {
-		w.bind(c)
-		if err := w.storeBound(ctx, kind); err != nil {
-			return err
-		}
+	if err := w.eachCompetition(func() error { return w.storeBound(ctx, kind) }); err != nil {
+		return err
 	}
 	w.bind(w.standard)
+	defer w.bind("")
 	return w.storeJSON(ctx, kind)
 }
 
@@ -101,20 +91,22 @@ func (w *write) onlyJSON(kind kind) bool {
 
 // storeBound brings the accepted items of the bound competition to Postgres.
 func (w *write) storeBound(ctx context.Context, kind kind) error {
-	onlyJSON := w.onlyJSON(kind)
-	if onlyJSON {
+	if w.onlyJSON(kind) {
 		// The files keep no corrections.
 		if err := w.refuseCorrected(ctx, w.bound(w.accepted()), isVoid); err != nil {
 			return err
 		}
+		// They cannot be asked without being changed.
+		for _, e := range w.bound(w.accepted()) {
+			if e.late != "" {
+				e.conflict(e.late)
+			}
+		}
+		if !kind.always {
+			return nil
+		}
 	}
-	if onlyJSON && !kind.always {
-		return nil
-	}
-	if err := kind.apply(ctx, w, w.bound(w.accepted())); err != nil {
-		return err
-	}
-	return w.explainCorrected(ctx)
+	return w.applyBound(ctx, kind)
 }
 
 // storeJSON brings the accepted items of the default competition to the JSON files,
@@ -126,10 +118,7 @@ func (w *write) storeJSON(ctx context.Context, kind kind) error {
 	}
 	values := make([]any, len(items))
 	for i, e := range items {
-		values[i] = e.value
-		if t, ok := e.value.(wire.TradeItem); ok {
-			values[i] = SizedTrade{TradeItem: t, SizeStep: w.sizes[t.Trade.Symbol]}
-		}
+		values[i] = e.inFiles(w)
 	}
 	apply := w.intake.o.JSON.Apply
 	if w.batch.Atomic {
@@ -155,10 +144,7 @@ func (w *write) forJSON() []*entry {
 	if len(w.json) == 0 {
 		return nil
 	}
-	return slices.DeleteFunc(w.accepted(), func(e *entry) bool {
-		m, isModel := e.value.(wire.Model)
-		return isModel && m.Inception() == nil
-	})
+	return slices.DeleteFunc(w.accepted(), func(e *entry) bool { return e.inFiles == nil })
 }
 
 // settleBoth takes over what the files made of an item of which Postgres may

@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 )
@@ -26,6 +27,17 @@ func (o *outages) patience(now time.Time, usual time.Duration) time.Duration {
 		return min(usual, outagePatience)
 	}
 	return usual
+}
+
+// impatient bounds a request that has a last known answer by its patience, which it
+// returns: what is being loaded goes on without its caller.
+func (s *Service) impatient(ctx context.Context, isKnown bool) (bounded context.Context, patience time.Duration, cancel context.CancelFunc) {
+	patience = s.outages.patience(s.o.Now(), s.o.TTLs.StaleAfter)
+	if !isKnown || patience <= 0 {
+		return ctx, patience, func() {}
+	}
+	bounded, cancel = context.WithTimeout(ctx, patience)
+	return bounded, patience, cancel
 }
 
 // note takes in that the store did not answer.

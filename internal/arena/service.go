@@ -140,13 +140,9 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope,
 		return nil, err
 	}
 	whole, asked := ctx, s.o.Now()
-	patience := s.outages.patience(asked, s.o.TTLs.StaleAfter)
-	if _, isKnown := s.lastOf(key, sc); isKnown && patience > 0 {
-		// What is being loaded goes on without its caller.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
-	}
+	_, isKnown := s.lastOf(key, sc)
+	ctx, patience, cancel := s.impatient(ctx, isKnown)
+	defer cancel()
 	var r *rendering
 	req = s.normalize(ctx, v, req, sc)
 	if key, err = keyOf(v, sc, req); err != nil {

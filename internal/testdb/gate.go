@@ -2,10 +2,12 @@ package testdb
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -15,6 +17,7 @@ type Gate struct {
 	mu      sync.Mutex
 	silent  chan struct{} // closed: nothing passes any more
 	pairs   []net.Conn
+	answers atomic.Int64
 }
 
 // NewGate returns a way to the database of a URL, and the URL of that way.
@@ -48,15 +51,15 @@ func NewGate(t testing.TB, dsn string) (*Gate, string) {
 			g.mu.Lock()
 			g.pairs = append(g.pairs, client, server)
 			g.mu.Unlock()
-			go g.pass(client, server)
-			go g.pass(server, client)
+			go g.pass(io.MultiWriter(client, &answers{gate: g}), server, client)
+			go g.pass(server, client, server)
 		}
 	}()
 	return g, u.String()
 }
 
-func (g *Gate) pass(to io.WriteCloser, from io.ReadCloser) {
-	defer func() { _, _ = to.Close(), from.Close() }()
+func (g *Gate) pass(to io.Writer, from, other io.ReadCloser) {
+	defer func() { _, _ = other.Close(), from.Close() }()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -71,6 +74,38 @@ func (g *Gate) pass(to io.WriteCloser, from io.ReadCloser) {
 			return
 		}
 	}
+}
+
+// Answers is how often the server has said that it waits for the next request, which is
+// the number of round trips so far.
+func (g *Gate) Answers() int64 { return g.answers.Load() }
+
+// answers reads the messages of a server: a letter and a length each.
+type answers struct {
+	gate   *Gate
+	header []byte
+	body   int // bytes to come of the message
+}
+
+// Write implements io.Writer.
+func (a *answers) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if a.body > 0 {
+			taken := min(a.body, len(p))
+			a.body, p = a.body-taken, p[taken:]
+			continue
+		}
+		taken := min(5-len(a.header), len(p))
+		a.header, p = append(a.header, p[:taken]...), p[taken:]
+		if len(a.header) == 5 {
+			if a.header[0] == 'Z' {
+				a.gate.answers.Add(1)
+			}
+			a.body, a.header = int(binary.BigEndian.Uint32(a.header[1:]))-4, a.header[:0]
+		}
+	}
+	return n, nil
 }
 
 // Cut ends every connection.
