@@ -501,9 +501,10 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	waits := func(n int) {
 		until(t, db, fmt.Sprintf(`SELECT count(*) = %d FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, n))
 	}
+	migrator := New(db, Options{Migrations: migrations(t, base), LockTimeout: time.Hour})
 	applied, locked := make(chan error, 1), make(chan error, 1)
 	go func() {
-		_, err := New(db, Options{Migrations: migrations(t, base), LockTimeout: time.Hour}).Apply(t.Context())
+		_, err := migrator.Apply(t.Context())
 		applied <- err
 	}()
 	waits(1) // the migration, for the gate

@@ -230,7 +230,7 @@ func TestMigrateLint(t *testing.T) {
 	write("20260101000000_initial.sql", "CREATE TABLE things (id bigint PRIMARY KEY, size integer NULL);\n", "DROP TABLE things;\n")
 	fine := mustNof0(t, environ, "migrate", "lint", "--dir", dir)
 	require.Contains(t, fine.out, "files linted")
-	require.Contains(t, fine.err, "NOT CHECKED: nobody can tell whether the migrations only grew")
+	require.Contains(t, fine.err, "NOT CHECKED: nobody knows whether the migrations only grew")
 
 	const less, change, undo = "20260102000000_less.sql", "ALTER TABLE things DROP COLUMN size;\n", "ALTER TABLE things ADD COLUMN size integer NULL;\n"
 	write(less, change, undo)

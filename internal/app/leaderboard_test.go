@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
@@ -59,16 +60,9 @@ func TestLeaderboardAndEquityReturnAlike(t *testing.T) {
 			row := row.(map[string]any)
 			board[row["id"].(string)] = row["return_pct"]
 		}
-		rows, err := db.QueryContext(t.Context(), `SELECT model_id, return_pct FROM v_leaderboard WHERE competition_id = $1`, competition)
-		require.NoError(t, err)
-		for rows.Next() {
-			var model string
-			var pct any
-			require.NoError(t, rows.Scan(&model, &pct))
-			view[model] = pct
-		}
-		require.NoError(t, rows.Close())
-		require.NoError(t, rows.Err())
+		var listed []byte
+		require.NoError(t, db.QueryRowContext(t.Context(), `SELECT json_object_agg(model_id, return_pct) FROM v_leaderboard WHERE competition_id = $1`, competition).Scan(&listed))
+		require.NoError(t, json.Unmarshal(listed, &view))
 		require.Equal(t, want, board, competition)
 		require.Equal(t, want, view, competition)
 	}

@@ -53,7 +53,7 @@ func Open(ctx context.Context, o Options) (*Cutover, error) {
 	c := &Cutover{o: o}
 	if dir := o.Config.JSONDir; dir != "" {
 		arenaConfig := o.Config.Arena
-		holds := c.holds(defaultOf(o.Config, o.Store.Repositories))
+		holds := c.holds(defaultOf(o.Config, o.Store.Repositories)) //nolint:contextcheck // reading a file carries none
 		c.files = newSource(o.Config, holds, jsonstore.Refused(o.Registerer, o.Logger))
 		c.writer = jsonstore.NewWriter(jsonstore.WriterOptions{
 			Dir: dir, PrimaryProvider: arenaConfig.PrimaryProvider, MatchWindow: arenaConfig.MatchWindow, Competition: holds, Now: time.Now,
@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Cutover, error) {
 		return nil, fmt.Errorf("error reading the switches of the rollout: %w", err)
 	}
 	c.rollout = newRollout(o, c.mirror, c.changed)
-	comparing := ParityOptions(o.Config, o.Store)
+	comparing := ParityOptions(o.Config, o.Store) //nolint:contextcheck // see there
 	comparing.Registerer, comparing.Logger = o.Registerer, o.Logger
 	c.parity = parity.NewRunner(comparing)
 	return c, nil
@@ -162,7 +162,7 @@ func MoveToStore(ctx context.Context, cfg config.Config, store *repository.Store
 	if len(domains) == 0 {
 		return nil, nil, nil
 	}
-	if _, err := parity.NewRunner(ParityOptions(cfg, store)).Run(ctx, domains...); err != nil {
+	if _, err := parity.NewRunner(ParityOptions(cfg, store)).Run(ctx, domains...); err != nil { //nolint:contextcheck // see there
 		return nil, nil, err
 	}
 	for _, d := range domains {
