@@ -115,7 +115,7 @@ func (c *cli) compare(ctx context.Context, dir string, domains []arena.Domain, o
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	o := cutover.ParityOptions(cfg, store)
+	o := cutover.ParityOptions(cfg, store) //nolint:contextcheck // reading a file carries none
 	if once {
 		o.Compare.Confirm = parity.Confirm{}
 	}
