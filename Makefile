@@ -88,8 +88,14 @@ faults-schema: servers build ## the same, of migrations and rolling deploys
 faults-positions: servers build ## five minutes of generated stories and of reads after every kind of write, by two processes that are killed
 	$(FAULTS) 'Stories|ReadsBehind'
 
-.PHONY: bench
-bench: servers build ## run the benchmarks; that of the metrics stores ten million trades, 5 GB, first
+# With fsync, unlike the servers of tests.
+BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 60m -run Table ./internal/bench
+.PHONY: bench bench-short bench-go
+bench: servers wrk build ## measure the running system beside yardsticks, for ten minutes: docs/performance.md
+	$(BENCH) -json $(CURDIR)/bin/bench.json $(TESTFLAGS)
+bench-short: servers wrk build ## the same in half a minute, of a few rows
+	$(BENCH) -short-form $(TESTFLAGS)
+bench-go: servers build ## run the benchmarks of packages, for benchstat; that of the metrics stores ten million trades, 5 GB, first
 	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(or $(PACKAGES),./...)
 
 # The migrations and schema.sql are written by make migration, the captures by make testdata.
@@ -186,6 +192,8 @@ pooler:
 	@./.ci/install-servers postgres redis compiler pooler
 browser:
 	@./.ci/install-servers postgres redis compiler node browser
+wrk:
+	@./.ci/install-servers wrk
 
 # The newest CLI whose modules all build; its own module, in .ci/atlas, has 90 more.
 $(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum

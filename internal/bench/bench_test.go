@@ -1,0 +1,253 @@
+//go:build bench
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	short  = flag.Bool("short-form", false, "one short round of a few rows")
+	rounds = flag.Int("rounds", 3, "how often each row is measured")
+	during = flag.Duration("during", 2*time.Second, "how long a row is measured in a round")
+	output = flag.String("json", "", "a file that the table is written to as JSON")
+)
+
+// row is one line of the table: ours beside its yardstick, in one run.
+type row struct {
+	What      string  `json:"what"`
+	Clients   int     `json:"clients"`
+	Ours      result  `json:"ours"`
+	Yardstick string  `json:"yardstick"`
+	Theirs    result  `json:"theirs"`
+	Ratio     float64 `json:"ratio"`                 // of the rates
+	RatioP99  float64 `json:"ratio_p99,omitempty"`   // of the 99th percentiles
+	Allocs    float64 `json:"allocations,omitempty"` // for each answer of ours
+}
+
+// views are those that clients poll, each with the parameters that it is polled with.
+func views(model string) []string {
+	return []string{
+		"/api/crypto-prices", "/api/account-totals", "/api/trades", "/api/since-inception-values", "/api/leaderboard",
+		"/api/analytics", "/api/analytics/" + model, "/api/positions", "/api/conversations",
+		"/api/equity?points=500", "/api/prices/BTC",
+	}
+}
+
+// TestTable measures, and prints the table. It fails for wrong answers, never for slow ones.
+func TestTable(t *testing.T) {
+	if *short {
+		*rounds, *during = 1, time.Second
+	}
+	season := filepath.Join(t.TempDir(), "season")
+	hours := "400"
+	if *short {
+		hours = "40"
+	}
+	nof0(t, "", "season", "generate", season, "--hours", hours)
+	dsn := database(t)
+	nof0(t, dsn, "migrate", "apply")
+	began := time.Now()
+	nof0(t, dsn, "import", season)
+	imported := time.Since(began)
+	url := serve(t, dsn)
+	files := database(t)
+	nof0(t, files, "migrate", "apply")
+	old := serve(t, files, "NOF0_JSON_DIR="+season, "REDIS_URL="+strings.TrimSuffix(os.Getenv("REDIS_URL"), "/0")+"/9")
+
+	var rows []row
+	rows = append(rows, reads(t, url, old)...)
+	rows = append(rows, writes(t, url, dsn)...)
+	text := table(rows)
+	if *output != "" {
+		raw, err := json.MarshalIndent(map[string]any{
+			"processors": runtime.NumCPU(), "go": runtime.Version(), "rounds": *rounds, "seconds": during.Seconds(),
+			"import_seconds": imported.Seconds(), "rows": rows,
+		}, "", "  ")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(*output, append(raw, '\n'), 0o600))
+	}
+	t.Logf("%d processors, %s, %d rounds of %v, medians; a season of %s hours imported in %v\n\n%s",
+		runtime.NumCPU(), runtime.Version(), *rounds, *during, hours, imported.Round(time.Millisecond), text)
+	for _, r := range rows {
+		require.Zero(t, r.Ours.Errors, "%s", r.What)
+	}
+}
+
+// compare measures two loads in turn.
+func compare(t *testing.T, what, yardstick string, ours load, theirs func() result) row {
+	t.Helper()
+	var a, b []result
+	before := allocations(t, ours.url)
+	answers := 0.0
+	for range *rounds {
+		one := ours.run(t, *during)
+		answers += one.Rate * during.Seconds()
+		a, b = append(a, one), append(b, theirs())
+	}
+	r := row{What: what, Clients: ours.clients, Ours: median(a), Yardstick: yardstick, Theirs: median(b)}
+	r.Ratio = r.Ours.Rate / r.Theirs.Rate
+	if r.Theirs.P99 > 0 {
+		r.RatioP99 = r.Ours.P99 / r.Theirs.P99
+	}
+	r.Allocs = (allocations(t, ours.url) - before) / answers
+	return r
+}
+
+// allocations are those of the server so far, as its metrics say.
+func allocations(t *testing.T, url string) float64 {
+	t.Helper()
+	root := regexp.MustCompile(`^http://[^/]+`).FindString(url)
+	m := regexp.MustCompile(`(?m)^go_memstats_mallocs_total (\S+)$`).FindSubmatch(get(t, root+"/metrics").body)
+	require.NotNil(t, m)
+	n, err := strconv.ParseFloat(string(m[1]), 64)
+	require.NoError(t, err)
+	return n
+}
+
+func reads(t *testing.T, url, old string) (rows []row) {
+	t.Helper()
+	model := regexp.MustCompile(`"id":\s*"([^"]+)"`).FindSubmatch(get(t, url+"/api/models").body)
+	require.NotNil(t, model)
+	paths := views(string(model[1]))
+	if *short {
+		paths = paths[:3]
+	}
+	gin := bare(t, url, paths)
+	for _, path := range paths {
+		tag := get(t, url+path).header.Get("ETag")
+		for _, form := range []struct{ name, header string }{
+			{"", "Accept-Encoding: identity"}, {" gzip", "Accept-Encoding: gzip"}, {" 304", "If-None-Match: " + tag},
+		} {
+			ours := load{url: url + path, headers: []string{form.header}, clients: 32}
+			theirs := ours
+			theirs.url = gin + path
+			rows = append(rows, compare(t, "GET "+path+form.name, "bare Gin", ours, func() result { return theirs.run(t, *during) }))
+		}
+		if strings.HasPrefix(path, "/api/equity") || strings.HasPrefix(path, "/api/prices") {
+			continue // the files have no such view
+		}
+		ours := load{url: url + path, headers: []string{"Accept-Encoding: identity"}, clients: 32}
+		theirs := ours
+		theirs.url = old + path
+		rows = append(rows, compare(t, "GET "+path, "JSON files", ours, func() result { return theirs.run(t, *during) }))
+	}
+	return rows
+}
+
+func writes(t *testing.T, url, dsn string) (rows []row) {
+	t.Helper()
+	db, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer db.Close(context.WithoutCancel(t.Context()))
+	for i := range 8 {
+		post(t, url+"/api/ingest/models", fmt.Sprintf(`{"id":"bench-%d"}`, i))
+	}
+	_, err = db.Exec(t.Context(), `INSERT INTO accounts (model_id, provider) SELECT 'bench-' || n, 'hyperliquid' FROM generate_series(0, 7) n ON CONFLICT DO NOTHING;
+		INSERT INTO model_stats (model_id) SELECT 'bench-' || n FROM generate_series(0, 7) n ON CONFLICT DO NOTHING`)
+	require.NoError(t, err)
+	headers := []string{"Authorization: Bearer " + token, "Content-Type: application/json"}
+	for _, clients := range []int{1, 32} {
+		ours := load{url: url, headers: headers, clients: clients, lua: fills(1)}
+		rows = append(rows, compare(t, "POST one fill", "pgbench", ours, func() result { return pgbench(t, dsn, clients) }))
+	}
+	batch := load{url: url, headers: headers, clients: 4, lua: fills(200)}
+	rows = append(rows, compare(t, "POST 200 fills", "pgbench, one fill", batch, func() result { return pgbench(t, dsn, 4) }))
+	return rows
+}
+
+// fills makes each request bring n fills of eight models in turn.
+func fills(n int) string {
+	return fmt.Sprintf(`
+local n, at = 0, os.time() - 3600
+request = function()
+  local items = {}
+  for i = 1, %[1]d do
+    n = n + 1
+    items[i] = string.format('{"trade":{"id":"b%%RUN%%_%%d","model_id":"bench-%%d","symbol":"BTC","side":"long","quantity":1,"entry_oid":%%RUN%%%%06d,"entry_time":%%d,"exit_time":%%d.%%06d,"entry_price":100,"exit_price":101,"realized_net_pnl":1},"remaining":null}', n, n %% 8, n, at, at + 1, n %% 1000000)
+  end
+  local body = items[1]
+  if %[1]d > 1 then
+    body = '{"items":[' .. table.concat(items, ",") .. ']}'
+  end
+  return wrk.format("POST", "/api/ingest/trades", nil, body)
+end
+`, n)
+}
+
+func post(t *testing.T, url, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var b bytes.Buffer
+	_, _ = b.ReadFrom(res.Body)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", &b)
+}
+
+// transaction does in one transaction what a fill needs.
+const transaction = `\set m random(0, 7)
+\set id random(1, 1000000000000)
+BEGIN;
+SELECT positions_as_of FROM accounts WHERE competition_id = 'season-1' AND model_id = 'bench-' || :m FOR UPDATE;
+SELECT id, quantity FROM positions WHERE competition_id = 'season-1' AND model_id = 'bench-' || :m AND provider = 'hyperliquid' AND symbol = 'ETH' AND status = 'open';
+INSERT INTO trades (model_id, id, provider, symbol, side, quantity, entry_time, entry_price, exit_time, exit_price, realized_net_pnl)
+  VALUES ('bench-' || :m, 'p' || :id, 'hyperliquid', 'ETH', 'long', 1, now(), 100, now(), 101, 1);
+INSERT INTO positions (model_id, id, provider, symbol, status, stated_at, entry_price, quantity)
+  VALUES ('bench-' || :m, 'p' || :id, 'hyperliquid', 'ETH', 'closed', now(), 100, 0);
+UPDATE model_stats SET num_trades = num_trades + 1, net_sum = net_sum + 1 WHERE competition_id = 'season-1' AND model_id = 'bench-' || :m;
+INSERT INTO outbox_events (aggregate, model_id, type, payload, relayed_at) VALUES
+  ('yardstick', 'bench-' || :m, 'yardstick', '{}', now()), ('yardstick', 'bench-' || :m, 'yardstick', '{}', now());
+COMMIT;
+`
+
+func pgbench(t *testing.T, dsn string, clients int) (r result) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "fill.sql")
+	require.NoError(t, os.WriteFile(file, []byte(transaction), 0o600))
+	out, err := exec.CommandContext(t.Context(), "pgbench", "-n", "-M", "prepared", "-c", strconv.Itoa(clients), "-j", "1",
+		"-T", strconv.Itoa(int(max(*during, time.Second).Seconds())), "-f", file, dsn).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	figure := func(pattern string) float64 {
+		m := regexp.MustCompile(pattern).FindSubmatch(out)
+		require.NotNil(t, m, "%s", out)
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		require.NoError(t, err)
+		return v
+	}
+	return result{Rate: figure(`tps = ([\d.]+)`), P50: figure(`latency average = ([\d.]+) ms`)}
+}
+
+func table(rows []row) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "request\tclients\tper s\tp50 ms\tp99 ms\tyardstick\tper s\tp99 ms\tratio\tp99 ratio\tallocs\t")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%d\t%.0f\t%.2f\t%.2f\t%s\t%.0f\t%.2f\t%.2f\t%.2f\t%.0f\t\n", r.What, r.Clients, r.Ours.Rate, r.Ours.P50, r.Ours.P99,
+			r.Yardstick, r.Theirs.Rate, r.Theirs.P99, r.Ratio, r.RatioP99, r.Allocs)
+	}
+	_ = w.Flush()
+	return b.String()
+}
