@@ -179,12 +179,14 @@ func callerLeft(ctx context.Context) bool {
 }
 
 // refusals are the words with which a Redis answers that takes no writes as it is.
-var refusals = []string{"READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS", "MISCONF", "OOM"}
+func refusals() []string {
+	return []string{"READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS", "MISCONF", "OOM"}
+}
 
 // refusalOf returns the word with which Redis refused something, "" for any other error.
 // Of joined errors it is that of one.
 func refusalOf(err error) string {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of them is looked at
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range joined.Unwrap() {
 			if word := refusalOf(one); word != "" {
 				return word
@@ -192,7 +194,7 @@ func refusalOf(err error) string {
 		}
 		return ""
 	}
-	for _, word := range refusals {
+	for _, word := range refusals() {
 		if redis.HasErrorPrefix(err, word) {
 			return word
 		}

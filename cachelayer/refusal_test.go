@@ -25,18 +25,22 @@ var refusing = map[string]struct {
 	begins func(t *testing.T, b *bundle)
 	ends   func(t *testing.T, b *bundle)
 }{
-	"READONLY": {nil,
-		func(t *testing.T, b *bundle) { require.NoError(t, b.raw.ReplicaOf(b.ctx, "127.0.0.1", "1").Err()) },
-		func(t *testing.T, b *bundle) { require.NoError(t, b.raw.ReplicaOf(b.ctx, "NO", "ONE").Err()) },
+	"READONLY": {
+		nil,
+		replicaOf("127.0.0.1", "1"),
+		replicaOf("NO", "ONE"),
 	},
-	"MASTERDOWN": {[]string{"--replica-serve-stale-data", "no"},
-		func(t *testing.T, b *bundle) { require.NoError(t, b.raw.ReplicaOf(b.ctx, "127.0.0.1", "1").Err()) },
-		func(t *testing.T, b *bundle) { require.NoError(t, b.raw.ReplicaOf(b.ctx, "NO", "ONE").Err()) },
+	"MASTERDOWN": {
+		[]string{"--replica-serve-stale-data", "no"},
+		replicaOf("127.0.0.1", "1"),
+		replicaOf("NO", "ONE"),
 	},
 	"NOREPLICAS": {nil, set("min-replicas-to-write", "1"), set("min-replicas-to-write", "0")},
 	"OOM":        {nil, set("maxmemory", "1"), set("maxmemory", "0")},
-	"MISCONF": {[]string{"--enable-protected-configs", "yes", "--save", "3600 1"},
+	"MISCONF": {
+		[]string{"--enable-protected-configs", "yes", "--save", "3600 1"},
 		func(t *testing.T, b *bundle) {
+			t.Helper()
 			gone := filepath.Join(t.TempDir(), "gone")
 			require.NoError(t, os.Mkdir(gone, 0o700))
 			set("dir", gone)(t, b)
@@ -48,6 +52,13 @@ var refusing = map[string]struct {
 		},
 		set("stop-writes-on-bgsave-error", "no"),
 	},
+}
+
+func replicaOf(host, port string) func(t *testing.T, b *bundle) {
+	return func(t *testing.T, b *bundle) {
+		t.Helper()
+		require.NoError(t, b.raw.ReplicaOf(b.ctx, host, port).Err())
+	}
 }
 
 func set(name, value string) func(t *testing.T, b *bundle) {

@@ -108,7 +108,7 @@ func awaitDatabase(ctx context.Context, cfg config.Config, logger *slog.Logger) 
 			return store.Close()
 		}
 		if !errors.Is(err, repository.ErrUnavailable) {
-			return nil //nolint:nilerr // it answered
+			return nil // it answered
 		}
 		if ctx.Err() != nil || time.Now().After(until) {
 			return err

@@ -73,7 +73,7 @@ func (a *App) drain(served <-chan error) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-served: // nothing is taken any more
+	case <-served: //nolint:errcheck // nothing is taken any more, and the stop goes on
 	}
 }
 

@@ -33,7 +33,7 @@ func TestAStopIsAnnounced(t *testing.T) {
 	url := <-ready
 	require.Equal(t, http.StatusOK, get(t, url+"/readyz").StatusCode)
 	require.Empty(t, get(t, url+"/api/trades").Header.Get("Connection"))
-	stream, err := http.Get(url + "/api/stream") //nolint:noctx // it ends with the server
+	stream, err := http.Get(url + "/api/stream")
 	require.NoError(t, err)
 	defer stream.Body.Close()
 

@@ -44,8 +44,6 @@ type system struct {
 	url   string
 	env   []string
 	bin   string
-	// servers are those of serve, by URL.
-	servers map[string]*exec.Cmd
 
 	mu      sync.Mutex
 	process *exec.Cmd
