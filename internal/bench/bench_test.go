@@ -217,7 +217,7 @@ INSERT INTO trades (model_id, id, provider, symbol, side, quantity, entry_time, 
   VALUES ('bench-' || :m, 'p' || :id, 'hyperliquid', 'ETH', 'long', 1, now(), 100, now(), 101, 1);
 INSERT INTO positions (model_id, id, provider, symbol, status, stated_at, entry_price, quantity)
   VALUES ('bench-' || :m, 'p' || :id, 'hyperliquid', 'ETH', 'closed', now(), 100, 0);
-UPDATE model_stats SET num_trades = num_trades + 1, net_sum = net_sum + 1 WHERE competition_id = 'season-1' AND model_id = 'bench-' || :m;
+UPDATE model_stats SET num_trades = num_trades + 1, winners_count = winners_count + 1, winners_net_sum = winners_net_sum + 1 WHERE competition_id = 'season-1' AND model_id = 'bench-' || :m;
 INSERT INTO outbox_events (aggregate, model_id, type, payload, relayed_at) VALUES
   ('yardstick', 'bench-' || :m, 'yardstick', '{}', now()), ('yardstick', 'bench-' || :m, 'yardstick', '{}', now());
 COMMIT;
