@@ -121,6 +121,9 @@ func (k Keys) Projection(name catalogue.ProjectionName, ids ...string) (Key, err
 		}
 		ids = ids[1:]
 	}
+	if len(ids) > 0 {
+		return Key{}, fmt.Errorf("%w: %s has no %q", ErrBadID, name, ids[0])
+	}
 	key := strings.Join(segments, ":")
 	if p.OfAccounts {
 		key = k.segment + key

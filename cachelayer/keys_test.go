@@ -117,6 +117,8 @@ func TestKeysRefuseBadIDs(t *testing.T) {
 			require.ErrorIs(t, err, ErrBadID, "%s of %q", name, id)
 		}
 		for _, p := range catalogue.Projections() {
+			_, err := k.Projection(p.Name, "a", "b", "c")
+			require.ErrorIs(t, err, ErrBadID, "%s of too many", p.Name)
 			ids := strings.Count(p.Key, ":{") + strings.Count(p.Key, "PROVIDER")
 			for bad := range ids {
 				all := slices.Repeat([]string{"good"}, ids)
@@ -151,8 +153,11 @@ func TestCompetitionsShareNoKey(t *testing.T) {
 				func(string) (Key, error) { return of.EquitySegment(competition, 0), nil },
 			}
 			for _, p := range catalogue.Projections() {
-				if p.OfAccounts {
+				switch {
+				case p.OfAccounts && p.Has("MODEL"):
 					builds = append(builds, func(m string) (Key, error) { return of.Projection(p.Name, m) })
+				case p.OfAccounts:
+					builds = append(builds, func(string) (Key, error) { return of.Projection(p.Name) })
 				}
 			}
 			for _, build := range builds {

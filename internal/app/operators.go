@@ -34,7 +34,7 @@ func operators(registry *prometheus.Registry, logger *slog.Logger) http.Handler 
 			_, _ = fmt.Fprintln(w, level.Level())
 		})
 		mux.HandleFunc("PUT /log/level", func(w http.ResponseWriter, r *http.Request) {
-			text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16)) //nolint:mnd // longer than any level
+			text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16)) // longer than any level
 			if err == nil {
 				err = level.UnmarshalText(text)
 			}

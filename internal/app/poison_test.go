@@ -67,7 +67,7 @@ func TestRowsOfAbsurdSizeSpoilNothing(t *testing.T) {
 	b.load(t, healthy)
 	report, err := importer.Import(t.Context(), poison(t), importer.Options{
 		Store: b.app.Store, PrimaryProvider: "hyperliquid",
-		Now:    func() time.Time { return time.Date(9999, 12, 31, 23, 59, 0, 0, time.UTC) },
+		Now: func() time.Time { return time.Date(9999, 12, 31, 23, 59, 0, 0, time.UTC) },
 		Bounds: wire.Bounds{
 			MaxAmount: math.MaxFloat64, MaxMarker: math.MaxInt32, MarkerTolerance: math.MaxInt64, MaxMembers: math.MaxInt64, MaxRowBytes: math.MaxInt64,
 		},

@@ -255,7 +255,8 @@ func (s *Service) uncut(v *view, req Request, sc scope) Request {
 	if v.Name != catalogue.ViewPositions {
 		return req
 	}
-	if last, ok := s.competitors.Load(sc.competition); ok && last.(int) <= req.Limit { //nolint:forcetypeassert // it is one
+	last, _ := s.competitors.Load(sc.competition)
+	if n, known := last.(int); known && n <= req.Limit {
 		req.Limit = 0
 	}
 	return req

@@ -153,6 +153,7 @@ func (b *builder) abandon(ctx context.Context, family string, err error) {
 // of the default competition, is, do not name it.
 func (b *builder) targets(ctx context.Context, c *changes, is string, lenient bool) (targets []target, abandoned int, err error) {
 	var errs []error
+	load := loaders()
 	for _, s := range slices.SortedFunc(maps.Keys(c.subjects), subject.compare) {
 		keys := b.keys
 		if s.competition != is {
@@ -161,7 +162,7 @@ func (b *builder) targets(ctx context.Context, c *changes, is string, lenient bo
 		key, err := keys.Projection(s.of, s.ids()...)
 		switch {
 		case err == nil:
-			targets = append(targets, target{s, loaders()[s.of], key})
+			targets = append(targets, target{s, load[s.of], key})
 		case lenient:
 			abandoned++
 			b.abandon(ctx, "id", err)

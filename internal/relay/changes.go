@@ -3,7 +3,6 @@ package relay
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"nof0/entities"
 	"nof0/internal/arena"
@@ -123,10 +122,7 @@ func (c *changes) add(e entities.OutboxEvent) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range catalogue.Projections() {
-		if !slices.Contains(p.Events, e.Type) {
-			continue
-		}
+	for _, p := range catalogue.ProjectionsOf(e.Type) {
 		s := subject{of: p.Name}
 		switch {
 		case p.OfAccounts:
