@@ -34,9 +34,14 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 // openJobs makes the housekeeping. It may run in several processes at once: none does
 // harm twice.
 func (a *App) openJobs(registry prometheus.Registerer) {
-	sizes := newSizes(registry)
-	jobs := []loop.Options{
-		a.measuring(sizes),
+	add := func(job loop.Options) *loop.Loop {
+		job.MaxBackoff, job.Logger, job.Registerer = min(job.Interval, time.Minute), a.logger, registry
+		l := loop.New(job)
+		a.jobs = append(a.jobs, l)
+		return l
+	}
+	measuring := add(a.measuring(newSizes(registry)))
+	for _, job := range []loop.Options{
 		{
 			Name: "look which database it is", Interval: time.Second,
 			Round: func(ctx context.Context) (bool, error) { return false, a.checkIdentity(ctx) },
@@ -44,10 +49,9 @@ func (a *App) openJobs(registry prometheus.Registerer) {
 		{
 			Name: "make partitions ahead", Interval: time.Hour,
 			Round: func(ctx context.Context) (bool, error) {
-				if err := a.Store.Prices.EnsurePartitionsAhead(ctx, time.Now()); err != nil {
-					return false, err
-				}
-				return false, a.measureTables(ctx, sizes)
+				err := a.Store.Prices.EnsurePartitionsAhead(ctx, time.Now())
+				measuring.Kick() // a round under way may have counted before
+				return false, err
 			},
 		},
 		{
@@ -57,9 +61,7 @@ func (a *App) openJobs(registry prometheus.Registerer) {
 				return false, err
 			},
 		},
-	}
-	for _, job := range jobs {
-		job.MaxBackoff, job.Logger, job.Registerer = min(job.Interval, time.Minute), a.logger, registry
-		a.jobs = append(a.jobs, loop.New(job))
+	} {
+		add(job)
 	}
 }
