@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createServer, request } from "node:http";
 import { join, resolve } from "node:path";
-import { look, open, patience, settled, start, violations } from "./system.js";
+import { adminToken, look, open, patience, settled, sql, start, violations } from "./system.js";
 
 let browser;
 before(async () => (browser = await open()));
@@ -141,6 +141,88 @@ describe("a generated season", () => {
     await page.context().close();
     proxy.closeAllConnections();
     proxy.close();
+  });
+
+  test("a domain is moved and moved back, and a refused move says why", async (t) => {
+    const page = await look(browser);
+    // Reads go on.
+    let over = false;
+    const statuses = new Set();
+    const reads = (async () => {
+      while (!over) statuses.add((await fetch(`${system.url}/api/crypto-prices`)).status);
+    })();
+    t.after(() => (over = true));
+    await page.goto(`${system.url}/cutover`);
+    assert.equal(await page.locator("#operator").isVisible(), false);
+    assert.deepEqual(await violations(page), []);
+    const faults = page.faults.length;
+    await page.getByLabel("Admin token").fill("a wrong one");
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.getByText("This is not the admin token").waitFor();
+    assert.equal(await page.locator("#domains tr").count(), 0);
+    page.faults.length = faults; // the browser notes each 401
+    await page.getByLabel("Admin token").fill(adminToken);
+    await page.getByRole("button", { name: "Enter" }).click();
+    const prices = page.locator('tr[data-domain="prices"]');
+    await prices.waitFor();
+    assert.equal(await page.locator("#domains tr").count(), 6);
+    assert.ok(!page.url().includes(adminToken));
+    assert.deepEqual(await violations(page), []);
+    if (process.env.IMAGES) await page.screenshot({ path: join(process.env.IMAGES, "cutover-light.png") });
+    await page.emulateMedia({ colorScheme: "dark" });
+    assert.deepEqual(await violations(page), []);
+    if (process.env.IMAGES) await page.screenshot({ path: join(process.env.IMAGES, "cutover-dark.png") });
+
+    const move = async (read, write, reason) => {
+      await prices.getByRole("button").click();
+      await page.getByLabel("Read from").selectOption(read);
+      await page.getByLabel("Writes to").selectOption(write);
+      await page.getByRole("textbox", { name: "Reason" }).fill(reason);
+      await page.locator("#go").click();
+    };
+    await move("store", "json", "cannot be");
+    await page.locator("#refused").getByText("cannot be read from the store while").waitFor();
+    assert.deepEqual(await violations(page), []);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await move("json", "both", "there");
+    await prices.getByText("JSON files").first().waitFor();
+    await page.locator("#changes").getByText("there", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Compare now" }).click();
+    await page.locator('#runs details[data-domain="prices"]').first().getByText("equal").waitFor();
+    await move("store", "store", "and back");
+    await page.locator("#changes").getByText("and back", { exact: true }).waitFor();
+    assert.deepEqual(page.faults.filter((f) => !/40[19]/.test(f)), []);
+
+    // The token lasts as long as the tab.
+    await page.reload();
+    await prices.waitFor();
+    await page.getByRole("button", { name: "Forget the token" }).click();
+    assert.equal(await page.locator("#operator").isVisible(), false);
+    over = true;
+    await reads;
+    assert.deepEqual([...statuses], [200]);
+    await page.context().close();
+  });
+
+  test("a parity difference is shown with row, field and both values", async () => {
+    const model = (await system.get("leaderboard")).leaderboard[0].id;
+    const { trades } = await system.get(`trades?model_id=${encodeURIComponent(model)}&limit=2`);
+    const trade = trades.at(-1);
+    sql(system, `UPDATE trades SET realized_net_pnl = realized_net_pnl + 1 WHERE id = '${trade.id}'`);
+    const page = await look(browser);
+    await page.goto(`${system.url}/cutover`);
+    await page.getByLabel("Admin token").fill(adminToken);
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.getByRole("button", { name: "Compare now" }).click();
+    const report = page.locator('#runs details[data-domain="trades"]').filter({ hasText: "different" }).first();
+    await report.waitFor();
+    await report.locator("summary").click();
+    const finding = report.locator("tr").filter({ hasText: trade.id }).filter({ hasText: "/realized_net_pnl" });
+    await finding.waitFor();
+    const text = await finding.textContent();
+    assert.ok(text.includes(String(trade.realized_net_pnl)), text);
+    assert.deepEqual(await violations(page), []);
+    await page.context().close();
   });
 
   test("the first view is quick on a slow machine", async (t) => {

@@ -1,5 +1,5 @@
 // A system with servers of its own, and a browser to look at it.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, readFileSync, chmodSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,6 +56,11 @@ export async function start({ args = [], env = {}, address = "127.0.0.1:0" } = {
       return answer.json();
     },
   };
+}
+
+// sql changes a database behind everybody's back.
+export function sql(system, statement) {
+  execFileSync("psql", ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", system.database, "--command", statement]);
 }
 
 export async function open() {
