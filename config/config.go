@@ -18,6 +18,8 @@ type Config struct {
 	JSONDir            string `koanf:"json_dir"`
 	IngestToken        string `koanf:"ingest_token" secret:"all"`
 	AdminToken         string `koanf:"admin_token" secret:"all"`
+	// Tokens are further ones, each NAME:SCOPE+SCOPE:SECRET (see Token).
+	Tokens []string `koanf:"tokens" secret:"all"`
 
 	HTTP      HTTP      `koanf:"http"`
 	Postgres  Postgres  `koanf:"postgres"`
@@ -50,6 +52,13 @@ type HTTP struct {
 	BodiesInFlight int64 `koanf:"bodies_in_flight"`
 	// AllowedOrigins are the CORS origins; "*" allows every one.
 	AllowedOrigins []string `koanf:"allowed_origins"`
+	// RequestsPerClient and RequestsPerToken are how many requests a second an address
+	// that is not loopback, and a token, may send; 0 is no limit. Streams is how many
+	// streams of events may be open at once, and StreamsPerClient of one address.
+	RequestsPerClient int `koanf:"requests_per_client"`
+	RequestsPerToken  int `koanf:"requests_per_token"`
+	Streams           int `koanf:"streams"`
+	StreamsPerClient  int `koanf:"streams_per_client"`
 	// TrustedProxies are the CIDRs whose X-Forwarded-For is believed.
 	TrustedProxies []string `koanf:"trusted_proxies"`
 }
@@ -204,6 +213,10 @@ func Default() Config {
 			RequestTimeout:  30 * time.Second,
 			BodiesInFlight:  64 << 20,
 			AllowedOrigins:  []string{"*"},
+
+			RequestsPerClient: 500,
+			Streams:           1000,
+			StreamsPerClient:  250,
 		},
 		Postgres: Postgres{
 			MaxOpen:          20,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,6 +100,7 @@ func load(o Options) *loader {
 	}
 	env := environment(o.Env)
 	l.readFile(o.File, env[fileVar])
+	l.readSecrets(env)
 	l.readEnv(env)
 	l.derive(o.Derive)
 	l.validate()
@@ -161,11 +163,45 @@ func (l *loader) readFile(option, variable string) {
 	}
 }
 
+// fileSuffix ends the name of a variable that names a file which holds a secret.
+const fileSuffix = "_FILE"
+
+// readSecrets takes secrets from the files that variables name, in place of variables of
+// their own. A list has a value a line.
+func (l *loader) readSecrets(env map[string]string) {
+	for _, k := range l.keys {
+		name := k.env + fileSuffix
+		path, named := env[name]
+		if k.secret == "" || !named {
+			continue
+		}
+		if env[k.env] != "" {
+			l.fault(name, "is set, and so is "+k.env+": leave one of them out")
+			continue
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			l.fault(name, fmt.Sprintf("error reading the secret: %v", err))
+			continue
+		}
+		env[k.env] = strings.TrimSpace(string(content))
+		if k.typ.Kind() == reflect.Slice {
+			env[k.env] = strings.Join(strings.Fields(env[k.env]), ",")
+		}
+		if env[k.env] == "" {
+			l.fault(name, fmt.Sprintf("names the file %s, which is empty", path))
+		}
+	}
+}
+
 func (l *loader) readEnv(env map[string]string) {
 	known := map[string]bool{fileVar: true}
 	for _, k := range l.keys {
 		known[k.env] = true
-		if value, ok := env[k.env]; ok {
+		if k.secret != "" {
+			known[k.env+fileSuffix] = true
+		}
+		if value := env[k.env]; value != "" {
 			l.set(k, value, OriginEnv)
 		}
 	}

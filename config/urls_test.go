@@ -78,8 +78,8 @@ func TestPrintMasksSecrets(t *testing.T) {
 		"DATABASE_URL=postgres://u:hunter2@h/d",
 		"NOF0_MIGRATE_DATABASE_URL=host=h password=hunter2",
 		"REDIS_URL=redis://:hunter2@h",
-		"NOF0_INGEST_TOKEN=hunter2",
-		"NOF0_ADMIN_TOKEN=hunter2",
+		"NOF0_INGEST_TOKEN=hunter2hunter2hunter2",
+		"NOF0_ADMIN_TOKEN=hunter2hunter2hunter2",
 		"NOF0_HTTP_ADDR=:1",
 	}})
 	if err != nil {

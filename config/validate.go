@@ -32,6 +32,9 @@ func (l *loader) validate() {
 	l.check("database_url", checkPostgresURL(c.DatabaseURL))
 	l.check("migrate_database_url", checkPostgresURL(c.MigrateDatabaseURL))
 	l.check("redis_url", checkRedisURL(c.RedisURL))
+	l.check("ingest_token", checkToken(c.IngestToken))
+	l.check("admin_token", checkToken(c.AdminToken))
+	l.check("tokens", checkTokens(c))
 	l.check("data_dir", checkPresent(c.DataDir))
 	l.check("json_dir", checkJSONDir(c.JSONDir, c.SnapshotDir))
 
@@ -77,6 +80,7 @@ func (l *loader) check(path string, err error) {
 func (l *loader) checkNumbers() {
 	zeroAllowed := map[string]bool{
 		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "http.drain": true, "postgres.start_wait": true, "cache.stale_after": true, "log.slow_statement": true,
+		"http.requests_per_client": true, "http.requests_per_token": true, "http.streams_per_client": true,
 	}
 	for _, k := range l.keys {
 		v := k.in(&l.config)

@@ -32,8 +32,10 @@ func newThrottles(perSecond int) throttles {
 	return t
 }
 
-func (t throttles) of(r *record, status int) *telemetry.Throttle {
+func (t throttles) of(c *gin.Context, r *record, status int) *telemetry.Throttle {
 	switch {
+	case isAdminAct(c, r):
+		return nil
 	case status == http.StatusServiceUnavailable:
 		return t.outages[r.problem]
 	case status >= http.StatusInternalServerError:
@@ -43,6 +45,12 @@ func (t throttles) of(r *record, status int) *telemetry.Throttle {
 	default:
 		return t.fine
 	}
+}
+
+// isAdminAct tells what operators do, and do not just look at: each has its line.
+func isAdminAct(c *gin.Context, r *record) bool {
+	return r.token != "" && strings.HasPrefix(c.FullPath(), "/admin/") &&
+		c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead
 }
 
 // accessLog writes lines about requests, which also say why a failed one failed.
@@ -57,7 +65,7 @@ func accessLog(log logger, now func() time.Time, which throttles) gin.HandlerFun
 			if !log.to.Enabled(c.Request.Context(), level) {
 				return
 			}
-			leftOut, ok := which.of(r, status).Pass(now())
+			leftOut, ok := which.of(c, r, status).Pass(now())
 			if !ok {
 				return
 			}
@@ -71,13 +79,20 @@ func accessLog(log logger, now func() time.Time, which throttles) gin.HandlerFun
 				slog.String("source", c.Writer.Header().Get(headerSource)),
 				slog.String("client", c.ClientIP()),
 			}
+			if r.token != "" {
+				attrs = append(attrs, slog.String("token", r.token))
+			}
 			if r.err != nil {
 				attrs = append(attrs, slog.Any("error", r.err))
 			}
 			if leftOut > 0 {
 				attrs = append(attrs, slog.Int64("left_out", leftOut))
 			}
-			log.log(c.Request.Context(), level, "request", attrs...)
+			message := "request"
+			if isAdminAct(c, r) {
+				message = "admin act"
+			}
+			log.log(c.Request.Context(), level, message, attrs...)
 		}()
 		c.Next()
 	}

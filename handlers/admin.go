@@ -19,29 +19,29 @@ const (
 // admin is the surface of those who run the service.
 type admin struct {
 	rollout arena.Rollout
-	token   bearer
+	tokens  *tokens
 	within  time.Duration // in which a body has to arrive
 	now     func() time.Time
 }
 
-func newAdmin(opts Options) *admin {
+func newAdmin(opts Options, who *tokens) *admin {
 	return &admin{
-		rollout: opts.Rollout, token: newBearer(opts.AdminToken, errNoAdminToken),
+		rollout: opts.Rollout, tokens: who,
 		within: bodyTimeoutOf(opts.Config), now: opts.Now,
 	}
 }
 
 // check refuses who may not be here.
-func (a *admin) check(c *gin.Context) error {
+func (a *admin) check(c *gin.Context) (*token, error) {
 	if a.rollout == nil {
-		return errNotConfigured
+		return nil, errNotConfigured
 	}
-	return a.token.check(c.Request.Header)
+	return a.tokens.admin(c)
 }
 
 // list shows where every domain is.
 func (a *admin) list(c *gin.Context) {
-	if err := a.check(c); err != nil {
+	if _, err := a.check(c); err != nil {
 		fail(c, err)
 		return
 	}
@@ -63,7 +63,8 @@ type flip struct {
 
 // set sets the switches of a domain.
 func (a *admin) set(c *gin.Context) {
-	if err := a.check(c); err != nil {
+	who, err := a.check(c)
+	if err != nil {
 		fail(c, err)
 		return
 	}
@@ -81,7 +82,7 @@ func (a *admin) set(c *gin.Context) {
 	defer done()
 	state, err := a.rollout.Set(ctx, arena.Flip{
 		Domain: domain, Read: f.Read, Write: f.Write,
-		By: "admin API, " + c.ClientIP(), Reason: f.Reason, Force: f.Force,
+		By: who.who(c), Reason: f.Reason, Force: f.Force,
 	})
 	if err != nil {
 		fail(c, err)

@@ -28,24 +28,24 @@ const (
 // corrections is where operators correct facts.
 type corrections struct {
 	to     arena.Corrector
-	token  bearer
+	tokens *tokens
 	within time.Duration // in which a body has to arrive
 	now    func() time.Time
 }
 
-func newCorrections(opts Options) *corrections {
+func newCorrections(opts Options, who *tokens) *corrections {
 	return &corrections{
-		to: opts.Corrections, token: newBearer(opts.AdminToken, errNoAdminToken),
+		to: opts.Corrections, tokens: who,
 		within: bodyTimeoutOf(opts.Config), now: opts.Now,
 	}
 }
 
 // check refuses who may not be here.
-func (s *corrections) check(c *gin.Context) error {
+func (s *corrections) check(c *gin.Context) (*token, error) {
 	if s.to == nil {
-		return errNotConfigured
+		return nil, errNotConfigured
 	}
-	return s.token.check(c.Request.Header)
+	return s.tokens.admin(c)
 }
 
 func correctionParameters() []parameter[arena.CorrectionQuery] {
@@ -66,7 +66,7 @@ func correctionParameters() []parameter[arena.CorrectionQuery] {
 // list shows a page of corrections.
 func (s *corrections) list(c *gin.Context) {
 	asked := arena.CorrectionQuery{Limit: defaultCorrections}
-	err := s.check(c)
+	_, err := s.check(c)
 	if err == nil {
 		err = readParameters(c, &asked, correctionParameters())
 	}
@@ -121,7 +121,8 @@ func respondCorrection(result *arena.CorrectionResult) (arena.Response, error) {
 }
 
 func (s *corrections) read(c *gin.Context) (r arena.CorrectionRequest, err error) {
-	if err := s.check(c); err != nil {
+	who, err := s.check(c)
+	if err != nil {
 		return r, err
 	}
 	var options writeOptions
@@ -142,12 +143,12 @@ func (s *corrections) read(c *gin.Context) (r arena.CorrectionRequest, err error
 	r = arena.CorrectionRequest{
 		Competition: cmp.Or(body.Competition, options.competition),
 		Kind:        body.Kind, Model: body.Model, ID: body.FactID, Action: body.Action, Fact: body.Fact,
-		Reason: body.Reason, By: "admin API, " + c.ClientIP(),
+		Reason: body.Reason, By: who.who(c),
 	}
 	if options.key != "" {
 		sum := sha256.Sum256(append([]byte("correction\n"+options.competition), raw...))
 		r.Respond = respondCorrection
-		r.Key = &arena.RequestKey{TokenID: s.token.id, Key: options.key, Digest: hex.EncodeToString(sum[:])}
+		r.Key = &arena.RequestKey{TokenID: who.id, Key: options.key, Digest: hex.EncodeToString(sum[:])}
 	}
 	return r, nil
 }

@@ -128,12 +128,13 @@ type events struct {
 	from   arena.Streamer
 	known  arena.Competitions
 	open   chan struct{} // holds one for each open stream
+	share  *shares       // of each client
 	frames frames
 	now    func() time.Time
 }
 
-func newEvents(opts Options) *events {
-	return &events{from: opts.Stream, known: opts.Competitions, open: make(chan struct{}, opts.MaxStreams), now: opts.Now}
+func newEvents(opts Options, share *shares) *events {
+	return &events{share: share, from: opts.Stream, known: opts.Competitions, open: make(chan struct{}, opts.MaxStreams), now: opts.Now}
 }
 
 // serve streams events until the client leaves or the subscription ends. The
@@ -156,6 +157,12 @@ func (s *events) serve(c *gin.Context) {
 		s.describe(c)
 		return
 	}
+	giveBack, ok := s.share.take(addressOf(c))
+	if !ok {
+		fail(c, errTooManyRequests)
+		return
+	}
+	defer giveBack()
 	select {
 	case s.open <- struct{}{}:
 		defer func() { <-s.open }()

@@ -31,6 +31,9 @@ var (
 	errBodiesFull     = errors.New("the bodies of requests under way hold all that they may")
 	errTooManyStreams = errors.New("too many streams")
 
+	errForbidden       = errors.New("the token does not open this")
+	errTooManyRequests = errors.New("too many requests")
+
 	// errTimeout is what problemOf makes of an error of a request whose own
 	// deadline is over.
 	errTimeout = errors.New("answering took too long")
@@ -59,6 +62,7 @@ var failures = makeFailures()
 
 func makeFailures() []failure {
 	none := [2]string{}
+	soon := [2]string{"Retry-After", "1"}
 	again := [2]string{"Retry-After", strconv.Itoa(int(retryAfter / time.Second))}
 	return []failure{
 		{
@@ -153,6 +157,14 @@ func makeFailures() []failure {
 			"The request needs the header Authorization with Bearer and the token of this surface.",
 			[2]string{"WWW-Authenticate", `Bearer realm="nof0"`},
 			oneOf(errUnauthorized),
+		},
+		{
+			problemForbidden, http.StatusForbidden, "Forbidden",
+			"The token is known, and does not open this.", none, oneOf(errForbidden),
+		},
+		{
+			problemTooManyRequests, http.StatusTooManyRequests, "Too many requests",
+			"More requests, streams or wrong tokens came from this address or with this token than may.", soon, oneOf(errTooManyRequests),
 		},
 		{
 			problemMediaType, http.StatusUnsupportedMediaType, "Unsupported media type",

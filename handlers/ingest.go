@@ -35,16 +35,16 @@ const (
 // intake is the write surface.
 type intake struct {
 	to     arena.Ingester
-	token  bearer
+	tokens *tokens
 	within time.Duration // in which a body has to arrive
 	now    func() time.Time
 	// metrics is told of every item.
 	metrics Metrics
 }
 
-func newIntake(opts Options) *intake {
+func newIntake(opts Options, who *tokens) *intake {
 	return &intake{
-		to: opts.Ingest, token: newBearer(opts.IngestToken, errNoToken), within: bodyTimeoutOf(opts.Config), now: opts.Now,
+		to: opts.Ingest, tokens: who, within: bodyTimeoutOf(opts.Config), now: opts.Now,
 		metrics: opts.Metrics,
 	}
 }
@@ -152,7 +152,8 @@ func (i *intake) read(c *gin.Context, kind arena.IngestKind) (arena.Batch, error
 	if i.to == nil {
 		return batch, errNotConfigured
 	}
-	if err := i.token.check(c.Request.Header); err != nil {
+	who, err := i.tokens.check(c, config.ScopeIngest+"/"+string(kind), errNoToken)
+	if err != nil {
 		return batch, err
 	}
 	if err := checkContent(c.Request.Header); err != nil {
@@ -174,7 +175,7 @@ func (i *intake) read(c *gin.Context, kind arena.IngestKind) (arena.Batch, error
 	batch.Respond = respond
 	if options.key != "" {
 		batch.Key = &arena.RequestKey{
-			TokenID: i.token.id, Key: options.key, Digest: digestOf(kind, options, body),
+			TokenID: who.id, Key: options.key, Digest: digestOf(kind, options, body),
 		}
 	}
 	return batch, nil

@@ -224,7 +224,7 @@ func TestRequestKeys(t *testing.T) {
 		return *b.ingest.last(t).Key
 	}
 	first := key("/api/ingest/trades", `{"a":1}`)
-	if first.Key != "k-1" || first.TokenID != newBearer(testToken, nil).id || len(first.Digest) != 64 {
+	if first.Key != "k-1" || first.TokenID != newTokens(Options{IngestToken: testToken}, nil).all[0].id || len(first.Digest) != 64 {
 		t.Errorf("%+v", first)
 	}
 	for _, same := range []string{"/api/ingest/trades/", "/api/ingest/trades?atomic=false&register=false&path=x"} {

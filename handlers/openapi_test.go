@@ -196,6 +196,10 @@ func sharedResponses() map[string]sharedResponse {
 		},
 		"NotReady":     {says: "The service cannot answer yet.", kind: problemNotReady, at: "/readyz"},
 		"Unauthorized": {says: "The token is missing or wrong.", kind: problemUnauthorized, at: intake},
+		"Forbidden":    {says: "The token has another scope.", kind: problemForbidden, at: intake},
+		"TooManyRequests": {
+			says: "More came from this address, or with this token, than may; nothing was done.", kind: problemTooManyRequests, at: "/api/trades",
+		},
 		"Malformed": {
 			says: "The body is not JSON, with the byte at which it stops being; or a parameter has a wrong value.", kind: problemMalformed,
 			faults: wire.Faults{{Reason: "is not JSON at byte 17: ends in the middle"}}, at: intake,
@@ -442,6 +446,9 @@ func (g *generator) endpoint(e catalogue.Endpoint) object {
 func (g *generator) operation(
 	tag catalogue.Tag, id, summary, description string, parameters []catalogue.Parameter, responses object,
 ) object {
+	if tag != catalogue.TagSystem {
+		responses["429"] = ref("responses", "TooManyRequests")
+	}
 	op := object{"tags": []any{tag}, "operationId": id, "summary": summary, "responses": responses, "security": []any{}}
 	if token, ok := map[catalogue.Tag]string{catalogue.TagIngest: "ingestToken", catalogue.TagAdmin: "adminToken"}[tag]; ok {
 		op["security"] = []any{object{token: []any{}}}
@@ -507,6 +514,9 @@ func (g *generator) parameter(p catalogue.Parameter) object {
 
 // responses refers to shared ones by their statuses.
 func (g *generator) responses(ok object, names []string) object {
+	if slices.Contains(names, "Unauthorized") {
+		names = append(names, "Forbidden")
+	}
 	all := object{}
 	if ok != nil {
 		all["200"] = ok

@@ -1,17 +1,22 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 )
 
 // Metrics is told of every request once it is over. Route is a template of the
@@ -46,7 +51,10 @@ type Options struct {
 	Parity      arena.Parity
 	Corrections arena.Corrector
 	AdminToken  string
-	// MaxStreams is how many streams of events may be open at once; 0 is 1,000.
+	// Tokens open parts of both surfaces by their scopes, beside the two.
+	Tokens []config.Token
+	// MaxStreams is how many streams of events may be open at once; 0 is
+	// Config.Streams, or 1,000.
 	MaxStreams int
 	// Config is the HTTP section of the configuration.
 	Config config.HTTP
@@ -91,11 +99,22 @@ func (o *Options) complete() error {
 	if !visible(o.AdminToken) {
 		faults = append(faults, errors.New("AdminToken has characters that no header can carry"))
 	}
+	for _, t := range o.Tokens {
+		if !visible(t.Secret) || t.Secret == "" {
+			faults = append(faults, fmt.Errorf("the token %s has characters that no header can carry", t.Name))
+		}
+		for _, scope := range t.Scopes {
+			kind, ok := strings.CutPrefix(scope, config.ScopeIngest+"/")
+			if ok && !slices.ContainsFunc(catalogue.Writes(), func(w catalogue.Write) bool { return string(w.Kind) == kind }) {
+				faults = append(faults, fmt.Errorf("the token %s has the scope %s, and there is no such kind of write", t.Name, scope))
+			}
+		}
+	}
 	if o.MaxStreams < 0 {
 		faults = append(faults, errors.New("MaxStreams is negative"))
 	}
 	if o.MaxStreams == 0 {
-		o.MaxStreams = defaultMaxStreams
+		o.MaxStreams = cmp.Or(o.Config.Streams, defaultMaxStreams)
 	}
 	if o.Config.BodiesInFlight == 0 {
 		o.Config.BodiesInFlight = config.Default().HTTP.BodiesInFlight

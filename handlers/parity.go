@@ -22,11 +22,11 @@ const (
 // comparisons is the surface of the comparisons of the two sources.
 type comparisons struct {
 	parity arena.Parity
-	token  bearer
+	tokens *tokens
 }
 
-func newParity(opts Options) *comparisons {
-	return &comparisons{parity: opts.Parity, token: newBearer(opts.AdminToken, errNoAdminToken)}
+func newParity(opts Options, who *tokens) *comparisons {
+	return &comparisons{parity: opts.Parity, tokens: who}
 }
 
 // comparison are the parameters of both routes; limit is for the list alone.
@@ -73,7 +73,7 @@ func (p *comparisons) answer(
 	c *gin.Context, parameters []parameter[comparison], ask func(context.Context, comparison) (*wire.ParityRuns, error),
 ) {
 	asked := comparison{limit: defaultRuns}
-	err := p.token.check(c.Request.Header)
+	_, err := p.tokens.admin(c)
 	if p.parity == nil {
 		err = errNotConfigured
 	}

@@ -42,6 +42,8 @@ const (
 	problemRefused            problemType = "/problems/refused"
 	problemGone               problemType = "/problems/gone"
 	problemTooManyStreams     problemType = "/problems/too-many-streams"
+	problemForbidden          problemType = "/problems/forbidden"
+	problemTooManyRequests    problemType = "/problems/too-many-requests"
 	problemInternal           problemType = "/problems/internal"
 )
 

@@ -28,6 +28,7 @@ type record struct {
 	// problem is the kind of the failure that was answered, and err why it arose; for
 	// the log only.
 	problem problemType
+	token   string // the name of the one that was brought
 	err     error
 }
 

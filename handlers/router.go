@@ -45,6 +45,11 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := newLimits(opts.Config, opts.Now)
+	if err != nil {
+		return nil, err
+	}
+	who := newTokens(opts, limits)
 	log := logger{to: opts.Logger, addID: opts.WithAttrs == nil}
 	engine.Use(
 		requestID(opts.Rand, opts.WithAttrs),
@@ -55,6 +60,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 		cors(opts.Config.AllowedOrigins),
 		vary(),
 		timeout(opts.Config.RequestTimeout),
+		limit(limits),
 		bodies(opts.Config.BodiesInFlight),
 	)
 	engine.NoRoute(unknownRoute)
@@ -68,19 +74,19 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	for _, e := range views {
 		register(api, e.path, view(e, opts.Answers, sender))
 	}
-	register(api, "/stream", newEvents(opts).serve)
-	writes := newIntake(opts)
+	register(api, "/stream", newEvents(opts, limits.streams).serve)
+	writes := newIntake(opts, who)
 	for _, write := range catalogue.Writes() {
 		kind := write.Kind
 		registerWrite(api, "/ingest/"+string(kind), writes.handler(kind))
 	}
-	control := newAdmin(opts)
+	control := newAdmin(opts, who)
 	register(engine, pathRollout, control.list)
 	registerSet(engine, pathDomain, control.set)
-	comparisons := newParity(opts)
+	comparisons := newParity(opts, who)
 	register(engine, pathParity, comparisons.list)
 	engine.POST(pathParity, comparisons.run)
-	facts := newCorrections(opts)
+	facts := newCorrections(opts, who)
 	register(engine, pathCorrections, facts.list)
 	engine.POST(pathCorrections, facts.correct)
 	register(engine, pathHealth, health)

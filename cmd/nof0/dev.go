@@ -185,7 +185,11 @@ func (d *dev) serve(ctx context.Context) (err error) {
 		}
 		d.cfg.MigrateDatabaseURL = ""
 	}
-	fmt.Fprintln(d.out, "database", d.cfg.DatabaseURL)
+	database := d.cfg.DatabaseURL
+	if d.options.DatabaseURL != "" {
+		database = config.MaskURL(database) // whoever gave it knows its password
+	}
+	fmt.Fprintln(d.out, "database", database)
 	if err := applyMigrations(ctx, d.cfg, d.logger, ""); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 func newTaker(t *testing.T, refused string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer let me in" {
+		if r.Header.Get("Authorization") != "Bearer let me in, please" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -47,12 +47,12 @@ func TestSeasonPlay(t *testing.T) {
 	args := func(url string, more ...string) []string {
 		return append([]string{"season", "play", "--url", url, "--speed", "0", "--models", "2", "--hours", "1", "--start", "2025-10-17T22:00:00Z"}, more...)
 	}
-	token := []string{"NOF0_INGEST_TOKEN=let me in"}
+	token := []string{"NOF0_INGEST_TOKEN=let me in, please"}
 
 	played := parsed[season.Played](t, mustNof0(t, token, args(newTaker(t, ""), "--json")...))
 	require.Positive(t, played.Acknowledged)
 	require.Equal(t, played.Items, played.Acknowledged)
-	require.Contains(t, mustNof0(t, nil, args(newTaker(t, ""), "--token", "let me in", "--fills", "30")...).out, "acknowledged")
+	require.Contains(t, mustNof0(t, nil, args(newTaker(t, ""), "--token", "let me in, please", "--fills", "30")...).out, "acknowledged")
 
 	e := nof0(t, token, args(newTaker(t, season.KindModels))...)
 	require.Equal(t, 1, e.code)

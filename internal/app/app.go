@@ -84,6 +84,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		Rollout:      a.cutover.Rollout(),
 		Parity:       a.cutover.Parity(),
 		AdminToken:   cfg.AdminToken,
+		Tokens:       cfg.NamedTokens(),
 		Stream:       a.hub,
 		Competitions: a.Service,
 		Config:       cfg.HTTP,

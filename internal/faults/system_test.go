@@ -25,7 +25,7 @@ import (
 	"nof0/internal/testsize"
 )
 
-const token = "faults"
+const token = "faults-of-the-system"
 
 // sized is the size of something in full and in the short form.
 func sized(inFull, short int) int {

@@ -1,9 +1,14 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"nof0/config"
 )
 
 // untouched is a body that must not be read.
@@ -106,8 +111,73 @@ func TestWhoMayNotWriteHasNoBodyRead(t *testing.T) {
 
 func TestTokenIDs(t *testing.T) {
 	t.Parallel()
-	one, other := newBearer("one", nil), newBearer("other", nil)
-	if one.id == other.id || len(one.id) != 16 || one.id != newBearer("one", nil).id {
-		t.Errorf("ids are %s and %s", one.id, other.id)
+	id := func(secret string) string { return newTokens(Options{IngestToken: secret}, nil).all[0].id }
+	if id("one") == id("other") || len(id("one")) != 16 || id("one") != id("one") {
+		t.Errorf("ids are %s and %s", id("one"), id("other"))
+	}
+}
+
+// TestTokensOpenTheirScopes holds what each token opens, beside the two that were there
+// before there were scopes.
+func TestTokensOpenTheirScopes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *Options) {
+		o.Tokens = []config.Token{
+			{Name: "feed", Secret: "a-token-of-a-feed", Scopes: []string{"ingest/prices", "ingest/equity"}},
+			{Name: "next", Secret: "the-next-ingest-token", Scopes: []string{"ingest"}},
+			{Name: "viewer", Secret: "a-token-that-looks", Scopes: []string{"admin/read"}},
+			{Name: "ops", Secret: "a-token-of-ops-too", Scopes: []string{"admin"}},
+		}
+	})
+	const flip = `{"read":"json","reason":"why"}`
+	for _, c := range []struct {
+		secret               string
+		prices, trades       int
+		list, set, runParity int
+	}{
+		{testToken, 200, 200, 401, 401, 401},
+		{testAdminToken, 401, 401, 200, 200, 200},
+		{"a-token-of-a-feed", 200, 403, 401, 401, 401},
+		{"the-next-ingest-token", 200, 200, 401, 401, 401},
+		{"a-token-that-looks", 401, 401, 200, 403, 403},
+		{"a-token-of-ops-too", 401, 401, 200, 200, 200},
+		{"nobody's-token-at-all", 401, 401, 401, 401, 401},
+	} {
+		bearer := []string{"Authorization", "Bearer " + c.secret, "Content-Type", "application/json"}
+		set := httptest.NewRequest("PUT", "/admin/rollout/trades", strings.NewReader(flip))
+		got := []int{
+			b.post("/api/ingest/prices", `{"symbol":"BTC"}`, bearer...).Code, b.post("/api/ingest/trades", `{}`, bearer...).Code,
+			b.do("GET", "/admin/rollout", bearer...).Code, b.send(set, bearer...).Code, b.do("POST", "/admin/parity", bearer...).Code,
+		}
+		want := []int{c.prices, c.trades, c.list, c.set, c.runParity}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", c.secret, got, want)
+		}
+	}
+	var acts []string
+	for _, line := range b.logs.lines(t, "admin act") {
+		acts = append(acts, fmt.Sprint(line["token"], " ", line["method"], " ", line["path"], " ", line["status"]))
+	}
+	want := []string{
+		"admin PUT /admin/rollout/trades 200", "admin POST /admin/parity 200", "ops PUT /admin/rollout/trades 200", "ops POST /admin/parity 200",
+	}
+	if !slices.Equal(acts, want) {
+		t.Errorf("the log tells of %q, want %q", acts, want)
+	}
+	if by := b.rollout.flips[len(b.rollout.flips)-1].By; by != "admin API, ops, 192.0.2.1" {
+		t.Errorf("the history says %q", by)
+	}
+}
+
+func TestTokensThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for _, c := range []config.Token{
+		{Name: "a", Secret: "with a blank in it", Scopes: []string{"admin"}},
+		{Name: "b", Secret: "", Scopes: []string{"admin"}},
+		{Name: "c", Secret: "long-enough-for-all", Scopes: []string{"ingest/weather"}},
+	} {
+		if _, err := New(Options{Tokens: []config.Token{c}}); err == nil || !strings.Contains(err.Error(), "the token "+c.Name) {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }
