@@ -128,13 +128,13 @@ type events struct {
 	from   arena.Streamer
 	known  arena.Competitions
 	open   chan struct{} // holds one for each open stream
-	share  *shares       // of each client
+	limits *limits
 	frames frames
 	now    func() time.Time
 }
 
-func newEvents(opts Options, share *shares) *events {
-	return &events{share: share, from: opts.Stream, known: opts.Competitions, open: make(chan struct{}, opts.MaxStreams), now: opts.Now}
+func newEvents(opts Options, limits *limits) *events {
+	return &events{limits: limits, from: opts.Stream, known: opts.Competitions, open: make(chan struct{}, opts.MaxStreams), now: opts.Now}
 }
 
 // serve streams events until the client leaves or the subscription ends. The
@@ -157,7 +157,7 @@ func (s *events) serve(c *gin.Context) {
 		s.describe(c)
 		return
 	}
-	giveBack, ok := s.share.take(addressOf(c))
+	giveBack, ok := s.limits.streams.take(s.limits.addressOf(c))
 	if !ok {
 		fail(c, errTooManyRequests)
 		return

@@ -30,6 +30,8 @@ type limits struct {
 	failures *limiter[netip.Addr]
 	byToken  *limiter[string]
 	streams  *shares
+	// proxied tells that the header of a trusted proxy may say who a client is.
+	proxied bool
 }
 
 func newLimits(c config.HTTP, now func() time.Time) (*limits, error) {
@@ -45,16 +47,20 @@ func newLimits(c config.HTTP, now func() time.Time) (*limits, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &limits{requests, failures, byToken, &shares{most: c.StreamsPerClient, taken: map[netip.Addr]int{}}}, nil
+	streams := &shares{most: c.StreamsPerClient, taken: map[netip.Addr]int{}}
+	return &limits{requests, failures, byToken, streams, len(c.TrustedProxies) > 0}, nil
 }
 
-// addressOf is the address of a client; of IPv6 the network, since a client has all of it.
-func addressOf(c *gin.Context) netip.Addr {
-	addr, err := netip.ParseAddr(c.ClientIP())
-	if err != nil {
-		return netip.Addr{}
+// addressOf returns the address of a client; of IPv6 the network, since a client has all
+// of it. Where no proxy is trusted it costs no allocation.
+func (l *limits) addressOf(c *gin.Context) netip.Addr {
+	var addr netip.Addr
+	if l.proxied {
+		addr, _ = netip.ParseAddr(c.ClientIP()) // the zero one is an address like another
+	} else if peer, err := netip.ParseAddrPort(c.Request.RemoteAddr); err == nil {
+		addr = peer.Addr()
 	}
-	if addr = addr.Unmap(); addr.Is6() {
+	if addr = addr.Unmap(); addr.Is6() && !addr.IsLoopback() {
 		network, _ := addr.Prefix(64) //nolint:mnd // what one client is given
 		return network.Addr()
 	}
@@ -100,13 +106,14 @@ func limit(l *limits) gin.HandlerFunc {
 		if l.requests == nil || !strings.HasPrefix(route, "/api/") && !strings.HasPrefix(route, "/admin/") {
 			return
 		}
-		if address := addressOf(c); !address.IsLoopback() && !l.requests.allow(address) {
+		if address := l.addressOf(c); !address.IsLoopback() && !l.requests.allow(address) {
 			fail(c, errTooManyRequests)
 		}
 	}
 }
 
-// shares is how many of a thing each address has. It holds only those that have one.
+// shares is how many of a thing each address has, loopback apart. It holds only those that
+// have one.
 type shares struct {
 	most  int // 0 is no limit
 	mu    sync.Mutex
@@ -115,6 +122,9 @@ type shares struct {
 
 // take takes one more; false where the address has its share.
 func (s *shares) take(address netip.Addr) (giveBack func(), ok bool) {
+	if address.IsLoopback() {
+		return func() {}, true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.most > 0 && s.taken[address] >= s.most {

@@ -12,6 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
+	"nof0/config"
 	"nof0/internal/arena"
 )
 
@@ -59,6 +62,7 @@ func TestAnAddressSendsNoMoreThanItMay(t *testing.T) {
 		{"another address of that network", func() *http.Request { return from("[2001:db8:0:1:ffff::9]:1", "/api/trades") }, 0},
 		{"another network", func() *http.Request { return from("[2001:db8:0:2::1]:1", "/api/trades") }, 10},
 		{"loopback", func() *http.Request { return from("127.0.0.1:1", "/api/trades") }, 50},
+		{"loopback of IPv6", func() *http.Request { return from("[::1]:1", "/api/trades") }, 50},
 		{"probes", func() *http.Request { return from("192.0.2.7:1", "/healthz") }, 50},
 		{"behind a proxy", func() *http.Request {
 			r := from("10.1.2.3:1", "/api/trades")
@@ -139,6 +143,12 @@ func TestOneAddressDoesNotTakeEveryStream(t *testing.T) {
 			t.Errorf("after one has left: %d", again.status)
 		}
 	})
+	here := &shares{most: 1, taken: map[netip.Addr]int{}}
+	for range 5 {
+		if _, ok := here.take(netip.MustParseAddr("127.0.0.9")); !ok {
+			t.Error("loopback is refused a stream")
+		}
+	}
 	all := &shares{most: 1, taken: map[netip.Addr]int{}}
 	giveBack, _ := all.take(netip.Addr{})
 	giveBack()
@@ -162,5 +172,23 @@ func TestALimitForgets(t *testing.T) {
 	}
 	if names := strings.Fields("a a b"); !slices.Equal([]bool{true, false, true}, []bool{l.allow(names[0]), l.allow(names[1]), l.allow(names[2])}) {
 		t.Error("a new one is not let through once")
+	}
+}
+
+// TestLimitsCostNoMemory asks for each request what every request is asked.
+func TestLimitsCostNoMemory(t *testing.T) { //nolint:paralleltest // it counts allocations
+	l, err := newLimits(config.HTTP{RequestsPerClient: 1_000_000, RequestsPerToken: 1_000_000}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &gin.Context{Request: from("192.0.2.7:1", "/api/trades")}
+	once := func() {
+		if !l.requests.allow(l.addressOf(c)) || !l.byToken.allow("feed") {
+			t.Error("refused")
+		}
+	}
+	once() // the first is remembered
+	if got := testing.AllocsPerRun(1000, once); got >= 1 {
+		t.Errorf("%v allocations for each request", got)
 	}
 }

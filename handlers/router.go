@@ -74,7 +74,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	for _, e := range views {
 		register(api, e.path, view(e, opts.Answers, sender))
 	}
-	register(api, "/stream", newEvents(opts, limits.streams).serve)
+	register(api, "/stream", newEvents(opts, limits).serve)
 	writes := newIntake(opts, who)
 	for _, write := range catalogue.Writes() {
 		kind := write.Kind

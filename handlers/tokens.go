@@ -75,7 +75,7 @@ func (t *tokens) check(c *gin.Context, scope string, off error) (*token, error) 
 	}
 	switch {
 	case brought == nil || !strings.EqualFold(scheme, "Bearer"):
-		if !t.limits.failures.allow(addressOf(c)) {
+		if !t.limits.failures.allow(t.limits.addressOf(c)) {
 			return nil, errTooManyRequests
 		}
 		return nil, errUnauthorized
