@@ -97,6 +97,7 @@ func (s *system) serve(bin string) (server string, stop func()) {
 	require.NoError(s.t, cmd.Start())
 	s.t.Cleanup(func() { _ = cmd.Process.Kill() }) // where it was not stopped
 	server = "http://" + addr
+	s.servers[server] = cmd
 	s.await(server)
 	return server, func() {
 		require.NoError(s.t, cmd.Process.Signal(syscall.SIGTERM))

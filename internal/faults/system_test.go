@@ -44,6 +44,8 @@ type system struct {
 	url   string
 	env   []string
 	bin   string
+	// servers are those that serve has started, by their URLs.
+	servers map[string]*exec.Cmd
 
 	mu      sync.Mutex
 	process *exec.Cmd
@@ -62,7 +64,7 @@ func startSystem(t *testing.T) *system {
 // startSystemOf is startSystem of a program that is built already.
 func startSystemOf(t *testing.T, bin string) *system {
 	t.Helper()
-	s := &system{t: t, redis: testdb.NewRedis(t), bin: bin}
+	s := &system{t: t, redis: testdb.NewRedis(t), bin: bin, servers: map[string]*exec.Cmd{}}
 	stack, err := devstack.Start(t.Context(), devstack.Options{
 		DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler),
 	})
