@@ -141,6 +141,7 @@ CREATE TABLE "positions" (
   PRIMARY KEY ("competition_id","model_id","id"),
   CONSTRAINT "chk_positions_status" CHECK (status IN ('open', 'closed'))
 );
+CREATE INDEX IF NOT EXISTS "positions_account_newest" ON "positions" ("competition_id","model_id","provider","entry_time","id");
 CREATE INDEX IF NOT EXISTS "positions_account_entered" ON "positions" ("competition_id","model_id","provider","symbol","entry_time");
 CREATE UNIQUE INDEX IF NOT EXISTS "positions_account_open" ON "positions" ("competition_id","model_id","provider","symbol") WHERE status = 'open';
 
@@ -209,6 +210,7 @@ CREATE TABLE "trades" (
   CONSTRAINT "chk_trades_side" CHECK (side IN ('long', 'short'))
 );
 CREATE INDEX IF NOT EXISTS "trades_exit_oid" ON "trades" ("exit_oid");
+CREATE INDEX IF NOT EXISTS "trades_account_symbol" ON "trades" ("competition_id","model_id","symbol","side","exit_time" desc,"id" desc);
 CREATE INDEX IF NOT EXISTS "trades_account_entered" ON "trades" ("competition_id","model_id","entry_time");
 CREATE INDEX IF NOT EXISTS "trades_account_newest" ON "trades" ("competition_id","model_id","exit_time" desc,"id" desc);
 

@@ -12,10 +12,10 @@ const (
 // new row; at most one is open per account, provider and symbol. The quantity is
 // signed: negative is short.
 type Position struct {
-	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;uniqueIndex:positions_account_open,priority:1,where:status = 'open';index:positions_account_entered,priority:1" json:"-"`
-	ModelID       string `gorm:"type:text;primaryKey;uniqueIndex:positions_account_open,priority:2;index:positions_account_entered,priority:2"`
-	ID            string `gorm:"type:text;primaryKey"`
-	Provider      string `gorm:"type:text;not null;uniqueIndex:positions_account_open,priority:3;index:positions_account_entered,priority:3"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;uniqueIndex:positions_account_open,priority:1,where:status = 'open';index:positions_account_entered,priority:1;index:positions_account_newest,priority:1" json:"-"`
+	ModelID       string `gorm:"type:text;primaryKey;uniqueIndex:positions_account_open,priority:2;index:positions_account_entered,priority:2;index:positions_account_newest,priority:2"`
+	ID            string `gorm:"type:text;primaryKey;index:positions_account_newest,priority:5"`
+	Provider      string `gorm:"type:text;not null;uniqueIndex:positions_account_open,priority:3;index:positions_account_entered,priority:3;index:positions_account_newest,priority:3"`
 	Symbol        string `gorm:"type:text;not null;uniqueIndex:positions_account_open,priority:4;index:positions_account_entered,priority:4"`
 	Status        string `gorm:"type:text;not null;check:status IN ('open', 'closed')"`
 	// StatedAt is the time of the newest fact that the columns below come from.
@@ -25,7 +25,7 @@ type Position struct {
 	ClosedAt *time.Time `gorm:"type:timestamptz"`
 
 	EntryOid         *int64     `gorm:"type:bigint"`
-	EntryTime        *time.Time `gorm:"type:timestamptz;index:positions_account_entered,priority:5"`
+	EntryTime        *time.Time `gorm:"type:timestamptz;index:positions_account_entered,priority:5;index:positions_account_newest,priority:4"`
 	EntryPrice       float64    `gorm:"type:double precision;not null"` // USD
 	Quantity         float64    `gorm:"type:double precision;not null"` // coins, negative is short
 	OpenedQuantity   *float64   `gorm:"type:double precision"`          // the largest so far, without sign; NULL where only statements mention it

@@ -6,13 +6,13 @@ import "time"
 // it. A trade never changes once seen. Order and fill ids are not unique:
 // partial closes share them.
 type Trade struct {
-	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;index:trades_account_newest,priority:1;index:trades_account_entered,priority:1"`
-	ModelID       string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:2;index:trades_account_entered,priority:2"`
-	ID            string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:4,sort:desc"`
+	CompetitionID string `gorm:"type:text;primaryKey;default:season-1;index:trades_account_newest,priority:1;index:trades_account_entered,priority:1;index:trades_account_symbol,priority:1"`
+	ModelID       string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:2;index:trades_account_entered,priority:2;index:trades_account_symbol,priority:2"`
+	ID            string `gorm:"type:text;primaryKey;index:trades_account_newest,priority:4,sort:desc;index:trades_account_symbol,priority:6,sort:desc"`
 	Provider      string `gorm:"type:text;not null"`
 
-	Symbol                 string    `gorm:"type:text;not null"`
-	Side                   string    `gorm:"type:text;not null;check:side IN ('long', 'short')"`
+	Symbol                 string    `gorm:"type:text;not null;index:trades_account_symbol,priority:3"`
+	Side                   string    `gorm:"type:text;not null;check:side IN ('long', 'short');index:trades_account_symbol,priority:4"`
 	TradeType              *string   `gorm:"type:text"`
 	TradeID                *string   `gorm:"type:text"`
 	Quantity               float64   `gorm:"type:double precision;not null"` // coins, negative is short
@@ -28,7 +28,7 @@ type Trade struct {
 	EntryLiquidation       JSON      `gorm:"type:jsonb"`
 	EntryCommissionDollars *float64  `gorm:"type:double precision"` // USD
 	EntryClosedPnl         *float64  `gorm:"type:double precision"` // USD
-	ExitTime               time.Time `gorm:"type:timestamptz;not null;index:trades_account_newest,priority:3,sort:desc"`
+	ExitTime               time.Time `gorm:"type:timestamptz;not null;index:trades_account_newest,priority:3,sort:desc;index:trades_account_symbol,priority:5,sort:desc"`
 	ExitHumanTime          *string   `gorm:"type:text"`
 	ExitPrice              float64   `gorm:"type:double precision;not null"` // USD
 	ExitSz                 *float64  `gorm:"type:double precision"`          // coins

@@ -87,7 +87,7 @@ func assertIndexed(t testing.TB, p *plan, table string, why string) {
 	nodes := p.Plan.scans(table)
 	require.NotEmpty(t, nodes, "%s: no scan of %s", why, table)
 	for _, node := range nodes {
-		assert.Contains(t, []string{"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}, node.NodeType, "%s of %s", why, table)
+		assert.Contains(t, []string{"Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan"}, node.NodeType, "%s of %s", why, table)
 	}
 }
 
@@ -118,9 +118,12 @@ func fillTables(t testing.TB, s *Store) {
 		`INSERT INTO account_equity_snapshots (model_id, observed_at, since_inception_hourly_marker, dollar_equity, positions)
 			SELECT ` + model + `, ` + at + ` + (g / 20) * interval '6 minutes', g / 200, g, '{"BTC": {"quantity": 1, "entry_price": 100000.5}}' ` + series,
 		`INSERT INTO trades (model_id, id, provider, symbol, side, quantity, entry_time, entry_price, exit_time, exit_price, realized_net_pnl)
-			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'BTC', 'long', 1, ` + at + `, 1, ` + at + ` + (g / 20) * interval '1 minute', 1, 1 ` + series,
-		`INSERT INTO positions (model_id, id, provider, symbol, status, stated_at, entry_price, quantity)
-			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'S' || g, CASE WHEN g % 1000 = 1 THEN 'open' ELSE 'closed' END, ` + at + `, 1, 1 ` + series,
+			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'S' || g / 20 % 4, CASE WHEN g / 20 % 1000 = 1 THEN 'short' ELSE 'long' END, 1, ` + at + `, 1, ` + at + ` + (g / 20) * interval '1 minute', 1, 1 ` + series,
+		`INSERT INTO symbols (symbol, quote_currency) SELECT 'S' || g, 'USD' FROM generate_series(0, 3) g`,
+		// The oldest say no time of entry, the next many are of one symbol, and the rest of one each.
+		`INSERT INTO positions (model_id, id, provider, symbol, status, entry_time, stated_at, entry_price, quantity)
+			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'S' || CASE WHEN g < 100000 AND g % 1000 <> 1 THEN g % 4 ELSE g END, CASE WHEN g % 1000 = 1 THEN 'open' ELSE 'closed' END,
+				CASE WHEN g > 2000 THEN ` + at + ` + (g / 20) * interval '1 minute' END, ` + at + `, 1, 1 ` + series,
 		`INSERT INTO model_analytics (model_id, source, payload, as_of)
 			SELECT 'm' || CASE WHEN g < 40 THEN lpad((g / 2)::text, 2, '0') ELSE 'x' || g / 2 END, CASE WHEN g % 2 = 0 THEN 'imported' ELSE 'computed' END, '{}', ` + at + ` ` + series,
 		`INSERT INTO model_stats (model_id, num_trades) SELECT id, 1 FROM models`,
@@ -164,6 +167,25 @@ func TestPlansOnLargeTables(t *testing.T) {
 	anHour := Span{From: begin.Add(20 * time.Hour), To: begin.Add(21 * time.Hour)}
 	modelOf := func(n int) string { return fmt.Sprintf("m%02d", n%20) }
 
+	page := func(f TradeFilter) error {
+		for _, after := range []*TradeKey{nil, {ExitTime: begin.Truncate(time.Second).Add(5000 * time.Minute), ID: "id100007", ModelID: "m07"}} {
+			f.After = after
+			if _, err := s.Trades.Page(ctx, f, 101); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	history := func(f PositionFilter) error {
+		f.Model, f.Provider = "m07", provider
+		for _, after := range []*PositionKey{nil, {EntryTime: new(begin.Truncate(time.Second).Add(5000 * time.Minute)), ID: "id100007"}} {
+			f.After = after
+			if _, err := s.Positions.History(ctx, f, 101); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for _, c := range []struct {
 		name  string
 		run   func() error
@@ -204,6 +226,24 @@ func TestPlansOnLargeTables(t *testing.T) {
 			_, err := s.Trades.Before(ctx, "m07", &entities.Trade{ExitTime: begin.Truncate(time.Second).Add(5000 * time.Minute), ID: "id100007"}, 100)
 			return err
 		}, "trades", 102},
+		{"Trades.Page of a model", func() error { return page(TradeFilter{Model: "m07"}) }, "trades", 2 * 102},
+		{"Trades.Page of a model, oldest first", func() error { return page(TradeFilter{Model: "m07", Ascending: true}) }, "trades", 2 * 102},
+		{"Trades.Page of a model within a span", func() error {
+			return page(TradeFilter{Model: "m07", Span: Span{From: begin, To: begin.Add(time.Hour)}})
+		}, "trades", 2 * 61},
+		{"Trades.Page of all models", func() error { return page(TradeFilter{}) }, "trades", 22 * 102},
+		{"Trades.Page of a symbol", func() error { return page(TradeFilter{Model: "m07", Symbol: "S3"}) }, "trades", 3 * 102},
+		{"Trades.Page of a rare side", func() error { return page(TradeFilter{Model: "m07", Side: "short"}) }, "trades", 2 * 4 * 11},
+		{"Trades.Page of a side", func() error { return page(TradeFilter{Model: "m07", Side: "long"}) }, "trades", 5 * 102},
+		{"Trades.Page of a symbol and a side", func() error { return page(TradeFilter{Model: "m07", Symbol: "S1", Side: "short"}) }, "trades", 2 * 11},
+		{"Positions.History", func() error { return history(PositionFilter{}) }, "positions", 2 * 102},
+		{"Positions.History, closed", func() error { return history(PositionFilter{Status: entities.PositionClosed}) }, "positions", 2 * 112},
+		{"Positions.History, open", func() error { return history(PositionFilter{Status: entities.PositionOpen}) }, "positions", 2 * 22},
+		{"Positions.History of a symbol", func() error { return history(PositionFilter{Symbol: "S3"}) }, "positions", 2 * 102},
+		{"Positions.History without a time of entry", func() error {
+			_, err := s.Positions.History(ctx, PositionFilter{Model: "m07", Provider: provider, After: &PositionKey{ID: "id99"}}, 101)
+			return err
+		}, "positions", 102},
 		{"Equity.After", func() error {
 			_, err := s.Equity.After(ctx, "m07", &entities.AccountEquitySnapshot{SinceInceptionHourlyMarker: 500, ObservedAt: begin.Truncate(time.Second).Add(5000 * 6 * time.Minute)}, 100)
 			return err

@@ -80,9 +80,8 @@ type TradeKey struct {
 	ID, ModelID string
 }
 
-// Page returns up to n trades in the order of exits. An index has the trades of one
-// model in that order: of a symbol or a side, the rows of the model that are passed
-// over on the way to n are read too.
+// Page returns up to n trades in the order of exits. Of each part that an index has in
+// that order n are found, and the first n of all are read, by where the row is.
 func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entities.Trade, err error) {
 	err = r.run(ctx, "trades", "Page", func(db *gorm.DB) error {
 		parts, partArgs := f.parts()
@@ -91,10 +90,10 @@ func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entiti
 		return db.Raw(`
 			SELECT `+columnsOf[entities.Trade](db, "page")+`
 			FROM (
-				SELECT first.model_id, first.id
+				SELECT first.place
 				FROM `+parts+`
 				CROSS JOIN LATERAL (
-					SELECT t.model_id, t.id, t.exit_time
+					SELECT t.ctid AS place, t.model_id, t.id, t.exit_time
 					FROM trades t
 					WHERE `+where+`
 					ORDER BY `+exitOrder("t", f.Ascending)+`
@@ -103,7 +102,7 @@ func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entiti
 				ORDER BY `+tradeOrder("first", f.Ascending)+`
 				LIMIT ?
 			) keys
-			JOIN trades page ON page.competition_id = @competition AND page.model_id = keys.model_id AND page.id = keys.id
+			JOIN trades page ON page.competition_id = @competition AND page.ctid = keys.place
 			ORDER BY `+tradeOrder("page", f.Ascending), args...).Scan(&trades).Error
 	})
 	return trades, err
