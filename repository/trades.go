@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,12 +82,36 @@ type TradeKey struct {
 }
 
 // Page returns up to n trades in the order of exits. Of each part that an index has in
-// that order n are found, and the first n of all are read, by where the row is.
+// that order the first are found, and the first n of all are read, by where the row is.
+// Where there are many parts, a look at a few rows of each tells first behind which time
+// none of the n can be, so that the parts together have little more than n rows to give.
 func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entities.Trade, err error) {
 	err = r.run(ctx, "trades", "Page", func(db *gorm.DB) error {
-		parts, partArgs := f.parts()
-		where, args := f.conditions()
-		args = append(append(partArgs, append(args, n)...), n, in(db))
+		parts, few, partArgs := f.parts(n)
+		where, whereArgs := f.conditions()
+		bound, args := "", []any{}
+		if few < n {
+			end, than := "-infinity", ">="
+			if f.Ascending {
+				end, than = "infinity", "<="
+			}
+			bound = " AND t.exit_time " + than + ` coalesce((
+						SELECT few.exit_time
+						FROM ` + parts + `
+						CROSS JOIN LATERAL (
+							SELECT t.exit_time
+							FROM trades t
+							WHERE ` + where + `
+							ORDER BY ` + exitOrder("t", f.Ascending) + `
+							LIMIT ?
+						) few
+						ORDER BY few.exit_time` + direction(f.Ascending) + `
+						OFFSET ?
+						LIMIT 1
+					), '` + end + `')`
+			args = slices.Concat(args, partArgs, whereArgs, []any{few, n - 1})
+		}
+		args = slices.Concat(partArgs, whereArgs, args, []any{n, n, in(db)})
 		return db.Raw(`
 			SELECT `+columnsOf[entities.Trade](db, "page")+`
 			FROM (
@@ -95,7 +120,7 @@ func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entiti
 				CROSS JOIN LATERAL (
 					SELECT t.ctid AS place, t.model_id, t.id, t.exit_time
 					FROM trades t
-					WHERE `+where+`
+					WHERE `+where+bound+`
 					ORDER BY `+exitOrder("t", f.Ascending)+`
 					LIMIT ?
 				) first
@@ -108,20 +133,23 @@ func (r Trades) Page(ctx context.Context, f TradeFilter, n int) (trades []entiti
 	return trades, err
 }
 
-// parts are the parts of the trades that are each in order in an index.
-func (f TradeFilter) parts() (from string, args []any) {
-	from = "models m"
+// parts are the parts of the trades that are each in order in an index, and of how many
+// rows of each a look tells where n of all end: of models and of symbols a fourth or more
+// trade at a time. It is n where there is nothing to tell.
+func (f TradeFilter) parts(n int) (from string, few int, args []any) {
+	from, few = "(SELECT id FROM models WHERE id = ?) m", n
 	if f.Model != "" {
-		from = "(SELECT id FROM models WHERE id = ?) m"
 		args = append(args, f.Model)
+	} else {
+		from, few = "models m", few/4+1
 	}
-	if f.Symbol != "" && f.Side == "" {
+	switch {
+	case f.Symbol != "" && f.Side == "":
 		from += " CROSS JOIN (VALUES ('long'), ('short')) d(side)"
+	case f.Symbol == "" && f.Side != "":
+		from, few = from+" CROSS JOIN symbols s", few/4+1
 	}
-	if f.Symbol == "" && f.Side != "" {
-		from += " CROSS JOIN symbols s"
-	}
-	return from, args
+	return from, few, args
 }
 
 // conditions select the trades of a part.
