@@ -91,12 +91,14 @@ faults-positions: servers build ## five minutes of generated stories and of read
 	$(FAULTS) 'Stories|ReadsBehind'
 
 # With fsync, unlike the servers of tests.
-BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 60m -run Table ./internal/bench
-.PHONY: bench bench-short bench-go
+BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 60m ./internal/bench -run
+.PHONY: bench bench-history bench-short bench-go
 bench: servers wrk build ## measure the running system beside yardsticks, for ten minutes: docs/performance.md
-	$(BENCH) -json $(CURDIR)/bin/bench.json $(TESTFLAGS)
+	$(BENCH) Table -json $(CURDIR)/bin/bench.json $(TESTFLAGS)
+bench-history: servers build ## page through a million trades of one model while others are written, and download them: docs/performance.md
+	$(BENCH) History $(TESTFLAGS)
 bench-short: servers wrk build ## the same in half a minute, of a few rows
-	$(BENCH) -short-form $(TESTFLAGS)
+	$(BENCH) 'Table|History' -short-form $(TESTFLAGS)
 bench-go: servers build ## run the benchmarks of packages, for benchstat; that of the metrics stores ten million trades, 5 GB, first
 	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(or $(PACKAGES),./...)
 
