@@ -39,9 +39,9 @@ run: postgres build ## run the whole system on embedded defaults
 TMP    := $(or $(TMPDIR),/tmp)
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk '$$1 == "tmpfs" && $$4 > 3000000 {print $$6}')
 BESIDE := TMPDIR=$(or $(MEMORY),$(TMP)) $(DEV)
-# No test is bounded by a clock: what hangs is seen by whoever waits for it. What is
+# Only what hangs takes as long as the timeout, ten times what the longest package needs. What is
 # compiled for the binary serves the tests, and make vet asks what go test would.
-TEST := env TMPDIR=$(TMP) $(GO) test $(TAGS) -vet=off -timeout 60m
+TEST := env TMPDIR=$(TMP) $(GO) test $(TAGS) -vet=off -timeout 30m
 # Under the race detector a test costs seven times as much. make test spends that on
 # packages that start something beside them; the others, and the walks through the whole
 # system and its files, run with it in make test-long.

@@ -135,6 +135,16 @@ func startChild(t *testing.T, out *os.File, env ...string) *child {
 	return c
 }
 
+// ended reports whether the child is gone.
+func (c *child) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // kill kills the child with -9 and waits until it is gone.
 func (c *child) kill() {
 	_ = c.cmd.Process.Signal(syscall.SIGKILL) // it may have done so itself

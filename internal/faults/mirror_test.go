@@ -69,35 +69,45 @@ func startMirrored(t *testing.T) *mirrored {
 	return m
 }
 
+// round is how many writes in a row are of every kind.
+const round = 8
+
+// write writes the nth fact of a model.
+func (m *mirrored) write(ctx context.Context, model string, n int) error {
+	kind, item := factOf(model, n)
+	m.paused.RLock()
+	defer m.paused.RUnlock()
+	_, err := m.intake.Ingest(ctx, arena.Batch{Kind: kind, Items: []jsontext.Value{jsontext.Value(item)}, Single: true, Register: true})
+	m.written.Add(1)
+	return err
+}
+
 // load writes facts of every domain until ctx ends.
 func (m *mirrored) load(ctx context.Context, model string) {
-	items := func(n int) (arena.IngestKind, string) {
-		switch n % 8 {
-		case 0:
-			return arena.IngestPositions, fmt.Sprintf(`{"model_id":%q,"position":{"symbol":"SOL","entry_oid":%d,"entry_price":200,"quantity":3}}`, model, n)
-		case 1, 2, 3: // the third closes
-			return arena.IngestTrades, fmt.Sprintf(`{"id":"%s_%d","model_id":%[1]q,"symbol":"SOL","side":"long","quantity":1,"entry_oid":%d,`+
-				`"entry_time":100,"exit_time":%[2]d,"entry_price":190.5,"exit_price":200,"realized_net_pnl":9.25}`, model, n, n-n%8)
-		case 4:
-			return arena.IngestEquity, fmt.Sprintf(`{"model_id":%q,"timestamp":%d,"dollar_equity":%d,"since_inception_hourly_marker":%d,"positions":{}}`,
-				model, 10*n, n, n/80)
-		case 5:
-			return arena.IngestPrices, fmt.Sprintf(`{"symbol":%q,"price":%d.5,"timestamp":%d}`, model, n, n)
-		case 6:
-			return arena.IngestDecisions, fmt.Sprintf(`{"id":"%s_%d","model_id":%[1]q,"timestamp":%[2]d,"cot_trace":"%[3]s"}`, model, n, strings.Repeat("why ", n%50))
-		}
-		return arena.IngestAnalytics, fmt.Sprintf(`{"id":%q,"model_id":%[1]q,"updated_at":%d,"x":%[2]d}`, model, n)
-	}
-	for n := 0; ctx.Err() == nil; n++ {
-		kind, item := items(n)
-		m.paused.RLock()
-		_, err := m.intake.Ingest(ctx, arena.Batch{Kind: kind, Items: []jsontext.Value{jsontext.Value(item)}, Single: true, Register: true})
-		m.paused.RUnlock()
-		if err != nil && ctx.Err() == nil {
+	for n := round; ctx.Err() == nil; n++ {
+		if err := m.write(ctx, model, n); err != nil && ctx.Err() == nil {
 			m.t.Errorf("a write failed: %v", err)
 		}
-		m.written.Add(1)
 	}
+}
+
+// factOf is the nth fact of a model.
+func factOf(model string, n int) (arena.IngestKind, string) {
+	switch n % round {
+	case 0:
+		return arena.IngestPositions, fmt.Sprintf(`{"model_id":%q,"position":{"symbol":"SOL","entry_oid":%d,"entry_price":200,"quantity":3}}`, model, n)
+	case 1, 2, 3: // the third closes
+		return arena.IngestTrades, fmt.Sprintf(`{"id":"%s_%d","model_id":%[1]q,"symbol":"SOL","side":"long","quantity":1,"entry_oid":%d,`+
+			`"entry_time":100,"exit_time":%[2]d,"entry_price":190.5,"exit_price":200,"realized_net_pnl":9.25}`, model, n, n-n%round)
+	case 4:
+		return arena.IngestEquity, fmt.Sprintf(`{"model_id":%q,"timestamp":%d,"dollar_equity":%d,"since_inception_hourly_marker":%d,"positions":{}}`,
+			model, 10*n, n, n/80)
+	case 5:
+		return arena.IngestPrices, fmt.Sprintf(`{"symbol":%q,"price":%d.5,"timestamp":%d}`, model, n, n)
+	case 6:
+		return arena.IngestDecisions, fmt.Sprintf(`{"id":"%s_%d","model_id":%[1]q,"timestamp":%[2]d,"cot_trace":"%[3]s"}`, model, n, strings.Repeat("why ", n%50))
+	}
+	return arena.IngestAnalytics, fmt.Sprintf(`{"id":%q,"model_id":%[1]q,"updated_at":%d,"x":%[2]d}`, model, n)
 }
 
 // watch reads the whole directory again and again until ctx ends. It returns
@@ -129,6 +139,18 @@ func (m *mirrored) behind() bool {
 		OR (SELECT min(sequence) FROM json_mirror) < (SELECT max(sequence) FROM outbox_events)`, len(arena.Domains())).Scan(&behind)
 	require.NoError(m.t, err)
 	return behind
+}
+
+// state is what the files wait for, for whoever reads of a failure.
+func (m *mirrored) state() (state string) {
+	err := m.db.QueryRow(m.t.Context(), `SELECT jsonb_pretty(jsonb_build_object(
+		'files', (SELECT jsonb_object_agg(domain, sequence) FROM json_mirror),
+		'newest', (SELECT max(sequence) FROM outbox_events),
+		'waiting', (SELECT jsonb_object_agg(type, n) FROM (SELECT type, count(*) AS n FROM outbox_events WHERE relayed_at IS NULL GROUP BY type) w),
+		'sessions', (SELECT jsonb_agg(jsonb_build_object('pid', pid, 'state', state, 'waits for', wait_event, 'blocked by', pg_blocking_pids(pid),
+			'since', now() - state_change, 'query', left(query, 200))) FROM pg_stat_activity WHERE datname = current_database())))`).Scan(&state)
+	require.NoError(m.t, err)
+	return state
 }
 
 // same reports whether the files answer every view as the store does; which is
@@ -170,17 +192,35 @@ func (m *mirrored) same() (which string) {
 		for i, source := range []arena.Source{m.store, m.files} {
 			v, err := ask(m.t.Context(), source)
 			if i == 1 && err != nil {
-				return name // not rendered yet
+				return fmt.Sprintf("%s: %v", name, err) // perhaps not rendered yet
 			}
 			require.NoError(m.t, err)
 			bodies[i], err = wire.Marshal(v)
 			require.NoError(m.t, err)
 		}
 		if !bytes.Equal(bodies[0], bodies[1]) {
-			return name
+			return fmt.Sprintf("%s: the store says %.2000s\nthe files say %.2000s", name, bodies[0], bodies[1])
 		}
 	}
 	return ""
+}
+
+// restarted starts a follower while nothing is written, waits until the files follow,
+// and kills the follower when both sides are equal. It reports whether the files were
+// behind before.
+func (m *mirrored) restarted(env []string, kill int) (stale bool) {
+	m.t.Helper()
+	m.paused.Lock()
+	defer m.paused.Unlock() // also when a check below ends the test: the load waits for it
+	stale = m.same() != ""
+	c := startChild(m.t, nil, env...)
+	defer c.kill()
+	for deadline := time.Now().Add(2 * time.Minute); m.behind(); time.Sleep(5 * time.Millisecond) {
+		require.False(m.t, c.ended(), "the follower ended by itself after kill %d", kill+1)
+		require.True(m.t, time.Now().Before(deadline), "the files do not follow after kill %d: %s", kill+1, m.state())
+	}
+	require.Empty(m.t, m.same(), "after kill %d", kill+1)
+	return stale
 }
 
 // TestFilesFollowThroughKills kills the process that lets the JSON files follow,
@@ -195,7 +235,12 @@ func TestFilesFollowThroughKills(t *testing.T) {
 	defer all.Wait()
 	defer cancel()
 	for i := range 2 {
-		all.Go(func() { m.load(ctx, fmt.Sprint("model-", i)) })
+		model := fmt.Sprint("model-", i)
+		// The store answers metrics of no facts for a model that has none; the files do not.
+		for n := range round {
+			require.NoError(t, m.write(ctx, model, n))
+		}
+		all.Go(func() { m.load(ctx, model) })
 	}
 	var reads int
 	all.Go(func() { reads = watch(ctx, t, m.dir) })
@@ -214,15 +259,9 @@ func TestFilesFollowThroughKills(t *testing.T) {
 			time.Sleep(time.Duration(random.Int64N(int64(400 * time.Millisecond)))) // the moment is the point
 			c.kill()
 		}
-		m.paused.Lock()
-		if m.same() != "" {
+		if m.restarted(env, n) {
 			stale++
 		}
-		c := startChild(t, nil, env...)
-		require.Eventually(t, func() bool { return !m.behind() }, 2*time.Minute, 5*time.Millisecond, "the files follow again")
-		require.Empty(t, m.same(), "after kill %d", n+1)
-		m.paused.Unlock()
-		c.kill()
 	}
 	cancel()
 	all.Wait()
@@ -273,6 +312,10 @@ func TestJSONWritesSurviveKills(t *testing.T) {
 		out, err := os.Create(filepath.Join(t.TempDir(), "acknowledged"))
 		require.NoError(t, err)
 		c := startChild(t, out, childVar+"=writer", childDir+"="+dir, fmt.Sprintf("%s=%d", childFrom, acknowledged+1))
+		require.Eventually(t, func() bool {
+			said, err := out.Stat()
+			return err == nil && said.Size() > 0 || c.ended()
+		}, 2*time.Minute, time.Millisecond, "a write is acknowledged")
 		time.Sleep(time.Duration(random.Int64N(int64(300 * time.Millisecond)))) // the moment is the point
 		c.kill()
 		require.Equal(t, -1, c.cmd.ProcessState.ExitCode(), "it was killed and did not fail")
