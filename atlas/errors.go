@@ -13,7 +13,7 @@ import (
 // SumError says that the migration directory is not what its atlas.sum was
 // written for.
 type SumError struct {
-	File   string // the file concerned; empty when atlas.sum itself is broken
+	File   string // the file at fault; empty when atlas.sum itself is broken
 	Reason string // "edited", "added" or "removed", or what is wrong with atlas.sum
 	err    error
 }

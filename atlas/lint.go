@@ -233,7 +233,7 @@ func (l *linter) lint(ctx context.Context, file migrate.File) ([]Finding, error)
 	if err := f.unmoved(); err != nil {
 		return nil, err
 	}
-	f.judge()
+	f.resolve()
 	return f.findings, nil
 }
 
@@ -313,8 +313,8 @@ func (f *linted) findf(rule Rule, line int, format string, args ...any) {
 	}
 }
 
-// judge takes what the file allows, and what a contraction is there for.
-func (f *linted) judge() {
+// resolve drops the findings that the file allows, and those that a contraction is there for.
+func (f *linted) resolve() {
 	contraction := strings.HasPrefix(f.file.Desc(), contractionPrefix)
 	used := map[string]bool{}
 	for i, finding := range f.findings {

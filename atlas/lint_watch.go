@@ -210,7 +210,7 @@ func (f *linted) analyze(ctx context.Context) error {
 	return nil
 }
 
-// addNotNull judges a new column that may not be null and has no default.
+// addNotNull checks a new column that may not be null and has no default.
 func addNotNull(p *datadepend.ColumnPass) ([]sqlcheck.Diagnostic, error) {
 	_, serial := p.Column.Type.Type.(*postgres.SerialType)
 	for _, attr := range p.Column.Attrs {
@@ -228,7 +228,7 @@ func addNotNull(p *datadepend.ColumnPass) ([]sqlcheck.Diagnostic, error) {
 	}}, nil
 }
 
-// modifyNotNull judges a column that must no longer be null. A check that is
+// modifyNotNull checks a column that must no longer be null. A check that is
 // valid already spares the database the look at every row.
 func (f *linted) modifyNotNull(p *datadepend.ColumnPass) ([]sqlcheck.Diagnostic, error) {
 	for _, c := range f.before.constraints {

@@ -23,7 +23,7 @@ var (
 const manyRows = 5_000_000
 
 // losses are what a statement takes away from a database, with the number of
-// rows concerned, for people to read. It reads the statement's own words, as
+// rows that it drops, for people to read. It reads the statement's own words, as
 // they stand outside of functions.
 func losses(ctx context.Context, db *sql.DB, statement string) (found []string, err error) {
 	text := notStatement.ReplaceAllString(statement, " ")

@@ -34,11 +34,11 @@ type breaker struct {
 	circuit *gobreaker.CircuitBreaker[error]
 	budget  time.Duration
 	slow    slowness
-	// refused is told with which word Redis has refused a command.
+	// refused is called with the error code by which Redis has refused a command.
 	refused func(reason string)
 }
 
-// slowness tells a Redis that is slow from a command that was.
+// slowness distinguishes a slow Redis from a slow command.
 type slowness struct {
 	after time.Duration // a command takes longer; 0 is never
 	since atomic.Int64  // no command was faster since, in ns of the epoch; 0 where one was

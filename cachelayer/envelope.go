@@ -40,7 +40,7 @@ type meta struct {
 	Absent   bool   `json:"absent"`
 }
 
-// dataOptions keep what JSON can tell apart: a nil slice comes back as nil and
+// dataOptions keep what JSON distinguishes: a nil slice comes back as nil and
 // not as an empty one, and JSON that is already rendered keeps its spelling.
 // A time.Duration is a number of nanoseconds, as encoding/json has it. Names are
 // not checked for duplicates, which rendered JSON answers for itself.

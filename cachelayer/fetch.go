@@ -86,7 +86,7 @@ type request[T any] struct {
 	identity *marked
 }
 
-// id tells flights apart: those who ask under other tokens do not share one.
+// id distinguishes flights: those who ask under other tokens do not share one.
 func (r *request[T]) id(kind flightKind) flightID {
 	return flightID{kind: kind, name: r.key.Name, tokens: r.state.tokens, typ: r.typ, identity: r.identity}
 }

@@ -311,7 +311,7 @@ func (o *owner) lost() error {
 
 // Own looks once whose Redis is, and takes it over for the identity that was set
 // where no live process keeps it for another. Where that is so, it is no error:
-// [Client.Usable] tells. The error is ErrUnavailable. Without Redis it does
+// [Client.Usable] returns. The error is ErrUnavailable. Without Redis it does
 // nothing.
 func (c *Client) Own(ctx context.Context) error {
 	if c.rdb == nil {
@@ -359,7 +359,7 @@ func (c *Client) Run(ctx context.Context) {
 	}
 }
 
-// Usable tells why Redis is not used, nil where it is or where there is none.
+// Usable returns why Redis is not used, nil where it is or where there is none.
 func (c *Client) Usable() error {
 	if c.rdb == nil {
 		return nil

@@ -14,14 +14,14 @@ import (
 	"nof0/internal/catalogue"
 )
 
-// Projections writes the values in Redis that are told anew whenever a fact is
+// Projections writes the values in Redis that are published anew whenever a fact is
 // committed: lists, hashes and sorted sets that others read as they are, and
 // the stream of trades. It is safe for concurrent use. Without Redis its methods
 // do nothing.
 //
 // A projection is always replaced as a whole, in one step of Redis, by what the
 // caller has read from Postgres after it laid claim to it. So it does not matter
-// how often, in which order or in how many processes events are told.
+// how often, in which order or in how many processes events are relayed.
 type Projections struct {
 	rdb     redis.UniversalClient // nil where there is no Redis
 	owner   *owner                // nil where there is no Redis
@@ -38,7 +38,7 @@ func NewProjections(client *Client, cfg config.Cache) *Projections {
 }
 
 // Yields says that processes with other settings write the projections of this
-// database: what is told here would be lost, and they tell it.
+// database: what is published here would be lost, and they publish it.
 func (p *Projections) Yields(ctx context.Context) bool {
 	return p.rdb != nil && p.owner.elsewhere(ctx, ownerConfig)
 }

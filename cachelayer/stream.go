@@ -10,7 +10,7 @@ const TradesStreamLength = 10_000
 
 // TradeEvent is one entry of the stream of trades.
 type TradeEvent struct {
-	// ID is the same each time an event is told, so that consumers can drop
+	// ID is the same each time an event is published, so that consumers can drop
 	// repeats.
 	ID int64
 	// Sequence is its place in the order of all events, 0 while it is not
@@ -26,7 +26,7 @@ type TradeEvent struct {
 // is under the stream's key makes way.
 //
 // The error is ErrUnavailable: some of the events may be in the stream, and the
-// caller tells all of them again.
+// caller publishes all of them again.
 func (p *Projections) PublishTrades(ctx context.Context, events []TradeEvent) error {
 	if p.none(ctx) {
 		return nil

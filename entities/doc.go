@@ -14,7 +14,7 @@
 //   - A column that a payload may lack is a pointer (NULL is "absent").
 //   - Extra keeps what no column can express: fields that the payload has and
 //     no column names, an explicit null of a scalar field, and a value that the
-//     column's type would change. Laid over the columns it gives the payload
+//     column's type would change. Merged over the columns it gives the payload
 //     back field for field.
 package entities
 

@@ -47,7 +47,7 @@ func (t throttles) of(c *gin.Context, r *record, status int) *telemetry.Throttle
 	}
 }
 
-// isAdminAct tells what operators do, and do not just look at: each has its line.
+// isAdminAct reports whether a request changes what operators control: each has its line.
 func isAdminAct(c *gin.Context, r *record) bool {
 	return r.token != "" && strings.HasPrefix(c.FullPath(), "/admin/") &&
 		c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead

@@ -200,7 +200,7 @@ func typeName(s apiSchema) string {
 	return strings.NewReplacer(`"`, "", "[", "", "]", "", ",", " or ").Replace(s.Type.String())
 }
 
-// indent lays JSON out for people. A string is a text of another kind.
+// indent formats JSON for people. A string is a text of another kind.
 func indent(v jsontext.Value) string {
 	if v.Kind() == '"' {
 		if text, err := jsontext.AppendUnquote(nil, v); err == nil {

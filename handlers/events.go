@@ -186,11 +186,11 @@ func (s *events) serve(c *gin.Context) {
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	s.describe(c)
 	sending := &sending{
-		wanted: wanted, frames: &s.frames, seen: wanted.after, told: wanted.after,
+		wanted: wanted, frames: &s.frames, seen: wanted.after, announced: wanted.after,
 		to: &clientWriter{ctx: ctx, to: c.Writer, control: control, stall: eventStall, now: s.now},
 	}
 	record.begun = s.now()
-	settle(ctx, record, sending.all(ctx, feed))
+	recordEnd(ctx, record, sending.all(ctx, feed))
 }
 
 // isKnown refuses a competition that there is not.
@@ -214,9 +214,9 @@ func (s *events) describe(c *gin.Context) {
 	c.Writer.WriteHeaderNow()
 }
 
-// settle records how a stream ended. That its client left is how most end, and
+// recordEnd records how a stream ended. That its client left is how most end, and
 // no failure.
-func settle(ctx context.Context, r *record, err error) {
+func recordEnd(ctx context.Context, r *record, err error) {
 	switch {
 	case errors.Is(err, errStreamBroken):
 		r.status, r.err = problemOf(ctx, err).Status, err
@@ -235,9 +235,9 @@ type sending struct {
 	wanted subscription
 	frames *frames
 	to     *clientWriter
-	// seen is the newest position that the subscription brought, and told the
+	// seen is the newest position that the subscription brought, and announced the
 	// newest that the client knows of: it was sent other ids only.
-	seen, told arena.Position
+	seen, announced arena.Position
 }
 
 // all sends events as they come, and heartbeats between them. Its error says
@@ -278,7 +278,7 @@ func (s *sending) event(ctx context.Context, e arena.Event, last bool) error {
 		if frame, err = s.frames.of(e); err != nil {
 			return s.end(ctx, err)
 		}
-		s.told = e.Position
+		s.announced = e.Position
 	}
 	return s.write(frame, last)
 }
@@ -311,9 +311,9 @@ func (s *sending) end(ctx context.Context, cause error) error {
 // want, it gets the id of the last one, or it would one day come back with an
 // id that is no longer kept.
 func (s *sending) mark(frame []byte) []byte {
-	if s.seen.Sequence > s.told.Sequence {
+	if s.seen.Sequence > s.announced.Sequence {
 		frame = fmt.Appendf(frame, "id: %s\n", s.seen)
-		s.told = s.seen
+		s.announced = s.seen
 	}
 	return append(frame, '\n')
 }

@@ -48,7 +48,7 @@ type failure struct {
 	kind          problemType
 	status        int
 	title, detail string
-	// header is the name and the value of one that tells a client what to do.
+	// header is the name and the value of one that says to a client what to do.
 	header [2]string
 	// is reports whether an error is of this kind; nil where no error is.
 	is func(error) bool

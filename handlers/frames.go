@@ -20,7 +20,7 @@ const (
 
 // eventData is the data of an event on the stream.
 type eventData struct {
-	ID          int64          `json:"id" jsonschema_description:"Tells an event that comes again"`
+	ID          int64          `json:"id" jsonschema_description:"Identifies an event that comes again"`
 	Sequence    int64          `json:"sequence" jsonschema_description:"Place in the order of all events; the id of the frame"`
 	Type        string         `json:"type" jsonschema_description:"Kind of fact"`
 	ModelID     string         `json:"model_id,omitzero" jsonschema_description:"Model; absent for an event of no model"`

@@ -38,7 +38,7 @@ type intake struct {
 	tokens *tokens
 	within time.Duration // in which a body has to arrive
 	now    func() time.Time
-	// metrics is told of every item.
+	// metrics counts every item.
 	metrics Metrics
 }
 

@@ -30,7 +30,7 @@ type limits struct {
 	failures *limiter[netip.Addr]
 	byToken  *limiter[string]
 	streams  *shares
-	// proxied tells that the header of a trusted proxy may say who a client is.
+	// proxied says that the header of a trusted proxy may say who a client is.
 	proxied bool
 }
 

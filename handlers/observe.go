@@ -7,7 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// observe tells the metrics of every request once it is over. A stream of events
+// observe reports every request to the metrics once it is over. A stream of events
 // counts with the time to its first byte. It runs deferred, as accessLog.
 func observe(metrics Metrics, now func() time.Time) gin.HandlerFunc {
 	return func(c *gin.Context) {

@@ -19,7 +19,7 @@ import (
 	"nof0/internal/catalogue"
 )
 
-// Metrics is told of every request once it is over. Route is a template of the
+// Metrics observes every request once it is over. Route is a template of the
 // router or "unmatched", method one of the methods of RFC 9110 and PATCH or
 // "OTHER", source json, store, stale or "": each has few values, whatever
 // clients send. Status is that of the outcome, which for a response that broke
@@ -27,7 +27,7 @@ import (
 // Elapsed is the whole time, and for a stream of events that to its first byte.
 type Metrics interface {
 	ObserveRequest(route, method string, status int, source string, elapsed time.Duration)
-	// ObserveItem is told of each item of a write: the outcome is inserted, updated,
+	// ObserveItem observes each item of a write: the outcome is inserted, updated,
 	// unchanged, or why it was rejected.
 	ObserveItem(kind, outcome string)
 }
@@ -67,7 +67,7 @@ type Options struct {
 	Metrics Metrics
 	// Gatherer is what /metrics prints.
 	Gatherer prometheus.Gatherer
-	// Ready tells why the service cannot serve now, and else what it lacks, such as a
+	// Ready returns why the service cannot serve now, and else what it lacks, such as a
 	// cache or the newest data; nil is always ready.
 	Ready func(ctx context.Context) (degraded, err error)
 	// Now is the clock; nil is time.Now.

@@ -15,7 +15,7 @@ type results struct {
 // result is what became of one item.
 type result struct {
 	Index       int          `json:"index" jsonschema_description:"Place in the write, from 0"`
-	ID          string       `json:"id" jsonschema_description:"Identity of the fact; empty where the item does not tell it"`
+	ID          string       `json:"id" jsonschema_description:"Identity of the fact; empty where the item does not state it"`
 	Outcome     string       `json:"outcome" enum:"inserted,updated,unchanged,rejected" jsonschema_description:"An unchanged one is a fact that was stored before"`
 	Competition string       `json:"competition_id,omitzero" jsonschema_description:"Competition of the item; absent of what belongs to none, such as prices"`
 	Error       *resultError `json:"error,omitzero" jsonschema_description:"Why it was rejected"`

@@ -111,7 +111,7 @@ func bareEngine(trustedProxies []string) (*gin.Engine, error) {
 	engine.HandleMethodNotAllowed = true
 	// gin's own redirect bypasses the middleware: no id, no log, no CORS.
 	engine.RedirectTrailingSlash = false
-	// A model may have a slash in its name, which only the escaped path tells
+	// A model may have a slash in its name, which only the escaped path shows
 	// from a separator; gin would unescape by the rules of queries, where + is
 	// a blank.
 	engine.UseEscapedPath = true

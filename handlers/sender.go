@@ -67,13 +67,13 @@ func (s *sender) send(c *gin.Context, a *arena.Answer, contentType string) {
 	}
 }
 
-// choose settles the coding of an answer, by what it can be sent in.
+// choose picks the coding of an answer, by what it can be sent in.
 func choose(accept []string, a *arena.Answer) (coding, bool) {
 	switch {
 	case a.Body == nil:
 		return negotiate(accept, gzipped, identity)
 	case a.ETag == "":
-		// Nothing tells such a body from another, so no variant can be kept.
+		// Nothing distinguishes such a body from another, so no variant can be kept.
 		return negotiate(accept, identity)
 	case len(a.Body) < smallBody:
 		if coding, ok := negotiate(accept, identity); ok {

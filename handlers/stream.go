@@ -41,12 +41,12 @@ func (s *sender) stream(c *gin.Context, doc arena.Stream, coding coding) {
 		p := problemOf(ctx, err)
 		record.status, record.err = p.Status, err
 	}
-	// The status line is out. Only a broken connection tells the client that
+	// The status line is out. Only a broken connection shows the client that
 	// this is not the whole document.
 	panic(http.ErrAbortHandler)
 }
 
-// clientWriter writes to a client and tells its failures from those of the
+// clientWriter writes to a client and distinguishes its failures from those of the
 // stream that writes to it.
 type clientWriter struct {
 	ctx     context.Context //nolint:containedctx // an io.Writer cannot be given one

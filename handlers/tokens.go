@@ -24,7 +24,7 @@ type token struct {
 	name   string
 	digest [sha256.Size]byte
 	scopes []string
-	// id tells the token from another without telling it.
+	// id distinguishes the token from others without revealing it.
 	id string
 }
 
@@ -58,7 +58,7 @@ func (t *token) opens(scope string) bool {
 }
 
 // check returns the token that a request brings, where it opens the scope. The error is
-// off where no token opens any of the surface. The time it takes tells nothing about a
+// off where no token opens any of the surface. The time it takes reveals nothing about a
 // token, its length included.
 func (t *tokens) check(c *gin.Context, scope string, off error) (*token, error) {
 	surface, _, _ := strings.Cut(scope, "/")

@@ -113,7 +113,7 @@ type factKey struct{ model, kind, ref string }
 
 func factKeyOf(f *entities.PositionFact) factKey { return factKey{f.ModelID, f.Kind, f.Ref} }
 
-// book is the positions that a batch concerns with their facts, as they will be
+// book is the positions that a batch changes with their facts, as they will be
 // after it.
 type book struct {
 	positions  map[positionKey]*entities.Position

@@ -13,7 +13,7 @@ import (
 	"nof0/entities"
 )
 
-// bookOfFills reads what fills concern. Again are stored facts of fills that come
+// bookOfFills reads what fills change. Again are stored facts of fills that come
 // again, or nil.
 func bookOfFills(db *gorm.DB, fills []Fill, again ...*entities.PositionFact) (*book, error) {
 	b := newBook()
@@ -56,7 +56,7 @@ func bookOfFills(db *gorm.DB, fills []Fill, again ...*entities.PositionFact) (*b
 	return b, b.readSuccessors(db, keys)
 }
 
-// bookOfOpenings reads what openings concern.
+// bookOfOpenings reads what openings change.
 func bookOfOpenings(db *gorm.DB, openings []Opening) (*book, error) {
 	b := newBook()
 	var keys []positionKey

@@ -45,7 +45,7 @@ type keyed struct {
 	at  int
 }
 
-// insertBatch settles the rows at the given places.
+// insertBatch inserts the rows at the given places.
 func insertBatch[T any](db *gorm.DB, table *table, rows []T, at []keyed, outcomes []Outcome, same func(a, b *T) bool) error {
 	known, err := loadByKey(db, table, rows, at)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Trading changes several aggregates of a model together: a fill closes or
 // reduces a position, adds a trade and may bring an equity snapshot. It works
-// inside a transaction that holds the accounts of all models concerned (see
+// inside a transaction that holds the accounts of all models of the batch (see
 // Accounts.Lock), so that what it read is still true when it writes.
 //
 // Every method decides first and writes then: a refused item has changed
@@ -365,7 +365,7 @@ func (r Trading) Refill(ctx context.Context, fills []Fill) (applied []Applied, e
 	return applied, err
 }
 
-// facts are the rows of a table that a batch concerns: what is stored, and
+// facts are the rows of a table that a batch changes: what is stored, and
 // what is to be added.
 type facts[T any] struct {
 	table     *table

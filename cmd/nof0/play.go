@@ -99,7 +99,7 @@ func (c *cli) play(cmd *cobra.Command, f playFlags) error {
 		if plan, err = f.makePlan(ctx); err != nil {
 			return err
 		}
-		f.play.Progress = func(settled int) { progress(settled, max(plan.Len(), settled)) }
+		f.play.Progress = func(acknowledged int) { progress(acknowledged, max(plan.Len(), acknowledged)) }
 		played, err = season.Play(ctx, plan.Events(), f.play)
 	}
 	finish()

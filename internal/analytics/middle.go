@@ -53,7 +53,7 @@ func (m *Middle) within() (n int64) {
 // Median returns the middle value, of an even number the mean of the middle
 // two, and 0 of none. known is false where it is among those forgotten.
 func (m *Middle) Median() (median float64, known bool) {
-	m.settle()
+	m.sortFresh()
 	n := m.Count()
 	if n == 0 {
 		return 0, true
@@ -90,8 +90,8 @@ func (m *Middle) run(rank int64) (i int, known bool) {
 	return -1, false
 }
 
-// settle sorts in what is fresh.
-func (m *Middle) settle() {
+// sortFresh sorts in what is fresh.
+func (m *Middle) sortFresh() {
 	if len(m.fresh) == 0 {
 		return
 	}
@@ -129,7 +129,7 @@ func (m *Middle) settle() {
 
 // forget keeps the values nearest to the median.
 func (m *Middle) forget() {
-	m.settle()
+	m.sortFresh()
 	if len(m.runs) <= middleKept {
 		return
 	}

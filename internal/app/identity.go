@@ -12,7 +12,7 @@ import (
 	"nof0/repository"
 )
 
-// RedisUsable tells why Redis is not used, nil where it is.
+// RedisUsable returns why Redis is not used, nil where it is.
 func (a *App) RedisUsable() error { return a.redis.Usable() }
 
 // readyWithin bounds how long a probe waits for the database.

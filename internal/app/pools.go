@@ -9,7 +9,7 @@ import (
 )
 
 // pools is how many connections each kind of work has: a read never waits for
-// writes, and what tells the state of the system waits for neither.
+// writes, and what reports the state of the system waits for neither.
 type pools struct{ reads, writes, jobs int }
 
 // poolsOf divides postgres.max_open. Each kind has two at least: a job may need one

@@ -148,7 +148,7 @@ func (w *walk) writing(stop <-chan struct{}, o season.Options) (done <-chan stru
 		}, season.PlayOptions{
 			URL: w.urls[0], Token: ingestToken, Batch: 20, Run: plan.Name(),
 			Client: &http.Client{Transport: client, Timeout: time.Minute},
-			Settled: func(events []season.Event, results []apiclient.Result) {
+			Acknowledged: func(events []season.Event, results []apiclient.Result) {
 				for _, e := range events {
 					if err := book.Apply(e.Kind, e.Items, e.Body); err != nil {
 						w.t.Errorf("the events contradict themselves: %v", err)
@@ -439,7 +439,7 @@ func TestFlipsUnderWriters(t *testing.T) {
 		var err error
 		played, err = season.Play(t.Context(), plan.Events(), season.PlayOptions{
 			URL: w.urls[0], Token: ingestToken, Batch: 3, Workers: 8, Run: plan.Name(), Client: &http.Client{Transport: client},
-			Settled: func(events []season.Event, _ []apiclient.Result) {
+			Acknowledged: func(events []season.Event, _ []apiclient.Result) {
 				for _, e := range events {
 					if err := book.Apply(e.Kind, e.Items, e.Body); err != nil {
 						t.Errorf("the events contradict themselves: %v", err)

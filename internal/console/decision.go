@@ -14,7 +14,7 @@ import (
 type decisionData struct {
 	Audit     wire.DecisionAudit
 	Trace     string // how the model reasoned
-	Answer    string // what it answered, its JSON laid out
+	Answer    string // what it answered, its JSON indented
 	Diff      wire.PromptDiff
 	Fault     string
 	DiffFault string
@@ -40,7 +40,7 @@ func decisionPage(r *reading) (any, error) {
 	return d, nil
 }
 
-// textOf is a text as it is, and any other JSON laid out.
+// textOf is a text as it is, and any other JSON indented.
 func textOf(v jsontext.Value) string {
 	switch v.Kind() {
 	case 0, 'n':

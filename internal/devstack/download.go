@@ -63,7 +63,7 @@ func (d download) run(ctx context.Context) (bin string, err error) {
 
 // fetch leaves the server in staging/server. The library has no call that only
 // downloads: Start does it first, and then fails on a data directory that is
-// none, before a server runs. So success is judged by what it left.
+// none, before a server runs. So what it left decides whether it succeeded.
 func (d download) fetch(ctx context.Context, staging string) error {
 	data := filepath.Join(staging, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {

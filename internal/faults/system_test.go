@@ -192,11 +192,11 @@ func (s *system) killPostgres() {
 	s.eventually("Postgres starts again", func() bool { return s.stack.RestartPostgres(s.t.Context()) == nil })
 }
 
-// play plays a plan; settled is told what was acknowledged.
-func (s *system) play(plan *season.Plan, settled func([]season.Event, []apiclient.Result)) (season.Played, error) {
+// play plays a plan; acknowledged is called with what was acknowledged.
+func (s *system) play(plan *season.Plan, acknowledged func([]season.Event, []apiclient.Result)) (season.Played, error) {
 	return season.Play(s.t.Context(), plan.Events(), season.PlayOptions{
 		URL: s.url, Token: token, Batch: 50, Workers: 20, KeepTrying: 5 * time.Minute, MaxPause: 200 * time.Millisecond,
-		Run: plan.Name(), Settled: settled, Client: &http.Client{Transport: impatient{}},
+		Run: plan.Name(), Acknowledged: acknowledged, Client: &http.Client{Transport: impatient{}},
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics tell whether the work of a loop gets done.
+// metrics show whether the work of a loop gets done.
 type metrics struct {
 	succeeded prometheus.Gauge
 	took      prometheus.Gauge

@@ -44,7 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
-// hubMetrics tell of the subscribers of this process.
+// hubMetrics count the subscribers of this process.
 type hubMetrics struct{ slow prometheus.Counter }
 
 func newHubMetrics(reg prometheus.Registerer, open func() float64) hubMetrics {

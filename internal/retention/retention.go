@@ -60,10 +60,10 @@ type Options struct {
 	// LockTimeout is how long a statement waits for those who use a partition;
 	// 0 means DefaultLockTimeout.
 	LockTimeout time.Duration
-	// Progress, where given, is told how many rows have been archived.
+	// Progress, where given, is called with how many rows have been archived.
 	Progress func(done, total int)
 
-	// step, where given, is told what has been done, and may end the run there.
+	// step, where given, is called with what has been done, and may end the run there.
 	step func(partition, done string) error
 }
 

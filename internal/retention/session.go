@@ -243,7 +243,7 @@ func (s *session) drop(ctx context.Context, p *Partition) error {
 	return nil
 }
 
-// isLocked tells an error of waiting too long for others.
+// isLocked reports whether an error is of waiting too long for others.
 func isLocked(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == lockNotAvailable || pg.Code == deadlockDetected)

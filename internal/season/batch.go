@@ -59,7 +59,7 @@ func (w *worker) add(t task) error {
 			due = b.models[e.Model]
 		}
 		if due {
-			if err := w.settle(b); err != nil {
+			if err := w.acknowledge(b); err != nil {
 				return err
 			}
 		}
@@ -77,10 +77,10 @@ func (w *worker) add(t task) error {
 	if b.items < w.limit {
 		return nil
 	}
-	return w.settle(b)
+	return w.acknowledge(b)
 }
 
-func (w *worker) settle(b *batch) error {
+func (w *worker) acknowledge(b *batch) error {
 	w.pending = slices.DeleteFunc(w.pending, func(p *batch) bool { return p == b })
 	return w.send(b)
 }
@@ -88,7 +88,7 @@ func (w *worker) settle(b *batch) error {
 // flush sends everything.
 func (w *worker) flush() error {
 	for len(w.pending) > 0 {
-		if err := w.settle(w.pending[0]); err != nil {
+		if err := w.acknowledge(w.pending[0]); err != nil {
 			return err
 		}
 	}

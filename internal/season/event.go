@@ -24,7 +24,7 @@ const (
 // Event is one thing that happens, as the ingest API takes it in.
 type Event struct {
 	Kind  string
-	Model string // "" for what concerns no model
+	Model string // "" for what is of no model
 	At    time.Time
 	// Items counts the items of the body: 1, or several that are of one moment,
 	// such as the prices of a minute.

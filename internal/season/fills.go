@@ -90,7 +90,7 @@ func (f *floor) trade(count int, yield func(Event, error) bool) {
 	}
 }
 
-// cycle is one decision of a trader, which concerns some of the coins: first
+// cycle is one decision of a trader, which is about some of the coins: first
 // exits, at most so many, and then entries and moved stops. It returns how many
 // exits there were.
 func (f *floor) cycle(t *trader, atMost int) (exits int, more bool) {

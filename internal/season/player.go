@@ -58,13 +58,13 @@ type PlayOptions struct {
 	Client *http.Client
 	// Clock, where given, says what time it is, and waits.
 	Clock Clock
-	// Progress, where given, is called with how many items are settled. It is called
+	// Progress, where given, is called with how many items are acknowledged. It is called
 	// by one goroutine at a time.
-	Progress func(settled int)
-	// Settled, where given, is called with the events of each request that was
+	Progress func(acknowledged int)
+	// Acknowledged, where given, is called with the events of each request that was
 	// answered, and its results in their order. It is called by one goroutine
 	// at a time.
-	Settled func(events []Event, results []apiclient.Result)
+	Acknowledged func(events []Event, results []apiclient.Result)
 
 	from time.Time     // what happened before it is sent at once; zero is the first event
 	lead time.Duration // how far ahead of the clock events may be; 0 is as far as they like
@@ -107,7 +107,7 @@ const maxRejections = 10
 // is not known whether they arrived. Rejected items are no error.
 //
 // The events of a model are sent in their order, and so are the prices. What
-// concerns no model otherwise is settled before anything after it is sent.
+// is of no model otherwise is acknowledged before anything after it is sent.
 func Play(ctx context.Context, events iter.Seq2[Event, error], o PlayOptions) (Played, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -340,8 +340,8 @@ func (p *player) send(ctx context.Context, b *batch) error {
 	for i, r := range results {
 		p.book(b, i, r)
 	}
-	if p.options.Settled != nil {
-		p.options.Settled(b.events, results)
+	if p.options.Acknowledged != nil {
+		p.options.Acknowledged(b.events, results)
 	}
 	if p.options.Progress != nil {
 		p.options.Progress(p.played.Items)

@@ -277,7 +277,7 @@ func TestFillsArePlayed(t *testing.T) {
 	a.trouble = sometimes(8)
 	acknowledged := seasontest.NewBook()
 	played, err := Play(t.Context(), plan.Events(), optionsFor(a, func(o *PlayOptions) {
-		o.Settled = func(events []Event, results []apiclient.Result) {
+		o.Acknowledged = func(events []Event, results []apiclient.Result) {
 			items := 0
 			for _, e := range events {
 				items += e.Items

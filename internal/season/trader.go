@@ -16,7 +16,7 @@ const (
 	navMicros = 10_000_000_000 // NAV at inception: 10,000 USD
 
 	// settling is the longest that fills go on after the decision for them. No
-	// decision falls into the last of it of any hour, so that a season ends settled
+	// decision falls into the last of it of any hour, so that a season ends with nothing due
 	// whatever its length and goes on as a longer one of the same seed and start;
 	// and none into that of the decision before.
 	settling = 80 * time.Second
@@ -90,7 +90,7 @@ func (t *trader) run() error {
 				next = next.Add(quiet)
 				break
 			}
-			if err := t.settle(next); err != nil {
+			if err := t.execute(next); err != nil {
 				return err
 			}
 			if err := t.decide(next); err != nil {
@@ -146,8 +146,8 @@ func (t *trader) schedule(at time.Time, apply func(at time.Time) error) {
 	slices.SortStableFunc(t.pending, func(a, b fill) int { return a.at.Compare(b.at) })
 }
 
-// settle executes what is due.
-func (t *trader) settle(now time.Time) error {
+// execute executes what is due.
+func (t *trader) execute(now time.Time) error {
 	for len(t.pending) > 0 && !t.pending[0].at.After(now) {
 		due := t.pending[0]
 		t.pending = t.pending[1:]
@@ -256,7 +256,7 @@ func (t *trader) cash(now time.Time) int64 {
 
 // endHour writes the equity row of an hour.
 func (t *trader) endHour(hour int, marker time.Time) error {
-	if err := t.settle(marker); err != nil {
+	if err := t.execute(marker); err != nil {
 		return err
 	}
 	equity, _ := t.equity(marker)

@@ -23,7 +23,7 @@ const CountedMember = "countedInvocations"
 const ImportedMember = "importedAsOf"
 
 // File is one file of a snapshot directory: an envelope and its rows, which
-// are still raw so that one bad row does not spoil the others.
+// are still raw so that one bad row does not take down the others.
 type File struct {
 	Name  string // as it stands in the directory
 	Kind  Kind

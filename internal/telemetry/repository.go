@@ -46,7 +46,7 @@ func NewRepositoryMetrics(reg prometheus.Registerer, slow SlowCalls, expected ..
 		// Whoever cancelled no longer waits: no fault of the store.
 		expected: append([]error{context.Canceled}, expected...),
 		slow:     slow,
-		throttle: NewThrottle(time.Second, 10), //nolint:mnd // while everything is slow, some tell of all
+		throttle: NewThrottle(time.Second, 10), //nolint:mnd // while everything is slow, some stand for all
 	}
 }
 

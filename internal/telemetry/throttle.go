@@ -19,7 +19,7 @@ func NewThrottle(interval time.Duration, burst int) *Throttle {
 	return &Throttle{limit: rate.NewLimiter(rate.Every(interval), burst)}
 }
 
-// OncePerOutage is for lines that each failing request would write: one tells of an
+// OncePerOutage is for lines that each failing request would write: one speaks of an
 // outage as it begins, and one a minute that it lasts.
 func OncePerOutage() *Throttle { return NewThrottle(time.Minute, 1) }
 

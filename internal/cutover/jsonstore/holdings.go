@@ -195,7 +195,7 @@ func (d *directoryEdit) position(item wire.PositionItem) (arena.JSONResult, erro
 	return arena.JSONResult{Outcome: applied.Outcome, Reason: applied.Reason, Detail: applied.Detail}, nil
 }
 
-// openTrades loads what a fill concerns. The trades are looked at also where
+// openTrades loads what a fill changes. The trades are looked at also where
 // they are kept elsewhere: one that stands among them has been applied.
 func (d *directoryEdit) openTrades(items []any) (err error) {
 	if d.may(arena.DomainTrades) || d.may(arena.DomainPositions) {

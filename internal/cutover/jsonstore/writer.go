@@ -51,7 +51,7 @@ func NewWriter(o WriterOptions) *Writer {
 
 // Known implements arena.JSONSide.
 func (w *Writer) Known(_ context.Context, models, symbols []string) (knownModels, knownSymbols []string, err error) {
-	filed, err := w.rows.models()
+	stored, err := w.rows.models()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +59,7 @@ func (w *Writer) Known(_ context.Context, models, symbols []string) (knownModels
 	if err != nil {
 		return nil, nil, err
 	}
-	knownModels = slices.DeleteFunc(slices.Clone(models), func(m string) bool { return !slices.Contains(filed, m) })
+	knownModels = slices.DeleteFunc(slices.Clone(models), func(m string) bool { return !slices.Contains(stored, m) })
 	knownSymbols = slices.DeleteFunc(slices.Clone(symbols), func(s string) bool { return !slices.Contains(priced, s) })
 	return knownModels, knownSymbols, nil
 }
@@ -136,7 +136,7 @@ func conflict(format string, args ...any) arena.JSONResult {
 
 func outcome(o repository.Outcome) arena.JSONResult { return arena.JSONResult{Outcome: o} }
 
-// directoryEdit is the files that a write concerns. Those of domains that it may not
+// directoryEdit is the files that a write changes. Those of domains that it may not
 // change, and does not need, are nil.
 type directoryEdit struct {
 	*Writer
@@ -153,7 +153,7 @@ type directoryEdit struct {
 
 func (d *directoryEdit) may(domain arena.Domain) bool { return slices.Contains(d.domains, domain) }
 
-// open loads the files that a kind concerns.
+// open loads the files that a kind changes.
 func (d *directoryEdit) open(kind arena.IngestKind, items []any) (err error) {
 	switch {
 	case kind == arena.IngestPrices && d.may(arena.DomainPrices):

@@ -95,9 +95,9 @@ func (r *renderer) documents(ctx context.Context) (wire.Analytics, error) {
 	return listed, err
 }
 
-// concerned reports whether a file has to be rendered: newest are the events by
+// changed reports whether a file has to be rendered: newest are the events by
 // type, of which the domain has those up to position.
-func (f *file) concerned(newest map[string]int64, position int64) bool {
+func (f *file) changed(newest map[string]int64, position int64) bool {
 	return slices.ContainsFunc(f.events, func(event string) bool { return newest[event] > position })
 }
 

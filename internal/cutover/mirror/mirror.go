@@ -297,7 +297,7 @@ func (m *Mirror) followed(ctx context.Context, repos repository.Repositories) (m
 // show it without. The relay waits for Redis; the files do not.
 const relayPatience = 500 * time.Millisecond
 
-// follow renders the files of domains that events concern. A domain that fails
+// follow renders the files of domains that events change. A domain that fails
 // keeps no other from following, and what they did is to be committed: failed is
 // distinguished from an error of the transaction.
 func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followed map[arena.Domain]int64) (failed, err error) {
@@ -322,7 +322,7 @@ func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followe
 		files := filesOf(domain)
 		if isKept := position >= oldest-1 && position <= newest && position >= 0; isKept {
 			files = slices.DeleteFunc(files, func(f file) bool {
-				return !f.concerned(types, position) && maps.Equal(f.among(stuck), m.shown[f.kind])
+				return !f.changed(types, position) && maps.Equal(f.among(stuck), m.shown[f.kind])
 			})
 		}
 		if len(files) > 0 {
@@ -344,7 +344,7 @@ func (m *Mirror) follow(ctx context.Context, tx repository.Repositories, followe
 	return failed, err
 }
 
-// typesOf are the events that concern any file of domains.
+// typesOf are the events that change any file of domains.
 func typesOf(domains map[arena.Domain]int64) []string {
 	var types []string
 	for _, f := range files() {
@@ -371,7 +371,7 @@ func (m *Mirror) measureLag(ctx context.Context) (more bool, err error) {
 	return false, nil
 }
 
-// lag returns how many committed events concern files that have not followed
+// lag returns how many committed events change files that have not followed
 // them, and since when the oldest does.
 func (m *Mirror) lag(ctx context.Context) (events int64, since time.Time, err error) {
 	followed, err := m.followed(ctx, m.o.Store.Repositories)

@@ -46,7 +46,7 @@ func (r *reading) conversations(ctx context.Context) error {
 		return err
 	}
 	given := answer.Conversations
-	filed, err := fileRows(r, snapshot.Conversations, snapshot.DecodeDocument)
+	ofFiles, err := fileRows(r, snapshot.Conversations, snapshot.DecodeDocument)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (r *reading) conversations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order(r, jsonFile, filed, wire.Document.Model, documentName, arena.CompareDocuments)
+	order(r, jsonFile, ofFiles, wire.Document.Model, documentName, arena.CompareDocuments)
 	order(r, storeAnswer, stored.Conversations, wire.Document.Model, documentName, arena.CompareDocuments)
 	if err := r.messageOrder(); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (r *reading) conversations(ctx context.Context) error {
 		seen[keyOfDocument(d)] = true
 		holds.add(d)
 	}
-	for _, d := range filed {
+	for _, d := range ofFiles {
 		if k := keyOfDocument(d); !seen[k] {
 			seen[k] = true
 			given = append(given, d)

@@ -30,7 +30,7 @@ func (r *reading) trades(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	filed, err := fileRows(r, snapshot.Trades, wire.Decode[wire.Trade])
+	ofFiles, err := fileRows(r, snapshot.Trades, wire.Decode[wire.Trade])
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (r *reading) trades(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order(r, jsonFile, filed, modelOfTrade, tradeName, arena.CompareTrades)
+	order(r, jsonFile, ofFiles, modelOfTrade, tradeName, arena.CompareTrades)
 	order(r, storeAnswer, stored.Trades, modelOfTrade, tradeName, arena.CompareTrades)
 
 	given := answer.Trades
@@ -48,7 +48,7 @@ func (r *reading) trades(ctx context.Context) error {
 		seen[keyOfTrade(t)] = true
 		holds.add(t.ModelID, t)
 	}
-	for _, t := range filed {
+	for _, t := range ofFiles {
 		if k := keyOfTrade(t); !seen[k] {
 			seen[k] = true
 			given = append(given, t)
@@ -185,12 +185,12 @@ func (r *reading) givenTotals(ctx context.Context, from int64) (*givenTotals, er
 	if !r.files {
 		return g, nil
 	}
-	filed, err := fileRows(r, snapshot.AccountTotals, wire.Decode[wire.AccountTotal])
+	ofFiles, err := fileRows(r, snapshot.AccountTotals, wire.Decode[wire.AccountTotal])
 	if err != nil {
 		return nil, err
 	}
-	order(r, jsonFile, filed, modelOfTotal, totalName, arena.CompareTotals)
-	g.take(filed, from)
+	order(r, jsonFile, ofFiles, modelOfTotal, totalName, arena.CompareTotals)
+	g.take(ofFiles, from)
 	f, err := fromJSON(r.json.File(snapshot.AccountTotals))
 	if err != nil {
 		return nil, err
