@@ -32,6 +32,9 @@ func (s Session) set(conf *pgx.ConnConfig) {
 	}
 	params := conf.RuntimeParams
 	params["application_name"] = s.Name
+	// What a statement here costs is estimated by its limits, of which it needs a part:
+	// to compile its plan takes longer than to run it.
+	params["jit"] = "off"
 	if s.LockTimeout > 0 {
 		params["lock_timeout"] = milliseconds(s.LockTimeout)
 	}

@@ -144,6 +144,7 @@ func TestPoolsBesideEachOther(t *testing.T) {
 		require.NoError(t, tx.Models.db.WithContext(ctx).Raw(
 			"SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name <> '' ORDER BY 1").Scan(&names).Error)
 		assert.Equal(t, []string{"nof0 jobs", "nof0 reads"}, names)
+		assert.Equal(t, "off", scalar[string](t, reads, "SHOW jit"))
 		return nil
 	}))
 	_, err = jobs.pool.ExecContext(t.Context(), "UPDATE store_identity SET id = 'restored'")
