@@ -74,6 +74,8 @@ func reader(p catalogue.Parameter) parameter[arena.Request] {
 		return query(p.Name, seconds(), func(r *arena.Request, at time.Time) { r.Series.From = at })
 	case "to":
 		return until()
+	case "resolution":
+		return query(p.Name, choice(p), func(r *arena.Request, v string) { r.Series.Resolution = arena.Resolutions()[v] })
 	case "points":
 		return query(p.Name, integerOf(p), func(r *arena.Request, n int64) { r.Series.Points = int(n) })
 	}

@@ -35,6 +35,7 @@ func TestViewsAskTheArena(t *testing.T) {
 		"/api/positions?limit=1000":         {View: catalogue.ViewPositions, Limit: 1000},
 		"/api/conversations":                {View: catalogue.ViewConversations},
 		"/api/equity":                       {View: catalogue.ViewEquity},
+		"/api/equity?resolution=15m":        {View: catalogue.ViewEquity, Series: arena.Series{Resolution: 15 * time.Minute}},
 		"/api/prices/BTC?points=2&to=2.5": {View: catalogue.ViewPrices, Symbol: "BTC", Series: arena.Series{
 			Points: 2, To: time.UnixMicro(2_500_000).UTC(),
 		}},

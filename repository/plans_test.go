@@ -124,6 +124,8 @@ func fillTables(t testing.TB, s *Store) {
 		`INSERT INTO positions (model_id, id, provider, symbol, status, entry_time, stated_at, entry_price, quantity)
 			SELECT ` + model + `, 'id' || g, 'hyperliquid', 'S' || CASE WHEN g < 100000 AND g % 1000 <> 1 THEN g % 4 ELSE g END, CASE WHEN g % 1000 = 1 THEN 'open' ELSE 'closed' END,
 				CASE WHEN g > 2000 THEN ` + at + ` + (g / 20) * interval '1 minute' END, ` + at + `, 1, 1 ` + series,
+		`INSERT INTO position_facts (model_id, kind, ref, position_id, provider, symbol, observed_at, seen_at)
+			SELECT ` + model + `, 'fill', 'id' || g, 'id' || g - g % 60 + g % 20, 'hyperliquid', 'S1', ` + at + `, ` + at + ` ` + series,
 		`INSERT INTO model_analytics (model_id, source, payload, as_of)
 			SELECT 'm' || CASE WHEN g < 40 THEN lpad((g / 2)::text, 2, '0') ELSE 'x' || g / 2 END, CASE WHEN g % 2 = 0 THEN 'imported' ELSE 'computed' END, '{}', ` + at + ` ` + series,
 		`INSERT INTO model_stats (model_id, num_trades) SELECT id, 1 FROM models`,
@@ -143,7 +145,7 @@ func fillTables(t testing.TB, s *Store) {
 	require.NoError(t, s.Analyze(t.Context()))
 }
 
-func noEnds(_, _ time.Time) {}
+func noEnds(_, _ time.Time) (from time.Time) { return from }
 
 func noEquity(time.Time, int64, float64) error { return nil }
 
@@ -186,6 +188,17 @@ func TestPlansOnLargeTables(t *testing.T) {
 		}
 		return nil
 	}
+	closings := func(positions int) error {
+		ids := make([]string, positions)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("id%d", 60*i+7)
+		}
+		found, err := s.Positions.Closings(ctx, "m07", ids)
+		if err == nil && len(found) != positions {
+			return fmt.Errorf("closings of %d", len(found))
+		}
+		return err
+	}
 	for _, c := range []struct {
 		name  string
 		run   func() error
@@ -204,6 +217,9 @@ func TestPlansOnLargeTables(t *testing.T) {
 		{"Equity.Series of a day", func() error {
 			return s.Equity.Series(ctx, "m07", Span{From: begin.AddDate(0, 0, 3), To: begin.AddDate(0, 0, 4)}, noEnds, noEquity)
 		}, "account_equity_snapshots", 241},
+		{"Equity.Series of its end", func() error {
+			return s.Equity.Series(ctx, "m07", Span{}, func(_, last time.Time) time.Time { return last.Add(-time.Hour) }, noEquity)
+		}, "account_equity_snapshots", 11},
 		{"Equity.NewestOf", func() error { _, err := s.Equity.NewestOf(ctx, "m07"); return err }, "account_equity_snapshots", 1},
 		{"Prices.Series", func() error { return s.Prices.Series(ctx, provider, "S7", Span{}, noEnds, noPrice) }, "price_ticks", large / 10},
 		{"Recompute.Stale", func() error { _, err := s.Recompute.Stale(ctx, 1); return err }, "model_analytics", 21},
@@ -245,6 +261,16 @@ func TestPlansOnLargeTables(t *testing.T) {
 			_, err := s.Positions.History(ctx, PositionFilter{Model: "m07", Provider: provider, After: &PositionKey{ID: "id99"}}, 101)
 			return err
 		}, "positions", 102},
+		{"Positions.Closings", func() error { return closings(100) }, "position_facts", 3 * 100},
+		{"Positions.Closings, trades", func() error { return closings(100) }, "trades", 3 * 100},
+		{"Equity.During", func() error {
+			_, err := s.Equity.During(ctx, "m07", Span{From: begin.AddDate(0, 0, 3)}, 1000)
+			return err
+		}, "account_equity_snapshots", 1000},
+		{"Prices.During", func() error {
+			_, err := s.Prices.During(ctx, provider, "S7", Span{From: begin.AddDate(0, 2, 0)}, 1000)
+			return err
+		}, "price_ticks", 1000 + 6},
 		{"Equity.After", func() error {
 			_, err := s.Equity.After(ctx, "m07", &entities.AccountEquitySnapshot{SinceInceptionHourlyMarker: 500, ObservedAt: begin.Truncate(time.Second).Add(5000 * 6 * time.Minute)}, 100)
 			return err

@@ -254,7 +254,7 @@ func reads() []scoped {
 		}},
 		{"Equity.Series", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return listed(func(add func(...any) error) error {
-				return r.Equity.Series(ctx, model1, Span{From: begin}, func(first, last time.Time) { _ = add(first, last) },
+				return r.Equity.Series(ctx, model1, Span{From: begin}, func(first, last time.Time) time.Time { _ = add(first, last); return first },
 					func(at time.Time, marker int64, equity float64) error { return add(at, marker, equity) })
 			})
 		}},

@@ -30,15 +30,14 @@ func (s Span) on(column, where string, args ...any) (string, []any) {
 	return where, args
 }
 
-// Series hands out the equity of a model over time, oldest first, after the
-// times of the first and of the last row; without rows, it calls neither. Rows
-// are read as they are handed out, in the order of the key: however many there
-// are, few are in memory.
-func (r Equity) Series(ctx context.Context, model string, span Span, ends func(first, last time.Time), each func(at time.Time, marker int64, equity float64) error) error {
+// Series hands out the equity of a model over time, oldest first. Ends is called before,
+// with the times of the first and of the last row, and returns from when on rows are
+// handed out; without rows, neither is called. Rows are read as they are handed out, in
+// the order of the key: however many there are, few are in memory.
+func (r Equity) Series(ctx context.Context, model string, span Span, ends func(first, last time.Time) (from time.Time), each func(at time.Time, marker int64, equity float64) error) error {
 	return r.run(ctx, "equity", "Series", func(db *gorm.DB) error {
-		where, args := span.condition("competition_id = @competition AND model_id = ?", model)
-		args = append(args, in(db))
-		if there, err := endsOf(db, "account_equity_snapshots", where, args, ends); err != nil || !there {
+		where, args, err := span.narrowed(db, "account_equity_snapshots", ends, "competition_id = @competition AND model_id = ?", []any{model}, in(db))
+		if err != nil || where == "" {
 			return err
 		}
 		var at time.Time
@@ -79,10 +78,10 @@ func (r Prices) During(ctx context.Context, provider, symbol string, span Span, 
 
 // Series hands out the prices of a symbol at a provider over time, as that of
 // Equity does.
-func (r Prices) Series(ctx context.Context, provider, symbol string, span Span, ends func(first, last time.Time), each func(at time.Time, price float64) error) error {
+func (r Prices) Series(ctx context.Context, provider, symbol string, span Span, ends func(first, last time.Time) (from time.Time), each func(at time.Time, price float64) error) error {
 	return r.run(ctx, "prices", "Series", func(db *gorm.DB) error {
-		where, args := span.condition("provider = ? AND symbol = ?", provider, symbol)
-		if there, err := endsOf(db, "price_ticks", where, args, ends); err != nil || !there {
+		where, args, err := span.narrowed(db, "price_ticks", ends, "provider = ? AND symbol = ?", []any{provider, symbol})
+		if err != nil || where == "" {
 			return err
 		}
 		var at time.Time
@@ -100,23 +99,28 @@ func (r Prices) Series(ctx context.Context, provider, symbol string, span Span, 
 	})
 }
 
-// endsOf finds the first and the last row of a series by one probe of the key
-// each.
-func endsOf(db *gorm.DB, table, where string, args []any, ends func(first, last time.Time)) (there bool, err error) {
+// narrowed finds the first and the last row of a series by one probe of the key each,
+// and returns the condition of the rows from when ends says; "" without rows.
+func (s Span) narrowed(db *gorm.DB, table string, ends func(first, last time.Time) (from time.Time), of string, args []any, named ...any) (where string, _ []any, err error) {
 	var times [2]time.Time
+	whole, all := s.condition(of, args...)
+	all = append(all, named...)
 	for i, direction := range []string{"", " DESC"} {
-		there = false
-		err := eachRow(db, "SELECT observed_at FROM "+table+" WHERE "+where+" ORDER BY observed_at"+direction+" LIMIT 1", args,
+		there := false
+		err := eachRow(db, "SELECT observed_at FROM "+table+" WHERE "+whole+" ORDER BY observed_at"+direction+" LIMIT 1", all,
 			func(scan func(...any) error) error {
 				there = true
 				return scan(&times[i])
 			})
 		if err != nil || !there {
-			return false, err
+			return "", nil, err
 		}
 	}
-	ends(times[0], times[1])
-	return true, nil
+	if from := ends(times[0], times[1]); from.After(times[0]) {
+		s.From = from
+	}
+	where, args = s.condition(of, args...)
+	return where, append(args, named...), nil
 }
 
 // NewestOf returns the newest snapshot of a model, nil before the first.

@@ -50,7 +50,7 @@ export const calls: Record<keyof operations, () => unknown> = {
     return documents;
   },
   listEquity: () => arena.GET("/api/equity", { params: { query: { model_id: "gpt-5", from: 1761452331.5, points: 200 } } }),
-  getPriceHistory: () => arena.GET("/api/prices/{symbol}", { params: { path: { symbol: "BTC" }, query: { points: 200 } } }),
+  getPriceHistory: () => arena.GET("/api/prices/{symbol}", { params: { path: { symbol: "BTC" }, query: { points: 200, resolution: "1h" } } }),
   listCompetitions: () => arena.GET("/api/competitions"),
   listDecisions: () => arena.GET("/api/decisions/{model}", { params: { ...params, query: { limit: 10 } } }),
   searchDecisions: () => arena.GET("/api/search", { params: { query: { q: '"break out"', limit: 5 } } }),

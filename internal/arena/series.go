@@ -24,6 +24,14 @@ const (
 type Series struct {
 	From, To time.Time // both inclusive, zero for no bound
 	Points   int       // at most so many; 0 is DefaultPoints
+	// Resolution is how long a candle is, and asks for candles instead of points: those
+	// of the end of the range. 0 asks for points.
+	Resolution time.Duration
+}
+
+// Resolutions are how long candles may be, by their names.
+func Resolutions() map[string]time.Duration {
+	return map[string]time.Duration{"1m": time.Minute, "15m": 15 * time.Minute, "1h": time.Hour, "1d": 24 * time.Hour}
 }
 
 func (s Series) points() int {
@@ -35,7 +43,54 @@ func (s Series) points() int {
 
 // key tells parts of a series apart.
 func (s Series) key() string {
-	return fmt.Sprintf("%d-%d:%d", s.From.UnixMicro(), s.To.UnixMicro(), s.points())
+	return fmt.Sprintf("%d-%d:%d:%v", s.From.UnixMicro(), s.To.UnixMicro(), s.points(), s.Resolution)
+}
+
+// shape is what is made of the rows of a series: points, or candles.
+type shape struct {
+	part    Series
+	thin    *analytics.Downsample
+	candles analytics.Candles
+	rows    int64
+}
+
+// begin is told of the ends of the range, and returns from when on rows are needed.
+func (s *shape) begin(first, last time.Time) (from time.Time) {
+	if s.part.Resolution == 0 {
+		s.thin = analytics.NewDownsample(s.part.points(), first.UnixMicro(), last.UnixMicro())
+		return first
+	}
+	s.candles.Width = s.part.Resolution
+	return s.candles.Begin(last).Add(-time.Duration(s.part.points()-1) * s.part.Resolution)
+}
+
+func (s *shape) add(sample analytics.Sample) {
+	s.rows++
+	if s.part.Resolution == 0 {
+		s.thin.Add(sample)
+	} else {
+		s.candles.Add(sample)
+	}
+}
+
+func (s *shape) points() []analytics.Sample {
+	if s.thin == nil {
+		return nil
+	}
+	return s.thin.Samples()
+}
+
+func (s *shape) payload() (candles []wire.Candle) {
+	if s.part.Resolution != 0 {
+		candles = []wire.Candle{}
+	}
+	for _, c := range s.candles.All {
+		candles = append(candles, wire.Candle{
+			Timestamp: wire.Seconds(c.From), Open: c.Open.Value, High: c.High.Value, Low: c.Low.Value, Close: c.Close.Value,
+			HighTimestamp: secondsOf(c.High), LowTimestamp: secondsOf(c.Low), Rows: c.Count,
+		})
+	}
+	return candles
 }
 
 func (s Series) span() repository.Span { return repository.Span{From: s.From, To: s.To} }
@@ -76,27 +131,27 @@ func (s *Store) EquityCurves(ctx context.Context, model string, part Series) (wi
 
 func (s *Store) equityCurve(ctx context.Context, model string, account entities.Account, part Series) (wire.EquityCurve, error) {
 	curve := wire.EquityCurve{ModelID: model, Points: []wire.EquityPoint{}}
-	p := performance{}
-	if part.From.IsZero() && account.InceptionNAV != nil && account.InceptionAt != nil {
-		p.begin(analytics.Sample{At: account.InceptionAt.UnixMicro(), Value: *account.InceptionNAV})
-	}
-	var thin *analytics.Downsample
-	err := s.repos.Equity.Series(ctx, model, part.span(), func(first, last time.Time) {
-		thin = analytics.NewDownsample(part.points(), first.UnixMicro(), last.UnixMicro())
+	p, made := performance{}, shape{part: part}
+	err := s.repos.Equity.Series(ctx, model, part.span(), func(first, last time.Time) time.Time {
+		from := made.begin(first, last)
+		if part.From.IsZero() && !from.After(first) && account.InceptionNAV != nil && account.InceptionAt != nil {
+			p.begin(analytics.Sample{At: account.InceptionAt.UnixMicro(), Value: *account.InceptionNAV})
+		}
+		return from
 	}, func(at time.Time, marker int64, equity float64) error {
 		sample := analytics.Sample{At: at.UnixMicro(), Value: equity}
-		thin.Add(sample)
+		made.add(sample)
 		p.add(marker, sample)
 		return nil
 	})
 	if err != nil {
 		return curve, Unavailable(err)
 	}
-	if thin != nil {
-		curve.Rows = thin.Count()
-		for _, sample := range thin.Samples() {
-			curve.Points = append(curve.Points, wire.EquityPoint{Timestamp: secondsOf(sample), DollarEquity: sample.Value})
-		}
+	for _, sample := range made.points() {
+		curve.Points = append(curve.Points, wire.EquityPoint{Timestamp: secondsOf(sample), DollarEquity: sample.Value})
+	}
+	curve.Rows, curve.Candles = made.rows, made.payload()
+	if made.rows > 0 {
 		p.fill(&curve)
 	}
 	return curve, s.addExposure(ctx, &curve)
@@ -173,22 +228,18 @@ func (s *Store) PriceHistory(ctx context.Context, symbol string, part Series) (w
 		return wire.PriceHistory{}, fmt.Errorf("no symbol %q: %w", symbol, ErrUnknownSymbol)
 	}
 	out := wire.PriceHistory{Symbol: symbol, Points: []wire.PricePoint{}}
-	var thin *analytics.Downsample
-	err = s.repos.Prices.Series(ctx, s.provider, symbol, part.span(), func(first, last time.Time) {
-		thin = analytics.NewDownsample(part.points(), first.UnixMicro(), last.UnixMicro())
-	}, func(at time.Time, price float64) error {
-		thin.Add(analytics.Sample{At: at.UnixMicro(), Value: price})
+	made := shape{part: part}
+	err = s.repos.Prices.Series(ctx, s.provider, symbol, part.span(), made.begin, func(at time.Time, price float64) error {
+		made.add(analytics.Sample{At: at.UnixMicro(), Value: price})
 		return nil
 	})
 	if err != nil {
 		return wire.PriceHistory{}, Unavailable(err)
 	}
-	if thin != nil {
-		out.Rows = thin.Count()
-		for _, sample := range thin.Samples() {
-			out.Points = append(out.Points, wire.PricePoint{Timestamp: secondsOf(sample), Price: sample.Value})
-		}
+	for _, sample := range made.points() {
+		out.Points = append(out.Points, wire.PricePoint{Timestamp: secondsOf(sample), Price: sample.Value})
 	}
+	out.Rows, out.Candles = made.rows, made.payload()
 	out.ServerTime = s.serverTime()
 	return out, nil
 }

@@ -130,7 +130,13 @@ var (
 	}
 	points = Parameter{
 		Name: "points", In: InQuery, Type: Integer, Min: MinPoints, Max: MaxPoints,
-		Description: "How many points to return at most; without it, 500.",
+		Description: "How many points to return at most, or candles; without it, 500.",
+	}
+	resolution = Parameter{
+		Name: "resolution", In: InQuery, Type: Choice, Choices: ",1m,15m,1h,1d",
+		Description: "Candles instead of points, each of a minute, a quarter of an hour, an hour or a day of UTC: the first, " +
+			"highest, lowest and last value, and when the series was highest and lowest. As many spans as points are looked " +
+			"at, up to the newest row of the range; one without rows has no candle.",
 	}
 )
 

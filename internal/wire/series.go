@@ -14,6 +14,9 @@ type EquityCurve struct {
 	ModelID string        `json:"model_id"` // model
 	Points  []EquityPoint `json:"points"`   // oldest first
 	Rows    int64         `json:"rows"`     // equity rows in the range
+	// Candles stand in the place of points, those of the end of the range, which the
+	// figures are then of; absent without a resolution.
+	Candles []Candle `json:"candles,omitzero"`
 
 	// ReturnPct is 100 · (last / first − 1); absent without a first above 0.
 	ReturnPct          Opt[float64] `json:"return_pct,omitzero"`
@@ -48,10 +51,26 @@ type Exposure struct {
 
 // PriceHistory is the answer of /prices/SYMBOL: the prices of a symbol over time.
 type PriceHistory struct {
-	Symbol     string       `json:"symbol"` // symbol
-	Points     []PricePoint `json:"points"` // oldest first
-	Rows       int64        `json:"rows"`   // ticks in the range
-	ServerTime int64        `json:"serverTime"`
+	Symbol string       `json:"symbol"` // symbol
+	Points []PricePoint `json:"points"` // oldest first
+	Rows   int64        `json:"rows"`   // ticks in the range
+	// Candles stand in the place of points, those of the end of the range; absent
+	// without a resolution.
+	Candles    []Candle `json:"candles,omitzero"`
+	ServerTime int64    `json:"serverTime"`
+}
+
+// Candle is what a series was within a span of the resolution. Spans without rows have
+// none.
+type Candle struct {
+	Timestamp     float64 `json:"timestamp"`      // unix seconds of the beginning of the span
+	Open          float64 `json:"open"`           // USD, of the first row
+	High          float64 `json:"high"`           // USD
+	Low           float64 `json:"low"`            // USD
+	Close         float64 `json:"close"`          // USD, of the last row
+	HighTimestamp float64 `json:"high_timestamp"` // unix seconds of the first row that was as high
+	LowTimestamp  float64 `json:"low_timestamp"`  // unix seconds of the first row that was as low
+	Rows          int64   `json:"rows"`           // rows in the span
 }
 
 // PricePoint is one tick.
