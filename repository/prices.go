@@ -52,7 +52,8 @@ const partitionMonth = "2006_01"
 
 // EnsurePartitions creates the monthly partitions of the ticks that hold the
 // given times and do not exist yet. A partition is filled in beside the table
-// and attached, so that readers and writers of the others go on meanwhile.
+// and attached, so that readers and writers of the others go on meanwhile. A function of
+// the database makes it, so that who calls this needs no right to make tables.
 func (r Prices) EnsurePartitions(ctx context.Context, times []time.Time) error {
 	var months []time.Time
 	for _, t := range times {
@@ -101,15 +102,8 @@ func ensurePartition(db *gorm.DB, month time.Time) error {
 		if err := tx.Raw(isAttached, name).Scan(&attached).Error; err != nil || attached {
 			return err
 		}
-		const day = "2006-01-02 15:04:05Z07:00"
-		for _, statement := range []string{
-			fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (LIKE price_ticks INCLUDING ALL)`, name),
-			fmt.Sprintf(`ALTER TABLE price_ticks ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`,
-				name, month.Format(day), month.AddDate(0, 1, 0).Format(day)),
-		} {
-			if err := tx.Exec(statement).Error; err != nil {
-				return fmt.Errorf("error creating partition %s: %w", name, err)
-			}
+		if err := tx.Exec("SELECT make_price_ticks_partition(?)", month).Error; err != nil {
+			return fmt.Errorf("error creating partition %s: %w", name, err)
 		}
 		return nil
 	})

@@ -116,9 +116,19 @@ type dev struct {
 	speed   float64 // at which the season goes on; 0 is not at all
 }
 
+// shown hides the password in a line about a server that was given: whoever gave it knows
+// it, and others may read what is printed.
+func (d *dev) shown(line string) string {
+	name, url, _ := strings.Cut(line, " ")
+	if given := map[string]string{"database": d.options.DatabaseURL, "redis": d.options.RedisURL}[name]; given != "" {
+		return name + " " + config.MaskURL(url)
+	}
+	return line
+}
+
 // command runs CMD beside the servers.
 func (d *dev) command(ctx context.Context, args []string) error {
-	d.options.Notify = func(line string) { fmt.Fprintln(d.err, line) } // standard output is CMD's
+	d.options.Notify = func(line string) { fmt.Fprintln(d.err, d.shown(line)) } // standard output is CMD's
 	stack, err := devstack.Start(ctx, d.options)
 	if err != nil {
 		return err
@@ -162,7 +172,7 @@ func (d *dev) serve(ctx context.Context) (err error) {
 	d.options.Notify = func(line string) {
 		// The database that is used is named once it is chosen.
 		if !strings.HasPrefix(line, "database ") {
-			fmt.Fprintln(d.out, line)
+			fmt.Fprintln(d.out, d.shown(line))
 		}
 	}
 	if !d.options.Ephemeral {
@@ -185,11 +195,7 @@ func (d *dev) serve(ctx context.Context) (err error) {
 		}
 		d.cfg.MigrateDatabaseURL = ""
 	}
-	database := d.cfg.DatabaseURL
-	if d.options.DatabaseURL != "" {
-		database = config.MaskURL(database) // whoever gave it knows its password
-	}
-	fmt.Fprintln(d.out, "database", database)
+	fmt.Fprintln(d.out, d.shown("database "+d.cfg.DatabaseURL))
 	if err := applyMigrations(ctx, d.cfg, d.logger, ""); err != nil {
 		return err
 	}

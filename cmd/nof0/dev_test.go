@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"maps"
 	"math"
 	"net"
@@ -72,6 +73,41 @@ func TestDevCommandThatCannotRun(t *testing.T) {
 	require.Equal(t, 1, e.code)
 	e = nof0(t, environ, "dev", "--redis=mock")
 	require.Equal(t, ended{code: 2, err: "nof0: --redis: \"mock\" is neither inprocess nor server; see `nof0 dev --help`\n"}, e)
+}
+
+func TestDevShowsNobodyThePasswordThatItWasGiven(t *testing.T) {
+	t.Parallel()
+	environ := devEnvironment(t, "DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/mine", "REDIS_URL=redis://me:hunter3@127.0.0.1:1/0")
+	e := mustNof0(t, environ, "dev", "--", "true")
+	require.Contains(t, e.err, "database postgres://me:***@127.0.0.1:1/mine")
+	require.Contains(t, e.err, "redis redis://me:***@127.0.0.1:1/0")
+	e = nof0(t, environ, "dev")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.out, "me:***@")
+	require.NotContains(t, e.out+e.err, "hunter")
+}
+
+func TestFilesOfDevAreTheOwnersAlone(t *testing.T) {
+	t.Parallel()
+	environ := devEnvironment(t)
+	data := strings.TrimPrefix(environ[0], "NOF0_DATA_DIR=")
+	log := filepath.Join(data, "postgres", "postgres.log")
+	mustNof0(t, environ, "dev", "--", "true")
+	require.NoError(t, os.Chmod(log, 0o644)) // as an earlier version left it
+	mustNof0(t, environ, "dev", "--redis=server", "--", "true")
+	files := 0
+	require.NoError(t, filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			files++
+			require.Zero(t, info.Mode().Perm()&0o077, path)
+		}
+		return err
+	}))
+	require.Greater(t, files, 100)
 }
 
 // TestDev holds what the command is for: the whole system on an empty machine,

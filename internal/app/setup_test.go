@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -30,26 +31,43 @@ import (
 type bundle struct {
 	app   *app.App
 	cfg   config.Config
+	owner string // the URL of its database for who may do anything
 	redis *testdb.RedisServer
 	url   string
 }
 
-// setup starts the system on an empty database.
+// setup starts the system on an empty database, in which it has the rights of
+// nof0_server.
 func setup(t *testing.T, change ...func(*config.Config)) *bundle {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
 	cfg.Cache.StaleAfter = 0       // a busy machine takes long, and tests wait
 	cfg.Redis.SlowAfter = 0
-	cfg.DatabaseURL = testdb.New(t, atlastest.Migrator{})
+	var owner string
+	cfg.DatabaseURL, owner = newDatabase(t)
 	redis := testdb.NewRedis(t)
 	cfg.RedisURL = redis.URL()
 	for _, c := range change {
 		c(&cfg)
 	}
-	b := &bundle{cfg: cfg, redis: redis}
+	b := &bundle{cfg: cfg, owner: owner, redis: redis}
 	b.app, b.url = start(t, cfg)
 	return b
+}
+
+// newDatabase returns the URLs of a database for nof0_server and for who may do anything.
+// A pooler takes no role with a connection: who comes through one has all rights.
+func newDatabase(t *testing.T) (server, owner string) {
+	t.Helper()
+	if os.Getenv("NOF0_TEST_POOLER_URL") != "" {
+		dsn := testdb.New(t, atlastest.Migrator{})
+		return dsn, testdb.As(t, dsn, "")
+	}
+	roles, err := os.ReadFile("../../deploy/postgres/roles.sql")
+	require.NoError(t, err)
+	dsn := testdb.New(t, atlastest.Migrator{Roles: string(roles)})
+	return testdb.As(t, dsn, "nof0_server"), testdb.As(t, dsn, "")
 }
 
 // start starts one process of the system.
@@ -150,7 +168,7 @@ func (b *bundle) exec(t *testing.T, query string) {
 // sql opens the database of the system.
 func (b *bundle) sql(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("pgx", b.cfg.DatabaseURL)
+	db, err := sql.Open("pgx", b.owner)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db

@@ -50,7 +50,7 @@ func startPooler(ctx context.Context, dir string, account *account, dsn string) 
 	if err := p.configure(); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(p.file("pooler.log"))
+	log, err := createLog(p.file("pooler.log"))
 	if err != nil {
 		return nil, fmt.Errorf("error opening the log of the pooler: %w", err)
 	}

@@ -106,7 +106,7 @@ func (c postgresConfig) launch(ctx context.Context, password string) (*process, 
 }
 
 func (c postgresConfig) exec(port int) (*process, error) {
-	log, err := os.Create(c.logFile())
+	log, err := createLog(c.logFile())
 	if err != nil {
 		return nil, fmt.Errorf("error opening the log of Postgres: %w", err)
 	}

@@ -145,3 +145,13 @@ func lastLines(path string) string {
 	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
 	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }
+
+// createLog makes the file for what a server prints, or empties it. It may hold what
+// statements held, and is for its owner alone, whatever an earlier version left.
+func createLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.Chmod(0o600)
+}

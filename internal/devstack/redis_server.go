@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -77,7 +76,7 @@ func (r *RedisServer) Restart(ctx context.Context) error {
 	defer cancel()
 
 	logFile := filepath.Join(r.dir, "redis.log")
-	log, err := os.Create(logFile)
+	log, err := createLog(logFile)
 	if err != nil {
 		return fmt.Errorf("error opening the log of redis-server: %w", err)
 	}

@@ -123,6 +123,27 @@ func Direct(t testing.TB, dsn string) string {
 	return direct.String()
 }
 
+// As is the same database as that of a URL of this package, past the pooler, with the
+// rights of a role: "" has all of them.
+func As(t testing.TB, dsn, role string) string {
+	t.Helper()
+	database, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := url.Parse(os.Getenv("DATABASE_URL"))
+	if err != nil {
+		t.Fatal("DATABASE_URL is no URL")
+	}
+	admin.Path = database.Path
+	if role != "" {
+		query := admin.Query()
+		query.Set("role", role)
+		admin.RawQuery = query.Encode()
+	}
+	return admin.String()
+}
+
 // Empty returns the URL of a database without a schema.
 func Empty(t testing.TB) string {
 	t.Helper()

@@ -1,0 +1,1 @@
+DROP FUNCTION "make_price_ticks_partition"(date);
