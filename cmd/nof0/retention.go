@@ -11,6 +11,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/app"
+	"nof0/internal/loop"
 	"nof0/internal/retention"
 )
 
@@ -27,6 +28,7 @@ func (c *cli) retentionCommand() *cobra.Command {
 
 func (c *cli) retentionRunCommand() *cobra.Command {
 	var dryRun bool
+	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Make the partitions to come, and archive the months that are wholly older than what is kept",
@@ -44,23 +46,39 @@ in use; the next run takes it.`,
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var report retention.Report
-			err := c.withRetention(cmd.Context(), func(o retention.Options) (err error) {
-				o.DryRun = dryRun
-				progress, finish := c.progress("archiving")
-				defer finish()
-				o.Progress = progress
-				report, err = retention.Run(cmd.Context(), o)
-				return err
-			})
-			if len(report.Partitions) == 0 && err != nil {
-				return err
+			for {
+				err := c.runRetention(cmd.Context(), dryRun)
+				if every <= 0 {
+					return err
+				}
+				if err != nil && cmd.Context().Err() == nil {
+					fmt.Fprintln(c.err, "nof0:", err) // the next run tries again
+				}
+				if loop.Sleep(cmd.Context(), every) != nil {
+					return nil // it was told to end
+				}
 			}
-			return errors.Join(c.printRetention(report), err)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing, and say what would be done")
+	cmd.Flags().DurationVar(&every, "every", 0, "do it again after this long, such as 24h, until interrupted; what fails is said and tried again then")
 	return cmd
+}
+
+func (c *cli) runRetention(ctx context.Context, dryRun bool) error {
+	var report retention.Report
+	err := c.withRetention(ctx, func(o retention.Options) (err error) {
+		o.DryRun = dryRun
+		progress, finish := c.progress("archiving")
+		defer finish()
+		o.Progress = progress
+		report, err = retention.Run(ctx, o)
+		return err
+	})
+	if len(report.Partitions) == 0 && err != nil {
+		return err
+	}
+	return errors.Join(c.printRetention(report), err)
 }
 
 func (c *cli) retentionRestoreCommand() *cobra.Command {

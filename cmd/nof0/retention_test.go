@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -38,6 +39,20 @@ func TestRetentionRunAndRestore(t *testing.T) {
 	e := nof0(t, environ, "retention", "restore", filepath.Join(dir, "none"))
 	require.Equal(t, 1, e.code)
 	require.Contains(t, e.err, "no such file")
+}
+
+// TestRetentionRunsAgain goes on after a run that failed.
+func TestRetentionRunsAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "archive")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	environ := []string{migratedDatabase(t), "NOF0_RETENTION_ARCHIVE_DIR=" + file}
+	mustNof0(t, environ, "import", smallSeason(t))
+	r := start(t, environ, "retention", "run", "--every", "1ms")
+	r.says(t, "not a directory")
+	require.NoError(t, os.Remove(file))
+	r.writes(t, &r.out, "price_ticks_2025_10-")
+	require.Zero(t, r.stop(t).code)
 }
 
 func TestRetentionNeedsADatabase(t *testing.T) {

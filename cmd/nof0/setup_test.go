@@ -98,10 +98,13 @@ func start(t *testing.T, environ []string, args ...string) *running {
 }
 
 // says waits until the run has written a text beside its results.
-func (r *running) says(t *testing.T, text string) {
+func (r *running) says(t *testing.T, text string) { t.Helper(); r.writes(t, &r.err, text) }
+
+// writes waits until the run has written a text to one of its streams.
+func (r *running) writes(t *testing.T, to *output, text string) {
 	t.Helper()
 	for {
-		written, grown := r.err.read()
+		written, grown := to.read()
 		if strings.Contains(written, text) {
 			return
 		}
