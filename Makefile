@@ -90,6 +90,11 @@ faults-outages: servers build ## the same, of what is slow, frozen or refuses, u
 faults-positions: servers build ## five minutes of generated stories and of reads after every kind of write, by two processes that are killed
 	$(FAULTS) 'Stories|ReadsBehind'
 
+# Rules are asked sixty times as often as in production; it takes two minutes.
+.PHONY: alerts-test
+alerts-test: servers prometheus build ## cause what each alert is for, on a live system that Prometheus watches, until it fires
+	$(DEV) -- $(GO) test -tags alerts,nomsgpack -v -count=1 -timeout 60m -run 'AlertsFire|Rules' $(TESTFLAGS) ./internal/faults
+
 # With fsync, unlike the servers of tests.
 BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 60m ./internal/bench -run
 .PHONY: bench bench-history bench-short bench-go
@@ -187,7 +192,7 @@ clean-data: build ## remove the data of make run, wherever they lie
 
 # What is missing of what a target needs is installed, or the command that does is
 # named, before anything is compiled.
-.PHONY: postgres servers pooler browser
+.PHONY: postgres servers pooler browser prometheus
 postgres:
 	@./.ci/install-servers postgres
 servers:
@@ -198,6 +203,8 @@ browser:
 	@./.ci/install-servers postgres redis compiler node browser
 wrk:
 	@./.ci/install-servers wrk
+prometheus:
+	@./.ci/install-servers prometheus
 
 # The newest CLI whose modules all build; its own module, in .ci/atlas, has 90 more.
 $(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum

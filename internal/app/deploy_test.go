@@ -53,16 +53,31 @@ func TestDashboardsShowWhatThereIs(t *testing.T) {
 	}
 }
 
-// TestEveryAlertIsExplained holds that who is woken finds what to do.
-func TestEveryAlertIsExplained(t *testing.T) {
+// TestEveryAlertHasARunbook holds that who is woken finds what to do, and that nothing is
+// explained that wakes nobody.
+func TestEveryAlertHasARunbook(t *testing.T) {
 	t.Parallel()
-	rules, err := os.ReadFile(filepath.Join("..", "..", "deploy", "prometheus", "rules.yml"))
+	root := filepath.Join("..", "..")
+	rules, err := os.ReadFile(filepath.Join(root, "deploy", "prometheus", "rules.yml"))
 	require.NoError(t, err)
-	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	doc, err := os.ReadFile(filepath.Join(root, "docs", "alerts.md"))
 	require.NoError(t, err)
-	alerts := regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(rules), -1)
+	var alerts, links []string
+	for _, found := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(rules), -1) {
+		alerts = append(alerts, found[1])
+		links = append(links, "docs/alerts.md#"+strings.ToLower(found[1]))
+	}
+	var explained []string
+	for _, found := range regexp.MustCompile(`(?m)^### (\w+)\n\n(?:Page|Ticket)\. \S`).FindAllStringSubmatch(string(doc), -1) {
+		explained = append(explained, found[1])
+	}
 	require.NotEmpty(t, alerts)
-	for _, alert := range alerts {
-		require.Contains(t, string(doc), "`"+alert[1]+"`")
+	require.ElementsMatch(t, alerts, explained)
+	require.Equal(t, links, regexp.MustCompile(`docs/alerts\.md#\w+`).FindAllString(string(rules), -1), "each alert links to its own")
+	for _, name := range alerts {
+		_, rule, _ := strings.Cut(string(rules), "alert: "+name+"\n")
+		_, section, _ := strings.Cut(string(doc), "### "+name+"\n\n")
+		severity := regexp.MustCompile(`severity: (\w+)`).FindStringSubmatch(rule)[1]
+		require.True(t, strings.HasPrefix(strings.ToLower(section), severity+"."), "%s is a %s", name, severity)
 	}
 }

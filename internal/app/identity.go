@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"nof0/cachelayer"
-	"nof0/repository"
 )
 
 // RedisUsable returns why Redis is not used, nil where it is.
@@ -51,14 +50,10 @@ func (a *App) followIdentity(ctx context.Context) {
 	}
 }
 
-// checkIdentity looks whether the database is still the same. A database that is
-// away is another's to report: whatever leads to it again finds out.
+// checkIdentity looks whether the database is still the same. That it fails tells
+// operators, by the metrics of this work, that the database is away.
 func (a *App) checkIdentity(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstLook)
 	defer cancel()
-	err := a.Store.CheckIdentity(ctx)
-	if errors.Is(err, repository.ErrUnavailable) {
-		return nil
-	}
-	return err
+	return a.Store.CheckIdentity(ctx)
 }

@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	succeeded prometheus.Gauge
 	took      prometheus.Gauge
+	failing   prometheus.Gauge
 	failures  prometheus.Counter
 }
 
@@ -30,6 +31,10 @@ func newMetrics(o Options) metrics {
 			Name: "nof0_work_last_round_seconds", ConstLabels: is,
 			Help: "How long the last round of the work took.",
 		}),
+		failing: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "nof0_work_failing", ConstLabels: is,
+			Help: "1 where the last round of the work failed.",
+		}),
 		failures: auto.NewCounter(prometheus.CounterOpts{
 			Name: "nof0_work_failures_total", ConstLabels: is,
 			Help: "Rounds of the work that failed and were tried again.",
@@ -40,8 +45,10 @@ func newMetrics(o Options) metrics {
 func (m metrics) observe(took time.Duration, err error) {
 	m.took.Set(took.Seconds())
 	if err != nil {
+		m.failing.Set(1)
 		m.failures.Inc()
 		return
 	}
+	m.failing.Set(0)
 	m.succeeded.SetToCurrentTime()
 }

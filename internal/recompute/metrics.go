@@ -12,7 +12,6 @@ type metrics struct {
 	computed *prometheus.CounterVec // outcome, whole
 	facts    *prometheus.CounterVec // kind
 	seconds  *prometheus.HistogramVec
-	failures prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -31,10 +30,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help:    "Time to compute the metrics of one model, by whether every fact was read.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8), //nolint:mnd // 1 ms to 16 s
 		}, []string{"whole"}),
-		failures: auto.NewCounter(prometheus.CounterOpts{
-			Name: "nof0_recompute_failures_total",
-			Help: "Rounds in which the metrics of some model could not be computed and will be tried again.",
-		}),
 	}
 }
 

@@ -94,10 +94,7 @@ func (j *Job) Run(ctx context.Context) { j.loop.Run(ctx) }
 // next is a round of the loop.
 func (j *Job) next(ctx context.Context) (more bool, err error) {
 	busy, err := j.round(ctx)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		j.metrics.failures.Inc()
-	case busy:
+	if busy && err == nil {
 		j.Kick() // whoever is at it may have begun before what is new
 	}
 	return false, err
