@@ -31,6 +31,10 @@ type Config struct {
 	Rollout   Rollout   `koanf:"rollout"`
 	Log       Log       `koanf:"log"`
 	Retention Retention `koanf:"retention"`
+
+	// Loaded are the rows that Load found, in the order of the keys: what differs from
+	// them was changed since.
+	Loaded []Row `koanf:"-"`
 }
 
 // HTTP configures the listener.

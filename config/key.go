@@ -23,6 +23,9 @@ func keysOf(t reflect.Type, prefix string, index []int) []key {
 	var all []key
 	for i := range t.NumField() {
 		field := t.Field(i)
+		if field.Tag.Get("koanf") == "-" {
+			continue
+		}
 		path := prefix + field.Tag.Get("koanf")
 		at := append(append([]int(nil), index...), i)
 		if field.Type.Kind() == reflect.Struct {

@@ -105,6 +105,10 @@ func load(o Options) *loader {
 	l.derive(o.Derive)
 	l.validate()
 	l.require(o.Required)
+	l.config.Loaded = l.config.Rows()
+	for i, k := range l.keys {
+		l.config.Loaded[i].Origin = l.origins[k.path]
+	}
 	return l
 }
 

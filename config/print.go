@@ -19,19 +19,24 @@ type Row struct {
 // would be in force without the faulty values.
 func Print(o Options) ([]Row, error) {
 	l := load(o)
-	rows := make([]Row, len(l.keys))
-	for i, k := range l.keys {
-		rows[i] = Row{
-			Key:    k.path,
-			Env:    k.env,
-			Value:  mask(k.secret, render(k.in(&l.config))),
-			Origin: l.origins[k.path],
+	if len(l.faults) > 0 {
+		return l.config.Rows(), l.faults
+	}
+	return l.config.Rows(), nil
+}
+
+// Rows returns the configuration in force, a row for each key in the order of Config. What
+// the program has changed since Load is derived.
+func (c Config) Rows() []Row {
+	all := keys()
+	rows := make([]Row, len(all))
+	for i, k := range all {
+		rows[i] = Row{Key: k.path, Env: k.env, Value: mask(k.secret, render(k.in(&c))), Origin: OriginDerived}
+		if i < len(c.Loaded) && c.Loaded[i].Value == rows[i].Value {
+			rows[i].Origin = c.Loaded[i].Origin
 		}
 	}
-	if len(l.faults) > 0 {
-		return rows, l.faults
-	}
-	return rows, nil
+	return rows
 }
 
 // render writes a value in its environment form.

@@ -106,6 +106,7 @@ type operation struct {
 
 func operationsOf() map[string]operation {
 	text := []string{"NotModified", "NotAcceptable"}
+	ofSystem := []string{"Unauthorized", "Internal", "Unavailable"}
 	return map[string]operation{
 		"streamEvents": {
 			gives: "The stream; never compressed.", others: []string{contentEvents},
@@ -143,6 +144,21 @@ func operationsOf() map[string]operation {
 				"InvalidCorrection", "Internal", "Busy",
 			},
 		},
+		"setLogLevel": {
+			body: reflect.TypeFor[wire.LogLevel](), says: "The level.",
+			answer: reflect.TypeFor[wire.LogLevel](), gives: "The level from now on.",
+			fails: []string{"Malformed", "Unauthorized", "SlowBody", "TooLarge", "Unsupported", "InvalidLevel", "Internal", "Unavailable"},
+		},
+		"getSystem":        {answer: reflect.TypeFor[wire.SystemState](), gives: "The state.", fails: ofSystem},
+		"getCache":         {answer: reflect.TypeFor[wire.CacheState](), gives: "The counts.", fails: ofSystem},
+		"getOutbox":        {answer: reflect.TypeFor[wire.OutboxState](), gives: "The events.", fails: ofSystem},
+		"getJobs":          {answer: reflect.TypeFor[wire.JobStates](), gives: "The jobs.", fails: ofSystem},
+		"getMigrations":    {answer: reflect.TypeFor[wire.MigrationStates](), gives: "The migrations.", fails: ofSystem},
+		"getTables":        {answer: reflect.TypeFor[wire.TableStates](), gives: "The sizes.", fails: ofSystem},
+		"getStatements":    {answer: reflect.TypeFor[wire.StatementStates](), gives: "The calls.", fails: ofSystem},
+		"getConfiguration": {answer: reflect.TypeFor[wire.Settings](), gives: "The settings.", fails: ofSystem},
+		"getIngest":        {answer: reflect.TypeFor[wire.IngestState](), gives: "The items.", fails: ofSystem},
+		"getLogLevel":      {answer: reflect.TypeFor[wire.LogLevel](), gives: "The level.", fails: ofSystem},
 		"getHome": {
 			answer: reflect.TypeFor[linkList](), gives: "The page or the links.", others: []string{"text/html"},
 			fails: append([]string{"Internal", "PartUnavailable"}, text...), headers: true,
@@ -220,6 +236,10 @@ func sharedResponses() map[string]sharedResponse {
 		"InvalidModes": {
 			says: "A mode that does not exist, or force without a reason.", kind: problemInvalidContent,
 			faults: wire.Faults{{Reason: "force needs a reason"}}, at: "/admin/rollout/trades",
+		},
+		"InvalidLevel": {
+			says: "There is no such level.", kind: problemInvalidContent,
+			faults: wire.Faults{{Path: "/level", Reason: "is none of debug, info, warn, error"}}, at: pathLogLevel,
 		},
 		"UnknownFact": {says: "There is no such fact, and none was corrected.", kind: problemUnknownFact, at: pathCorrections},
 		"InvalidCorrection": {

@@ -45,11 +45,12 @@ type Options struct {
 	// IngestToken is the bearer token of the write surface; "" turns it off.
 	IngestToken string
 	// Rollout shows and sets where every domain is, Parity compares the two
-	// sources, and Corrections corrects facts; where one is nil, its routes answer
-	// 503. AdminToken is the bearer token of that surface; "" turns it off.
+	// sources, Corrections corrects facts, and System tells how this process is; where
+	// one is nil, its routes answer 503. AdminToken is the bearer token of that surface; "" turns it off.
 	Rollout     arena.Rollout
 	Parity      arena.Parity
 	Corrections arena.Corrector
+	System      arena.System
 	AdminToken  string
 	// Tokens open parts of both surfaces by their scopes, beside the two.
 	Tokens []config.Token

@@ -74,6 +74,8 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 			documented, want = []string{"post"}, []string{"OPTIONS", "POST"}
 		case path == pathParity, path == pathCorrections:
 			documented, want = []string{"get", "post"}, []string{"GET", "HEAD", "OPTIONS", "POST"}
+		case path == pathLogLevel:
+			documented, want = []string{"get", "put"}, []string{"GET", "HEAD", "OPTIONS", "PUT"}
 		case path == "/admin/rollout/{domain}":
 			documented, want = []string{"put"}, []string{"OPTIONS", "PUT"}
 		}

@@ -89,6 +89,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	facts := newCorrections(opts, who)
 	register(engine, pathCorrections, facts.list)
 	engine.POST(pathCorrections, facts.correct)
+	registerSystem(engine, opts, who)
 	register(engine, pathHealth, health)
 	register(engine, pathReady, ready(opts.Ready))
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))

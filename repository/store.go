@@ -176,6 +176,9 @@ func (s *Store) Analyze(ctx context.Context) error {
 	})
 }
 
+// SQL returns the pool, for what asks the database of its schema.
+func (s *Store) SQL() *sql.DB { return s.pool }
+
 // PoolStats returns the figures of the pool.
 func (s *Store) PoolStats() sql.DBStats { return s.pool.Stats() }
 

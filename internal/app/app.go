@@ -21,6 +21,7 @@ import (
 	"nof0/internal/loop"
 	"nof0/internal/recompute"
 	"nof0/internal/relay"
+	"nof0/internal/system"
 	"nof0/internal/telemetry"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -43,6 +44,7 @@ type App struct {
 	cache   *cachelayer.Cache
 	cutover *cutover.Cutover
 	jobs    []*loop.Loop
+	system  *system.System
 	// draining says that this process is to stop.
 	draining atomic.Bool
 	handler  http.Handler
@@ -71,6 +73,9 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		return nil, err
 	}
 	a.followIdentity(ctx)
+	a.system = system.New(system.Options{
+		Config: cfg, Store: a.Store, Redis: a.redis, Metrics: registry, Build: build, Logger: logger, Now: time.Now,
+	})
 	a.openJobs(registry)
 	metrics := telemetry.NewHTTPMetrics(registry)
 	o := intakeOptions(cfg, a.writes, a.cutover, logger)
@@ -78,11 +83,12 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 	intake := arena.NewIntake(o)
 	a.handler, err = handlers.New(handlers.Options{
 		Answers:      a.cutover.Answers(a.Service),
-		Ingest:       intake,
+		Ingest:       a.system.Watch(intake),
 		Corrections:  intake,
 		IngestToken:  cfg.IngestToken,
 		Rollout:      a.cutover.Rollout(),
 		Parity:       a.cutover.Parity(),
+		System:       a.system,
 		AdminToken:   cfg.AdminToken,
 		Tokens:       cfg.NamedTokens(),
 		Stream:       a.hub,

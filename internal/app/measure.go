@@ -51,6 +51,9 @@ func (a *App) measureTables(ctx context.Context, s sizes) error {
 			s.ahead.WithLabelValues(t.Name).Set(float64(t.Ahead))
 		}
 	}
+	if err == nil {
+		a.system.NoteTables(tables)
+	}
 	return err
 }
 

@@ -36,13 +36,12 @@ func operators(registry *prometheus.Registry, logger *slog.Logger) http.Handler 
 		mux.HandleFunc("PUT /log/level", func(w http.ResponseWriter, r *http.Request) {
 			text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16)) // longer than any level
 			if err == nil {
-				err = level.UnmarshalText(text)
+				err = telemetry.SetLevel(r.Context(), logger, string(text), r.RemoteAddr)
 			}
 			if err != nil {
 				http.Error(w, "the body is to be one of debug, info, warn, error", http.StatusUnprocessableEntity)
 				return
 			}
-			logger.WarnContext(r.Context(), "the level of the log was set", slog.String("level", level.Level().String()), slog.String("client", r.RemoteAddr))
 			_, _ = fmt.Fprintln(w, level.Level())
 		})
 	}

@@ -142,6 +142,61 @@ func Endpoints() []Endpoint {
 			Parameters: []Parameter{competitionOfFact, idempotencyKey},
 		},
 		{
+			Operation: "getSystem", Method: "GET", Path: "/admin/system", Tag: TagAdmin,
+			Summary:     "How the process is",
+			Description: "Of the process that answers: whether Postgres and Redis can be used, connections, breaker, requests, streams.",
+		},
+		{
+			Operation: "getCache", Method: "GET", Path: "/admin/cache", Tag: TagAdmin,
+			Summary:     "Hits of the cache",
+			Description: "Hits and misses by family of keys, of the process that answers, since it started.",
+		},
+		{
+			Operation: "getOutbox", Method: "GET", Path: "/admin/outbox", Tag: TagAdmin,
+			Summary:     "Events between Postgres and Redis",
+			Description: "How many events wait to be relayed and since when, and what the process that answers has relayed.",
+		},
+		{
+			Operation: "getJobs", Method: "GET", Path: "/admin/jobs", Tag: TagAdmin,
+			Summary:     "Work beside the requests",
+			Description: "The last round of each job of the process that answers, how long it took, and when the next one begins.",
+		},
+		{
+			Operation: "getMigrations", Method: "GET", Path: "/admin/migrations", Tag: TagAdmin,
+			Summary:     "Version of the schema",
+			Description: "What has been applied to the database, and what is pending.",
+		},
+		{
+			Operation: "getTables", Method: "GET", Path: "/admin/tables", Tag: TagAdmin,
+			Summary:     "Sizes of tables",
+			Description: "Rows, bytes, growth and partitions of each table, the archives of old partitions, and the disks of configured directories.",
+		},
+		{
+			Operation: "getStatements", Method: "GET", Path: "/admin/statements", Tag: TagAdmin,
+			Summary:     "What statements take",
+			Description: "Calls of repositories by name, of the process that answers, since it started.",
+		},
+		{
+			Operation: "getConfiguration", Method: "GET", Path: "/admin/configuration", Tag: TagAdmin,
+			Summary:     "Configuration in force",
+			Description: "Every setting of the process that answers, and where its value is from. Secrets are masked.",
+		},
+		{
+			Operation: "getIngest", Method: "GET", Path: "/admin/ingest", Tag: TagAdmin,
+			Summary:     "What became of writes",
+			Description: "Items that the process that answers took in since it started, by kind and by minute, and the newest that it rejected, with the reasons.",
+		},
+		{
+			Operation: "getLogLevel", Method: "GET", Path: "/admin/log-level", Tag: TagAdmin,
+			Summary:     "Level of the log",
+			Description: "From which level on the process that answers logs.",
+		},
+		{
+			Operation: "setLogLevel", Method: "PUT", Path: "/admin/log-level", Tag: TagAdmin,
+			Summary:     "Set the level of the log",
+			Description: "Logs from another level on, until the process that answers stops. The log says who wanted that.",
+		},
+		{
 			Operation: "getHome", Method: "GET", Path: "/", Tag: TagSystem,
 			Summary:     "The console, or links",
 			Description: "Browsers, which accept text/html, get the first page of the console; everybody else gets the links as JSON.",

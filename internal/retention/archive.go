@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -163,6 +164,32 @@ func list(columns []string) string {
 		names[i] = quoted(c)
 	}
 	return strings.Join(names, ", ")
+}
+
+// Archives lists the archives of a directory by name; none of "" or of one that is not
+// there.
+func Archives(dir string) (archives []fs.FileInfo, err error) {
+	if dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("error listing the archives: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || !strings.HasSuffix(e.Name(), archiveSuffix) {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has gone meanwhile
+		}
+		if err != nil {
+			return nil, fmt.Errorf("error looking at an archive: %w", err)
+		}
+		archives = append(archives, info)
+	}
+	return archives, nil
 }
 
 // Verify reads an archive from beginning to end, and returns its manifest and

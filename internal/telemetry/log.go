@@ -3,9 +3,12 @@
 package telemetry
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"nof0/config"
 )
@@ -38,4 +41,20 @@ func LevelOf(logger *slog.Logger) *slog.LevelVar {
 		return nil
 	}
 	return h.level
+}
+
+var errUnknownLevel = errors.New("is none of debug, info, warn, error")
+
+// SetLevel logs from another level on, and says in the log who wanted that. The error says
+// that there is no such level.
+func SetLevel(ctx context.Context, logger *slog.Logger, name, by string) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(name)); err != nil || strings.ContainsAny(name, "+-") {
+		return errUnknownLevel
+	}
+	if set := LevelOf(logger); set != nil {
+		set.Set(level)
+		logger.WarnContext(ctx, "the level of the log was set", slog.String("level", level.String()), slog.String("by", by))
+	}
+	return nil
 }
