@@ -121,7 +121,7 @@ func TestDev(t *testing.T) {
 	shown := everything(t, first.ready(t))
 	e := first.stop(t)
 	require.Zero(t, e.code, e.err)
-	require.Regexp(t, `^data /\S+\nredis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nadmin token \S+\nready (http://\S+)\nopen http://\S+/ in a browser: .*\noperate http://\S+/cutover: .*\ntry http://\S+/api/equity\S+: .*\n$`, e.out)
+	require.Regexp(t, `^data /\S+\nredis redis://\S+\ndatabase postgres://\S+\ningest token \S+\nadmin token \S+\nready (http://\S+)\nopen http://\S+/ in a browser: .*\noperate http://\S+/system: .*\ntry http://\S+/api/equity\S+: .*\n$`, e.out)
 	require.NotEqual(t, "0", inserted(t, e))
 
 	second := start(t, environ, "dev")

@@ -40,7 +40,7 @@ func (d *dev) playSpeed(cmd *cobra.Command, play string, command bool) (float64,
 // greet says what to look at.
 func (d *dev) greet(url string) {
 	fmt.Fprintf(d.out, "open %s/ in a browser: the arena, as it happens\n", url)
-	fmt.Fprintf(d.out, "operate %s/cutover: what is read from where, with the admin token above\n", url)
+	fmt.Fprintf(d.out, "operate %s/system: the inside of it, and the cutover, with the admin token above\n", url)
 	if !d.empty {
 		fmt.Fprintf(d.out, "try %s/api/equity?points=50: the equity curves\n", url)
 	}

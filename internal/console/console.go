@@ -52,7 +52,9 @@ func Pages() []Page {
 		{Path: "/symbols/:symbol", name: "symbol", Parameters: []string{"symbol", "competition", "cursor"}, load: symbolPage},
 		{Path: "/search", name: "search", Parameters: []string{"q", "model_id", "from", "to", "cursor", "competition"}, load: searchPage},
 		{Path: "/compare", name: "compare", Parameters: []string{"competition"}, load: comparePage},
-		{Path: "/cutover", name: "cutover", load: func(*reading) (any, error) { return cutoverData{}, nil }},
+		{Path: "/cutover", name: "cutover", load: operators("Cutover")},
+		{Path: "/system", name: "system", load: operators("System")},
+		{Path: "/ingest", name: "ingest", load: operators("Ingest")},
 	}
 }
 

@@ -245,6 +245,105 @@ describe("a generated season", () => {
   });
 });
 
+describe("operators", () => {
+  let system;
+  before(async () => (system = await start({ args: ["--play=off"] })), { timeout: 2 * patience });
+  after(() => system?.stop());
+  const operators = ["/cutover", "/system", "/ingest"];
+  // signedIn opens a page in a tab that has the token.
+  const signedIn = async (options) => {
+    const page = await look(browser, options);
+    await page.addInitScript((token) => sessionStorage.setItem("admin-token", token), adminToken);
+    return page;
+  };
+  const admin = async (path) => (await fetch(`${system.url}/admin/${path}`, { headers: { Authorization: `Bearer ${adminToken}` } })).json();
+
+  test("without the token there is nothing of theirs", async () => {
+    const { paths } = await (await fetch(`${system.url}/openapi.json`)).json();
+    const behind = Object.keys(paths).filter((p) => p.startsWith("/admin/") && paths[p].get);
+    assert.ok(behind.length >= 12);
+    for (const path of behind) assert.equal((await fetch(system.url + path)).status, 401, path);
+    const page = await look(browser);
+    const asked = [];
+    page.on("request", (r) => asked.push(new URL(r.url()).pathname));
+    for (const path of operators) {
+      await page.goto(system.url + path);
+      await page.getByLabel("Admin token").waitFor();
+      assert.equal(await page.locator("#operator").isVisible(), false, path);
+      assert.equal(await page.locator("[data-drawn] *").count(), 0, path);
+      assert.deepEqual(await violations(page), [], path);
+    }
+    assert.deepEqual(asked.filter((path) => path.startsWith("/admin")), []);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test("the inside of the process is shown, and is what the API says", async () => {
+    for (const path of ["leaderboard", "trades", "leaderboard"]) await system.get(path);
+    for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { viewport: { width: 360, height: 740 } }]) {
+      const page = await signedIn(options);
+      await page.goto(`${system.url}/system`);
+      await page.locator("#configuration tbody tr").first().waitFor();
+      for (const part of ["system", "outbox", "cache", "jobs", "statements", "tables", "migrations", "configuration"]) {
+        assert.ok(await page.locator(`#${part} [data-drawn] > *`).count() > 0, part);
+      }
+      assert.equal(await page.locator("#operator [role=alert]").count(), 0);
+      assert.deepEqual(await violations(page), []);
+      if (options.viewport) assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+      else if (process.env.IMAGES) await page.screenshot({ path: join(process.env.IMAGES, `system-${options.colorScheme}.png`) });
+      assert.deepEqual(page.faults, []);
+      await page.context().close();
+    }
+    const page = await signedIn();
+    await page.goto(`${system.url}/system`);
+    await page.locator("#configuration tbody tr").first().waitFor();
+    const cells = (part, n = 0) => page.locator(`#${part} table`).nth(n).locator("tbody tr").evaluateAll((rows) => rows.map((r) => [...r.cells].map((c) => c.querySelector("data")?.value ?? c.textContent)));
+    const { settings } = await admin("configuration");
+    assert.deepEqual(await cells("configuration"), settings.map((s) => [s.key, s.value, s.origin, s.env]));
+    assert.ok(!(await page.content()).includes(adminToken));
+    const { applied } = await admin("migrations");
+    assert.deepEqual((await cells("migrations")).map((c) => c[0]), applied.map((a) => a.version).reverse());
+    const { tables } = await admin("tables");
+    assert.deepEqual((await cells("tables")).map((c) => c[0]), tables.map((t) => t.name));
+    const families = (await admin("cache")).families.map((f) => f.family);
+    assert.deepEqual((await cells("cache")).map((c) => c[0]), families);
+    const { jobs } = await admin("jobs");
+    assert.deepEqual((await cells("jobs")).map((c) => [c[0], c[4]]), jobs.map((j) => [j.name, String(j.interval_seconds)]));
+
+    await page.getByLabel("Log level").selectOption("debug");
+    while ((await admin("log-level")).level !== "debug") await new Promise((done) => setTimeout(done, 50));
+    await page.reload();
+    await page.waitForFunction(() => document.querySelector("#level").value === "debug");
+    await page.context().close();
+  });
+
+  test("what became of writes is shown, with the reasons", async () => {
+    const page = await signedIn();
+    await page.goto(`${system.url}/ingest`);
+    await page.getByText("Nothing came yet").waitFor();
+    await system.post("models", { id: "written-by-the-test" });
+    const refused = await system.send("equity", { model_id: "nobody-at-all", timestamp: "late", dollar_equity: 1 });
+    assert.equal(refused.status, 422);
+    await page.reload();
+    await page.locator("#rejected tr").waitFor();
+    await page.locator("#minutes canvas").waitFor();
+    const { kinds, rejected } = await admin("ingest");
+    const rows = await page.locator("#kinds tr").evaluateAll((all) => all.map((r) => [r.cells[0].textContent, ...[...r.querySelectorAll("data")].map((d) => Number(d.value))]));
+    assert.deepEqual(rows, kinds.map((k) => [k.kind, k.accepted, k.unchanged, k.rejected]));
+    const text = await page.locator("#rejected tr").textContent();
+    assert.ok(text.includes(rejected[0].detail) && text.includes("/timestamp"), text);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      assert.deepEqual(await violations(page), []);
+      if (process.env.IMAGES) await page.screenshot({ path: join(process.env.IMAGES, `ingest-${colorScheme}.png`) });
+    }
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.waitForFunction(() => document.documentElement.scrollWidth === 360);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+});
+
 describe("a capture", () => {
   let system;
   before(async () => (system = await start({ env: { NOF0_SNAPSHOT_DIR: resolve("../../../testdata/earlier") } })), { timeout: 2 * patience });

@@ -42,12 +42,16 @@ export async function start({ args = [], env = {}, address = "127.0.0.1:0" } = {
       await ended;
       rmSync(dir, { recursive: true, force: true });
     },
-    // post stores an item by the API, which has to take it.
-    async post(kind, item) {
-      const answer = await fetch(`${url}/api/ingest/${kind}?register=true`, {
+    // send sends an item to the API.
+    send(kind, item) {
+      return fetch(`${url}/api/ingest/${kind}?register=true`, {
         method: "POST", body: JSON.stringify(item),
         headers: { Authorization: `Bearer ${ingestToken}`, "Content-Type": "application/json" },
       });
+    },
+    // post stores an item by the API, which has to take it.
+    async post(kind, item) {
+      const answer = await this.send(kind, item);
       const said = await answer.text();
       if (!answer.ok || said.includes('"rejected"')) throw new Error(`${kind}: ${answer.status} ${said}`);
     },
