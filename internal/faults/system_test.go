@@ -65,12 +65,15 @@ func startSystem(t *testing.T) *system {
 func startSystemOf(t *testing.T, bin string) *system {
 	t.Helper()
 	s := &system{t: t, redis: testdb.NewRedis(t), bin: bin, servers: map[string]*exec.Cmd{}}
-	stack, err := devstack.Start(t.Context(), devstack.Options{
-		DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler),
-	})
+	o := devstack.Options{DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler)}
+	stack, err := devstack.Start(t.Context(), o)
 	require.NoError(t, err)
 	s.stack = stack
-	t.Cleanup(func() { _ = stack.Close(context.Background()) }) // it may have been killed
+	t.Cleanup(func() {
+		_ = stack.Close(context.Background())                  // it may have been killed
+		_, err := devstack.RemoveData(context.Background(), o) // under root the files lie elsewhere
+		require.NoError(t, err)
+	})
 
 	s.log, err = os.Create(filepath.Join(t.TempDir(), "api.log"))
 	require.NoError(t, err)
