@@ -79,6 +79,29 @@ describe("a generated season", () => {
     await page.context().close();
   });
 
+  test("a symbol has candles, of a length that goes with the range", async () => {
+    const page = await look(browser);
+    const { symbols } = await system.get("symbols");
+    const asked = [];
+    await system.post("prices", { items: Array.from({ length: 90 }, (_, i) => ({
+      symbol: symbols[0].symbol, price: 100 + (i * 5) % 11, timestamp: Math.round(Date.now()) - i * 60000,
+    })) });
+    page.on("request", (r) => asked.push(new URL(r.url()).searchParams.get("resolution")));
+    await page.goto(`${system.url}/symbols/${symbols[0].symbol}`);
+    await settled(page);
+    assert.equal(await page.textContent("#width"), "an hour");
+    await page.getByLabel("24h").check({ force: true });
+    await page.waitForFunction(() => document.querySelector("#width").textContent === "15 minutes");
+    assert.deepEqual(asked.filter(Boolean), ["1h", "15m"]);
+    const { candles } = await system.get(`prices/${symbols[0].symbol}?resolution=15m&points=6`);
+    assert.equal(candles.length, 6);
+    const plot = page.locator("#price .u-over");
+    await plot.hover({ position: { x: (await plot.boundingBox()).width - 8, y: 20 } });
+    await page.waitForFunction(() => /open \$[\d,.]+, high/.test(document.querySelector("#price-at").textContent));
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
   test("every selection is in the address, and works by keyboard", async () => {
     const page = await look(browser);
     await page.goto(system.url);
