@@ -89,6 +89,18 @@ func (s *system) mustRun(bin string, args ...string) string {
 // stops it.
 func (s *system) serve(bin string) (server string, stop func()) {
 	s.t.Helper()
+	server = s.launch(bin)
+	s.await(server)
+	return server, func() {
+		cmd := s.servers[server]
+		require.NoError(s.t, cmd.Process.Signal(syscall.SIGTERM))
+		require.NoError(s.t, cmd.Wait(), "a server that is asked to stop exits with 0")
+	}
+}
+
+// launch starts one more server, and returns its URL before it answers.
+func (s *system) launch(bin string) (server string) {
+	s.t.Helper()
 	addr := freeAddr(s.t)
 	cmd := exec.Command(bin, "serve")
 	cmd.Env = append(slices.Clone(s.env), "NOF0_HTTP_ADDR="+addr)
@@ -98,11 +110,7 @@ func (s *system) serve(bin string) (server string, stop func()) {
 	s.t.Cleanup(func() { _ = cmd.Process.Kill() }) // where it was not stopped
 	server = "http://" + addr
 	s.servers[server] = cmd
-	s.await(server)
-	return server, func() {
-		require.NoError(s.t, cmd.Process.Signal(syscall.SIGTERM))
-		require.NoError(s.t, cmd.Wait(), "a server that is asked to stop exits with 0")
-	}
+	return server
 }
 
 // paths are what is read meanwhile. Account totals are not among them: while an

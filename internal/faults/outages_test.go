@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -376,7 +377,10 @@ func TestOutages(t *testing.T) {
 		bound(p99, time.Second)
 	})
 	part("AnnouncedBodies", func() { s.announce(one, 1000) })
+	part("StreamWithoutRedis", func() { s.streamWithoutRedis(one) })
+	part("FrozenServer", func() { s.freeze(one) })
 	part("Restart", s.restart)
+	part("StartWithoutPostgres", s.startWithoutPostgres)
 }
 
 // hangPostgres stops every process of the database without ending any.
@@ -387,13 +391,6 @@ func (s *system) hangPostgres() (resume func()) {
 	postmaster := parentOf(backend)
 	require.NotZero(s.t, postmaster)
 	all := []int{postmaster}
-	processes, err := filepath.Glob("/proc/[0-9]*")
-	require.NoError(s.t, err)
-	for _, dir := range processes {
-		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && parentOf(pid) == postmaster {
-			all = append(all, pid)
-		}
-	}
 	signal := func(sig syscall.Signal) {
 		for _, pid := range all {
 			_ = syscall.Kill(pid, sig) // it may have ended
@@ -402,6 +399,14 @@ func (s *system) hangPostgres() (resume func()) {
 	var once sync.Once
 	resume = func() { once.Do(func() { signal(syscall.SIGCONT) }) }
 	s.t.Cleanup(resume)
+	signal(syscall.SIGSTOP) // the postmaster, which starts no more of them
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(s.t, err)
+	for _, dir := range processes {
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && parentOf(pid) == postmaster {
+			all = append(all, pid)
+		}
+	}
 	signal(syscall.SIGSTOP)
 	return resume
 }
@@ -475,6 +480,116 @@ func (s *system) announce(server string, connections int) {
 	s.figuref("%d bodies of 8 MiB announced: %d MB resident, %d before", connections, after>>10, before>>10)
 	require.Less(s.t, after-before, 256<<10, "kilobytes")
 	w.ends("while bodies are announced")
+}
+
+// streamWithoutRedis writes while Redis hangs, and waits for the event of each write.
+func (s *system) streamWithoutRedis(server string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/api/stream", nil)
+	require.NoError(s.t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(s.t, err)
+	defer res.Body.Close()
+	require.Equal(s.t, http.StatusOK, res.StatusCode)
+	lines := bufio.NewScanner(res.Body)
+	s.redis.Pause()
+	s.t.Cleanup(s.redis.Resume)
+	api := apiclient.Client{URL: server, Token: token}
+	slowest := time.Duration(0)
+	for n := range 10 {
+		id := fmt.Sprint("streamed_", n)
+		began := time.Now()
+		res, err := api.Do(ctx, http.MethodPost, "/api/ingest/trades?register=true", fmt.Appendf(nil,
+			`{"id":%q,"model_id":"streamed","symbol":"ETH","side":"long","quantity":1,"entry_oid":%d,"entry_time":1761450000,"exit_time":%d,"entry_price":1,"exit_price":2,"realized_net_pnl":1}`, id, n+1, 1_761_450_001+n))
+		require.NoError(s.t, err)
+		require.Equal(s.t, http.StatusOK, res.StatusCode, "%s", res.Body)
+		for !strings.Contains(lines.Text(), id) {
+			require.True(s.t, lines.Scan(), "the stream ended before %s: %v", id, lines.Err())
+		}
+		slowest = max(slowest, time.Since(began))
+	}
+	s.figuref("10 fills while Redis hangs: each in the stream %v after it was sent at most", slowest.Round(time.Millisecond))
+	if testsize.Full() {
+		require.Less(s.t, slowest, 2*time.Second)
+	}
+}
+
+// freeze stops a server by SIGSTOP in a transaction, and waits until another takes a write
+// of the same model.
+func (s *system) freeze(server string) {
+	s.t.Helper()
+	const bound = 15 * time.Second // postgres.idle_in_transaction
+	env := s.env
+	if !testsize.Full() {
+		s.env = append(slices.Clone(env), "NOF0_POSTGRES_IDLE_IN_TRANSACTION=1s")
+		defer func() { s.env = env }()
+	}
+	frozen, _ := s.serve(s.bin)
+	db := s.database()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	fill := func(to string, n int64) int {
+		api := apiclient.Client{URL: to, Token: token}
+		res, err := api.Do(ctx, http.MethodPost, "/api/ingest/trades?register=true", fmt.Appendf(nil,
+			`{"id":"frozen_%d","model_id":"frozen","symbol":"ETH","side":"long","quantity":1,"entry_oid":%d,"entry_time":1761450000,"exit_time":%d,"entry_price":1,"exit_price":2,"realized_net_pnl":1}`, n, n, 1_761_450_000+n))
+		if err != nil {
+			return 0
+		}
+		return res.StatusCode
+	}
+	var number atomic.Int64
+	for range 4 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				fill(frozen, number.Add(1))
+			}
+		})
+	}
+	process := s.servers[frozen].Process
+	defer func() { _ = process.Signal(syscall.SIGCONT) }()
+	// It is frozen and let go again until that was in the middle of a transaction.
+	const holds = `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nof0 writes' AND state = 'idle in transaction' AND state_change < now() - interval '100 milliseconds'`
+	for end := time.Now().Add(2 * time.Minute); ; {
+		require.True(s.t, time.Now().Before(end), "it never froze in a transaction")
+		require.NoError(s.t, process.Signal(syscall.SIGSTOP))
+		time.Sleep(200 * time.Millisecond)
+		if s.count(db, holds) > 0 {
+			break
+		}
+		require.NoError(s.t, process.Signal(syscall.SIGCONT))
+		time.Sleep(10 * time.Millisecond)
+	}
+	began := time.Now()
+	for status := 0; status != http.StatusOK; {
+		require.Less(s.t, time.Since(began), 2*time.Minute)
+		status = fill(server, number.Add(1))
+		require.Contains(s.t, []int{http.StatusOK, http.StatusServiceUnavailable}, status)
+	}
+	took := time.Since(began)
+	s.figuref("a server froze in a transaction: another took a fill of the same model after %v", took.Round(100*time.Millisecond))
+	if testsize.Full() {
+		require.Less(s.t, took, bound+time.Second)
+	}
+}
+
+// startWithoutPostgres starts a server before its database.
+func (s *system) startWithoutPostgres() {
+	s.t.Helper()
+	require.NoError(s.t, s.stack.KillPostgres())
+	server := s.launch(s.bin)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server, "http://"))
+	if err == nil {
+		_ = conn.Close()
+	}
+	require.Error(s.t, err, "nothing is served yet")
+	s.eventually("Postgres starts", func() bool { return s.stack.RestartPostgres(s.t.Context()) == nil })
+	began := time.Now()
+	s.await(server)
+	s.figuref("a server that was started before Postgres is ready %v after it", time.Since(began).Round(time.Millisecond))
 }
 
 // restart stops a server under load while another takes over.
