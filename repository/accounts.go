@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -51,6 +53,30 @@ func (r Accounts) Lock(ctx context.Context, models []string) (accounts []entitie
 			Where("model_id IN ?", models).Order(byModel).Find(&accounts).Error
 	})
 	return accounts, err
+}
+
+// LockAll is Lock of models by competition. It returns the symbols of some names too,
+// unknown ones left out, in the same round trip.
+func (r Repositories) LockAll(ctx context.Context, models map[string][]string, names []string) (accounts []entities.Account, symbols []entities.Symbol, err error) {
+	err = r.Accounts.run(ctx, "accounts", "LockAll", func(db *gorm.DB) error {
+		q := queries{db: db}
+		of := make([]*[]entities.Account, 0, len(models))
+		for _, c := range slices.Sorted(maps.Keys(models)) {
+			some, ids := new([]entities.Account), models[c]
+			of = append(of, some)
+			q.find(some, `SELECT `+columnsOf[entities.Account](db, "a")+` FROM accounts a
+				WHERE a.competition_id = ? AND a.model_id = ANY (?) ORDER BY a.`+byModel+` FOR UPDATE`, c, &ids)
+		}
+		if len(names) > 0 {
+			q.find(&symbols, `SELECT `+columnsOf[entities.Symbol](db, "s")+` FROM symbols s WHERE s.symbol = ANY (?)`, &names)
+		}
+		err := q.run()
+		for _, some := range of {
+			accounts = append(accounts, *some...)
+		}
+		return err
+	})
+	return accounts, symbols, err
 }
 
 // SetInception records the facts of an account's inception and the number of

@@ -13,25 +13,38 @@ import (
 	"nof0/entities"
 )
 
-// bookOfFills reads what fills change. Again are stored facts of fills that come
-// again, or nil.
-func bookOfFills(db *gorm.DB, fills []Fill, again ...*entities.PositionFact) (*book, error) {
-	b := newBook()
-	var keys []positionKey
-	var symbols []string
-	for _, fact := range again {
-		if fact != nil {
-			keys = append(keys, positionKey{fact.ModelID, fact.PositionID})
-		}
+// bookOfFills reads what fills change.
+func bookOfFills(db *gorm.DB, fills []Fill) (*book, error) {
+	b, r := newBook(), queries{db: db}
+	keys, taken := b.askFills(&r, fills)
+	if err := r.run(); err != nil {
+		return nil, err
 	}
+	if err := taken(db); err != nil {
+		return nil, err
+	}
+	return b, b.readFills(db, keys, fills)
+}
+
+// askFills asks for the positions that fills name, as ask does, and returns their keys.
+func (b *book) askFills(r *queries, fills []Fill) (keys []positionKey, taken func(*gorm.DB) error) {
+	var symbols []string
 	for i := range fills {
 		if fills[i].Remaining != RemainingElsewhere {
 			keys = append(keys, positionKey{fills[i].Trade.ModelID, fills[i].PositionID})
 			symbols = append(symbols, fills[i].Trade.Symbol)
 		}
 	}
-	if err := b.read(db, keys, symbols...); err != nil {
-		return nil, err
+	return keys, b.ask(r, keys, symbols...)
+}
+
+// readFills reads what else fills change, once the positions of keys, which they name,
+// have been read. Again are stored facts of fills that come again, or nil.
+func (b *book) readFills(db *gorm.DB, keys []positionKey, fills []Fill, again ...*entities.PositionFact) error {
+	for _, fact := range again {
+		if fact != nil {
+			keys = append(keys, positionKey{fact.ModelID, fact.PositionID})
+		}
 	}
 	var probes []span
 	for i := range fills {
@@ -45,15 +58,15 @@ func bookOfFills(db *gorm.DB, fills []Fill, again ...*entities.PositionFact) (*b
 	}
 	candidates, err := within[entities.Position](db, probes)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range candidates {
 		keys = append(keys, keyOf(&candidates[i]))
 	}
 	if err := b.read(db, keys); err != nil {
-		return nil, err
+		return err
 	}
-	return b, b.readSuccessors(db, keys)
+	return b.readSuccessors(db, keys)
 }
 
 // bookOfOpenings reads what openings change.
@@ -91,15 +104,29 @@ func bookOfOpenings(db *gorm.DB, openings []Opening) (*book, error) {
 // read reads the positions of keys, the open ones of their models and the
 // symbols, and the facts of all of them, so far as they have not been read.
 func (b *book) read(db *gorm.DB, keys []positionKey, symbols ...string) error {
+	r := queries{db: db}
+	taken := b.ask(&r, keys, symbols...)
+	if err := r.run(); err != nil {
+		return err
+	}
+	return taken(db)
+}
+
+// ask asks for what read reads, which the function then takes in.
+func (b *book) ask(r *queries, keys []positionKey, symbols ...string) (taken func(db *gorm.DB) error) {
 	keys = slices.DeleteFunc(slices.Clone(keys), func(k positionKey) bool { return b.asked[k] })
 	if len(keys) == 0 {
-		return nil
+		return func(*gorm.DB) error { return nil }
 	}
 	models, ids := make(map[string]bool), make([]string, len(keys))
 	for i, key := range keys {
 		b.asked[key], models[key.model], ids[i] = true, true, key.id
 	}
-	return b.readRows(db, slices.Sorted(maps.Keys(models)), ids, "p.symbol IN @symbols", symbols)
+	if len(symbols) == 0 {
+		return b.askRows(r, slices.Sorted(maps.Keys(models)), ids, "FALSE", nil)
+	}
+	slices.Sort(symbols)
+	return b.askRows(r, slices.Sorted(maps.Keys(models)), ids, "p.symbol = ANY (@symbols)", slices.Compact(symbols))
 }
 
 // readModel reads the positions of keys of a model, every open one, and the
@@ -109,49 +136,76 @@ func (b *book) readModel(db *gorm.DB, model string, keys []positionKey) error {
 	for i, key := range keys {
 		ids[i] = key.id
 	}
-	if err := b.readRows(db, []string{model}, ids, "TRUE", nil); err != nil {
+	r := queries{db: db}
+	taken := b.askRows(&r, []string{model}, ids, "TRUE", nil)
+	if err := r.run(); err != nil {
+		return err
+	}
+	if err := taken(db); err != nil {
 		return err
 	}
 	return b.readSuccessors(db, keys)
 }
 
-func (b *book) readRows(db *gorm.DB, models, ids []string, which string, symbols []string) error {
-	columns := columnsOf[entities.Position](db, "p")
+// askRows asks for the positions of ids and the open ones that a condition selects, of
+// models, and for what askFacts asks of them.
+func (b *book) askRows(r *queries, models, ids []string, which string, symbols []string) (taken func(db *gorm.DB) error) {
+	columns := columnsOf[entities.Position](r.db, "p")
+	open := ` FROM positions p WHERE p.competition_id = @competition AND p.model_id = ANY (@models) AND p.status = 'open' AND ` + which
+	// GORM would spread slices, but not what points to one.
+	args := []any{in(r.db), map[string]any{"models": &models, "ids": &ids, "symbols": &symbols}}
 	var rows []entities.Position
-	err := db.Raw(`
-		SELECT `+columns+` FROM positions p WHERE p.competition_id = @competition AND p.model_id IN @models AND p.status = 'open' AND `+which+`
+	r.find(&rows, `
+		SELECT `+columns+open+`
 		UNION ALL
-		SELECT `+columns+` FROM positions p WHERE p.competition_id = @competition AND p.model_id IN @models AND p.id IN @ids`,
-		in(db), map[string]any{"models": models, "ids": ids, "symbols": symbols}).Find(&rows).Error
-	if err != nil {
-		return err
-	}
-	return b.takeIn(db, models, ids, rows)
+		SELECT `+columns+` FROM positions p WHERE p.competition_id = @competition AND p.model_id = ANY (@models) AND p.id = ANY (@ids)`, args...)
+	known := b.askFacts(r, "SELECT p.id"+open+" UNION ALL SELECT unnest(CAST(@ids AS text[]))", args...)
+	return func(db *gorm.DB) error { return b.takeIn(db, rows, *known) }
 }
 
-// takeIn adds rows that were read, with the facts of them and of ids, and the
-// newest statements of models.
-func (b *book) takeIn(db *gorm.DB, models, ids []string, rows []entities.Position) error {
-	var fresh []*entities.Position
-	for i := range rows { // the open ones twice, where they are asked for by id too
-		if key := keyOf(&rows[i]); b.positions[key] == nil && !slices.ContainsFunc(fresh, func(p *entities.Position) bool { return keyOf(p) == key }) {
-			fresh = append(fresh, &rows[i])
-			ids = append(ids, rows[i].ID)
-		}
-	}
-	var known []struct {
-		AccountModel    string
-		AccountProvider string
-		StatementAt     *time.Time
-		entities.PositionFact
-	}
-	err := db.Raw(`
-		SELECT a.model_id AS account_model, a.provider AS account_provider, a.statement_at, `+columnsOf[entities.PositionFact](db, "f")+`
+// ownedFact is an account, with a fact of a position of it where there is one.
+type ownedFact struct {
+	AccountModel    string
+	AccountProvider string
+	StatementAt     *time.Time
+	entities.PositionFact
+}
+
+// askFacts asks for the facts of the positions that a query names, and the newest
+// statements of models.
+func (b *book) askFacts(r *queries, ids string, args ...any) *[]ownedFact {
+	known := new([]ownedFact)
+	r.find(known, `
+		SELECT a.model_id AS account_model, a.provider AS account_provider, a.statement_at, `+columnsOf[entities.PositionFact](r.db, "f")+`
 		FROM accounts a
-		LEFT JOIN position_facts f ON f.competition_id = a.competition_id AND f.model_id = a.model_id AND f.position_id IN @ids
-		WHERE a.competition_id = @competition AND a.model_id IN @models`, in(db), map[string]any{"models": models, "ids": ids}).Scan(&known).Error
-	if err != nil {
+		LEFT JOIN position_facts f ON f.competition_id = a.competition_id AND f.model_id = a.model_id AND f.position_id = ANY (ARRAY(`+ids+`))
+		WHERE a.competition_id = @competition AND a.model_id = ANY (@models)`, args...)
+	return known
+}
+
+// takeRows is takeIn of rows of models, of which no fact has been read.
+func (b *book) takeRows(db *gorm.DB, models []string, rows []entities.Position) error {
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	r := queries{db: db}
+	known := b.askFacts(&r, "SELECT unnest(CAST(@ids AS text[]))", in(db), map[string]any{"models": &models, "ids": &ids})
+	if err := r.run(); err != nil {
 		return err
+	}
+	return b.takeIn(db, rows, *known)
+}
+
+// takeIn adds rows that were read, with the facts of them and of others, and the
+// newest statements of their models.
+func (b *book) takeIn(db *gorm.DB, rows []entities.Position, known []ownedFact) error {
+	var fresh []*entities.Position
+	seen := make(map[positionKey]bool, len(rows)) // the open ones twice, where they are asked for by id too
+	for i := range rows {
+		if key := keyOf(&rows[i]); b.positions[key] == nil && !seen[key] {
+			fresh, seen[key] = append(fresh, &rows[i]), true
+		}
 	}
 	for i := range known {
 		k := &known[i]
@@ -258,7 +312,7 @@ func (b *book) readSuccessors(db *gorm.DB, keys []positionKey) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return b.takeIn(db, slices.Sorted(maps.Keys(models)), nil, rows)
+	return b.takeRows(db, slices.Sorted(maps.Keys(models)), rows)
 }
 
 // readBeside reads what may be open in the place of a position that is gone: the one
@@ -276,7 +330,7 @@ func (b *book) readBeside(db *gorm.DB, gone *entities.Position) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return b.takeIn(db, []string{gone.ModelID}, nil, rows)
+	return b.takeRows(db, []string{gone.ModelID}, rows)
 }
 
 // span is a place and a range of entry times.
@@ -352,7 +406,7 @@ func (b *book) raiseAsOf(db *gorm.DB) error {
 		newest[key.model] = newerOf(newest[key.model], b.positions[key].StatedAt)
 	}
 	for model, at := range newest {
-		err := db.Model(&entities.Account{}).
+		err := later(db).Model(&entities.Account{}).
 			Where("model_id = ? AND (positions_as_of IS NULL OR positions_as_of < ?)", model, at).
 			Update("positions_as_of", at).Error
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -86,33 +85,46 @@ func (r Corrections) List(ctx context.Context, q CorrectionQuery) (list []entiti
 }
 
 func newestCorrections(db *gorm.DB, refs []FactRef) (map[FactRef]*entities.Correction, error) {
-	newest := make(map[FactRef]*entities.Correction)
+	r := queries{db: db}
+	newest := r.corrections(refs)
+	if err := r.run(); err != nil {
+		return nil, err
+	}
+	return newest(), nil
+}
+
+// corrections asks for the newest correction of each of the facts that has one, which the
+// function then returns.
+func (r *queries) corrections(refs []FactRef) func() map[FactRef]*entities.Correction {
+	var chunks []*[]entities.Correction
 	for some := range slices.Chunk(refs, maxBatch) {
-		values, args := make([]string, len(some)), make([]any, 0, 3*len(some))
-		for i, ref := range some {
-			values[i] = "(?::text, ?::text, ?::text)"
-			args = append(args, ref.Kind, ref.Model, ref.ID)
+		var kinds, models, ids []string
+		for _, ref := range some {
+			kinds, models, ids = append(kinds, ref.Kind), append(models, ref.Model), append(ids, ref.ID)
 		}
-		var found []entities.Correction
-		err := db.Raw(`
-			SELECT `+columnsOf[entities.Correction](db, "newest")+`
-			FROM (VALUES `+strings.Join(values, ", ")+`) AS given (kind, model_id, fact_id)
+		found := new([]entities.Correction)
+		chunks = append(chunks, found)
+		r.find(found, `
+			SELECT `+columnsOf[entities.Correction](r.db, "newest")+`
+			FROM unnest(?::text[], ?::text[], ?::text[]) AS given (kind, model_id, fact_id)
 			CROSS JOIN LATERAL (
 				SELECT *
 				FROM corrections c
 				WHERE c.competition_id = @competition AND c.kind = given.kind AND c.model_id = given.model_id AND c.fact_id = given.fact_id
 				ORDER BY c.id DESC
 				LIMIT 1
-			) newest`, append(args, in(db))...).Find(&found).Error
-		if err != nil {
-			return nil, err
-		}
-		for i := range found {
-			c := &found[i]
-			newest[FactRef{c.Kind, c.ModelID, c.FactID}] = c
-		}
+			) newest`, &kinds, &models, &ids, in(r.db))
 	}
-	return newest, nil
+	return func() map[FactRef]*entities.Correction {
+		newest := make(map[FactRef]*entities.Correction)
+		for _, found := range chunks {
+			for i := range *found {
+				c := &(*found)[i]
+				newest[FactRef{c.Kind, c.ModelID, c.FactID}] = c
+			}
+		}
+		return newest
+	}
 }
 
 // correctionsOf returns, by key, the newest corrections of the rows at the given

@@ -121,57 +121,53 @@ func insertMissing[T any](db *gorm.DB, table *table, rows []T) (map[string]bool,
 }
 
 // loadByKey returns the stored rows that have the identity of one of the rows
-// at the given places. It probes the key once for each: "(a, b) IN (…)" takes
-// the planner seconds where there are a thousand of them and a few partitions.
+// at the given places.
 func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[string]*T, error) {
-	known := make(map[string]*T, len(at))
 	if len(at) == 0 {
-		return known, nil
-	}
-	var values strings.Builder
-	var keys []any
-	for i, k := range at {
-		values.WriteString(table.placeholders(i == 0))
-		keys = append(keys, table.keyValues(&rows[k.at])...)
-	}
-	columns, same := make([]string, len(table.keyColumns)), make([]string, 0, len(table.keyColumns)+1)
-	for i, name := range table.keyColumns {
-		columns[i] = fmt.Sprintf("%q", name)
-		same = append(same, fmt.Sprintf("stored.%[1]q = given.%[1]q", name))
-	}
-	if table.scoped {
-		same, keys = append(same, "stored.competition_id = @competition"), append(keys, in(db))
+		return map[string]*T{}, nil
 	}
 	var found []T
-	err := db.Raw(fmt.Sprintf(`
+	query, args := byKey(db, table, rows, at)
+	err := db.Raw(query, args...).Find(&found).Error
+	return keyedBy(table, found), err
+}
+
+// byKey is the query of loadByKey, the same text for any number of rows. It probes the key once for each: "(a, b) IN (…)" takes
+// the planner seconds where there are a thousand of them and a few partitions.
+func byKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (query string, args []any) {
+	columns, given := make([]string, len(table.keyFields)), make([]string, len(table.keyFields))
+	same := make([]string, len(table.keyFields), len(table.keyFields)+1)
+	for i, f := range table.keyFields {
+		columns[i] = fmt.Sprintf("%q", f.DBName)
+		given[i] = "?::" + string(f.DataType) + "[]"
+		same[i] = fmt.Sprintf("stored.%[1]q = given.%[1]q", f.DBName)
+		values := reflect.New(reflect.SliceOf(f.FieldType))
+		for _, k := range at {
+			values.Elem().Set(reflect.Append(values.Elem(), f.ReflectValueOf(db.Statement.Context, reflect.ValueOf(&rows[k.at]).Elem())))
+		}
+		args = append(args, values.Interface())
+	}
+	if table.scoped {
+		same, args = append(same, "stored.competition_id = @competition"), append(args, in(db))
+	}
+	return fmt.Sprintf(`
 		SELECT %s
-		FROM (VALUES %s) AS given (%s)
+		FROM unnest(%s) AS given (%s)
 		CROSS JOIN LATERAL (
 			SELECT stored.*
 			FROM %q AS stored
 			WHERE %s
 			LIMIT 1
-		) found`, columnsOf[T](db, "found"), values.String(), strings.Join(columns, ", "), table.name, strings.Join(same, " AND ")), keys...).Find(&found).Error
-	if err != nil {
-		return nil, err
-	}
-	for i := range found {
-		known[table.key(&found[i])] = &found[i]
-	}
-	return known, nil
+		) found`, columnsOf[T](db, "found"), strings.Join(given, ", "), strings.Join(columns, ", "), table.name, strings.Join(same, " AND ")), args
 }
 
-// placeholders are those of one identity in a list of VALUES. The first has
-// the types of all.
-func (t *table) placeholders(first bool) string {
-	if !first {
-		return ", (?" + strings.Repeat(", ?", len(t.keyFields)-1) + ")"
+// keyedBy returns rows by their keys.
+func keyedBy[T any](table *table, rows []T) map[string]*T {
+	by := make(map[string]*T, len(rows))
+	for i := range rows {
+		by[table.key(&rows[i])] = &rows[i]
 	}
-	typed := make([]string, len(t.keyFields))
-	for i, f := range t.keyFields {
-		typed[i] = "?::" + string(f.DataType)
-	}
-	return "(" + strings.Join(typed, ", ") + ")"
+	return by
 }
 
 // table is what the helpers need to know of an entity.

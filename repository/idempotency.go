@@ -33,7 +33,7 @@ func (r Idempotency) Begin(ctx context.Context, key entities.IdempotencyKey) (st
 // Finish stores the answer under a key that Begin reserved.
 func (r Idempotency) Finish(ctx context.Context, key entities.IdempotencyKey) error {
 	return r.run(ctx, "idempotency", "Finish", func(db *gorm.DB) error {
-		return db.Model(&entities.IdempotencyKey{}).
+		return later(db).Model(&entities.IdempotencyKey{}).
 			Where("token_id = ? AND key = ?", key.TokenID, key.Key).
 			Updates(map[string]any{"status": key.Status, "body": key.Body}).Error
 	})

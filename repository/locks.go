@@ -70,7 +70,7 @@ func (r Locks) Bound(ctx context.Context, wait time.Duration) error {
 }
 
 func boundLocks(db *gorm.DB, wait time.Duration) error {
-	return db.Exec("SELECT set_config('lock_timeout', ?, true)", milliseconds(wait)).Error
+	return later(db).Exec("SELECT set_config('lock_timeout', ?, true)", milliseconds(wait)).Error
 }
 
 // workBeside is how long a transaction may hold its locks and do nothing in the
@@ -87,7 +87,8 @@ func (r Locks) WorkBeside(ctx context.Context) error {
 }
 
 // Hold waits for the locks and holds them until the transaction ends: LockRollout
-// with others, the rest alone. It takes them in one order, so that two
+// with others, the rest alone. Within a transaction it waits with the statement that
+// comes next (see later): nothing is locked before. It takes them in one order, so that two
 // transactions that call it once cannot wait for each other; one that calls it
 // again may only ask for locks above those that it holds.
 func (r Locks) Hold(ctx context.Context, locks []Lock) error {
@@ -102,6 +103,7 @@ func (r Locks) Hold(ctx context.Context, locks []Lock) error {
 	keys = slices.Compact(keys)
 	return r.run(ctx, "locks", "Hold", func(db *gorm.DB) error {
 		// It is in the way of every write: GORM would take as long as the database.
+		db = later(db)
 		_, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, `
 			SELECT CASE key WHEN $2 THEN pg_advisory_xact_lock_shared(key) ELSE pg_advisory_xact_lock(key) END
 			FROM unnest($1::bigint[]) AS key`, keys, int64(LockRollout))

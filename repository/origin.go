@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // origin watches which database the store speaks of. What was read of one says
@@ -90,7 +89,7 @@ func (s *Store) CheckIdentity(ctx context.Context) error {
 	conn, err := s.pool.Conn(ctx)
 	if err == nil {
 		err = conn.Raw(func(driver any) error {
-			return s.origin.ask(ctx, driver.(*stdlib.Conn).Conn()) //nolint:forcetypeassert // Open made the pool
+			return s.origin.ask(ctx, driver.(*pipeline).Conn.Conn()) //nolint:forcetypeassert // Open made the pool
 		})
 		err = errors.Join(err, conn.Close())
 	}

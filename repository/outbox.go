@@ -15,7 +15,8 @@ import (
 type Outbox struct{ base }
 
 // Append adds events in their order, each of the bound competition where it names
-// none. It runs in the transaction of the facts.
+// none. It runs in the transaction of the facts, later: the events hear nothing of the
+// ids that they get.
 func (r Outbox) Append(ctx context.Context, events []entities.OutboxEvent) error {
 	if len(events) == 0 {
 		return nil
@@ -24,7 +25,7 @@ func (r Outbox) Append(ctx context.Context, events []entities.OutboxEvent) error
 		events[i].CompetitionID = cmp.Or(events[i].CompetitionID, r.competition)
 	}
 	return r.run(ctx, "outbox", "Append", func(db *gorm.DB) error {
-		return db.CreateInBatches(&events, maxBatch).Error
+		return later(db).CreateInBatches(&events, maxBatch).Error
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -63,7 +62,7 @@ func explainGeneric(t testing.TB, s *Store, r recorded) plan {
 		arguments = "(" + strings.Repeat("NULL, ", n-1) + "NULL)"
 	}
 	require.NoError(t, conn.Raw(func(driver any) error {
-		results, err := driver.(*stdlib.Conn).Conn().PgConn().Exec(t.Context(), `BEGIN; SET LOCAL plan_cache_mode = force_generic_plan;
+		results, err := driver.(*pipeline).Conn.Conn().PgConn().Exec(t.Context(), `BEGIN; SET LOCAL plan_cache_mode = force_generic_plan;
 			PREPARE generic AS `+r.sql+`; EXPLAIN (FORMAT JSON) EXECUTE generic`+arguments+`; DEALLOCATE generic; COMMIT`).ReadAll()
 		if err == nil {
 			text = string(results[3].Rows[0][0])

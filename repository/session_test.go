@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 	"time"
 
@@ -79,8 +80,11 @@ func TestALockIsWaitedForSoLong(t *testing.T) {
 		require.NoError(t, tx.Locks.Hold(ctx, []Lock{LockModel("m")}))
 		require.NoError(t, tx.Models.db.WithContext(ctx).Exec("LOCK TABLE trades").Error)
 		for what, wait := range map[string]func(ctx context.Context, tx Repositories) error{
-			"an advisory lock": func(ctx context.Context, tx Repositories) error { return tx.Locks.Hold(ctx, []Lock{LockModel("m")}) },
-			"a table":          func(ctx context.Context, tx Repositories) error { _, err := tx.Trades.Newest(ctx, 1); return err },
+			"an advisory lock": func(ctx context.Context, tx Repositories) error {
+				return errors.Join(tx.Locks.Hold(ctx, []Lock{LockModel("m")}), tx.Flush(ctx))
+			},
+			"an advisory lock, until the commit": func(ctx context.Context, tx Repositories) error { return tx.Locks.Hold(ctx, []Lock{LockModel("m")}) },
+			"a table":                            func(ctx context.Context, tx Repositories) error { _, err := tx.Trades.Newest(ctx, 1); return err },
 		} {
 			err := s.InTx(ctx, wait)
 			require.ErrorIs(t, err, ErrLocked, what)

@@ -119,10 +119,10 @@ func open(o Options, from *origin) (*Store, error) {
 	conf.RuntimeParams["timezone"] = "UTC"
 	o.Session.set(conf)
 	conf.OnPgError = keepsSession
-	pool := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+	pool := sql.OpenDB(connector{stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		readUTC(conn)
 		return from.ask(ctx, conn)
-	}))
+	}))})
 	pool.SetMaxOpenConns(o.MaxOpen)
 	pool.SetMaxIdleConns(o.MaxIdle)
 	pool.SetConnMaxLifetime(o.MaxLifetime)

@@ -2,7 +2,6 @@ package repository
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -90,14 +89,21 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 				snapshots = append(snapshots, *fills[i].Equity)
 			}
 		}
-		knownTrades, err := openFacts(db, trades)
+		r := queries{db: db}
+		openTrades, err := askFacts(&r, trades)
 		if err != nil {
 			return err
 		}
-		knownEquity, err := openFacts(db, snapshots)
+		openEquity, err := askFacts(&r, snapshots)
 		if err != nil {
 			return err
 		}
+		book := newBook()
+		keys, taken := book.askFills(&r, fills)
+		if err := r.run(); err != nil {
+			return err
+		}
+		knownTrades, knownEquity := openTrades(), openEquity()
 		again, err := factsOf(db, fills, func(f *Fill) bool { return f.saysRemaining() && knownTrades.look(&f.Trade) == Unchanged })
 		if err != nil {
 			return err
@@ -112,8 +118,10 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		if err != nil {
 			return err
 		}
-		book, err := bookOfFills(db, fills, again...)
-		if err != nil {
+		if err := taken(db); err != nil {
+			return err
+		}
+		if err := book.readFills(db, keys, fills, again...); err != nil {
 			return err
 		}
 		applied = make([]Applied, len(fills))
@@ -375,24 +383,49 @@ type facts[T any] struct {
 }
 
 func openFacts[T any](db *gorm.DB, rows []T) (*facts[T], error) {
-	table, err := tableOf[T](db)
+	r := queries{db: db}
+	open, err := askFacts(&r, rows)
 	if err != nil {
 		return nil, err
 	}
-	f := &facts[T]{table: table, known: make(map[string]*T), corrected: make(map[string]*entities.Correction)}
-	for at := range slices.Chunk(table.sorted(rows), table.batch) {
-		known, err := loadByKey(db, table, rows, at)
-		if err != nil {
-			return nil, err
-		}
-		corrected, err := correctionsOf(db, rows, at, known, func(a, b *T) bool { return sameRow(a, b) })
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(f.known, known)
-		maps.Copy(f.corrected, corrected)
+	if err := r.run(); err != nil {
+		return nil, err
 	}
-	return f, nil
+	return open(), nil
+}
+
+// askFacts asks for what is stored of rows, and for what has been corrected, which the
+// function then returns.
+func askFacts[T any](r *queries, rows []T) (func() *facts[T], error) {
+	table, err := tableOf[T](r.db)
+	if err != nil {
+		return nil, err
+	}
+	var chunks []*[]T
+	var refs []FactRef
+	keys := make(map[FactRef]string)
+	for at := range slices.Chunk(table.sorted(rows), table.batch) {
+		found := new([]T)
+		chunks = append(chunks, found)
+		query, args := byKey(r.db, table, rows, at)
+		r.find(found, query, args...)
+		for _, k := range at {
+			if ref, ok := RefOf(&rows[k.at]); ok {
+				keys[ref], refs = k.key, append(refs, ref)
+			}
+		}
+	}
+	newest := r.corrections(refs)
+	return func() *facts[T] {
+		f := &facts[T]{table: table, known: make(map[string]*T), corrected: make(map[string]*entities.Correction)}
+		for _, found := range chunks {
+			maps.Copy(f.known, keyedBy(table, *found))
+		}
+		for ref, c := range newest() {
+			f.corrected[keys[ref]] = c
+		}
+		return f
+	}, nil
 }
 
 // look says what adding a row would come to: Inserted, Unchanged, Conflict or
@@ -415,15 +448,13 @@ func (f *facts[T]) add(row *T) {
 	f.fresh = append(f.fresh, *row)
 }
 
-// write inserts what was added.
+// write inserts what was added, later. None of it is stored by somebody else, since the
+// account is locked.
 func (f *facts[T]) write(db *gorm.DB) error {
 	for fresh := range slices.Chunk(f.fresh, f.table.batch) {
-		inserted, err := insertMissing(db, f.table, fresh)
-		if err != nil {
+		fresh = slices.Clone(fresh) // GORM writes into them
+		if err := later(db).Omit(bookkeeping()...).Create(&fresh).Error; err != nil {
 			return err
-		}
-		if len(inserted) < len(fresh) {
-			return errors.New("a fact was stored by somebody else: the account was not locked")
 		}
 	}
 	return nil

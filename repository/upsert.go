@@ -43,9 +43,9 @@ func withdraw[T any](db *gorm.DB, rows []T) error {
 }
 
 // upsert inserts rows, or does with those whose identity is stored what
-// conflict says. No identity may stand twice among them.
+// conflict says, later. No identity may stand twice among them.
 func upsert[T any](db *gorm.DB, conflict clause.OnConflict, rows []T) error {
-	_, err := upsertCounted(db, conflict, rows)
+	_, err := upsertCounted(later(db), conflict, rows)
 	return err
 }
 

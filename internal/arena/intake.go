@@ -402,24 +402,21 @@ func (w *write) accepted() []*entry {
 // refuses the unknown ones.
 func (w *write) resolve(ctx context.Context) error {
 	models, symbols := w.names()
-	accounts := make(map[accountKey]entities.Account)
-	for _, c := range slices.Sorted(maps.Keys(models)) {
-		known, err := w.all.In(c).Accounts.Lock(ctx, models[c])
-		if err != nil {
-			return err
-		}
-		for _, account := range known {
-			accounts[accountKey{c, account.ModelID}] = account
-		}
+	locked, found, err := w.all.LockAll(ctx, models, symbols)
+	if err != nil {
+		return err
+	}
+	accounts := make(map[accountKey]entities.Account, len(locked))
+	for _, account := range locked {
+		accounts[accountKey{account.CompetitionID, account.ModelID}] = account
+	}
+	for c := range models {
 		models[c] = slices.DeleteFunc(models[c], func(m string) bool { _, known := accounts[accountKey{c, m}]; return known })
 	}
 	w.sizes = make(map[string]float64, len(symbols))
-	if err := w.findSymbols(ctx, symbols); err != nil {
-		return err
-	}
+	w.know(found)
 	symbols = slices.DeleteFunc(symbols, func(s string) bool { _, known := w.sizes[s]; return known })
 	if !w.batch.Register {
-		var err error
 		var filed []string // the files hold the default competition
 		if filed, symbols, err = w.filed(ctx, models[w.standard], symbols); err != nil {
 			return err
@@ -538,22 +535,19 @@ func (w *write) registerSymbols(ctx context.Context, symbols []string) error {
 	if w.added.symbols, err = w.tx.Symbols.Register(ctx, rows); err != nil {
 		return err
 	}
-	return w.findSymbols(ctx, symbols)
+	found, err := w.tx.Symbols.Named(ctx, symbols)
+	w.know(found)
+	return err
 }
 
-// findSymbols notes the size steps of the known ones among symbols.
-func (w *write) findSymbols(ctx context.Context, symbols []string) error {
-	if len(symbols) == 0 {
-		return nil
-	}
-	found, err := w.tx.Symbols.Named(ctx, symbols)
-	for _, s := range found {
+// know notes the size steps of symbols.
+func (w *write) know(symbols []entities.Symbol) {
+	for _, s := range symbols {
 		w.sizes[s.Symbol] = 0
 		if s.SizeStep != nil {
 			w.sizes[s.Symbol] = *s.SizeStep
 		}
 	}
-	return err
 }
 
 // registered is what a write has made known.

@@ -116,6 +116,9 @@ func (w *write) storeJSON(ctx context.Context, kind kind) error {
 	if len(items) == 0 || w.batch.Atomic && w.anyRefused() {
 		return nil
 	}
+	if err := w.tx.Flush(ctx); err != nil {
+		return err
+	}
 	values := make([]any, len(items))
 	for i, e := range items {
 		values[i] = e.inFiles(w)

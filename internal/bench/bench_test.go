@@ -29,6 +29,7 @@ var (
 	rounds = flag.Int("rounds", 3, "how often each row is measured")
 	during = flag.Duration("during", 2*time.Second, "how long a row is measured in a round")
 	output = flag.String("json", "", "a file that the table is written to as JSON")
+	parts  = flag.String("parts", "reads,writes", "what is measured")
 )
 
 // row is one line of the table: ours beside its yardstick, in one run.
@@ -74,8 +75,12 @@ func TestTable(t *testing.T) {
 	old := serve(t, files, "NOF0_JSON_DIR="+season, "REDIS_URL="+strings.TrimSuffix(os.Getenv("REDIS_URL"), "/0")+"/9")
 
 	var rows []row
-	rows = append(rows, reads(t, url, old)...)
-	rows = append(rows, writes(t, url, dsn)...)
+	if strings.Contains(*parts, "reads") {
+		rows = append(rows, reads(t, url, old)...)
+	}
+	if strings.Contains(*parts, "writes") {
+		rows = append(rows, writes(t, url, dsn)...)
+	}
 	text := table(rows)
 	if *output != "" {
 		raw, err := json.MarshalIndent(map[string]any{

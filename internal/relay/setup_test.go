@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,7 @@ type bundle struct {
 	// raw looks at Redis past everything that is tested.
 	raw    *redis.Client
 	models []string
+	turns  sync.Map // by model, so that its newest events are those of the last write
 }
 
 func setup(t testing.TB) *bundle {
@@ -164,6 +166,9 @@ func (b *bundle) startProcess(t *testing.T, change ...func(*config.Config)) *pro
 // returns the ids of the events.
 func (b *bundle) write(t testing.TB, model string, facts func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error)) []int64 {
 	t.Helper()
+	turn, _ := b.turns.LoadOrStore(model, new(sync.Mutex))
+	turn.(*sync.Mutex).Lock() //nolint:forcetypeassert // as it is stored
+	defer turn.(*sync.Mutex).Unlock()
 	var events []entities.OutboxEvent
 	err := b.store.InTx(b.ctx, func(ctx context.Context, tx repository.Repositories) error {
 		if model != "" {
@@ -179,12 +184,29 @@ func (b *bundle) write(t testing.TB, model string, facts func(ctx context.Contex
 	})
 	if err != nil {
 		t.Error(err)
+		return make([]int64, len(events))
 	}
-	ids := make([]int64, len(events))
-	for i, e := range events {
-		ids[i] = e.ID
+	for { // tests end connections
+		if ids, err := b.newest(model, len(events)); err == nil || b.ctx.Err() != nil {
+			return ids
+		}
 	}
-	return ids
+}
+
+// newest returns the ids of the n newest events of a model, the oldest first.
+func (b *bundle) newest(model string, n int) (ids []int64, err error) {
+	conn, err := pgx.Connect(b.ctx, b.dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(b.ctx))
+	rows, err := conn.Query(b.ctx, `SELECT id FROM outbox_events WHERE model_id = $1 ORDER BY id DESC LIMIT $2`, model, n)
+	if err != nil {
+		return nil, err
+	}
+	ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	slices.Reverse(ids)
+	return ids, err
 }
 
 func event(model, eventType string, payload any) entities.OutboxEvent {

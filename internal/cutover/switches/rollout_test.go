@@ -303,7 +303,7 @@ func TestAFlipWaitsForWritesAndNotForever(t *testing.T) {
 	written := make(chan error, 1)
 	go func() {
 		written <- b.store.InTx(t.Context(), func(ctx context.Context, tx repository.Repositories) error {
-			err := tx.Locks.Hold(ctx, []repository.Lock{repository.LockRollout})
+			err := errors.Join(tx.Locks.Hold(ctx, []repository.Lock{repository.LockRollout}), tx.Flush(ctx))
 			close(holding)
 			<-release
 			return err

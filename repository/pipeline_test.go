@@ -1,0 +1,162 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"nof0/entities"
+	"nof0/internal/testdb"
+)
+
+func laterSymbol(ctx context.Context, tx Repositories, name string) error {
+	return later(tx.Symbols.db.WithContext(ctx)).Create(&entities.Symbol{Symbol: name}).Error
+}
+
+func symbolsOf(t *testing.T, s *Store, names ...string) (found []string) {
+	t.Helper()
+	rows, err := s.Symbols.Named(context.WithoutCancel(t.Context()), names)
+	require.NoError(t, err)
+	for _, r := range rows {
+		found = append(found, r.Symbol)
+	}
+	return found
+}
+
+// What waits is stored by the commit, also where nothing else was sent.
+func TestStatementsThatWait(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, s *Store) {
+		failure := errors.New("no")
+		for name, c := range map[string]struct {
+			do     func(ctx context.Context, tx Repositories) error
+			fails  bool
+			stored []string
+		}{
+			"alone":   {do: func(ctx context.Context, tx Repositories) error { return laterSymbol(ctx, tx, "alone") }, stored: []string{"alone"}},
+			"nothing": {do: func(context.Context, Repositories) error { return nil }},
+			"undone unsent": {do: func(ctx context.Context, tx Repositories) error {
+				return errors.Join(laterSymbol(ctx, tx, "undone unsent"), failure)
+			}, fails: true},
+			"undone sent": {do: func(ctx context.Context, tx Repositories) error {
+				return errors.Join(laterSymbol(ctx, tx, "undone sent"), tx.Flush(ctx), laterSymbol(ctx, tx, "b"), failure)
+			}, fails: true},
+			"seen by the next": {do: func(ctx context.Context, tx Repositories) error {
+				if err := laterSymbol(ctx, tx, "seen by the next"); err != nil {
+					return err
+				}
+				found, err := tx.Symbols.Named(ctx, []string{"seen by the next"})
+				if len(found) != 1 {
+					err = fmt.Errorf("%d are seen", len(found))
+				}
+				return errors.Join(err, laterSymbol(ctx, tx, "and another"))
+			}, stored: []string{"and another", "seen by the next"}},
+			"one of them fails at the commit": {do: func(ctx context.Context, tx Repositories) error {
+				return errors.Join(laterSymbol(ctx, tx, "first"), laterSymbol(ctx, tx, "first"), laterSymbol(ctx, tx, "third"))
+			}, fails: true},
+			"one of them fails at the next": {do: func(ctx context.Context, tx Repositories) error {
+				err := errors.Join(tx.Flush(ctx), laterSymbol(ctx, tx, "fourth"), laterSymbol(ctx, tx, "fourth"))
+				if err == nil && tx.Flush(ctx) == nil {
+					return errors.New("the next statement did not say so")
+				}
+				return err // the commit does
+			}, fails: true},
+			"at a savepoint": {do: func(ctx context.Context, tx Repositories) error {
+				err := errors.Join(laterSymbol(ctx, tx, "before"), tx.Attempt(ctx, func(ctx context.Context) error {
+					return errors.Join(laterSymbol(ctx, tx, "within"), failure)
+				}))
+				if !errors.Is(err, failure) {
+					return fmt.Errorf("not what was attempted: %w", err)
+				}
+				return laterSymbol(ctx, tx, "behind")
+			}, stored: []string{"before", "behind"}},
+		} {
+			err := s.InTx(t.Context(), c.do)
+			require.Equal(t, c.fails, err != nil, "%s: %v", name, err)
+			require.Equal(t, c.stored, symbolsOf(t, s, name, "b", "and another", "first", "third", "fourth", "before", "within", "behind"), name)
+			require.NoError(t, s.db.WithContext(t.Context()).Exec("DELETE FROM symbols").Error, "the connection goes on")
+		}
+	})
+}
+
+// One and the same is read from a row however it was sent.
+func TestWhatIsReadTogetherIsReadAlone(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Text, JSON, Numeric, Empty    *string
+		Small, Large                  *int64
+		Double                        *float64
+		Yes                           *bool
+		Bytes                         []byte
+		At, Day                       *time.Time
+		NoText, NoJSON                *string
+		NoAt                          *time.Time
+		NoBytes                       []byte
+		Array                         *string
+		Nothing                       *string
+		Infinite, Tiny, WholeAsDouble *float64
+	}
+	const query = `SELECT 'é{}"'::text AS text, '{"a": [1, "b", 1.50]}'::jsonb AS json, 12345678901234567890.1200::numeric AS numeric, '' AS empty,
+		7::smallint AS small, 1234567890123::bigint AS large, 0.1::float8 AS double, true AS yes, '\x0001ff'::bytea AS bytes,
+		'2025-11-01 12:00:00.123456+02'::timestamptz AS at, '2025-11-01'::date AS day, NULL::text AS no_text, NULL::jsonb AS no_json,
+		NULL::timestamptz AS no_at, NULL::bytea AS no_bytes, ARRAY['a', 'b c']::text[] AS array, NULL AS nothing,
+		'infinity'::float8 AS infinite, 5e-324::float8 AS tiny, 51::float8 AS whole_as_double`
+	eachProtocol(t, func(t *testing.T, s *Store) {
+		var alone, first, many []row
+		db := s.db.WithContext(t.Context())
+		require.NoError(t, db.Raw(query).Find(&alone).Error)
+		require.Len(t, alone, 1)
+		require.NoError(t, db.Transaction(func(tx *gorm.DB) error { return tx.Raw(query).Find(&first).Error }), "with the BEGIN")
+		assert.Equal(t, alone, first)
+		var empty []row
+		q := queries{db: db}
+		q.find(&empty, query+" LIMIT 0")
+		q.find(&many, query+" UNION ALL "+query)
+		require.NoError(t, q.run())
+		assert.Empty(t, empty)
+		assert.Equal(t, append(alone, alone...), many)
+	})
+}
+
+// A query that fails is the error of all that were sent with it, and the transaction is
+// over; the connection is not.
+func TestAQueryOfManyThatFails(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, s *Store) {
+		for range 3 {
+			err := s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
+				if err := laterSymbol(ctx, tx, "with a failure"); err != nil {
+					return err
+				}
+				var rows []entities.Symbol
+				q := queries{db: tx.Symbols.db.WithContext(ctx)}
+				q.find(&rows, "SELECT symbol FROM symbols")
+				q.find(&rows, "SELECT symbol FROM symbols WHERE 1 / (length(symbol) - length(symbol)) > 0")
+				return q.run()
+			})
+			require.ErrorContains(t, err, "division by zero")
+			require.Empty(t, symbolsOf(t, s, "with a failure"))
+		}
+	})
+}
+
+// A server that is gone at the commit is an outage, and what came of it is not said.
+func TestAConnectionThatIsCutWithStatementsWaiting(t *testing.T) {
+	t.Parallel()
+	gate, dsn := testdb.NewGate(t, direct(t))
+	s := openStore(t, dsn)
+	err := s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
+		if err := errors.Join(tx.Flush(ctx), laterSymbol(ctx, tx, "cut")); err != nil {
+			return err
+		}
+		gate.Cut()
+		return nil
+	})
+	require.ErrorIs(t, err, ErrUnavailable)
+}
