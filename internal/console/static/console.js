@@ -33,13 +33,16 @@ function remembered(name) {
 }
 
 // The zone of all times, "" for that of the reader. One that is unknown is none.
+const zones = new Map(); // to ask for one costs a millisecond
 function known(zone) {
+  if (zones.has(zone)) return zones.get(zone);
   try {
     new Intl.DateTimeFormat("en", { timeZone: zone });
-    return zone;
+    zones.set(zone, zone);
   } catch {
-    return "";
+    zones.set(zone, "");
   }
+  return zones.get(zone);
 }
 export const zone = () => known(chosen("tz") || remembered("zone") || undefined) || undefined;
 
