@@ -154,6 +154,10 @@ lint: $(GOLANGCI_LINT) deadcode ## run the linters, which also check the layerin
 deadcode: $(DEADCODE) ## fail when a function is reached from no command and no test
 	@found=$$($(DEADCODE) -test ./...); test -z "$$found" || { echo "$$found"; exit 1; }
 
+.PHONY: deploy-check
+deploy-check: deploy-tools ## read each file of deploy/ with the tool of those for whom it is
+	./.ci/deploy-check
+
 .PHONY: tidy-check
 tidy-check: ## fail when go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
@@ -192,7 +196,7 @@ clean-data: build ## remove the data of make run, wherever they lie
 
 # What is missing of what a target needs is installed, or the command that does is
 # named, before anything is compiled.
-.PHONY: postgres servers pooler browser prometheus
+.PHONY: postgres servers pooler browser prometheus deploy-tools
 postgres:
 	@./.ci/install-servers postgres
 servers:
@@ -205,6 +209,8 @@ wrk:
 	@./.ci/install-servers wrk
 prometheus:
 	@./.ci/install-servers prometheus
+deploy-tools:
+	@./.ci/install-servers deploy
 
 # The newest CLI whose modules all build; its own module, in .ci/atlas, has 90 more.
 $(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum
