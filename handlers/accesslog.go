@@ -55,17 +55,16 @@ func isAdminAct(c *gin.Context, r *record) bool {
 
 // accessLog writes lines about requests, which also say why a failed one failed.
 // It runs deferred: a response that is broken off leaves by panic.
-func accessLog(log logger, now func() time.Time, which throttles) gin.HandlerFunc {
+func accessLog(log *slog.Logger, which throttles) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		start := now()
 		defer func() {
 			r := recordOf(c.Request.Context())
 			status := statusOf(c, r)
 			level := accessLevel(c, status)
-			if !log.to.Enabled(c.Request.Context(), level) {
+			if !log.Enabled(c.Request.Context(), level) {
 				return
 			}
-			leftOut, ok := which.of(c, r, status).Pass(now())
+			leftOut, ok := which.of(c, r, status).Pass(r.ended)
 			if !ok {
 				return
 			}
@@ -74,7 +73,7 @@ func accessLog(log logger, now func() time.Time, which throttles) gin.HandlerFun
 				slog.String("route", routeOf(c)),
 				slog.String("path", c.Request.URL.EscapedPath()),
 				slog.Int("status", status),
-				slog.Duration("duration", now().Sub(start)),
+				slog.Duration("duration", r.ended.Sub(r.started)),
 				slog.Int("bytes", max(c.Writer.Size(), 0)),
 				slog.String("source", c.Writer.Header().Get(headerSource)),
 				slog.String("client", c.ClientIP()),
@@ -92,7 +91,7 @@ func accessLog(log logger, now func() time.Time, which throttles) gin.HandlerFun
 			if isAdminAct(c, r) {
 				message = "admin act"
 			}
-			log.log(c.Request.Context(), level, message, attrs...)
+			log.LogAttrs(c.Request.Context(), level, message, attrs...) //nolint:sloglint // one of two constants
 		}()
 		c.Next()
 	}

@@ -172,7 +172,7 @@ func (s *events) serve(c *gin.Context) {
 	}
 
 	record := recordOf(c.Request.Context())
-	ctx, cancel := context.WithCancel(record.connection)
+	ctx, cancel := context.WithCancel(record)
 	defer cancel()
 	feed, err := s.from.Subscribe(ctx, wanted.after)
 	if err != nil {

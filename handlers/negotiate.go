@@ -79,12 +79,18 @@ func parseElement(element string) (name string, q float64, ok bool) {
 	return name, q, err == nil && q >= 0 && q <= 1
 }
 
+var varyEncoding = []string{"Accept-Encoding"}
+
 // vary says of every response that it depends on what the client accepts, also
 // of a problem: a cache in between would give it to clients that accept another
 // coding.
 func vary() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		c.Writer.Header().Add("Vary", "Accept-Encoding")
-		c.Next()
+		h := c.Writer.Header()
+		if len(h["Vary"]) > 0 {
+			h.Add("Vary", "Accept-Encoding")
+			return
+		}
+		h["Vary"] = varyEncoding
 	}
 }

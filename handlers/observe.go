@@ -11,15 +11,15 @@ import (
 // counts with the time to its first byte. It runs deferred, as accessLog.
 func observe(metrics Metrics, now func() time.Time) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		start := now()
 		defer func() {
 			r := recordOf(c.Request.Context())
-			end := now()
+			r.ended = now()
+			end := r.ended
 			if !r.begun.IsZero() {
 				end = r.begun
 			}
 			source := c.Writer.Header().Get(headerSource)
-			metrics.ObserveRequest(routeOf(c), methodLabel(c.Request.Method), statusOf(c, r), source, end.Sub(start))
+			metrics.ObserveRequest(routeOf(c), methodLabel(c.Request.Method), statusOf(c, r), source, end.Sub(r.started))
 		}()
 		c.Next()
 	}

@@ -3,11 +3,10 @@ package handlers
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +58,8 @@ type Options struct {
 	MaxStreams int
 	// Config is the HTTP section of the configuration.
 	Config config.HTTP
-	// Logger takes lines about requests, and panics with their stack. LogRequests is
+	// Logger takes lines about requests, and panics with their stack; its handler finds
+	// the id of the request in the context, as telemetry.NewLogger's does. LogRequests is
 	// how many requests a second have a line, of those that succeeded and of those that
 	// their clients got wrong each; 0 is all of them.
 	Logger      *slog.Logger
@@ -73,13 +73,9 @@ type Options struct {
 	Ready func(ctx context.Context) (degraded, err error)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Rand is the source of request ids, safe for concurrent use; nil is
-	// crypto/rand.
-	Rand io.Reader
-	// WithAttrs puts attributes into a context from which the Logger's handler
-	// takes them again. Where it is nil, the request id is added to the lines
-	// of this package and to no other.
-	WithAttrs func(ctx context.Context, attrs ...slog.Attr) context.Context
+	// Rand is the source of request ids, safe for concurrent use; nil is the
+	// runtime's generator.
+	Rand func() uint64
 }
 
 // complete fills in what was left out and reports what may not be.
@@ -130,7 +126,7 @@ func (o *Options) complete() error {
 		o.Now = time.Now
 	}
 	if o.Rand == nil {
-		o.Rand = rand.Reader
+		o.Rand = rand.Uint64
 	}
 	return errors.Join(faults...)
 }

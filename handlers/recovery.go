@@ -13,7 +13,7 @@ import (
 // recovery turns a panic into a 500. Its stack goes to the log and nowhere
 // else. A response that is already under way cannot become a 500: its
 // connection is broken, so that nobody takes the part for the whole.
-func recovery(log logger) gin.HandlerFunc {
+func recovery(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		defer func() {
 			cause := recover()
@@ -26,7 +26,7 @@ func recovery(log logger) gin.HandlerFunc {
 			ctx := c.Request.Context()
 			r := recordOf(ctx)
 			r.status, r.err = http.StatusInternalServerError, fmt.Errorf("panic: %v", cause)
-			log.log(ctx, slog.LevelError, "panic",
+			log.LogAttrs(ctx, slog.LevelError, "panic",
 				slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)

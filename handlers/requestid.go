@@ -2,9 +2,9 @@ package handlers
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
-	"io"
-	"log/slog"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -13,28 +13,32 @@ const (
 	headerRequestID  = "X-Request-Id"
 	headerSource     = "X-Data-Source"
 	longestRequestID = 128
-	requestIDKey     = "request_id"
 )
 
 // RequestID returns the id of the request that ctx belongs to, "" outside of
 // one.
 func RequestID(ctx context.Context) string { return recordOf(ctx).id }
 
-// requestID gives every request an id, the client's own where it is fit for a
-// log, and sends it back.
-func requestID(random io.Reader, withAttrs func(context.Context, ...slog.Attr) context.Context) gin.HandlerFunc {
+// begin gives every request its record and with it an id, the client's own where it is fit
+// for a log, which it sends back. It bounds the work of a request by limit; 0 is no bound.
+// What overruns it ends by its own context error, so nothing is written behind a handler's
+// back.
+func begin(random func() uint64, now func() time.Time, limit time.Duration) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		r := &record{id: c.GetHeader(headerRequestID)}
+		r := &record{Context: c.Request.Context(), id: c.GetHeader(headerRequestID), started: now()}
 		if !saneRequestID(r.id) {
 			r.id = newRequestID(random)
 		}
-		ctx := context.WithValue(c.Request.Context(), recordKey{}, r)
-		if withAttrs != nil {
-			ctx = withAttrs(ctx, slog.String(requestIDKey, r.id))
+		r.sentID[0] = r.id
+		c.Writer.Header()[headerRequestID] = r.sentID[:]
+		if limit <= 0 {
+			c.Request = c.Request.WithContext(r)
+			c.Next()
+			return
 		}
-		r.connection = ctx
-		c.Request = c.Request.WithContext(ctx)
-		c.Writer.Header().Set(headerRequestID, r.id)
+		r.limited.Set(r, time.Now().Add(limit))
+		defer r.limited.Cancel()
+		c.Request = c.Request.WithContext(&r.limited)
 		c.Next()
 	}
 }
@@ -53,10 +57,12 @@ func visible(s string) bool {
 	return true
 }
 
-func newRequestID(random io.Reader) string {
+// newRequestID makes an id that tells requests apart and keeps nothing secret.
+func newRequestID(random func() uint64) string {
 	var raw [16]byte
-	if _, err := io.ReadFull(random, raw[:]); err != nil {
-		return "unidentified" // answering matters more than telling apart
-	}
-	return hex.EncodeToString(raw[:])
+	binary.BigEndian.PutUint64(raw[:8], random())
+	binary.BigEndian.PutUint64(raw[8:], random())
+	var id [2 * len(raw)]byte
+	hex.Encode(id[:], raw[:])
+	return string(id[:])
 }

@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"nof0/internal/arena"
+	"nof0/internal/telemetry"
 )
 
 func TestRequestIDs(t *testing.T) {
@@ -35,21 +37,11 @@ func TestRequestIDs(t *testing.T) {
 			if inContext != c.want {
 				t.Errorf("the context has %q", inContext)
 			}
-			if got := b.logs.lines(t, "request")[0][requestIDKey]; got != c.want {
+			if got := b.logs.lines(t, "request")[0][telemetry.KeyRequestID]; got != c.want {
 				t.Errorf("the log has %q", got)
 			}
 		})
 	}
-}
-
-func TestRequestIDWithoutRandomness(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(o *Options) { o.Rand = brokenReader{} })
-	w := b.do("GET", "/api/trades")
-	if w.Code != 200 {
-		t.Errorf("%d", w.Code)
-	}
-	wantHeader(t, w.Header(), headerRequestID, "unidentified")
 }
 
 func TestRequestIDOutsideOfARequest(t *testing.T) {
@@ -59,24 +51,18 @@ func TestRequestIDOutsideOfARequest(t *testing.T) {
 	}
 }
 
-func TestAttributesTravelInTheContext(t *testing.T) {
+func TestTheContextTellsTheLogItsRequest(t *testing.T) {
 	t.Parallel()
-	type key struct{}
-	b := setup(t, func(o *Options) {
-		o.WithAttrs = func(ctx context.Context, attrs ...slog.Attr) context.Context {
-			return context.WithValue(ctx, key{}, attrs)
+	for _, limit := range []time.Duration{0, time.Minute} {
+		b := setup(t, func(o *Options) { o.Config.RequestTimeout = limit })
+		var attrs []slog.Attr
+		b.answers.answer = func(ctx context.Context, _ arena.Request) (*arena.Answer, error) {
+			attrs, _ = context.WithoutCancel(ctx).Value(telemetry.AttrsKey{}).([]slog.Attr)
+			return smallAnswer(), nil
 		}
-	})
-	var attrs []slog.Attr
-	b.answers.answer = func(ctx context.Context, _ arena.Request) (*arena.Answer, error) {
-		attrs, _ = ctx.Value(key{}).([]slog.Attr)
-		return smallAnswer(), nil
-	}
-	b.do("GET", "/api/trades", headerRequestID, "x")
-	if len(attrs) != 1 || !attrs[0].Equal(slog.String(requestIDKey, "x")) {
-		t.Errorf("the context has %v", attrs)
-	}
-	if _, twice := b.logs.lines(t, "request")[0][requestIDKey]; twice {
-		t.Error("the line has the id from here as well")
+		b.do("GET", "/api/trades", headerRequestID, "x")
+		if len(attrs) != 1 || !attrs[0].Equal(slog.String(telemetry.KeyRequestID, "x")) {
+			t.Errorf("the context has %v", attrs)
+		}
 	}
 }

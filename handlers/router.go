@@ -50,16 +50,15 @@ func newEngine(opts Options) (*gin.Engine, error) {
 		return nil, err
 	}
 	who := newTokens(opts, limits)
-	log := logger{to: opts.Logger, addID: opts.WithAttrs == nil}
+	log := opts.Logger
 	engine.Use(
-		requestID(opts.Rand, opts.WithAttrs),
-		accessLog(log, opts.Now, newThrottles(opts.LogRequests)),
+		begin(opts.Rand, opts.Now, opts.Config.RequestTimeout),
+		accessLog(log, newThrottles(opts.LogRequests)),
 		observe(opts.Metrics, opts.Now),
 		secure(),
 		recovery(log),
 		cors(opts.Config.AllowedOrigins),
 		vary(),
-		timeout(opts.Config.RequestTimeout),
 		limit(limits),
 		bodies(opts.Config.BodiesInFlight),
 	)

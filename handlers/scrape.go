@@ -12,7 +12,7 @@ import (
 // scrape prints the metrics. The collectors are asked here and not by
 // promhttp, which would send their errors to the client: one that fails is
 // logged, and the others are printed.
-func scrape(gatherer prometheus.Gatherer, log logger) gin.HandlerFunc {
+func scrape(gatherer prometheus.Gatherer, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		families, err := gatherer.Gather()
 		if err != nil {
@@ -20,7 +20,7 @@ func scrape(gatherer prometheus.Gatherer, log logger) gin.HandlerFunc {
 				fail(c, fmt.Errorf("error gathering metrics: %w", err))
 				return
 			}
-			log.log(c.Request.Context(), slog.LevelError, "error gathering metrics", slog.Any("error", err))
+			log.LogAttrs(c.Request.Context(), slog.LevelError, "error gathering metrics", slog.Any("error", err))
 		}
 		c.Header("Cache-Control", "no-store")
 		promhttp.HandlerFor(prometheus.GathererFunc(always(families)), promhttp.HandlerOpts{}).

@@ -3,7 +3,6 @@ package handlers
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +18,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/telemetry"
 )
 
 var testTime = time.Date(2025, 10, 26, 4, 18, 55, 744e6, time.UTC)
@@ -63,6 +63,10 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 	b.ingest.ingest = func(context.Context, arena.Batch) (*arena.Reply, error) { return smallReply(), nil }
 	b.stream.subscribe = func(context.Context, arena.Position) (arena.Subscription, error) { return fed(arena.ErrClosing), nil }
 	b.answers.answer = func(context.Context, arena.Request) (*arena.Answer, error) { return smallAnswer(), nil }
+	logger, err := telemetry.NewLogger(b.logs, config.Log{Level: "debug", Format: "json"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	opts := Options{
 		Answers: b.answers,
 		Ingest:  b.ingest,
@@ -78,16 +82,15 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 		Config: config.HTTP{
 			RequestTimeout: time.Minute, WriteTimeout: time.Minute, AllowedOrigins: []string{"*"},
 		},
-		Logger:   slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:   logger,
 		Metrics:  b.metrics,
 		Gatherer: prometheus.NewRegistry(),
 		Now:      func() time.Time { return testTime },
-		Rand:     zeros{},
+		Rand:     func() uint64 { return 0 },
 	}
 	for _, f := range change {
 		f(&opts)
 	}
-	var err error
 	if b.handler, err = New(opts); err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -300,14 +303,6 @@ func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 	}
 	return found
 }
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // problemIn reads a response that has to be a problem document.
 func problemIn(t *testing.T, w *httptest.ResponseRecorder) problem {

@@ -20,7 +20,7 @@ func (s *sender) stream(c *gin.Context, doc arena.Stream, coding coding) {
 		return
 	}
 	record := recordOf(c.Request.Context())
-	ctx := record.connection
+	var ctx context.Context = record
 	w := &clientWriter{
 		ctx: ctx, to: c.Writer, control: http.NewResponseController(c.Writer), stall: s.stall, now: s.now,
 	}

@@ -99,7 +99,6 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		Metrics:      metrics,
 		Gatherer:     registry,
 		Ready:        a.ready,
-		WithAttrs:    telemetry.With,
 	})
 	if err != nil {
 		return nil, err

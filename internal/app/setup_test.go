@@ -38,7 +38,7 @@ type bundle struct {
 
 // setup starts the system on an empty database, in which it has the rights of
 // nof0_server.
-func setup(t *testing.T, change ...func(*config.Config)) *bundle {
+func setup(t testing.TB, change ...func(*config.Config)) *bundle {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
@@ -58,7 +58,7 @@ func setup(t *testing.T, change ...func(*config.Config)) *bundle {
 
 // newDatabase returns the URLs of a database for nof0_server and for who may do anything.
 // A pooler takes no role with a connection: who comes through one has all rights.
-func newDatabase(t *testing.T) (server, owner string) {
+func newDatabase(t testing.TB) (server, owner string) {
 	t.Helper()
 	if os.Getenv("NOF0_TEST_POOLER_URL") != "" {
 		dsn := testdb.New(t, atlastest.Migrator{})
@@ -71,7 +71,7 @@ func newDatabase(t *testing.T) (server, owner string) {
 }
 
 // start starts one process of the system.
-func start(t *testing.T, cfg config.Config) (*app.App, string) {
+func start(t testing.TB, cfg config.Config) (*app.App, string) {
 	t.Helper()
 	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler), telemetry.Build{})
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func start(t *testing.T, cfg config.Config) (*app.App, string) {
 }
 
 // load imports a directory and expects every row to be taken.
-func (b *bundle) load(t *testing.T, dir string) *importer.Report {
+func (b *bundle) load(t testing.TB, dir string) *importer.Report {
 	t.Helper()
 	report, err := b.importDir(t.Context(), dir)
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func (b *bundle) set(t *testing.T, d arena.Domain, to arena.Modes) {
 }
 
 // madeUp writes a generated season.
-func madeUp(t *testing.T, o season.Options) string {
+func madeUp(t testing.TB, o season.Options) string {
 	t.Helper()
 	s, err := season.Generate(t.Context(), o)
 	require.NoError(t, err)

@@ -3,40 +3,14 @@ package telemetry
 import (
 	"context"
 	"log/slog"
-	"slices"
 )
 
-// The names of the attributes that a context carries.
-const (
-	KeyRequestID = "request_id"
-	KeyModel     = "model"
-	KeySymbol    = "symbol"
-	KeyProvider  = "provider"
-	KeyDomain    = "domain"
-)
+// KeyRequestID names the attribute that tells requests apart.
+const KeyRequestID = "request_id"
 
-type attrsKey struct{}
-
-// With returns a context whose log records carry attrs, beside those that ctx
-// carries already. An attribute of the same name is replaced.
-func With(ctx context.Context, attrs ...slog.Attr) context.Context {
-	var merged []slog.Attr
-	for _, attr := range slices.Concat(Attrs(ctx), attrs) {
-		i := slices.IndexFunc(merged, func(a slog.Attr) bool { return a.Key == attr.Key })
-		if i < 0 {
-			merged = append(merged, attr)
-		} else {
-			merged[i] = attr
-		}
-	}
-	return context.WithValue(ctx, attrsKey{}, merged)
-}
-
-// Attrs returns what With has put into ctx; it is not to be changed.
-func Attrs(ctx context.Context) []slog.Attr {
-	attrs, _ := ctx.Value(attrsKey{}).([]slog.Attr)
-	return attrs
-}
+// AttrsKey is the key under which a context has what its log records carry, as a
+// []slog.Attr that is not to be changed.
+type AttrsKey struct{}
 
 // ContextHandler adds the attributes of the context to each record.
 type ContextHandler struct {
@@ -51,7 +25,7 @@ func (h *ContextHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler. Within a group the attributes are part of it.
 func (h *ContextHandler) Handle(ctx context.Context, record slog.Record) error {
-	if attrs := Attrs(ctx); len(attrs) > 0 {
+	if attrs, _ := ctx.Value(AttrsKey{}).([]slog.Attr); len(attrs) > 0 {
 		record = record.Clone() // other handlers may hold the same one
 		record.AddAttrs(attrs...)
 	}

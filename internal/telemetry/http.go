@@ -1,9 +1,10 @@
 package telemetry
 
 import (
+	"maps"
 	"net/http"
-	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,8 +15,16 @@ import (
 // HTTPMetrics times requests and counts what they bring. A nil one does nothing.
 type HTTPMetrics struct {
 	seconds  *prometheus.HistogramVec
+	series   atomic.Pointer[map[labels]prometheus.Observer] // those of seconds that there are
 	inFlight prometheus.Gauge
 	items    *prometheus.CounterVec // kind, outcome
+}
+
+// labels are those of requests.
+type labels struct {
+	route, method string
+	code          int
+	source        string
 }
 
 // NewHTTPMetrics registers the metrics with reg.
@@ -53,7 +62,24 @@ func (m *HTTPMetrics) ObserveRequest(route, method string, code int, source stri
 	if route == "" {
 		route = "unmatched"
 	}
-	m.seconds.WithLabelValues(route, knownMethod(method), strconv.Itoa(code), source).Observe(elapsed.Seconds())
+	m.of(labels{route, knownMethod(method), code, source}).Observe(elapsed.Seconds())
+}
+
+// of returns the series of labels, of which there are few.
+func (m *HTTPMetrics) of(l labels) prometheus.Observer {
+	for {
+		known := m.series.Load()
+		if known != nil {
+			if o, ok := (*known)[l]; ok {
+				return o
+			}
+		}
+		next := map[labels]prometheus.Observer{l: m.seconds.WithLabelValues(l.route, l.method, strconv.Itoa(l.code), l.source)}
+		if known != nil {
+			maps.Copy(next, *known)
+		}
+		m.series.CompareAndSwap(known, &next)
+	}
 }
 
 // ObserveItem records what became of one item of a write.
@@ -65,11 +91,9 @@ func (m *HTTPMetrics) ObserveItem(kind, outcome string) {
 
 // knownMethod keeps clients from making series: a method is whatever they send.
 func knownMethod(method string) string {
-	known := []string{
-		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
-		http.MethodPatch, http.MethodDelete, http.MethodOptions,
-	}
-	if slices.Contains(known, method) {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+		http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method
 	}
 	return "other"

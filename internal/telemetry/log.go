@@ -13,8 +13,8 @@ import (
 	"nof0/config"
 )
 
-// NewLogger returns a logger that writes to w and adds to each record what With
-// has put into its context.
+// NewLogger returns a logger that writes to w and adds to each record what its
+// context has under AttrsKey.
 func NewLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
 	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {

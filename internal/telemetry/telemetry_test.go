@@ -24,15 +24,15 @@ func TestTheLoggerAddsWhatTheContextCarries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outer := telemetry.With(t.Context(), slog.String(telemetry.KeyRequestID, "r1"), slog.String(telemetry.KeyModel, "a"))
-	inner := telemetry.With(outer, slog.String(telemetry.KeyModel, "b"), slog.String(telemetry.KeySymbol, "BTC"))
+	outer := carrying(t.Context(), slog.String(telemetry.KeyRequestID, "r1"), slog.String("model", "a"))
+	inner := carrying(outer, slog.String("symbol", "BTC"))
 	logger.With("component", "x").InfoContext(inner, "one")
 	logger.InfoContext(outer, "two")
 	logger.InfoContext(t.Context(), "three")
 	logger.DebugContext(outer, "never")
 
 	want := []string{
-		`msg=one component=x request_id=r1 model=b symbol=BTC`,
+		`msg=one component=x symbol=BTC`,
 		`msg=two request_id=r1 model=a`,
 		`msg=three`,
 	}
@@ -47,6 +47,10 @@ func TestTheLoggerAddsWhatTheContextCarries(t *testing.T) {
 	}
 }
 
+func carrying(ctx context.Context, attrs ...slog.Attr) context.Context {
+	return context.WithValue(ctx, telemetry.AttrsKey{}, attrs)
+}
+
 func TestTheLoggerWritesJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -54,7 +58,7 @@ func TestTheLoggerWritesJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logger.WithGroup("g").DebugContext(telemetry.With(t.Context(), slog.Int("n", 1)), "m")
+	logger.WithGroup("g").DebugContext(carrying(t.Context(), slog.Int("n", 1)), "m")
 	if !strings.Contains(out.String(), `"level":"DEBUG","msg":"m","g":{"n":1}}`) {
 		t.Errorf("got %s", out.String())
 	}
@@ -126,7 +130,8 @@ func TestHTTPMetrics(t *testing.T) {
 	if n := testutil.CollectAndCount(reg, "nof0_http_seconds"); n != 2 {
 		t.Errorf("%d series", n)
 	}
-	if n := count(t, reg, "nof0_http_seconds"); n != 3 {
+	m.ObserveRequest("/api/trades", "GET", 200, "store", time.Millisecond)
+	if n := count(t, reg, "nof0_http_seconds"); n != 4 {
 		t.Errorf("%d requests were timed", n)
 	}
 }
