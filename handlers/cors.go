@@ -35,7 +35,7 @@ func cors(allowed []string) gin.HandlerFunc {
 			// shared cache may give it to anyone.
 			h["Access-Control-Allow-Origin"] = corsEveryone
 		default:
-			h.Add("Vary", "Origin")
+			varyBy(h, "Origin")
 			if !slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, origin) }) {
 				return
 			}

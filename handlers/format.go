@@ -11,15 +11,13 @@ import (
 )
 
 // downloadTypes are the media types of the formats that a list may be downloaded in.
-func downloadTypes() map[string]string {
-	return map[string]string{arena.FormatCSV: "text/csv", arena.FormatNDJSON: "application/x-ndjson"}
-}
+var downloadTypes = map[string]string{arena.FormatCSV: "text/csv", arena.FormatNDJSON: "application/x-ndjson"}
 
 // chooseFormat finds the format of a list: that of the parameter, which was read
 // before, else the one that Accept prefers. JSON is what it is where that does not
 // prefer another.
 func chooseFormat(c *gin.Context, req *arena.Request) {
-	c.Writer.Header().Add("Vary", "Accept")
+	varyBy(c.Writer.Header(), "Accept")
 	if req.Format == "" {
 		req.Format = acceptedFormat(c.Request.Header.Values("Accept"))
 	}
@@ -31,8 +29,12 @@ func chooseFormat(c *gin.Context, req *arena.Request) {
 const formatJSON = "json"
 
 func acceptedFormat(accept []string) (format string) {
+	list := strings.ToLower(strings.Join(accept, ","))
+	if !strings.Contains(list, "text/csv") && !strings.Contains(list, "ndjson") {
+		return ""
+	}
 	best := 0.0
-	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+	for part := range strings.SplitSeq(list, ",") {
 		media, parameters, err := mime.ParseMediaType(part)
 		if err != nil {
 			continue

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,7 +44,9 @@ func negotiate(accept []string, offered ...coding) (coding, bool) {
 func weight(accept []string, c coding) float64 {
 	anyOther := -1.0
 	for _, line := range accept {
-		for element := range strings.SplitSeq(line, ",") {
+		for more := true; more; {
+			var element string
+			element, line, more = strings.Cut(line, ",")
 			name, q, ok := parseElement(element)
 			switch {
 			case !ok:
@@ -79,18 +83,29 @@ func parseElement(element string) (name string, q float64, ok bool) {
 	return name, q, err == nil && q >= 0 && q <= 1
 }
 
-var varyEncoding = []string{"Accept-Encoding"}
-
 // vary says of every response that it depends on what the client accepts, also
 // of a problem: a cache in between would give it to clients that accept another
 // coding.
 func vary() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		h := c.Writer.Header()
-		if len(h["Vary"]) > 0 {
-			h.Add("Vary", "Accept-Encoding")
+		varyBy(c.Writer.Header(), "Accept-Encoding")
+	}
+}
+
+// varyBy adds a header of requests that a response depends on.
+func varyBy(h http.Header, name string) {
+	values := h["Vary"]
+	for _, known := range varies {
+		if n := len(values); len(known) == n+1 && known[n] == name && slices.Equal(known[:n], values) {
+			h["Vary"] = known
 			return
 		}
-		h["Vary"] = varyEncoding
 	}
+	h.Add("Vary", name)
+}
+
+// varies are the values of Vary that responses have.
+var varies = [][]string{
+	{"Origin"}, {"Origin", "Accept-Encoding"}, {"Origin", "Accept-Encoding", "Accept"},
+	{"Accept-Encoding"}, {"Accept-Encoding", "Accept"},
 }

@@ -379,7 +379,7 @@ func (g *generator) view(v catalogue.View) object {
 	ok := object{"description": "The view.", "headers": refs("headers", headers...)}
 	content := object{contentJSON: g.content(payload, v.Operation+".json")}
 	if slices.ContainsFunc(v.Parameters, func(p catalogue.Parameter) bool { return p.Name == "format" }) {
-		for _, media := range downloadTypes() {
+		for _, media := range downloadTypes {
 			content[media] = object{"schema": object{"type": "string"}}
 		}
 	}

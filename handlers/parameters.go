@@ -32,14 +32,14 @@ func readParameters[T any](c *gin.Context, into *T, parameters []parameter[T]) e
 	var faults wire.Faults
 	for _, read := range parameters {
 		err := read(c, into)
-		var wrong *parameterError
-		switch {
-		case err == nil:
-		case errors.As(err, &wrong):
-			faults = append(faults, wrong.faults...)
-		default:
+		if err == nil {
+			continue
+		}
+		wrong, ok := errors.AsType[*parameterError](err)
+		if !ok {
 			return err
 		}
+		faults = append(faults, wrong.faults...)
 	}
 	if len(faults) > 0 {
 		return &parameterError{faults: faults}
@@ -58,37 +58,49 @@ type form[V comparable] struct {
 // same each time.
 func query[T any, V comparable](name string, of form[V], set func(*T, V)) parameter[T] {
 	return func(c *gin.Context, into *T) error {
-		return readOne(name, queryValues(c.Request.URL.RawQuery, name), of, func(v V) { set(into, v) })
+		v, given, err := readQuery(c, name, of)
+		if given {
+			set(into, v)
+		}
+		return err
 	}
 }
 
 // header reads a header under the same rules.
 func header[T any, V comparable](name string, of form[V], set func(*T, V)) parameter[T] {
 	return func(c *gin.Context, into *T) error {
-		return readOne(name, slices.Values(c.Request.Header.Values(name)), of, func(v V) { set(into, v) })
+		v, given, err := readOne(name, slices.Values(c.Request.Header.Values(name)), of)
+		if given {
+			set(into, v)
+		}
+		return err
 	}
 }
 
-func readOne[V comparable](name string, values iter.Seq[string], of form[V], set func(V)) error {
+// readQuery returns the value of a query parameter, and whether it is given.
+func readQuery[V comparable](c *gin.Context, name string, of form[V]) (value V, given bool, err error) {
+	raw := c.Request.URL.RawQuery
+	if !strings.Contains(raw, name) && !strings.Contains(raw, "%") {
+		return value, false, nil // as of most parameters of most requests
+	}
+	return readOne(name, queryValues(raw, name), of)
+}
+
+func readOne[V comparable](name string, values iter.Seq[string], of form[V]) (value V, given bool, err error) {
 	refuse := func(reason string) error {
 		return &parameterError{faults: wire.Faults{{Path: "/" + name, Reason: reason}}}
 	}
-	var value V
-	var given bool
 	for raw := range values {
 		v, ok := of.parse(raw)
 		if !ok {
-			return refuse(of.wrong)
+			return v, false, refuse(of.wrong)
 		}
 		if given && v != value {
-			return refuse("is given more than once with different values")
+			return v, false, refuse("is given more than once with different values")
 		}
 		value, given = v, true
 	}
-	if given {
-		set(value)
-	}
-	return nil
+	return value, given, nil
 }
 
 // integer is decimal digits, at least least.
@@ -203,10 +215,10 @@ func inPath(name string, unknown error, set func(r *arena.Request, id string)) p
 // named reads the name of a model or a symbol from the query; what can be no name is
 // that of nothing there is, which unknown says.
 func named(name string, unknown error, set func(*arena.Request, string)) parameter[arena.Request] {
+	of := nonEmpty()
 	return func(c *gin.Context, req *arena.Request) error {
-		var value string
-		err := readOne(name, queryValues(c.Request.URL.RawQuery, name), nonEmpty(), func(v string) { value = v })
-		if err != nil || value == "" {
+		value, given, err := readQuery(c, name, of)
+		if err != nil || !given {
 			return err
 		}
 		if err := wire.CheckID(value); err != nil {
@@ -234,10 +246,10 @@ func choice(p catalogue.Parameter) form[string] {
 // competition reads the id of a competition from the query; what can be no id is that
 // of no competition.
 func competition[T any](set func(*T, string)) parameter[T] {
+	of := nonEmpty()
 	return func(c *gin.Context, into *T) error {
-		id := ""
-		read := query("competition", nonEmpty(), func(_ *T, v string) { id = v })
-		if err := read(c, into); err != nil || id == "" {
+		id, given, err := readQuery(c, "competition", of)
+		if err != nil || !given {
 			return err
 		}
 		if wire.CheckID(id) != nil {

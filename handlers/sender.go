@@ -16,6 +16,12 @@ const (
 	contentHTML    = "text/html; charset=utf-8"
 )
 
+// typeJSON and contentCodings are values of headers; identity is not named.
+var (
+	typeJSON       = []string{contentJSON}
+	contentCodings = map[coding][]string{brotlied: {"br"}, zstandard: {"zstd"}, gzipped: {"gzip"}}
+)
+
 // smallBody is the size below which compressing saves no packet.
 const smallBody = 1024
 
@@ -53,9 +59,13 @@ func (s *sender) send(c *gin.Context, a *arena.Answer, contentType string) {
 		c.Writer.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", contentType)
-	if coding != identity {
-		h.Set("Content-Encoding", string(coding))
+	if contentType == contentJSON {
+		h["Content-Type"] = typeJSON
+	} else {
+		h.Set("Content-Type", contentType)
+	}
+	if named := contentCodings[coding]; named != nil {
+		h["Content-Encoding"] = named
 	}
 	switch {
 	case a.Body == nil:
@@ -84,28 +94,28 @@ func choose(accept []string, a *arena.Answer) (coding, bool) {
 }
 
 func (s *sender) head(c *gin.Context, a *arena.Answer, coding coding) {
-	body, known := a.Body, true
-	if coding != identity {
-		body, known = s.variants.peek(a.ETag, coding)
-	}
-	if known {
-		setLength(c.Writer.Header(), len(body))
+	if coding == identity {
+		c.Writer.Header()["Content-Length"] = descriptionOf(a).length
+	} else if v, known := s.variants.peek(a.ETag, coding); known {
+		c.Writer.Header()["Content-Length"] = v.length
 	}
 	c.Writer.WriteHeader(http.StatusOK)
 }
 
 func (s *sender) body(c *gin.Context, a *arena.Answer, coding coding) {
-	body := a.Body
-	if coding != identity {
+	v := variant{body: a.Body}
+	if coding == identity {
+		v.length = descriptionOf(a).length
+	} else {
 		var err error
-		if body, err = s.variants.get(c.Request.Context(), a, coding); err != nil {
+		if v, err = s.variants.get(c.Request.Context(), a, coding); err != nil {
 			fail(c, err)
 			return
 		}
 	}
-	setLength(c.Writer.Header(), len(body))
+	c.Writer.Header()["Content-Length"] = v.length
 	c.Writer.WriteHeader(http.StatusOK)
-	if _, err := c.Writer.Write(body); err != nil {
+	if _, err := c.Writer.Write(v.body); err != nil {
 		recordOf(c.Request.Context()).clientGone(err)
 	}
 }

@@ -30,21 +30,58 @@ func lastModified(a *arena.Answer, now time.Time) time.Time {
 	return now
 }
 
-// describe sets the headers that a response has with and without its body.
-func describe(h http.Header, a *arena.Answer, now time.Time) {
+// description is an answer as headers have it, made once for all responses.
+type description struct {
+	etag, lastModified, cacheControl, source, length []string
+	// safeFrom is from when on lastModified holds.
+	safeFrom time.Time
+}
+
+// descriptionOf returns that of an answer, which keeps it.
+func descriptionOf(a *arena.Answer) *description {
+	if d, ok := a.Sent.Load().(*description); ok {
+		return d
+	}
+	d := &description{
+		cacheControl: []string{"public, max-age=" + strconv.FormatInt(int64(max(a.MaxAge, 0)/time.Second), 10)},
+		length:       []string{strconv.Itoa(len(a.Body))},
+		safeFrom:     safeFrom(a),
+	}
 	if a.ETag != "" {
 		// Weak: the codings of a body share it, and serverTime is not in it.
-		h.Set("Etag", `W/"`+a.ETag+`"`)
+		d.etag = []string{`W/"` + a.ETag + `"`}
 	}
 	if !a.Modified.IsZero() {
-		h.Set("Last-Modified", lastModified(a, now).UTC().Format(http.TimeFormat))
+		d.lastModified = []string{httpTime(d.safeFrom)}
 	}
-	h.Set("Cache-Control", "public, max-age="+strconv.FormatInt(int64(max(a.MaxAge, 0)/time.Second), 10))
+	if a.Origin != "" {
+		d.source = []string{a.Origin}
+	}
+	a.Sent.Store(d)
+	return d
+}
+
+func httpTime(at time.Time) string { return at.UTC().Format(http.TimeFormat) }
+
+// describe sets the headers that a response has with and without its body.
+func describe(h http.Header, a *arena.Answer, now time.Time) {
+	d := descriptionOf(a)
+	if d.etag != nil {
+		h["Etag"] = d.etag
+	}
+	switch {
+	case d.lastModified == nil:
+	case d.safeFrom.Before(now):
+		h["Last-Modified"] = d.lastModified
+	default:
+		h.Set("Last-Modified", httpTime(lastModified(a, now)))
+	}
+	h["Cache-Control"] = d.cacheControl
 	if a.Age > 0 {
 		h.Set("Age", strconv.FormatInt(int64(a.Age/time.Second), 10))
 	}
-	if a.Origin != "" {
-		h.Set(headerSource, a.Origin)
+	if d.source != nil {
+		h[headerSource] = d.source
 	}
 }
 
@@ -54,7 +91,11 @@ func notModified(request http.Header, a *arena.Answer) bool {
 	if tags, ok := request["If-None-Match"]; ok {
 		return tagListed(strings.Join(tags, ","), a.ETag)
 	}
-	since, err := http.ParseTime(request.Get("If-Modified-Since"))
+	asked := request.Get("If-Modified-Since")
+	if asked == "" {
+		return false
+	}
+	since, err := http.ParseTime(asked)
 	return err == nil && !a.Modified.IsZero() && !since.Before(safeFrom(a))
 }
 

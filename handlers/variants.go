@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -27,21 +28,27 @@ type variantKey struct {
 	coding coding
 }
 
+// variant is a body in a coding, and its Content-Length.
+type variant struct {
+	body   []byte
+	length []string
+}
+
 // variants holds every body once per coding: the entity tag names the content,
 // so an entry is never stale, and however many ask for one at once, it is
 // compressed once.
 type variants struct {
-	cache    *otter.Cache[variantKey, []byte]
+	cache    *otter.Cache[variantKey, variant]
 	compress func(to coding, body []byte) ([]byte, error)
 }
 
 func newVariants(compress func(coding, []byte) ([]byte, error)) (*variants, error) {
-	cache, err := otter.New(&otter.Options[variantKey, []byte]{
+	cache, err := otter.New(&otter.Options[variantKey, variant]{
 		MaximumWeight: variantBytes,
-		Weigher: func(key variantKey, body []byte) uint32 {
-			return uint32(min(len(body)+len(key.etag)+variantOverhead, variantBytes))
+		Weigher: func(key variantKey, v variant) uint32 {
+			return uint32(min(len(v.body)+len(key.etag)+variantOverhead, variantBytes))
 		},
-		ExpiryCalculator: otter.ExpiryAccessing[variantKey, []byte](variantIdle),
+		ExpiryCalculator: otter.ExpiryAccessing[variantKey, variant](variantIdle),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("error setting up the cache of compressed bodies: %w", err)
@@ -50,18 +57,21 @@ func newVariants(compress func(coding, []byte) ([]byte, error)) (*variants, erro
 }
 
 // peek returns a variant that is there already.
-func (v *variants) peek(etag string, to coding) ([]byte, bool) {
+func (v *variants) peek(etag string, to coding) (variant, bool) {
 	return v.cache.GetIfPresent(variantKey{etag: etag, coding: to})
 }
 
 // get returns a variant, compressing it where it is not there. Waiting for the
 // compression that another request started ends with ctx; the compression
 // itself does not, since others wait for it too.
-func (v *variants) get(ctx context.Context, a *arena.Answer, to coding) ([]byte, error) {
-	if body, ok := v.peek(a.ETag, to); ok {
-		return body, nil
+func (v *variants) get(ctx context.Context, a *arena.Answer, to coding) (variant, error) {
+	if known, ok := v.peek(a.ETag, to); ok {
+		return known, nil
 	}
-	load := func(context.Context, variantKey) ([]byte, error) { return v.compress(to, a.Body) }
+	load := func(context.Context, variantKey) (variant, error) {
+		body, err := v.compress(to, a.Body)
+		return variant{body, []string{strconv.Itoa(len(body))}}, err
+	}
 	return v.cache.Get(ctx, variantKey{etag: a.ETag, coding: to},
-		otter.LoaderFunc[variantKey, []byte](load))
+		otter.LoaderFunc[variantKey, variant](load))
 }

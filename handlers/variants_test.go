@@ -34,7 +34,7 @@ func TestVariantsAreMadeOncePerContentAndCoding(t *testing.T) {
 			for _, etag := range []string{"a", "b"} {
 				for _, to := range []coding{brotlied, gzipped} {
 					got, err := v.get(t.Context(), &arena.Answer{ETag: etag, Body: []byte(etag)}, to)
-					if err != nil || string(got) != string(to)+":"+etag {
+					if err != nil || string(got.body) != string(to)+":"+etag {
 						t.Errorf("%s, %v", got, err)
 					}
 				}
@@ -86,7 +86,7 @@ func TestVariantsDoNotKeepFailures(t *testing.T) {
 		t.Error("no error")
 	}
 	failing = false
-	if got, err := v.get(t.Context(), a, gzipped); err != nil || string(got) != "x" {
+	if got, err := v.get(t.Context(), a, gzipped); err != nil || string(got.body) != "x" {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -121,7 +121,7 @@ func TestWaitingForAVariantEndsWithTheRequest(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		stays <- string(got)
+		stays <- string(got.body)
 	})
 	close(release)
 	if got := <-stays; got != "x" {

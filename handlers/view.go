@@ -28,8 +28,8 @@ func view(e endpoint, answers arena.Answerer, sender *sender) gin.HandlerFunc {
 			c.Header("Link", "<"+nextPage(c.Request.URL, answer.Next)+`>; rel="next"`)
 		}
 		contentType := contentJSON
-		if media, ok := downloadTypes()[req.Format]; ok {
-			contentType = media
+		if req.Format != "" {
+			contentType = downloadTypes[req.Format]
 			c.Header("Content-Disposition", `attachment; filename="`+string(e.view)+"."+req.Format+`"`)
 		}
 		sender.send(c, answer, contentType)

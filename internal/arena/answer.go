@@ -3,6 +3,7 @@ package arena
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"nof0/internal/catalogue"
@@ -45,6 +46,8 @@ type Answer struct {
 	MaxAge, Age time.Duration
 	// Body is the whole JSON document; nil for one that is streamed.
 	Body []byte
+	// Sent is where who sends the answer keeps what it has made of it.
+	Sent atomic.Value
 	// Stream, where Body is nil, writes the document in parts that are
 	// rendered and compressed once each.
 	Stream Stream
