@@ -44,13 +44,16 @@ func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Cont
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	r := &request[T]{cache: c, key: key, loader: load, typ: reflect.TypeFor[T](), identity: c.identity()}
+	if value, ok := InMemory(ctx, c, key, load); ok {
+		return value, nil
+	}
+	r := newRequest(c, key, load)
 	if err := r.resolve(ctx); err != nil {
 		return none, err
 	}
 	if e := c.local.get(key.Name, r.typ, r.state.tokens); e != nil {
 		r.maybeRefresh(ctx, e)
-		c.metrics.hits.WithLabelValues(key.Family, levelLocal).Inc()
+		c.metrics.localHit(&key)
 		return r.unpack(outcome{entry: e})
 	}
 	f, _ := c.flights.join(ctx, r.id(flightLookup), r.look)
@@ -64,6 +67,38 @@ func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Cont
 		c.metrics.hits.WithLabelValues(key.Family, out.level).Inc()
 	}
 	return r.unpack(out)
+}
+
+// InMemory is Fetch of what this process has in its memory and need not ask Redis about:
+// it never waits. It is false where there is no such value.
+func InMemory[T any](ctx context.Context, c *Cache, key Key, load func(context.Context) (T, error)) (value T, ok bool) {
+	now := c.opts.Now()
+	state, fresh := c.versions.of(&key, now)
+	if !fresh {
+		return value, false
+	}
+	e := c.local.get(key.Name, reflect.TypeFor[T](), state.tokens)
+	if e == nil || e.absent {
+		return value, false
+	}
+	if c.remote != nil && c.isDue(e, now) {
+		r := newRequest(c, key, load)
+		r.state = state
+		r.refresh(ctx)
+	}
+	c.metrics.localHit(&key)
+	value, _ = e.value.(T) // a nil interface is not a T and is what value is already
+	return value, true
+}
+
+// isDue draws whether a value is to be loaded again before its end.
+func (c *Cache) isDue(e *entry, now time.Time) bool {
+	left := e.expiresAt.Sub(now)
+	return isNear(e.cost, left) && refreshEarly(e.cost, left, c.opts.Rand.Float64())
+}
+
+func newRequest[T any](c *Cache, key Key, load func(context.Context) (T, error)) *request[T] {
+	return &request[T]{cache: c, key: key, loader: load, typ: reflect.TypeFor[T](), identity: c.identity()}
 }
 
 // outcome is what a flight brings.
@@ -95,7 +130,7 @@ func (r *request[T]) id(kind flightKind) flightID {
 // process has not lately. The error is the context's.
 func (r *request[T]) resolve(ctx context.Context) error {
 	var fresh bool
-	if r.state, fresh = r.cache.versions.get(r.key.Versions); fresh {
+	if r.state, fresh = r.cache.versions.of(&r.key, r.cache.opts.Now()); fresh {
 		return nil
 	}
 	id := flightID{kind: flightVersions, name: versionNames(r.key.Versions)}
@@ -107,7 +142,7 @@ func (r *request[T]) resolve(ctx context.Context) error {
 		if _, err := f.wait(ctx); err != nil {
 			return err
 		}
-		if r.state, fresh = r.cache.versions.get(r.key.Versions); started || fresh {
+		if r.state, fresh = r.cache.versions.of(&r.key, r.cache.opts.Now()); started || fresh {
 			break
 		}
 	}
@@ -217,11 +252,14 @@ func (r *request[T]) isCurrent() bool {
 
 // maybeRefresh loads the value again in the background if it is near its end.
 func (r *request[T]) maybeRefresh(ctx context.Context, e *entry) {
-	if !r.isShared() {
-		return
+	if r.cache.isDue(e, r.cache.opts.Now()) {
+		r.refresh(ctx)
 	}
-	left := e.expiresAt.Sub(r.cache.opts.Now())
-	if !refreshEarly(e.cost, left, r.cache.opts.Rand.Float64()) {
+}
+
+// refresh loads the value again in the background, where others have a use for it.
+func (r *request[T]) refresh(ctx context.Context) {
+	if !r.isShared() {
 		return
 	}
 	if _, started := r.cache.flights.join(ctx, r.id(flightLoad), r.load(true)); started {

@@ -51,6 +51,8 @@ type Key struct {
 	Local bool
 	// structure is that of a projection.
 	structure catalogue.Structure
+	// memo, where given, saves work of those who ask for the key again and again.
+	memo *memo
 }
 
 // Keys spells every key of nof0, with its TTL. Braces are literal: they are the

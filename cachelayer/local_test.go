@@ -22,7 +22,8 @@ func TestUnchangedValueIsNotReadAgain(t *testing.T) {
 
 	for range 5 {
 		b.clock.Advance(b.cache.versions.life)
-		_, fresh := b.cache.versions.get(testKey().Versions)
+		key := testKey()
+		_, fresh := b.cache.versions.of(&key, b.cache.opts.Now())
 		require.False(t, fresh)
 		require.Equal(t, "one", b.fetch(t, pg.load))
 		require.Same(t, held, b.held(testKey()))

@@ -28,6 +28,15 @@ type metrics struct {
 	failures   *prometheus.CounterVec
 }
 
+// localHit counts a read that was answered from memory.
+func (m *metrics) localHit(key *Key) {
+	if key.memo != nil {
+		key.memo.hits.Inc()
+		return
+	}
+	m.hits.WithLabelValues(key.Family, levelLocal).Inc()
+}
+
 func newMetrics(reg prometheus.Registerer) *metrics {
 	auto := promauto.With(reg)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {

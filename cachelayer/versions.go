@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"nof0/internal/catalogue"
@@ -73,20 +75,64 @@ type versions struct {
 
 	mu    sync.RWMutex
 	known map[catalogue.Version]*version
+	// generation counts the changes of known.
+	generation atomic.Uint64
+}
+
+// memo is what is remembered of a key by a cache.
+type memo struct {
+	states atomic.Pointer[stateOf]
+	hits   prometheus.Counter // in memory
+}
+
+// stateOf is the state of a key's versions at a generation, and from when on Redis has to
+// be asked again.
+type stateOf struct {
+	state
+
+	generation uint64
+	until      time.Time
 }
 
 func newVersions(rdb redis.UniversalClient, life time.Duration, now func() time.Time, newToken func() string) *versions {
 	return &versions{rdb: rdb, life: life, now: now, newToken: newToken, known: map[catalogue.Version]*version{}}
 }
 
-// get returns the state of names as it is known, and whether it may be used
-// without asking Redis.
-func (v *versions) get(names []catalogue.Version) (s state, fresh bool) {
-	if len(names) == 0 {
+// Prepared is a key that this cache is asked for again and again.
+func (c *Cache) Prepared(key Key) Key {
+	key.memo = &memo{hits: c.metrics.hits.WithLabelValues(key.Family, levelLocal)}
+	return key
+}
+
+// of returns the state of a key's versions, and whether it may be used without asking
+// Redis.
+func (v *versions) of(key *Key, now time.Time) (s state, fresh bool) {
+	if len(key.Versions) == 0 {
 		return state{shared: v.rdb != nil}, true
 	}
-	now := v.now()
-	s.shared, fresh = true, true
+	if key.memo == nil {
+		s, until := v.get(key.Versions)
+		return s, now.Before(until)
+	}
+	// Read first: what changes meanwhile makes what is remembered old at once.
+	generation := v.generation.Load()
+	if known := key.memo.states.Load(); known != nil && known.generation == generation {
+		return known.state, now.Before(known.until)
+	}
+	s, until := v.get(key.Versions)
+	if !until.IsZero() {
+		key.memo.states.Store(&stateOf{s, generation, until})
+	}
+	return s, now.Before(until)
+}
+
+// get returns the state of names as it is known, and until when it may be used without
+// asking Redis; zero where not all of them are known.
+func (v *versions) get(names []catalogue.Version) (s state, until time.Time) {
+	if len(names) == 0 {
+		return state{shared: v.rdb != nil}, v.now().Add(v.life)
+	}
+	s.shared = true
 	var tokens strings.Builder
 	tokens.Grow((1 + len(names)) * tokenLen)
 	v.mu.RLock()
@@ -96,7 +142,9 @@ func (v *versions) get(names []catalogue.Version) (s state, fresh bool) {
 		if known == nil {
 			return false
 		}
-		fresh = fresh && now.Sub(known.seen) < v.life
+		if end := known.seen.Add(v.life); until.IsZero() || end.Before(until) {
+			until = end
+		}
 		s.shared = s.shared && known.shared
 		tokens.WriteString(known.token)
 		return true
@@ -107,10 +155,10 @@ func (v *versions) get(names []catalogue.Version) (s state, fresh bool) {
 	}
 	if !whole {
 		// A state that nothing else has.
-		return state{tokens: v.newToken()}, false
+		return state{tokens: v.newToken()}, time.Time{}
 	}
 	s.tokens = tokens.String()
-	return s, fresh
+	return s, until
 }
 
 // set makes next what is known of name, unless that is no longer before.
@@ -128,6 +176,7 @@ func (v *versions) set(name catalogue.Version, before, next *version) {
 		}
 	}
 	v.known[name] = next
+	v.generation.Add(1)
 }
 
 // refresh asks Redis for names and for versionOfAll. The error is that of Redis: names
@@ -174,6 +223,7 @@ func (v *versions) doubtLocked() {
 		next.token, next.seen = old.token, old.seen // what is in memory stays good
 	}
 	v.known[versionOfAll] = next // a new one, so that nobody who asked before sets it
+	v.generation.Add(1)
 }
 
 // trusts says whether this process has no doubt.
@@ -256,6 +306,7 @@ func (v *versions) renew(ctx context.Context, names []catalogue.Version) error {
 		mine[i] = &version{token: v.newToken(), seen: now}
 		v.known[name] = mine[i]
 	}
+	v.generation.Add(1)
 	v.mu.Unlock()
 	if v.rdb == nil {
 		return nil
@@ -284,6 +335,7 @@ func (v *versions) distrust() {
 	for name := range v.known {
 		v.known[name] = &version{token: v.newToken()}
 	}
+	v.generation.Add(1)
 }
 
 // Invalidate makes every Fetch that begins after it returned see what was

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// isNear tells the values that refreshEarly can decide for, from those that are too far
+// from their end: of a random number of 53 bits the logarithm is below 37.
+func isNear(cost, left time.Duration) bool { return left <= 37*cost }
+
 // refreshEarly decides whether a value that is still there should be loaded
 // again now, by XFetch (Vattani, Chierichetti, Lowenstein: "Optimal
 // Probabilistic Cache Stampede Prevention"): the nearer its end and the longer

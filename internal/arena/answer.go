@@ -53,6 +53,14 @@ type Answer struct {
 	Stream Stream
 }
 
+// ModifiedAt is the same answer, its content rendered at another time.
+func (a *Answer) ModifiedAt(at time.Time) *Answer {
+	return &Answer{
+		Origin: a.Origin, ETag: a.ETag, Modified: at, Next: a.Next,
+		MaxAge: a.MaxAge, Age: a.Age, Body: a.Body, Stream: a.Stream,
+	}
+}
+
 // Stream is a document too large to be held whole.
 type Stream interface {
 	// Identity writes the document as it is.

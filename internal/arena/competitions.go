@@ -61,12 +61,13 @@ func (s *Service) competitions(ctx context.Context) (all *competitions, old bool
 	if s.o.Store == nil {
 		return nil, false, fmt.Errorf("%w: no database is configured", ErrUnavailable)
 	}
+	if all, ok := s.listed.inMemory(ctx); ok {
+		return all, false, nil
+	}
 	whole, last := ctx, s.competing.Load()
 	ctx, _, cancel := s.impatient(ctx, last != nil)
 	defer cancel()
-	all, err = cachelayer.Fetch(ctx, s.o.Cache, s.keys.Competitions(), func(ctx context.Context) (*competitions, error) {
-		return s.o.Store.competitionIDs(ctx, s.o.Competition)
-	})
+	all, err = s.listed.fetch(ctx)
 	switch {
 	case err == nil:
 		s.competing.Store(all)
@@ -89,18 +90,14 @@ type scope struct {
 	keys cachelayer.Keys
 }
 
-// scopeOf finds the competitions that a view is made from.
-func (s *Service) scopeOf(ctx context.Context, v *view, req Request) (scope, error) {
-	sc := scope{keys: s.keys}
-	if !v.Across && !v.OfCompetition() {
+// scopeOf finds the competitions that a view is made from, of those that there are; nil
+// for a view that is made from none. The error is an *UnknownCompetitionError.
+func (s *Service) scopeOf(v *view, req Request, all *competitions, old bool) (sc scope, err error) {
+	sc = scope{keys: s.keys, old: old}
+	switch {
+	case all == nil:
 		return sc, nil
-	}
-	all, old, err := s.competitions(ctx)
-	if err != nil {
-		return sc, err
-	}
-	sc.old = old
-	if v.Across {
+	case v.Across:
 		sc.competition, sc.all = all.Default, all.IDs
 		return sc, nil
 	}

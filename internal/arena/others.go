@@ -23,7 +23,7 @@ func (s *Service) AnswerFrom(ctx context.Context, source Source, version string,
 	if req.Format != "" {
 		return s.downloaded(ctx, source, v, req, originJSON)
 	}
-	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originJSON}
+	of := origin{originJSON, s.keys.TTL(v.MaxAge)}
 	req.Competition = ""
 	paged := v.Paged && req.page() != ""
 	if req.FromMarker > 0 || paged {
@@ -35,15 +35,16 @@ func (s *Service) AnswerFrom(ctx context.Context, source Source, version string,
 	}
 	name := "json:" + key.Name
 	if last, ok := s.known.GetIfPresent(name); ok && last.version == version {
-		return answer.of(last.rendering), nil
+		return last.rendering.answer(of), nil
 	}
 	key = s.keys.Own(key.Family, name+"@"+version, key.TTL)
-	r, err := fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
+	document := through(s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
 		return s.load(ctx, source, v, req)
 	})
+	r, err := document.fetch(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s.known.Set(name, known{rendering: r, at: s.o.Now(), version: version})
-	return answer.of(r), nil
+	return r.answer(of), nil
 }

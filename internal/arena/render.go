@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,6 +21,26 @@ type rendering struct {
 	Modified int64          `json:"modified"` // unix ms of the first rendering of this content
 	Next     string         `json:"next,omitzero"`
 	Body     jsontext.Value `json:"body"`
+
+	// sent is its answer, as most requests get it.
+	sent atomic.Pointer[Answer]
+}
+
+// answer returns the rendering as an answer of an origin.
+func (r *rendering) answer(o origin) *Answer {
+	if a := r.sent.Load(); a != nil && a.Origin == o.source && a.MaxAge == o.maxAge {
+		return a
+	}
+	a := r.newAnswer(o)
+	r.sent.Store(a)
+	return a
+}
+
+func (r *rendering) newAnswer(o origin) *Answer {
+	return &Answer{
+		Origin: o.source, MaxAge: o.maxAge,
+		ETag: r.ETag, Modified: time.UnixMilli(r.Modified).UTC(), Body: r.Body, Next: r.Next,
+	}
 }
 
 // render writes the payload of a view out. Its ETag does not depend on

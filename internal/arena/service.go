@@ -35,6 +35,9 @@ type Service struct {
 	staleLines *telemetry.Throttle
 	// competing are the competitions that were known last.
 	competing atomic.Pointer[competitions]
+	// listed are those that there are, and questions what was asked lately.
+	listed    cached[*competitions]
+	questions questions
 }
 
 // ServiceOptions are what a Service is made of.
@@ -83,7 +86,11 @@ func NewService(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("error making the table of last answers: %w", err)
 	}
-	return &Service{o: o, keys: cachelayer.NewKeys(o.TTLs), known: last, staleLines: telemetry.OncePerOutage()}, nil
+	s := &Service{o: o, keys: cachelayer.NewKeys(o.TTLs), known: last, staleLines: telemetry.OncePerOutage()}
+	s.listed = through(o.Cache, s.keys.Competitions(), func(ctx context.Context) (*competitions, error) {
+		return o.Store.competitionIDs(ctx, o.Competition)
+	})
+	return s, nil
 }
 
 // Answer implements Answerer. Errors are an *UnknownCompetitionError, or wrap
@@ -96,18 +103,17 @@ func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {
 	if s.o.Store == nil {
 		return nil, fmt.Errorf("%w: no database is configured", ErrUnavailable)
 	}
-	sc, err := s.scopeOf(ctx, v, req)
+	q, err := s.question(ctx, v, req)
 	if err != nil {
 		return nil, err
 	}
 	if req.Format != "" {
-		return s.downloaded(ctx, s.store(sc), v, req.in(sc), originStore)
+		return s.downloaded(ctx, s.store(q.scope), v, req.in(q.scope), originStore)
 	}
-	answer := &Answer{MaxAge: s.keys.TTL(v.MaxAge), Origin: originStore}
-	if sc.old {
-		answer.MaxAge, answer.Origin = min(answer.MaxAge, staleMaxAge), originStale
+	if answer, ok := s.inMemory(ctx, q); ok {
+		return answer, nil
 	}
-	return s.fromStore(ctx, v, req, sc, answer)
+	return s.fromStore(ctx, q)
 }
 
 // viewOf returns the view that a request asks for.
@@ -134,36 +140,37 @@ const (
 	originStale = "stale"
 )
 
-func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope, answer *Answer) (*Answer, error) {
-	key, err := keyOf(v, sc, s.uncut(v, req, sc))
+// origin is where an answer comes from, and how long clients may keep it.
+type origin struct {
+	source string
+	maxAge time.Duration
+}
+
+// stale is the origin of what may no longer be the newest.
+func (o origin) stale() origin { return origin{originStale, min(o.maxAge, staleMaxAge)} }
+
+// fromStore answers what is not in memory.
+func (s *Service) fromStore(ctx context.Context, q *question) (*Answer, error) {
+	whole, asked := ctx, s.o.Now()
+	lately, err := s.uncut(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	whole, asked := ctx, s.o.Now()
-	_, isKnown := s.lastOf(key, sc)
+	_, isKnown := s.lastOf(lately.document.key, q.scope)
 	ctx, patience, cancel := s.impatient(ctx, isKnown)
 	defer cancel()
-	var r *rendering
-	req = s.normalize(ctx, v, req, sc)
-	if key, err = keyOf(v, sc, req); err != nil {
+	if q, err = s.normalize(ctx, q); err != nil {
 		return nil, err
 	}
-	if req.View == catalogue.ViewAccountTotals {
+	var r *rendering
+	if q.view.Name == catalogue.ViewAccountTotals {
 		var large *totals
-		r, large, err = s.accountTotals(ctx, v, req.FromMarker, sc)
+		r, large, err = s.accountTotals(ctx, q)
 		if large != nil {
-			return large.answer(answer), nil
+			return large.answer(s.originOf(q)), nil
 		}
 	} else {
-		r, err = fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
-			began := s.o.Now()
-			r, err := s.load(ctx, s.store(sc), v, req.in(sc))
-			if err == nil {
-				s.outages.over()
-				s.remember(key.Name, sc.competition, r, began) // also where nobody waits for it any more
-			}
-			return r, err
-		})
+		r, err = q.document.fetch(ctx)
 	}
 	if err != nil && ctx.Err() != nil && whole.Err() == nil {
 		err = fmt.Errorf("%w: there was no answer within %v", ErrUnavailable, patience)
@@ -172,9 +179,9 @@ func (s *Service) fromStore(ctx context.Context, v *view, req Request, sc scope,
 		s.outages.note(s.o.Now())
 	}
 	if err == nil {
-		s.remember(key.Name, sc.competition, r, asked)
+		s.remember(q.document.key.Name, q.scope.competition, r, asked)
 	}
-	return s.orStale(whole, req, key, sc, r, err, answer)
+	return s.orStale(whole, q, r, err)
 }
 
 // in returns the request with the competition that it is about.
@@ -185,15 +192,16 @@ func (r Request) in(sc scope) Request {
 
 // orStale is the answer, or the last one that was known where the store cannot
 // be asked.
-func (s *Service) orStale(ctx context.Context, req Request, key cachelayer.Key, sc scope, r *rendering, err error, answer *Answer) (*Answer, error) {
+func (s *Service) orStale(ctx context.Context, q *question, r *rendering, err error) (*Answer, error) {
 	if err == nil {
-		return answer.of(r), nil
+		return r.answer(s.originOf(q)), nil
 	}
-	if _, isKnown := s.lastOf(key, sc); isKnown && errors.Is(err, ErrUnavailable) {
+	key := q.document.key
+	if _, isKnown := s.lastOf(key, q.scope); isKnown && errors.Is(err, ErrUnavailable) {
 		if leftOut, ok := s.staleLines.Pass(s.o.Now()); ok {
-			s.o.Logger.WarnContext(ctx, "serving stale answers", slog.String("view", string(req.View)), slog.Any("error", err), slog.Int64("left_out", leftOut))
+			s.o.Logger.WarnContext(ctx, "serving stale answers", slog.String("view", string(q.view.Name)), slog.Any("error", err), slog.Int64("left_out", leftOut))
 		}
-		return s.stale(key, sc, answer)
+		return s.stale(key, q.scope, s.originOf(q))
 	}
 	return nil, err
 }
@@ -208,15 +216,14 @@ func (s *Service) lastOf(key cachelayer.Key, sc scope) (known, bool) {
 const staleMaxAge = 5 * time.Second
 
 // stale is the last answer of a key, which lastOf has found.
-func (s *Service) stale(key cachelayer.Key, sc scope, answer *Answer) (*Answer, error) {
+func (s *Service) stale(key cachelayer.Key, sc scope, o origin) (*Answer, error) {
 	last, ok := s.lastOf(key, sc)
 	if !ok {
 		return nil, fmt.Errorf("%w: the last known answer is too old by now", ErrUnavailable)
 	}
-	answer.Origin = originStale
+	answer := last.rendering.newAnswer(o.stale())
 	answer.Age = s.o.Now().Sub(last.at)
-	answer.MaxAge = min(answer.MaxAge, staleMaxAge)
-	return answer.of(last.rendering), nil
+	return answer, nil
 }
 
 // Knows says whether there are answers for when the store does not answer.
@@ -232,36 +239,6 @@ func (s *Service) Forget() {
 	s.competitors.Clear()
 }
 
-// normalize makes a limit that cuts nothing off none: there are as many as
-// clients think of, and they then share what is kept of the whole view. While the
-// store cannot be asked, the number of competitors that was known last decides.
-func (s *Service) normalize(ctx context.Context, v *view, req Request, sc scope) Request {
-	if req.View != catalogue.ViewPositions || req.Limit == 0 {
-		return req
-	}
-	count := s.keys.Own("competitors", sc.competition, s.o.TTLs.Short, v.Versions("", sc.all...)...)
-	competitors, err := fetch(ctx, s.o.Cache, count, func(ctx context.Context) (int, error) {
-		ids, err := s.store(sc).competitors(ctx)
-		return len(ids), err
-	})
-	if err == nil {
-		s.competitors.Store(sc.competition, competitors)
-	}
-	return s.uncut(v, req, sc) // on an error the view itself will tell
-}
-
-// uncut is normalize by what was known last.
-func (s *Service) uncut(v *view, req Request, sc scope) Request {
-	if v.Name != catalogue.ViewPositions {
-		return req
-	}
-	last, _ := s.competitors.Load(sc.competition)
-	if n, known := last.(int); known && n <= req.Limit {
-		req.Limit = 0
-	}
-	return req
-}
-
 // load renders a view that is read from a source, or of what only a Store has.
 func (s *Service) load(ctx context.Context, source Source, v *view, req Request) (*rendering, error) {
 	store, _ := source.(*Store)
@@ -272,39 +249,18 @@ func (s *Service) load(ctx context.Context, source Source, v *view, req Request)
 	return s.render(ctx, req.View, payload)
 }
 
+// rememberEvery is how exactly the age of a stale answer is known.
+const rememberEvery = time.Second
+
 // remember keeps an answer, which was the newest at a time, for as long as it may be
 // served stale. A load that took long does not take the place of what began after it.
 func (s *Service) remember(key, competition string, r *rendering, at time.Time) {
 	last, ok := s.known.GetIfPresent(key)
-	if ok && last.version == competition && (last.at.After(at) || last.rendering == r && at.Sub(last.at) < time.Second) {
+	if ok && last.version == competition && (last.at.After(at) || last.rendering == r && at.Sub(last.at) < rememberEvery) {
 		return
 	}
 	s.known.Set(key, known{rendering: r, at: at, version: competition})
 	s.answered.Store(at.UnixNano())
-}
-
-// fetch reads through the cache. That a model is unknown is remembered as an
-// absence.
-func fetch[T any](ctx context.Context, c *cachelayer.Cache, key cachelayer.Key, load func(context.Context) (T, error)) (T, error) {
-	v, err := cachelayer.Fetch(ctx, c, key, func(ctx context.Context) (T, error) {
-		v, err := load(ctx)
-		if errors.Is(err, ErrUnknownModel) {
-			err = fmt.Errorf("%w: %w", cachelayer.ErrAbsent, err)
-		}
-		return v, err
-	})
-	if errors.Is(err, cachelayer.ErrAbsent) {
-		err = fmt.Errorf("%w: %w", ErrUnknownModel, err)
-	}
-	return v, err
-}
-
-func (a *Answer) of(r *rendering) *Answer {
-	if r == nil {
-		return nil
-	}
-	a.ETag, a.Modified, a.Body, a.Next = r.ETag, time.UnixMilli(r.Modified).UTC(), r.Body, r.Next
-	return a
 }
 
 // Warm renders every view that the store serves, so that the first clients

@@ -41,34 +41,35 @@ type segment struct {
 func (g *segment) empty() bool   { return len(g.Rows) == len("[]") }
 func (g *segment) inner() []byte { return g.Rows[1 : len(g.Rows)-1] }
 
-// accountTotals returns the document from a marker on, or what streams it
-// where it is large. A client whose marker is beyond the newest comes from another
-// competition: it gets the whole season, and which one that is.
-func (s *Service) accountTotals(ctx context.Context, v *view, from int64, sc scope) (*rendering, *totals, error) {
-	last, err := s.lastMarker(ctx, v, sc)
+// accountTotals returns the document that a question asks for, or what streams it where
+// it is large.
+func (s *Service) accountTotals(ctx context.Context, q *question) (*rendering, *totals, error) {
+	last, err := q.lastMarker.fetch(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	ahead := from > 0 && from > last
-	part := strconv.FormatInt(from, 10)
-	if ahead {
-		from, part = 0, "ahead"
+	document := q.totals(last)
+	if q.req.FromMarker > last && q.req.FromMarker > 0 {
+		if document, err = s.ahead(q); err != nil {
+			return nil, nil, err
+		}
 	}
-	key, err := sc.keys.View(&v.View, "", part, sc.all...)
-	if err != nil {
-		return nil, nil, err
+	r, err := document.fetch(ctx)
+	if big, ok := errors.AsType[*tooLargeError](err); ok {
+		return nil, big.totals, nil
 	}
-	// In Redis is what clients poll, the whole season and its newest day; the
-	// rest, of which there are as many as hours, stays in this process.
-	key.Local = from != 0 && from <= last-segmentHours
-	var large *totals
-	r, err := fetch(ctx, s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
-		// Asked for again: it may have risen before the document was begun.
-		last, err := s.lastMarker(ctx, v, sc)
+	return r, nil, err
+}
+
+// totalsOf makes the load of the document from a marker on. With ahead it says which
+// competition it is of.
+func (s *Service) totalsOf(q *question, from int64, ahead bool) func(context.Context) (*rendering, error) {
+	return func(ctx context.Context) (*rendering, error) {
+		last, err := q.lastMarker.fetch(ctx)
 		if err != nil {
 			return nil, err
 		}
-		t, err := s.gather(ctx, sc, from, last, ahead)
+		t, err := s.gather(ctx, q.scope, from, last, ahead)
 		if err != nil {
 			return nil, err
 		}
@@ -76,17 +77,7 @@ func (s *Service) accountTotals(ctx context.Context, v *view, from int64, sc sco
 			return nil, &tooLargeError{t}
 		}
 		return t.whole(ctx)
-	})
-	if big, ok := errors.AsType[*tooLargeError](err); ok {
-		large, err = big.totals, nil
 	}
-	return r, large, err
-}
-
-// lastMarker is the newest hourly marker.
-func (s *Service) lastMarker(ctx context.Context, v *view, sc scope) (int64, error) {
-	key := s.keys.Own("last_marker", sc.competition, s.o.TTLs.Short, v.Versions("", sc.all...)...)
-	return fetch(ctx, s.o.Cache, key, s.store(sc).LastMarker)
 }
 
 // tooLargeError carries a document out of the cache's load that is not to be kept.
@@ -190,7 +181,8 @@ func (s *Service) segment(ctx context.Context, sc scope, h hours) (*segment, err
 	if !h.closed {
 		return load(ctx)
 	}
-	return fetch(ctx, s.o.Cache, sc.keys.EquitySegment(sc.competition, h.from), load)
+	kept := through(s.o.Cache, sc.keys.EquitySegment(sc.competition, h.from), load)
+	return kept.fetch(ctx)
 }
 
 // whole puts the document together in memory.
@@ -241,9 +233,8 @@ func (t *totals) each(ctx context.Context, write func(part []byte) error) error 
 	return write(t.tail)
 }
 
-func (t *totals) answer(a *Answer) *Answer {
-	a.ETag, a.Modified, a.Stream = t.etag, t.renderedAt, t
-	return a
+func (t *totals) answer(o origin) *Answer {
+	return &Answer{Origin: o.source, MaxAge: o.maxAge, ETag: t.etag, Modified: t.renderedAt, Stream: t}
 }
 
 var _ Stream = (*totals)(nil)

@@ -288,14 +288,15 @@ func (v *View) OfCompetition() bool {
 
 // ViewOf returns the declaration of a view; one without a name where there is no
 // such view.
-func ViewOf(name ViewName) View {
+func ViewOf(name ViewName) View { return byName[name] }
+
+var byName = func() map[ViewName]View {
+	all := make(map[ViewName]View, len(views))
 	for _, v := range views {
-		if v.Name == name {
-			return v
-		}
+		all[v.Name] = v
 	}
-	return View{}
-}
+	return all
+}()
 
 // OfOne reports whether the view is of something that a request has to name.
 func (v *View) OfOne() bool {

@@ -3,7 +3,8 @@ package cutover
 import (
 	"context"
 	"fmt"
-	"sync"
+	"maps"
+	"sync/atomic"
 	"time"
 
 	"nof0/internal/arena"
@@ -30,7 +31,7 @@ type answers struct {
 	offer func(context.Context, arena.Domain, arena.Request)
 	now   func() time.Time
 	// moved is from when on a domain has been read from where it is.
-	moved sync.Map // arena.Domain to move
+	moved atomic.Pointer[map[arena.Domain]move]
 }
 
 // move is a change of the side that a domain is read from.
@@ -75,7 +76,7 @@ func (a *answers) Answer(ctx context.Context, req arena.Request) (answer *arena.
 		a.offer(ctx, v.Domain, req)
 	}
 	if answer.Modified.Before(moved) {
-		answer.Modified = moved
+		answer = answer.ModifiedAt(moved)
 	}
 	return answer, nil
 }
@@ -95,16 +96,25 @@ func (a *answers) inFiles(ctx context.Context, modes arena.Modes, competition st
 // has not read it from the other. What the other answered meanwhile is no older than
 // that.
 func (a *answers) movedAt(d arena.Domain, toStore bool) time.Time {
-	known, ok := a.moved.Load(d)
-	last, _ := known.(move)
-	switch {
-	case !ok:
-		last = move{toStore: toStore}
-	case last.toStore == toStore:
-		return last.at
-	default:
-		last = move{toStore: toStore, at: a.now()}
+	for {
+		var known map[arena.Domain]move
+		before := a.moved.Load()
+		if before != nil {
+			known = *before
+		}
+		last, ok := known[d]
+		if ok && last.toStore == toStore {
+			return last.at
+		}
+		next := move{toStore: toStore}
+		if ok {
+			next.at = a.now()
+		}
+		after := map[arena.Domain]move{}
+		maps.Copy(after, known)
+		after[d] = next
+		if a.moved.CompareAndSwap(before, &after) {
+			return next.at
+		}
 	}
-	a.moved.Store(d, last)
-	return last.at
 }
