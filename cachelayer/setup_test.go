@@ -49,6 +49,7 @@ func (r *steeredRand) set(millionths uint64) { r.float.Store(millionths) }
 
 // process is what one process of nof0 has: a client and a cache of its own.
 type process struct {
+	key    Key // the test key, prepared
 	client *Client
 	cache  *Cache
 	clock  *clock
@@ -99,6 +100,7 @@ func newProcess(t *testing.T, url string, change ...func(*config.Config)) *proce
 	require.NoError(t, err)
 	p.cache, err = New(p.client, cfg.Cache, opts)
 	require.NoError(t, err)
+	p.key = p.cache.Prepared(testKey())
 	t.Cleanup(func() {
 		// A flight must not log after the test.
 		eventually(t, func() bool { return p.underWay() == 0 })
@@ -195,7 +197,7 @@ func (s *source) loads() int {
 // fetch reads the test key and fails the test on an error.
 func (p *process) fetch(t *testing.T, load func(context.Context) (note, error)) string {
 	t.Helper()
-	got, err := Fetch(t.Context(), p.cache, testKey(), load)
+	got, err := Fetch(t.Context(), p.cache, p.key, load)
 	require.NoError(t, err)
 	return got.Text
 }

@@ -116,6 +116,51 @@ func TestVersionThatIsLostDoesNotComeBack(t *testing.T) {
 	require.Equal(t, "new", b.fetch(t, pg.load))
 }
 
+// A prepared key remembers the state of its versions for as long as none has changed.
+func TestInMemoryIsNeverBehind(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]struct {
+		change func(b *bundle)
+		gone   bool // what was in memory may not be answered with any more
+	}{
+		"nothing":                 {func(*bundle) {}, false},
+		"another version":         {func(b *bundle) { _ = b.cache.Invalidate(b.ctx, "another") }, false},
+		"its version":             {func(b *bundle) { _ = b.cache.Invalidate(b.ctx, testVersion) }, true},
+		"its version and another": {func(b *bundle) { _ = b.cache.Invalidate(b.ctx, "another", testVersion) }, true},
+		"the time of its version": {func(b *bundle) { b.clock.Advance(b.cache.versions.life) }, true},
+		"a doubt":                 {func(b *bundle) { b.cache.Doubt() }, true},
+		"everything":              {func(b *bundle) { b.cache.Clear() }, true},
+		"an invalidation that no longer reaches Redis": {func(b *bundle) {
+			ctx, cancel := context.WithCancel(b.ctx)
+			cancel()
+			_ = b.cache.Invalidate(ctx, testVersion)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			pg := newSource("old")
+			_, ok := InMemory(b.ctx, b.cache, b.key, pg.load)
+			require.False(t, ok, "nothing was asked for yet")
+			require.Equal(t, "old", b.fetch(t, pg.load))
+			for range 2 {
+				got, ok := InMemory(b.ctx, b.cache, b.key, pg.load)
+				require.True(t, ok)
+				require.Equal(t, "old", got.Text)
+			}
+			change.change(b)
+			_, ok = InMemory(b.ctx, b.cache, b.key, pg.load)
+			require.Equal(t, change.gone, !ok)
+			require.LessOrEqual(t, pg.loads(), 1, "it loads nothing")
+			_, err := Fetch(b.ctx, b.cache, b.key, pg.load)
+			require.NoError(t, err)
+			got, ok := InMemory(b.ctx, b.cache, b.key, pg.load)
+			require.True(t, ok, "a fetch brings it back")
+			require.Equal(t, "old", got.Text)
+		})
+	}
+}
+
 // While Redis is away each of two processes goes by itself, and once it is back
 // none believes what was there before.
 func TestWhatWasWrittenWhileRedisWasAway(t *testing.T) {

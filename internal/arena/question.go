@@ -97,6 +97,11 @@ func (s *Service) question(ctx context.Context, v *view, req Request) (*question
 			return nil, err
 		}
 	}
+	return s.asked(v, req, all, old)
+}
+
+// asked is the question of a request with the given competitions; see scopeOf.
+func (s *Service) asked(v *view, req Request, all *competitions, old bool) (*question, error) {
 	if q := s.questions.get(req); q != nil && q.of == all && q.scope.old == old {
 		return q, nil
 	}
@@ -156,7 +161,7 @@ func (s *Service) inMemory(ctx context.Context, q *question) (*Answer, bool) {
 			return nil, false
 		}
 		if n <= q.req.Limit {
-			whole, err := s.whole(ctx, q)
+			whole, err := s.whole(q)
 			if err != nil {
 				return nil, false
 			}
@@ -186,19 +191,19 @@ func (q *question) asksForFirst() bool {
 }
 
 // whole is the same question without its limit.
-func (s *Service) whole(ctx context.Context, q *question) (*question, error) {
+func (s *Service) whole(q *question) (*question, error) {
 	req := q.req
 	req.Limit = 0
-	return s.question(ctx, q.view, req)
+	return s.asked(q.view, req, q.of, q.scope.old)
 }
 
 // uncut makes a limit that cuts nothing off none, by the number of competitors that was
 // known last: there are as many as clients think of, and they then share what is kept of
 // the whole view.
-func (s *Service) uncut(ctx context.Context, q *question) (*question, error) {
+func (s *Service) uncut(q *question) (*question, error) {
 	last, _ := s.competitors.Load(q.scope.competition)
 	if n, known := last.(int); known && q.asksForFirst() && n <= q.req.Limit {
-		return s.whole(ctx, q)
+		return s.whole(q)
 	}
 	return q, nil
 }
@@ -213,7 +218,7 @@ func (s *Service) normalize(ctx context.Context, q *question) (*question, error)
 	if err == nil {
 		s.competitors.Store(q.scope.competition, competitors)
 	}
-	return s.uncut(ctx, q) // on an error the view itself will tell
+	return s.uncut(q) // on an error the view itself will tell
 }
 
 // totals is the document of account totals where the newest marker is not before theirs.

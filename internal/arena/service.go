@@ -152,7 +152,7 @@ func (o origin) stale() origin { return origin{originStale, min(o.maxAge, staleM
 // fromStore answers what is not in memory.
 func (s *Service) fromStore(ctx context.Context, q *question) (*Answer, error) {
 	whole, asked := ctx, s.o.Now()
-	lately, err := s.uncut(ctx, q)
+	lately, err := s.uncut(q)
 	if err != nil {
 		return nil, err
 	}
