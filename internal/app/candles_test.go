@@ -42,21 +42,7 @@ func TestCandlesAreThoseOfTheRows(t *testing.T) {
 				return history.Candles
 			}},
 		} {
-			rows, err := b.sql(t).QueryContext(t.Context(), `
-				SELECT extract(epoch FROM date_bin($1, observed_at, '1970-01-01'))::float8,
-					(array_agg(v ORDER BY observed_at))[1], max(v), min(v), (array_agg(v ORDER BY observed_at DESC))[1],
-					extract(epoch FROM (array_agg(observed_at ORDER BY v DESC, observed_at))[1])::float8,
-					extract(epoch FROM (array_agg(observed_at ORDER BY v, observed_at))[1])::float8, count(*)
-				FROM (SELECT observed_at, `+c.value+` AS v FROM `+c.rows+`) r GROUP BY 1 ORDER BY 1`, width[name])
-			require.NoError(t, err)
-			var want []wire.Candle
-			for rows.Next() {
-				var w wire.Candle
-				require.NoError(t, rows.Scan(&w.Timestamp, &w.Open, &w.High, &w.Low, &w.Close, &w.HighTimestamp, &w.LowTimestamp, &w.Rows))
-				want = append(want, w)
-			}
-			require.NoError(t, rows.Err())
-			require.NoError(t, rows.Close())
+			want := b.candles(t, c.value, c.rows, width[name])
 			require.Equal(t, want, c.read(b.url+c.path+"&points=5000&resolution="+name), "%s of %s", name, c.path)
 
 			// Of the end of the range, as many spans as points: a span without rows has no candle.
@@ -74,4 +60,24 @@ func TestCandlesAreThoseOfTheRows(t *testing.T) {
 	res := get(t, b.url+"/api/equity?resolution=2h")
 	require.Equal(t, http.StatusBadRequest, res.StatusCode)
 	require.Contains(t, string(res.body), `"/resolution"`)
+}
+
+// candles are those that SQL makes of rows.
+func (b *bundle) candles(t *testing.T, value, of, width string) (candles []wire.Candle) {
+	t.Helper()
+	rows, err := b.sql(t).QueryContext(t.Context(), `
+		SELECT extract(epoch FROM date_bin($1, observed_at, '1970-01-01'))::float8,
+			(array_agg(v ORDER BY observed_at))[1], max(v), min(v), (array_agg(v ORDER BY observed_at DESC))[1],
+			extract(epoch FROM (array_agg(observed_at ORDER BY v DESC, observed_at))[1])::float8,
+			extract(epoch FROM (array_agg(observed_at ORDER BY v, observed_at))[1])::float8, count(*)
+		FROM (SELECT observed_at, `+value+` AS v FROM `+of+`) r GROUP BY 1 ORDER BY 1`, width)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var c wire.Candle
+		require.NoError(t, rows.Scan(&c.Timestamp, &c.Open, &c.High, &c.Low, &c.Close, &c.HighTimestamp, &c.LowTimestamp, &c.Rows))
+		candles = append(candles, c)
+	}
+	require.NoError(t, rows.Err())
+	return candles
 }
