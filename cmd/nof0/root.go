@@ -162,6 +162,7 @@ func (c *cli) root() *cobra.Command {
 		c.competitionsCommand(),
 		c.retentionCommand(),
 		c.healthCommand(),
+		c.doctorCommand(),
 		c.configCommand(),
 		c.versionCommand(),
 	)

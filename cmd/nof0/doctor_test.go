@@ -1,0 +1,81 @@
+package main
+
+import (
+	"database/sql"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nof0/atlas/atlastest"
+	"nof0/internal/testdb"
+)
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	roles, err := os.ReadFile("../../deploy/postgres/roles.sql")
+	require.NoError(t, err)
+	dsn := testdb.New(t, atlastest.Migrator{Roles: string(roles)})
+	db, err := sql.Open("pgx", testdb.As(t, dsn, ""))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	exec := func(statement string) {
+		t.Helper()
+		_, err := db.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	redis := testdb.NewRedis(t)
+	environ := []string{"DATABASE_URL=" + testdb.As(t, dsn, "nof0_server"), "REDIS_URL=" + redis.URL()}
+	states := func(code int, more ...string) (states map[string]string) {
+		t.Helper()
+		e := nof0(t, append(environ[:2:2], more...), "doctor", "--json")
+		require.Equal(t, code, e.code, e.out+e.err)
+		states = map[string]string{}
+		for _, f := range parsed[[]finding](t, e) {
+			require.Equal(t, f.State == stateOK, f.Do == "", "%+v", f)
+			states[f.Check] = f.State
+		}
+		return states
+	}
+
+	// No server has made partitions yet, and those of tests are not durable.
+	found := states(1)
+	require.Equal(t, "fail", found["partitions"])
+	require.Equal(t, "warn", found["configuration"])
+	exec(`SELECT make_price_ticks_partition((date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month')::date) FROM generate_series(1, 2) AS n`)
+	found = states(1, "NOF0_ADMIN_TOKEN=0123456789abcdef")
+	for check, state := range found {
+		if check != "durability" {
+			require.Equal(t, "ok", state, check)
+		}
+	}
+	require.Equal(t, "fail", found["durability"])
+	require.Len(t, found, 17)
+
+	exec(`REVOKE DELETE ON trades FROM nof0_server`)
+	exec(`REVOKE EXECUTE ON FUNCTION make_price_ticks_partition(date) FROM nof0_server`)
+	exec(`INSERT INTO parity_runs (domain, ran_at, verdict, counts, differences) VALUES
+		('trades', now() - interval '1 hour', 'equal', '{}', '[]'), ('trades', now(), 'different', '{}', '[]'), ('prices', now() - interval '1 hour', 'different', '{}', '[]'), ('prices', now(), 'equal', '{}', '[]')`)
+	found = states(1)
+	for check, state := range map[string]string{"rights": "fail", "partitions": "fail", "parity": "warn"} {
+		require.Equal(t, state, found[check], check)
+	}
+	require.Contains(t, nof0(t, environ, "doctor").out, "the two sources differ in trades\n")
+	require.Equal(t, "warn", states(1, "DATABASE_URL="+testdb.As(t, dsn, ""))["role"], "the last of two is in force")
+	redis.Kill()
+	require.Equal(t, "fail", states(1)["Redis"])
+}
+
+func TestDoctorWithoutAnything(t *testing.T) {
+	t.Parallel()
+	e := nof0(t, nil, "doctor")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.out, "DATABASE_URL")
+	e = nof0(t, []string{emptyDatabase(t), "REDIS_URL=redis://127.0.0.1:1"}, "doctor")
+	require.Equal(t, 1, e.code)
+	require.Contains(t, e.out, "nof0 migrate apply")
+	require.Contains(t, e.out, "Is Redis running there?")
+	e = nof0(t, []string{unreachable, "REDIS_URL=redis://127.0.0.1:1"}, "doctor")
+	require.Equal(t, 1, e.code)
+	require.NotContains(t, e.out+e.err, "hidden")
+}
