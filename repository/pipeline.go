@@ -48,7 +48,12 @@ type laterKey struct{}
 // its commit, which then return their errors. How many rows they change, and what they
 // return, nobody hears. Outside of a transaction they run at once.
 func later(db *gorm.DB) *gorm.DB {
-	return db.WithContext(context.WithValue(db.Statement.Context, laterKey{}, true))
+	return with(db, laterKey{}, true)
+}
+
+// with is a session whose statements carry a value to the connection.
+func with(db *gorm.DB, key, value any) *gorm.DB {
+	return db.WithContext(context.WithValue(db.Statement.Context, key, value))
 }
 
 // Flush sends what the transaction has not sent yet: it is for what must not happen
@@ -324,24 +329,29 @@ func (r *queries) run() error {
 		}
 		x.statements = append(x.statements, statement{q.Statement.SQL.String(), q.Statement.Vars})
 	}
-	pool, ctx := r.db.Statement.ConnPool, r.db.Statement.Context
 	if len(x.statements) == 0 {
 		return nil
 	}
-	if _, err := pool.ExecContext(context.WithValue(ctx, exchangeKey{}, x), ""); err != nil {
+	if err := with(r.db, exchangeKey{}, x).Exec("an exchange").Error; err != nil {
 		return err
 	}
 	for i, q := range r.asked {
-		rows, err := pool.QueryContext(context.WithValue(ctx, knownKey{}, x.answers[i]), "")
-		if err != nil {
-			return err
-		}
-		gorm.Scan(rows, q, 0)
-		if err := errors.Join(q.Error, rows.Err(), rows.Close()); err != nil {
+		if err := take(with(r.db, knownKey{}, x.answers[i]), q); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// take reads the rows that a session has into what a query was asked for.
+func take(db, q *gorm.DB) (err error) {
+	rows, err := db.Raw("known").Rows()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	gorm.Scan(rows, q, 0)
+	return errors.Join(q.Error, rows.Err())
 }
 
 // ask sends the statements of an exchange and keeps their rows.

@@ -167,7 +167,7 @@ func (b *bundle) startProcess(t *testing.T, change ...func(*config.Config)) *pro
 func (b *bundle) write(t testing.TB, model string, facts func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error)) []int64 {
 	t.Helper()
 	turn, _ := b.turns.LoadOrStore(model, new(sync.Mutex))
-	turn.(*sync.Mutex).Lock() //nolint:forcetypeassert // as it is stored
+	turn.(*sync.Mutex).Lock()
 	defer turn.(*sync.Mutex).Unlock()
 	var events []entities.OutboxEvent
 	err := b.store.InTx(b.ctx, func(ctx context.Context, tx repository.Repositories) error {
