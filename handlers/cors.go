@@ -8,13 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Headers of CORS. No credentials are ever allowed: nothing here knows a user, and
+// corsMaxAge is for how many seconds a preflight holds. No credentials are ever allowed: nothing here knows a user, and
 // a token is sent by who has it and not by the browser.
-var (
-	corsExposed  = []string{"ETag, Link, X-Data-Source, X-Request-Id, Retry-After"}
-	corsEveryone = []string{"*"}
-)
-
 const corsMaxAge = "600"
 
 // longestHeaderList keeps a preflight from having anything echoed to it.

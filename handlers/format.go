@@ -10,9 +10,6 @@ import (
 	"nof0/internal/arena"
 )
 
-// downloadTypes are the media types of the formats that a list may be downloaded in.
-var downloadTypes = map[string]string{arena.FormatCSV: "text/csv", arena.FormatNDJSON: "application/x-ndjson"}
-
 // chooseFormat finds the format of a list: that of the parameter, which was read
 // before, else the one that Accept prefers. JSON is what it is where that does not
 // prefer another.

@@ -103,9 +103,3 @@ func varyBy(h http.Header, name string) {
 	}
 	h.Add("Vary", name)
 }
-
-// varies are the values of Vary that responses have.
-var varies = [][]string{
-	{"Origin"}, {"Origin", "Accept-Encoding"}, {"Origin", "Accept-Encoding", "Accept"},
-	{"Accept-Encoding"}, {"Accept-Encoding", "Accept"},
-}

@@ -2,12 +2,6 @@ package handlers
 
 import "github.com/gin-gonic/gin"
 
-// Values of headers are shared by all responses: who adds to one makes another.
-var (
-	noSniff   = []string{"nosniff"}
-	noContent = []string{"default-src 'none'; frame-ancestors 'none'"}
-)
-
 // secure sets what keeps a browser from taking data for something else. A page
 // that needs more than nothing sets its own policy.
 func secure() gin.HandlerFunc {

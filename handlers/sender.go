@@ -16,12 +16,6 @@ const (
 	contentHTML    = "text/html; charset=utf-8"
 )
 
-// typeJSON and contentCodings are values of headers; identity is not named.
-var (
-	typeJSON       = []string{contentJSON}
-	contentCodings = map[coding][]string{brotlied: {"br"}, zstandard: {"zstd"}, gzipped: {"gzip"}}
-)
-
 // smallBody is the size below which compressing saves no packet.
 const smallBody = 1024
 
