@@ -112,8 +112,9 @@ func TestWhoMayNotWriteHasNoBodyRead(t *testing.T) {
 func TestTokenIDs(t *testing.T) {
 	t.Parallel()
 	id := func(secret string) string { return newTokens(Options{IngestToken: secret}, nil).all[0].id }
-	if id("one") == id("other") || len(id("one")) != 16 || id("one") != id("one") {
-		t.Errorf("ids are %s and %s", id("one"), id("other"))
+	one, again, other := id("one"), id("one"), id("other")
+	if one == other || len(one) != 16 || one != again {
+		t.Errorf("ids are %s, %s and %s", one, again, other)
 	}
 }
 

@@ -42,36 +42,48 @@ func databaseChecks(maxOpen int) []databaseCheck {
 		current_setting('server_version')`, "upgrade Postgres to 15 or newer"},
 		{"primary", `SELECT CASE WHEN pg_is_in_recovery() THEN 'fail' ELSE 'ok' END,
 		CASE WHEN pg_is_in_recovery() THEN 'a standby, which takes no writes' ELSE 'takes writes' END`, "DATABASE_URL has to name the primary"},
-		{"durability", `SELECT CASE WHEN count(*) FILTER (WHERE name <> 'synchronous_commit') > 0 THEN 'fail' WHEN count(*) > 0 THEN 'warn' ELSE 'ok' END,
+		{
+			"durability", `SELECT CASE WHEN count(*) FILTER (WHERE name <> 'synchronous_commit') > 0 THEN 'fail' WHEN count(*) > 0 THEN 'warn' ELSE 'ok' END,
 		coalesce(string_agg(name || ' = off', ', '), 'fsync, full_page_writes and synchronous_commit are on')
 		FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'`,
-			"turn them on: a crash loses writes that were acknowledged, or the database"},
-		{"connections", `SELECT CASE WHEN used + ` + strconv.Itoa(maxOpen) + ` > most THEN 'warn' ELSE 'ok' END, used || ' of ' || most || ' are used, and a server may take ` + strconv.Itoa(maxOpen) + `'
+			"turn them on: a crash loses writes that were acknowledged, or the database",
+		},
+		{
+			"connections", `SELECT CASE WHEN used + ` + strconv.Itoa(maxOpen) + ` > most THEN 'warn' ELSE 'ok' END, used || ' of ' || most || ' are used, and a server may take ` + strconv.Itoa(maxOpen) + `'
 		FROM (SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
 			current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most) AS c`,
-			"raise max_connections, or lower postgres.max_open: another server does not find its connections"},
+			"raise max_connections, or lower postgres.max_open: another server does not find its connections",
+		},
 		{"role", `SELECT CASE WHEN rolsuper OR has_schema_privilege(current_schema(), 'CREATE') THEN 'warn' ELSE 'ok' END,
 		rolname || CASE WHEN rolsuper THEN ' is a superuser' WHEN has_schema_privilege(current_schema(), 'CREATE') THEN ' may make tables' ELSE ' may make no tables' END
 		FROM pg_roles WHERE rolname = current_user`, "run deploy/postgres/roles.sql, and let DATABASE_URL name nof0_server"},
-		{"rights", `SELECT CASE WHEN count(*) > 0 THEN 'fail' ELSE 'ok' END, coalesce('may not read and write ' || string_agg(relname, ', '), 'may read and write every table')
+		{
+			"rights", `SELECT CASE WHEN count(*) > 0 THEN 'fail' ELSE 'ok' END, coalesce('may not read and write ' || string_agg(relname, ', '), 'may read and write every table')
 		FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname <> 'atlas_schema_revisions'
 			AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))`,
-			"run deploy/postgres/roles.sql again"},
-		{"partitions", `SELECT CASE WHEN count(*) < 2 THEN 'fail' WHEN NOT has_function_privilege('make_price_ticks_partition(date)', 'EXECUTE') THEN 'fail' ELSE 'ok' END,
+			"run deploy/postgres/roles.sql again",
+		},
+		{
+			"partitions", `SELECT CASE WHEN count(*) < 2 THEN 'fail' WHEN NOT has_function_privilege('make_price_ticks_partition(date)', 'EXECUTE') THEN 'fail' ELSE 'ok' END,
 		count(*) || ' of the two next months have one' || CASE WHEN has_function_privilege('make_price_ticks_partition(date)', 'EXECUTE') THEN '' ELSE ', and this role may make none' END
 		FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid
 		WHERE inhparent = 'price_ticks'::regclass AND relname IN (to_char(now() AT TIME ZONE 'UTC' + interval '1 month', '"price_ticks_"YYYY_MM'), to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '2 months', '"price_ticks_"YYYY_MM'))`,
-			"start nof0 serve, or run nof0 retention run; where the role may make none, deploy/postgres/roles.sql"},
-		{"replication", `SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' AND synced = 0 OR idle > 0 THEN 'warn' ELSE 'ok' END,
+			"start nof0 serve, or run nof0 retention run; where the role may make none, deploy/postgres/roles.sql",
+		},
+		{
+			"replication", `SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' AND synced = 0 OR idle > 0 THEN 'warn' ELSE 'ok' END,
 		standbys || ' standbys, ' || synced || ' of them synchronous; ' || idle || ' slots that nobody reads hold over 1 GB of WAL'
 		FROM (SELECT (SELECT count(*) FROM pg_stat_replication) AS standbys, (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')) AS synced,
 			(SELECT count(*) FROM pg_replication_slots WHERE NOT active AND NOT pg_is_in_recovery() AND pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > 1e9) AS idle) AS r`,
-			"bring the standby back: without it commits wait; drop the slots that nobody will read"},
+			"bring the standby back: without it commits wait; drop the slots that nobody will read",
+		},
 		{"wraparound", `SELECT CASE WHEN age(datfrozenxid) > 1000000000 THEN 'fail' ELSE 'ok' END, 'the oldest transaction is ' || age(datfrozenxid) || ' back'
 		FROM pg_database WHERE datname = current_database()`, "VACUUM (FREEZE), and see why autovacuum does not"},
-		{"parity", `SELECT CASE WHEN count(*) > 0 THEN 'warn' ELSE 'ok' END, coalesce('the two sources differ in ' || string_agg(domain, ', '), 'no newest comparison found a difference')
+		{
+			"parity", `SELECT CASE WHEN count(*) > 0 THEN 'warn' ELSE 'ok' END, coalesce('the two sources differ in ' || string_agg(domain, ', '), 'no newest comparison found a difference')
 		FROM (SELECT DISTINCT ON (domain) domain, verdict FROM parity_runs ORDER BY domain, ran_at DESC) AS r WHERE verdict = 'different'`,
-			"nof0 parity --domain names each difference; do not move these domains on"},
+			"nof0 parity --domain names each difference; do not move these domains on",
+		},
 	}
 }
 

@@ -54,8 +54,8 @@ in use; the next run takes it.`,
 				if err != nil && cmd.Context().Err() == nil {
 					fmt.Fprintln(c.err, "nof0:", err) // the next run tries again
 				}
-				if loop.Sleep(cmd.Context(), every) != nil {
-					return nil // it was told to end
+				if ended := loop.Sleep(cmd.Context(), every) != nil; ended {
+					return nil
 				}
 			}
 		},
