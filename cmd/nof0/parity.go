@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"nof0/config"
+	"nof0/internal/apiclient"
 	"nof0/internal/app"
 	"nof0/internal/arena"
 	"nof0/internal/cutover"
@@ -24,10 +26,16 @@ const (
 	exitNotCompared = 2
 )
 
+// parityFlags say where both sides are.
+type parityFlags struct {
+	url  string // of the server that compares; "" is this process
+	dir  string
+	once bool
+}
+
 func (c *cli) parityCommand() *cobra.Command {
-	var dir string
+	var f parityFlags
 	var names []string
-	var once bool
 	cmd := &cobra.Command{
 		Use:   "parity",
 		Short: "Compare what the JSON store and Postgres answer",
@@ -43,10 +51,14 @@ same way each time, since the files follow the database by a moment. A row that 
 JSON side cannot read is listed as refused; it serves the others. The report is
 kept, and says whether a domain may be read from Postgres.
 
+With --url a running server compares its own two sides, with the admin token of the
+configuration (NOF0_ADMIN_TOKEN); no database has to be reached from here.
+
 Exit status: 0 equal, 1 different, 2 could not compare.`,
 		Example: example(
 			"DATABASE_URL=postgres://… NOF0_JSON_DIR=data nof0 parity",
 			"DATABASE_URL=postgres://… nof0 parity --snapshot captures/2025-10-26 --domain trades --domain prices --json",
+			"NOF0_ADMIN_TOKEN=… nof0 parity --url https://arena.example.org",
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,7 +66,14 @@ Exit status: 0 equal, 1 different, 2 could not compare.`,
 			if err != nil {
 				return err
 			}
-			report, err := c.compare(cmd.Context(), dir, domains, once)
+			compare := c.compare
+			if f.url != "" && (f.dir != "" || f.once) {
+				return usageError(cmd, "the server at --url compares its own sides, and reads again what differs: leave --snapshot and --once out")
+			}
+			if f.url != "" {
+				compare = c.compareThere
+			}
+			report, err := compare(cmd.Context(), f, domains)
 			if err != nil {
 				return &exitError{exitNotCompared, err}
 			}
@@ -70,11 +89,12 @@ Exit status: 0 equal, 1 different, 2 could not compare.`,
 			return &exitError{code: exitNotCompared}
 		},
 	}
-	cmd.Flags().StringVar(&dir, "snapshot", "", "the JSON directory (default $NOF0_JSON_DIR)")
+	cmd.Flags().StringVar(&f.url, "url", "", "ask the server there to compare")
+	cmd.Flags().StringVar(&f.dir, "snapshot", "", "the JSON directory (default $NOF0_JSON_DIR)")
 	cmd.Flags().StringArrayVar(&names, "domain", nil, "a domain to compare; may be given more than once (default all)")
 	_ = cmd.MarkFlagDirname("snapshot")                           // they exist
 	_ = cmd.RegisterFlagCompletionFunc("domain", completeDomains) // as above
-	cmd.Flags().BoolVar(&once, "once", false, "read both sides once, where nothing writes meanwhile")
+	cmd.Flags().BoolVar(&f.once, "once", false, "read both sides once, where nothing writes meanwhile")
 	return cmd
 }
 
@@ -94,15 +114,15 @@ func domainsOf(cmd *cobra.Command, names []string) ([]arena.Domain, error) {
 }
 
 // compare compares and keeps the report.
-func (c *cli) compare(ctx context.Context, dir string, domains []arena.Domain, once bool) (report *parity.Report, err error) {
+func (c *cli) compare(ctx context.Context, f parityFlags, domains []arena.Domain) (report *parity.Report, err error) {
 	cfg, logger, err := c.startWith(config.Options{
 		Required: []config.Requirement{config.RequireDatabase()},
 	})
 	if err != nil {
 		return nil, err
 	}
-	if dir != "" {
-		cfg.JSONDir = dir
+	if f.dir != "" {
+		cfg.JSONDir = f.dir
 	}
 	if cfg.JSONDir == "" {
 		return nil, errors.New("there is no JSON directory to compare with: give --snapshot, or set NOF0_JSON_DIR")
@@ -116,13 +136,45 @@ func (c *cli) compare(ctx context.Context, dir string, domains []arena.Domain, o
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	o := cutover.ParityOptions(cfg, store) //nolint:contextcheck // reading a file carries none
-	if once {
+	if f.once {
 		o.Compare.Confirm = parity.Confirm{}
 	}
 	progress, finish := c.progress("comparing")
 	defer finish()
 	o.Compare.Progress = progress
 	return parity.NewRunner(o).Run(ctx, domains...)
+}
+
+// compareThere lets a running server compare, which keeps the report.
+func (c *cli) compareThere(ctx context.Context, f parityFlags, domains []arena.Domain) (*parity.Report, error) {
+	cfg, _, err := c.startWith(config.Options{Required: []config.Requirement{
+		{Path: "admin_token", Help: "set NOF0_ADMIN_TOKEN to the one of the server at " + f.url},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	server := apiclient.Client{URL: f.url, Token: cfg.AdminToken}
+	if err := server.Check(); err != nil {
+		return nil, err
+	}
+	paths := []string{"/admin/parity"}
+	if len(domains) > 0 {
+		paths = nil
+		for _, d := range domains {
+			paths = append(paths, "/admin/parity?domain="+string(d))
+		}
+	}
+	began := time.Now()
+	report := &parity.Report{RanAt: wire.Seconds(began)}
+	for _, path := range paths {
+		ran, err := apiclient.Post[wire.ParityRuns](ctx, server, path)
+		if err != nil {
+			return nil, err
+		}
+		report.Domains = append(report.Domains, ran.Runs...)
+	}
+	report.Took, report.Verdict = time.Since(began), parity.VerdictOf(report.Domains)
+	return report, nil
 }
 
 func (c *cli) printParity(report *parity.Report) error {

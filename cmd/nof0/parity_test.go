@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/cutover/parity"
+	"nof0/internal/testdb"
 	"nof0/internal/wire"
 )
 
@@ -39,6 +40,34 @@ func TestParity(t *testing.T) {
 	e = nof0(t, environ, "parity", "--domain", "trades", "--once")
 	require.Equal(t, 2, e.code)
 	require.Contains(t, e.out, "the JSON side cannot be read")
+}
+
+func TestAServerCompares(t *testing.T) {
+	t.Parallel()
+	dir := smallSeason(t)
+	database, token := migratedDatabase(t), "NOF0_ADMIN_TOKEN=of-the-operators-of-it"
+	mustNof0(t, []string{database}, "import", dir)
+	r := start(t, []string{database, token, "REDIS_URL=" + testdb.NewRedis(t).URL(), "NOF0_JSON_DIR=" + dir, "NOF0_HTTP_ADDR=127.0.0.1:0"}, "serve")
+	url := r.ready(t)
+
+	report := parsed[parity.Report](t, mustNof0(t, []string{token}, "parity", "--url", url, "--json"))
+	require.Equal(t, wire.VerdictEqual, report.Verdict)
+	require.Len(t, report.Domains, 6)
+	edit(t, filepath.Join(dir, "crypto-prices.json"), `"price":`, `"price":1`)
+	e := nof0(t, []string{token}, "parity", "--url", url, "--domain", "trades", "--domain", "prices")
+	require.Equal(t, 1, e.code)
+	require.Regexp(t, `(?m)^trades +equal `, e.out)
+	require.Regexp(t, `crypto_prices .*/price +value +1\d`, e.out)
+
+	for says, run := range map[string]struct{ environ, args []string }{
+		"NOF0_ADMIN_TOKEN": {nil, nil},
+		"401":              {[]string{"NOF0_ADMIN_TOKEN=of-somebody-else-again"}, nil},
+		"snapshot":         {[]string{token}, []string{"--snapshot", dir}},
+	} {
+		e := nof0(t, run.environ, append([]string{"parity", "--url", url}, run.args...)...)
+		require.Equal(t, 2, e.code, says)
+		require.Contains(t, e.err, says)
+	}
 }
 
 func TestParityThatCannotCompare(t *testing.T) {

@@ -102,7 +102,17 @@ func (r Response) unexpected() *StatusError {
 
 // Get reads a document. Another status than 200 is a *StatusError.
 func Get[T any](ctx context.Context, c Client, path string) (document T, err error) {
-	res, err := c.Do(ctx, http.MethodGet, path, nil)
+	return ask[T](ctx, c, http.MethodGet, path)
+}
+
+// Post asks for work that needs no body, and reads the document that says what came of
+// it. Another status than 200 is a *StatusError.
+func Post[T any](ctx context.Context, c Client, path string) (document T, err error) {
+	return ask[T](ctx, c, http.MethodPost, path)
+}
+
+func ask[T any](ctx context.Context, c Client, method, path string) (document T, err error) {
+	res, err := c.Do(ctx, method, path, nil)
 	if err != nil {
 		return document, err
 	}

@@ -56,6 +56,23 @@ func TestPagesGoWithTheirParameters(t *testing.T) {
 	}
 }
 
+func TestPostReadsWhatCameOfTheWork(t *testing.T) {
+	t.Parallel()
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.RawQuery != "domain=prices" {
+			w.WriteHeader(http.StatusConflict)
+		}
+		_, _ = io.WriteString(w, `{"runs":[{"domain":"prices","verdict":"equal"}]}`)
+	})
+	ran, err := apiclient.Post[wire.ParityRuns](t.Context(), api, "/admin/parity?domain=prices")
+	require.NoError(t, err)
+	require.Equal(t, "prices", ran.Runs[0].Domain)
+	var failed *apiclient.StatusError
+	_, err = apiclient.Post[wire.ParityRuns](t.Context(), api, "/admin/parity")
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, http.StatusConflict, failed.Code)
+}
+
 func TestResultsAreThoseOfTheItems(t *testing.T) {
 	t.Parallel()
 	api := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -88,7 +88,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		report.Domains = append(report.Domains, c.run(began))
 	}
 	report.Took = o.Now().Sub(began)
-	report.Verdict = verdictOf(report.Domains)
+	report.Verdict = VerdictOf(report.Domains)
 	if o.JSON.Check() != nil || !slices.ContainsFunc(compared, func(c *comparison) bool { return c.held }) {
 		if report.Verdict == wire.VerdictEqual {
 			report.Verdict = wire.VerdictNotCompared
@@ -102,7 +102,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return report, nil
 }
 
-func verdictOf(runs []wire.ParityRun) string {
+// VerdictOf is the verdict on all domains: different where one differs, and equal where
+// all are.
+func VerdictOf(runs []wire.ParityRun) string {
 	verdict := wire.VerdictEqual
 	for _, run := range runs {
 		switch {
