@@ -56,7 +56,7 @@ func (l load) run(t *testing.T, during time.Duration) (r result) {
 	}
 	require.NoError(t, os.WriteFile(script, []byte(text), 0o600))
 	args := []string{
-		"-t1", fmt.Sprintf("-c%d", l.clients), fmt.Sprintf("-d%dms", during.Milliseconds()), "--timeout", "10s", "-s", script,
+		"-t1", fmt.Sprintf("-c%d", l.clients), fmt.Sprintf("-d%dms", during.Milliseconds()), "--timeout", "60s", "-s", script,
 	}
 	if during%time.Second == 0 {
 		args[2] = fmt.Sprintf("-d%ds", during/time.Second)
