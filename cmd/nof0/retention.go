@@ -11,7 +11,6 @@ import (
 
 	"nof0/config"
 	"nof0/internal/app"
-	"nof0/internal/loop"
 	"nof0/internal/retention"
 )
 
@@ -54,8 +53,10 @@ in use; the next run takes it.`,
 				if err != nil && cmd.Context().Err() == nil {
 					fmt.Fprintln(c.err, "nof0:", err) // the next run tries again
 				}
-				if ended := loop.Sleep(cmd.Context(), every) != nil; ended {
+				select {
+				case <-cmd.Context().Done():
 					return nil
+				case <-time.After(every):
 				}
 			}
 		},
