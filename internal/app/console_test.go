@@ -89,8 +89,9 @@ func (b *bundle) compareConsole(t *testing.T) {
 		require.Equal(t, trade["id"], attr(items[i], "data-trade"))
 		require.Equal(t, []any{trade["quantity"], trade["entry_price"], trade["exit_price"], trade["realized_net_pnl"]}, figures(items[i]))
 	}
-	b.compareModel(t, board[0]["id"].(string))
-	b.compareModel(t, board[len(board)-1]["id"].(string))
+	best, worst := board[0]["id"].(string), board[len(board)-1]["id"].(string)
+	b.compareModel(t, best, worst)
+	b.compareModel(t, worst, best)
 
 	search := b.page(t, "/search?q=position")
 	found := list("search?q=position&limit=20", "results")
@@ -104,8 +105,9 @@ func (b *bundle) compareConsole(t *testing.T) {
 	require.Contains(t, string(refused.body), `role="alert"`)
 }
 
-// compareModel compares the page of a model, and of one decision and every symbol.
-func (b *bundle) compareModel(t *testing.T, id string) {
+// compareModel compares the page of a model, of one decision, of every symbol, and of the
+// model beside another.
+func (b *bundle) compareModel(t *testing.T, id, other string) {
 	t.Helper()
 	shown := b.page(t, "/models/"+id)
 	api := func(path string) map[string]any { return get(t, b.url+"/api/"+path).object(t) }
@@ -176,7 +178,7 @@ func (b *bundle) compareModel(t *testing.T, id string) {
 		symbol := one.(map[string]any)["symbol"].(string)
 		rows(b.page(t, "/symbols/"+symbol), "data-trade", "trades", "trades?limit=25&symbol="+symbol, trade)
 	}
-	compared := b.page(t, "/compare?with="+id)
+	compared := b.page(t, "/compare?with="+id+"&with="+other)
 	require.Contains(t, figures(compared), curve["max_drawdown_pct"])
 	require.Equal(t, http.StatusNotFound, get(t, b.url+"/models/nobody", "Accept", "text/html").StatusCode)
 	require.Equal(t, http.StatusNotFound, get(t, b.url+"/symbols/NOTHING", "Accept", "text/html").StatusCode)
