@@ -98,6 +98,17 @@ export const calls: Record<keyof operations, () => unknown> = {
   correctFact: () => operator.POST("/admin/corrections", {
     body: { kind: "trade", model_id: "gpt-5", fact_id: "gpt-5_1", action: "void", reason: "the venue reversed it" },
    }),
+  getSystem: () => operator.GET("/admin/system"),
+  getCache: () => operator.GET("/admin/cache"),
+  getOutbox: () => operator.GET("/admin/outbox"),
+  getJobs: () => operator.GET("/admin/jobs"),
+  getMigrations: () => operator.GET("/admin/migrations"),
+  getTables: () => operator.GET("/admin/tables"),
+  getStatements: () => operator.GET("/admin/statements"),
+  getConfiguration: () => operator.GET("/admin/configuration"),
+  getIngest: () => operator.GET("/admin/ingest"),
+  getLogLevel: () => operator.GET("/admin/log-level"),
+  setLogLevel: () => operator.PUT("/admin/log-level", { body: { level: "debug" } }),
 
   getHome: () => arena.GET("/", { headers: { Accept: "application/json" } }),
   getDocs: () => arena.GET("/docs", { parseAs: "text" }),
