@@ -58,11 +58,12 @@ func startSystem(t *testing.T) *system {
 	t.Helper()
 	bin, err := program()
 	require.NoError(t, err)
-	return startSystemOf(t, bin)
+	return startSystemOf(t, bin, "NOF0_HTTP_DRAIN=0s")
 }
 
-// startSystemOf is startSystem of a program that is built already.
-func startSystemOf(t *testing.T, bin string) *system {
+// startSystemOf is startSystem of a program that is built already, perhaps an older one,
+// which refuses variables that it does not know.
+func startSystemOf(t *testing.T, bin string, env ...string) *system {
 	t.Helper()
 	s := &system{t: t, redis: testdb.NewRedis(t), bin: bin, servers: map[string]*exec.Cmd{}}
 	o := devstack.Options{DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler)}
@@ -79,12 +80,12 @@ func startSystemOf(t *testing.T, bin string) *system {
 	require.NoError(t, err)
 	addr := freeAddr(t)
 	s.url = "http://" + addr
-	s.env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
-		"DATABASE_URL=" + stack.DatabaseURL, "REDIS_URL=" + s.redis.URL(),
-		"NOF0_HTTP_ADDR=" + addr, "NOF0_HTTP_DRAIN=0s", "NOF0_INGEST_TOKEN=" + token, "NOF0_LOG_LEVEL=warn",
+	s.env = append(env,
+		"PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(),
+		"DATABASE_URL="+stack.DatabaseURL, "REDIS_URL="+s.redis.URL(),
+		"NOF0_HTTP_ADDR="+addr, "NOF0_INGEST_TOKEN="+token, "NOF0_LOG_LEVEL=warn",
 		"GOGC=400", // the machine is shared with everything that it talks to
-	}
+	)
 	migrate := exec.CommandContext(t.Context(), s.bin, "migrate", "apply")
 	migrate.Env = s.env
 	out, err := migrate.CombinedOutput()
