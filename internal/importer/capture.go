@@ -46,6 +46,7 @@ func (o origin) rejected(faults wire.Faults) snapshot.RowFault { return o.file.F
 type item[T any] struct {
 	origin
 	value T
+	late  wire.Faults // why it may change nothing: it is later than the end of its competition
 }
 
 // analyticsDoc is a metrics document with the payload it was read from.
@@ -71,13 +72,14 @@ type capture struct {
 	accounts   []item[wire.SinceInception]
 	analytics  []item[analyticsDoc]
 	standings  []item[standing]
-	threads    []item[wire.Thread]
+	threads    []item[wire.Document]
 	decisions  []item[wire.Decision]
 
 	damaged    []string // files that were skipped
 	models     map[string]bool
 	mentions   snapshot.Mentions // of the models, and of other rows that give their order
 	symbols    map[string]bool
+	late       map[string]bool // the models of late rows
 	capturedAt time.Time
 	// competition is that of the rows; one that is not stored yet has an id alone.
 	// isNamed says that it is, whatever they name, or with own that those that name
@@ -100,6 +102,7 @@ func readCapture(dir *snapshot.Capture, competition entities.Competition, o Opti
 		now:    o.Now(),
 		models: make(map[string]bool), mentions: snapshot.Mentions{},
 		symbols: make(map[string]bool),
+		late:    make(map[string]bool),
 		report:  &Report{Dir: dir.Dir, Derived: []string{}, Ignored: []string{}, Damaged: []string{}},
 		byKind:  make(map[string]*KindReport),
 	}
@@ -166,36 +169,71 @@ func (c *capture) checkMarkers(inceptions map[string]time.Time) {
 		return true
 	})
 	for _, e := range c.equity {
-		c.saw(snapshot.AccountTotals, e.value.ModelID, e.value.Timestamp)
+		if e.late == nil {
+			c.saw(snapshot.AccountTotals, e.value.ModelID, e.value.Timestamp)
+		}
 	}
 }
 
 func (c *capture) readFile(f *snapshot.File) error {
 	switch f.Kind {
 	case snapshot.CryptoPrices:
-		return read(c, f, kindPrices, &c.prices, c.readPrice, func(p *wire.Price) string { return p.Symbol })
+		return read(c, f, kindPrices, &c.prices, reading[wire.Price]{
+			decode: c.readPrice, id: func(p *wire.Price) string { return p.Symbol },
+		})
 	case snapshot.AccountTotals:
-		return read(c, f, kindEquity, &c.equity, c.readEquity, func(a *wire.AccountTotal) string {
-			return fmt.Sprintf("%s %d", a.ModelID, wire.Time(a.Timestamp).UnixMicro())
+		return read(c, f, kindEquity, &c.equity, reading[wire.AccountTotal]{
+			decode: row(c, wire.Decode[wire.AccountTotal]),
+			id: func(a *wire.AccountTotal) string {
+				return fmt.Sprintf("%s %d", a.ModelID, wire.Time(a.Timestamp).UnixMicro())
+			},
+			fact: func(a *wire.AccountTotal) fact { return fact{a.ModelID, "timestamp", a.Timestamp} },
 		})
 	case snapshot.Trades:
-		return read(c, f, kindTrades, &c.trades, c.readTrade, func(t *wire.Trade) string { return t.ModelID + "\x00" + t.ID })
+		return read(c, f, kindTrades, &c.trades, reading[wire.Trade]{
+			decode: row(c, wire.Decode[wire.Trade]),
+			id:     func(t *wire.Trade) string { return t.ModelID + "\x00" + t.ID },
+			fact:   func(t *wire.Trade) fact { return fact{t.ModelID, "exit_time", t.ExitTime} },
+			seen: func(t *wire.Trade) {
+				c.saw(snapshot.Trades, t.ModelID, t.ExitTime)
+				c.symbols[t.Symbol] = true
+			},
+		})
 	case snapshot.Positions:
-		return read(c, f, kindPositions, &c.statements, c.readStatement, func(m *wire.ModelPositions) string { return m.ModelID })
+		return read(c, f, kindPositions, &c.statements, reading[wire.ModelPositions]{
+			decode: row(c, wire.DecodeModelPositions),
+			id:     func(m *wire.ModelPositions) string { return m.ModelID },
+			fact: func(m *wire.ModelPositions) fact {
+				newest := 0.0
+				for _, p := range m.Positions {
+					newest = max(newest, p.EntryTime.Or(0))
+				}
+				return fact{m.ModelID, "entry_time", newest}
+			},
+			seen: func(m *wire.ModelPositions) {
+				c.mention(snapshot.Positions, m.ModelID)
+				c.sawStatement(*m)
+			},
+		})
 	case snapshot.SinceInception:
-		return read(c, f, kindAccounts, &c.accounts, func(row snapshot.Row) (wire.SinceInception, error) {
-			return c.readAccount(f, row)
-		}, func(s *wire.SinceInception) string { return s.ModelID })
+		return read(c, f, kindAccounts, &c.accounts, reading[wire.SinceInception]{
+			decode: func(row snapshot.Row) (wire.SinceInception, error) { return c.readAccount(f, row) },
+			id:     func(s *wire.SinceInception) string { return s.ModelID },
+			fact:   func(s *wire.SinceInception) fact { return fact{s.ModelID, "inception_date", s.InceptionDate} },
+			seen:   func(s *wire.SinceInception) { c.saw(snapshot.SinceInception, s.ModelID, s.InceptionDate) },
+		})
 	case snapshot.Analytics, snapshot.ModelAnalytics:
-		return read(c, f, kindAnalytics, &c.analytics, func(row snapshot.Row) (analyticsDoc, error) {
-			return c.readAnalytics(f, row)
-		}, func(doc *analyticsDoc) string { return doc.ModelID })
+		return read(c, f, kindAnalytics, &c.analytics, reading[analyticsDoc]{
+			decode: func(row snapshot.Row) (analyticsDoc, error) { return c.readAnalytics(f, row) },
+			id:     func(doc *analyticsDoc) string { return doc.ModelID },
+		})
 	case snapshot.Conversations:
 		return c.readConversations(f)
 	case snapshot.Leaderboard:
-		return read(c, f, kindStandings, &c.standings, func(row snapshot.Row) (standing, error) {
-			return c.readStanding(f, row)
-		}, func(s *standing) string { return s.row.ID })
+		return read(c, f, kindStandings, &c.standings, reading[standing]{
+			decode: func(row snapshot.Row) (standing, error) { return c.readStanding(f, row) },
+			id:     func(s *standing) string { return s.row.ID },
+		})
 	}
 	return nil
 }
@@ -243,12 +281,24 @@ func (c *capture) dropComputedStandings() {
 	}
 }
 
+// reading says how the rows of a kind are read.
+type reading[T any] struct {
+	decode func(snapshot.Row) (T, error)
+	id     func(*T) string
+	fact   func(*T) fact // nil where no end of a competition concerns the rows
+	seen   func(*T)      // takes note of a row that is not late; may be nil
+}
+
+// fact is of a model and of a time in unix seconds, which a member of its row has.
+type fact struct {
+	model, member string
+	at            float64
+}
+
 // read reads the rows of a file and sorts out those at fault.
-func read[T any](
-	c *capture, f *snapshot.File, kind string, into *[]item[T], decode func(snapshot.Row) (T, error), id func(*T) string,
-) error {
+func read[T any](c *capture, f *snapshot.File, kind string, into *[]item[T], how reading[T]) error {
 	decoded, err := snapshot.Decode(f, func(row snapshot.Row) (T, error) {
-		v, err := decode(row)
+		v, err := how.decode(row)
 		if err == nil && (!c.isNamed || c.own) {
 			var named string
 			if named, err = snapshot.CompetitionOf(f.Kind, row); err == nil && c.own && named != "" && named != c.competition.ID {
@@ -256,7 +306,7 @@ func read[T any](
 			}
 		}
 		return v, err
-	}, id)
+	}, how.id)
 	if err != nil {
 		return err
 	}
@@ -266,9 +316,25 @@ func read[T any](
 	}
 	report.Unchanged += decoded.Repeated
 	for i, v := range decoded.Values {
-		*into = append(*into, item[T]{origin: origin{f, decoded.Rows[i]}, value: v})
+		one := item[T]{origin: origin{f, decoded.Rows[i]}, value: v}
+		if how.fact != nil {
+			fact := how.fact(&v)
+			if reason := arena.PastEnd(&c.competition, map[string]float64{fact.member: fact.at}); reason != "" {
+				one.late = wire.Faults{{Path: "/" + fact.member, Reason: reason}}
+				c.late[fact.model] = true
+			}
+		}
+		if how.seen != nil && one.late == nil {
+			how.seen(&v)
+		}
+		*into = append(*into, one)
 	}
 	return nil
+}
+
+// row reads a row by the shape that its payload has.
+func row[T any](c *capture, read func(jsontext.Value) (T, error)) func(snapshot.Row) (T, error) {
+	return func(row snapshot.Row) (T, error) { return decode(c, row.Raw, read) }
 }
 
 // decode reads a row and holds it to the bounds.
@@ -297,32 +363,6 @@ func (c *capture) readPrice(row snapshot.Row) (wire.Price, error) {
 	return p, nil
 }
 
-func (c *capture) readEquity(row snapshot.Row) (wire.AccountTotal, error) {
-	a, err := decode(c, row.Raw, wire.Decode[wire.AccountTotal])
-	return a, c.inTime(err, "timestamp", a.Timestamp)
-}
-
-func (c *capture) readTrade(row snapshot.Row) (wire.Trade, error) {
-	t, err := decode(c, row.Raw, wire.Decode[wire.Trade])
-	if err = c.inTime(err, "exit_time", t.ExitTime); err == nil {
-		c.saw(snapshot.Trades, t.ModelID, t.ExitTime)
-		c.symbols[t.Symbol] = true
-	}
-	return t, err
-}
-
-func (c *capture) readStatement(row snapshot.Row) (wire.ModelPositions, error) {
-	m, err := decode(c, row.Raw, wire.DecodeModelPositions)
-	for _, p := range m.Positions {
-		err = c.inTime(err, "entry_time", p.EntryTime.Or(0))
-	}
-	if err == nil {
-		c.mention(snapshot.Positions, m.ModelID)
-		c.sawStatement(m)
-	}
-	return m, err
-}
-
 func (c *capture) sawStatement(m wire.ModelPositions) {
 	for _, p := range m.Positions {
 		c.symbols[p.Symbol] = true
@@ -331,9 +371,6 @@ func (c *capture) sawStatement(m wire.ModelPositions) {
 
 func (c *capture) readAccount(f *snapshot.File, row snapshot.Row) (wire.SinceInception, error) {
 	s, err := decode(c, row.Raw, wire.Decode[wire.SinceInception])
-	if err = c.inTime(err, "inception_date", s.InceptionDate); err == nil {
-		c.saw(snapshot.SinceInception, s.ModelID, s.InceptionDate)
-	}
 	if slices.Contains(f.Counted, s.ModelID) {
 		s.NumInvocations = wire.Opt[int64]{} // it follows from the decisions, and goes on doing so
 	}
@@ -365,41 +402,21 @@ func (c *capture) readConversations(f *snapshot.File) error {
 		}
 	}
 	return errors.Join(
-		read(c, &threads, kindThreads, &c.threads, c.readThread, func(*wire.Thread) string { return "" }),
-		read(c, &decisions, kindDecisions, &c.decisions, c.readDecision, func(d *wire.Decision) string { return d.ModelID + "\x00" + d.ID }),
+		read(c, &threads, kindThreads, &c.threads, reading[wire.Document]{
+			decode: row(c, snapshot.DecodeDocument),
+			id:     func(*wire.Document) string { return "" },
+			fact:   func(d *wire.Document) fact { return fact{d.Thread.ModelID, "timestamp", d.Timestamp()} },
+			seen:   func(d *wire.Document) { c.saw(snapshot.Conversations, d.Thread.ModelID, d.Timestamp()) },
+		}),
+		read(c, &decisions, kindDecisions, &c.decisions, reading[wire.Decision]{
+			decode: row(c, wire.Decode[wire.Decision]),
+			id:     func(d *wire.Decision) string { return d.ModelID + "\x00" + d.ID },
+			fact:   func(d *wire.Decision) fact { return fact{d.ModelID, "timestamp", d.Timestamp} },
+			seen: func(d *wire.Decision) {
+				c.saw(snapshot.Conversations, d.ModelID, max(d.Timestamp, d.InsertedAt.Or(0)))
+			},
+		}),
 	)
-}
-
-func (c *capture) readThread(row snapshot.Row) (wire.Thread, error) {
-	doc, err := decode(c, row.Raw, snapshot.DecodeDocument)
-	if err == nil {
-		err = c.inTime(nil, "timestamp", doc.Timestamp())
-	}
-	if err != nil {
-		return wire.Thread{}, err
-	}
-	c.saw(snapshot.Conversations, doc.Thread.ModelID, doc.Timestamp())
-	return *doc.Thread, nil
-}
-
-func (c *capture) readDecision(row snapshot.Row) (wire.Decision, error) {
-	d, err := decode(c, row.Raw, wire.Decode[wire.Decision])
-	if err = c.inTime(err, "timestamp", d.Timestamp); err == nil {
-		c.saw(snapshot.Conversations, d.ModelID, max(d.Timestamp, d.InsertedAt.Or(0)))
-	}
-	return d, err
-}
-
-// inTime is what is wrong with a row, or else that it is later than the end of the
-// competition.
-func (c *capture) inTime(err error, member string, seconds float64) error {
-	if err != nil {
-		return err
-	}
-	if reason := arena.PastEnd(&c.competition, map[string]float64{member: seconds}); reason != "" {
-		return wire.Faults{{Path: "/" + member, Reason: reason}}
-	}
-	return nil
 }
 
 // mention takes note of a model in a file.
@@ -449,6 +466,9 @@ func (c *capture) stateFromEquity(stated *snapshot.File) {
 	}
 	newest := make(map[string]item[wire.AccountTotal])
 	for _, e := range c.equity {
+		if e.late != nil {
+			continue
+		}
 		if old, ok := newest[e.value.ModelID]; !ok || e.value.Timestamp > old.value.Timestamp {
 			newest[e.value.ModelID] = e
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,5 +240,64 @@ func TestRowsOfNoCompetitionAreRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.NotNil(t, totals)
 		require.Positive(t, want)
+	}
+}
+
+// What is stored of a competition stays as it was where its end is moved before it: a
+// capture that comes again changes nothing and refuses nothing, and of one that holds more
+// only what is new and late is refused, by name.
+func TestRowsThatAreStoredMayBeLaterThanAnEnd(t *testing.T) {
+	t.Parallel()
+	short, err := season.Generate(t.Context(), season.Options{Seed: 5, Models: 3, Hours: 20, Start: firstStart})
+	require.NoError(t, err)
+	long, err := season.Generate(t.Context(), season.Options{Seed: 5, Models: 3, Hours: 30, Start: firstStart})
+	require.NoError(t, err)
+	dirs := [2]string{}
+	for i, s := range []*season.Season{short, long} {
+		dirs[i] = filepath.Join(t.TempDir(), fmt.Sprint(i))
+		_, err = s.Write(t.Context(), dirs[i])
+		require.NoError(t, err)
+	}
+	for name, end := range map[string]time.Time{
+		"in the middle":    firstStart.Add(9 * time.Hour),
+		"before all of it": firstStart.Add(-time.Hour),
+		"after the first":  firstStart.Add(time.Millisecond),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newArena(t)
+			a.load(dirs[0])
+			_, err := a.store.Competitions.Put(t.Context(), []entities.Competition{{
+				ID: entities.FirstCompetition, Name: "1", Status: entities.CompetitionEnded, EndsAt: &end,
+			}})
+			require.NoError(t, err)
+			before := a.answers("")
+			again := a.load(dirs[0])
+			require.Empty(t, refusedOf(again))
+			for _, kind := range again.Kinds {
+				require.Zero(t, kind.Inserted+kind.Updated, kind.Kind)
+			}
+			require.Equal(t, before, a.answers(""))
+
+			more := a.load(dirs[1])
+			require.NotEmpty(t, refusedOf(more))
+			for _, kind := range more.Kinds {
+				if slices.Contains([]string{"prices", "analytics", "leaderboard"}, kind.Kind) {
+					continue // they are no facts of a competition
+				}
+				require.Zero(t, kind.Inserted, kind.Kind)
+				for _, row := range kind.Rows {
+					require.Contains(t, row.Faults[0].Reason, "takes no fact later than that", "%s %s", kind.Kind, row.ID)
+				}
+			}
+			after := a.answers("")
+			for _, view := range []string{"totals", "trades", "conversations"} {
+				for row, body := range before {
+					if strings.HasPrefix(row, view+" ") {
+						require.Equal(t, body, after[row], row)
+					}
+				}
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -226,6 +227,9 @@ func (w *writer) locks(ctx context.Context) (locks []repository.Lock, err error)
 	for id := range w.models {
 		locks = append(locks, repository.LockModel(id))
 	}
+	for id := range w.late {
+		locks = append(locks, repository.LockModel(id))
+	}
 	if w.closesUnlisted() {
 		known, err := w.tx.Models.Participants(ctx)
 		if err != nil {
@@ -345,14 +349,28 @@ func (w *writer) writePositions(ctx context.Context) (err error) {
 	kind := w.kind(kindPositions)
 	for _, s := range w.statements {
 		rows, beside := mapping.Statement(w.options.PrimaryProvider, s.value)
-		outcomes, closed, err := w.statePositions(ctx, s.value.ModelID, rows, beside)
+		var (
+			outcomes []repository.Outcome
+			closed   int64
+		)
+		known, err := w.attempt(ctx, s.late, func(ctx context.Context) (_ []repository.Outcome, err error) {
+			outcomes, closed, err = w.statePositions(ctx, s.value.ModelID, rows, beside)
+			if closed > 0 {
+				return append(slices.Clone(outcomes), repository.Updated), err
+			}
+			return outcomes, err
+		})
 		if err != nil {
 			return err
 		}
-		for i, outcome := range outcomes {
-			kind.record(outcome, s.origin, rows[i].ID)
+		if known {
+			for i, outcome := range outcomes {
+				kind.record(outcome, s.origin, rows[i].ID)
+			}
+			kind.count(repository.Updated, int(closed))
+		} else {
+			kind.reject(s.rejected(s.late))
 		}
-		kind.count(repository.Updated, int(closed))
 		w.progress(1)
 	}
 	return w.closeUnlisted(ctx, kind)
@@ -425,8 +443,8 @@ func (w *writer) writeStandings(ctx context.Context) error {
 }
 
 func (w *writer) writeThreads(ctx context.Context) error {
-	return writeEach(ctx, w, kindThreads, w.threads, func(ctx context.Context, t wire.Thread) (repository.Outcome, error) {
-		conversation, messages := mapping.Thread(t)
+	return writeEach(ctx, w, kindThreads, w.threads, func(ctx context.Context, d wire.Document) (repository.Outcome, error) {
+		conversation, messages := mapping.Thread(*d.Thread)
 		return w.tx.Conversations.Append(ctx, conversation, messages)
 	})
 }
@@ -460,6 +478,57 @@ func (w *writer) writeDecisions(ctx context.Context) error {
 // batch is how many facts are written before progress is reported.
 const batch = 1000
 
+// errLate rolls back what late rows have changed.
+var errLate = errors.New("the competition has ended")
+
+// attempt stores rows. Where they are late none of them may change anything, and known
+// is false, with the transaction as it was, where one would.
+func (w *writer) attempt(
+	ctx context.Context, late wire.Faults, store func(context.Context) ([]repository.Outcome, error),
+) (known bool, err error) {
+	if late == nil {
+		_, err := store(ctx)
+		return true, err
+	}
+	err = w.tx.Attempt(ctx, func(ctx context.Context) error {
+		outcomes, err := store(ctx)
+		if err == nil && slices.ContainsFunc(outcomes, func(o repository.Outcome) bool {
+			return o == repository.Inserted || o == repository.Updated || o == repository.Conflict
+		}) {
+			return errLate
+		}
+		return err
+	})
+	if errors.Is(err, errLate) {
+		return false, nil
+	}
+	return true, err
+}
+
+// inTurn yields the items that are in time in chunks, and then the late ones, alone.
+func inTurn[T any](items []item[T]) iter.Seq[[]item[T]] {
+	return func(yield func([]item[T]) bool) {
+		var inTime, late []item[T]
+		for _, one := range items {
+			if one.late == nil {
+				inTime = append(inTime, one)
+			} else {
+				late = append(late, one)
+			}
+		}
+		for chunk := range slices.Chunk(inTime, batch) {
+			if !yield(chunk) {
+				return
+			}
+		}
+		for i := range late {
+			if !yield(late[i : i+1]) {
+				return
+			}
+		}
+	}
+}
+
 // writeFacts stores the rows of a kind in batches and counts what became of
 // them; seen, where given, is called with each.
 func writeFacts[P, R any](
@@ -468,14 +537,23 @@ func writeFacts[P, R any](
 	row func(P) R, seen func(R, repository.Outcome),
 ) error {
 	report := w.kind(kind)
-	for chunk := range slices.Chunk(items, batch) {
+	for chunk := range inTurn(items) {
 		rows := make([]R, len(chunk))
 		for i, one := range chunk {
 			rows[i] = row(one.value)
 		}
-		outcomes, err := insert(ctx, rows)
+		var outcomes []repository.Outcome
+		known, err := w.attempt(ctx, chunk[0].late, func(ctx context.Context) (_ []repository.Outcome, err error) {
+			outcomes, err = insert(ctx, rows)
+			return outcomes, err
+		})
 		if err != nil {
 			return err
+		}
+		if !known {
+			report.reject(chunk[0].rejected(chunk[0].late))
+			w.progress(1)
+			continue
 		}
 		corrected := make(map[repository.FactRef]origin)
 		for i, outcome := range outcomes {
@@ -514,11 +592,19 @@ func (w *writer) explain(ctx context.Context, report *KindReport, corrected map[
 func writeEach[P any](ctx context.Context, w *writer, kind string, items []item[P], put func(context.Context, P) (repository.Outcome, error)) error {
 	report := w.kind(kind)
 	for _, one := range items {
-		outcome, err := put(ctx, one.value)
+		var outcome repository.Outcome
+		known, err := w.attempt(ctx, one.late, func(ctx context.Context) (_ []repository.Outcome, err error) {
+			outcome, err = put(ctx, one.value)
+			return []repository.Outcome{outcome}, err
+		})
 		if err != nil {
 			return err
 		}
-		report.record(outcome, one.origin, "")
+		if known {
+			report.record(outcome, one.origin, "")
+		} else {
+			report.reject(one.rejected(one.late))
+		}
 		w.progress(1)
 	}
 	return nil
