@@ -34,6 +34,8 @@ type breaker struct {
 	circuit *gobreaker.CircuitBreaker[error]
 	budget  time.Duration
 	slow    slowness
+	// cause is what failed last.
+	cause atomic.Pointer[error]
 	// refused is called with the error code by which Redis has refused a command.
 	refused func(reason string)
 }
@@ -79,7 +81,11 @@ func newBreaker(cfg config.Redis, logger *slog.Logger) *breaker {
 		},
 		IsExcluded: func(err error) bool { return errors.Is(err, errCallerLeft) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
-			logger.Warn("redis breaker changed", slog.String("from", from.String()), slog.String("to", to.String()))
+			attrs := []any{slog.String("from", from.String()), slog.String("to", to.String())}
+			if cause := b.cause.Load(); cause != nil && to == gobreaker.StateOpen {
+				attrs = append(attrs, slog.Any("error", *cause))
+			}
+			logger.Warn("redis breaker changed", attrs...)
 		},
 	})
 	return b
@@ -158,6 +164,7 @@ func (b *breaker) do(ctx context.Context, fn func(context.Context) (answer, fail
 		case callerLeft(ctx):
 			return answer, errCallerLeft
 		default:
+			b.cause.Store(&failure)
 			return failure, errFailed
 		}
 	})

@@ -48,6 +48,7 @@ func New(client *Client, cfg config.Cache, opts Options) (*Cache, error) {
 	if client.rdb != nil {
 		c.remote, c.owner = newRemote(client.rdb), client.owner
 		c.owner.renewed = c.recover
+		c.owner.seen.begun = c.Doubt
 	}
 	return c, nil
 }

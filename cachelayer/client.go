@@ -22,7 +22,8 @@ const (
 	maxRetryBackoff = 10 * time.Millisecond
 )
 
-// Client is the connection to Redis: one node, a cluster, or none at all. It is
+// Client is the connection to Redis: one node, by its address or by sentinels, a cluster, or
+// none at all. It is
 // safe for concurrent use.
 type Client struct {
 	rdb     redis.UniversalClient // nil where there is no Redis
@@ -34,14 +35,12 @@ type Client struct {
 // that is down now is used as soon as it is back. An empty URL makes a client
 // without Redis, with which a Cache has its local level only.
 //
-// The URL is of the form redis://[user:password@]host:port[/db], rediss for TLS
-// or unix for a socket. It is that of a cluster when it lists several hosts
-// (host:port,host:port, or addr=host:port parameters) or says cluster=true. The
-// timeouts, the retries and the pool size are those of cfg whatever the URL
+// The URL is one that config.ParseRedisURL takes: of one node, of a cluster or of
+// sentinels. The timeouts, the retries and the pool size are those of cfg whatever the URL
 // says, so that no URL loosens the bound on a delay: a command takes at most
 // cfg.DialTimeout + cfg.WriteTimeout + cfg.ReadTimeout, retries included.
 //
-// Errors: ErrBadURL, ErrBadConfig.
+// Errors: config.ErrRedisURL, ErrBadConfig, those of the file cfg.CAFile.
 func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	if redisURL == "" {
 		return &Client{}, nil
@@ -49,7 +48,7 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	if err := validateRedis(cfg); err != nil {
 		return nil, err
 	}
-	addr, err := parseURL(redisURL)
+	addr, err := config.ParseRedisURL(redisURL, cfg.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -57,16 +56,24 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 
 	c := &Client{breaker: newBreaker(cfg, opts.Logger)}
 	registerBreaker(opts.Registerer, c.breaker)
-	if addr.cluster != nil {
-		tuneCluster(addr.cluster, cfg)
-		c.rdb = redis.NewClusterClient(addr.cluster)
-	} else {
-		tuneNode(addr.node, cfg)
-		c.rdb = redis.NewClient(addr.node)
+	seen := &histories{known: map[string]bool{}}
+	switch {
+	case addr.Cluster != nil:
+		tuneCluster(addr.Cluster, cfg)
+		addr.Cluster.OnConnect, addr.Cluster.Dialer = seen.connected, dialer(cfg.DialTimeout, addr.Cluster.TLSConfig)
+		c.rdb = redis.NewClusterClient(addr.Cluster)
+	case addr.Sentinel != nil:
+		tuneSentinel(addr.Sentinel, cfg)
+		addr.Sentinel.OnConnect, addr.Sentinel.Dialer = seen.connected, dialer(cfg.DialTimeout, addr.Sentinel.TLSConfig)
+		c.rdb = redis.NewFailoverClient(addr.Sentinel)
+	default:
+		tuneNode(addr.Node, cfg)
+		addr.Node.OnConnect, addr.Node.Dialer = seen.connected, dialer(cfg.DialTimeout, addr.Node.TLSConfig)
+		c.rdb = redis.NewClient(addr.Node)
 	}
 	c.rdb.AddHook(c.breaker)
 	c.rdb.AddHook(newLatency(opts.Registerer))
-	c.owner = newOwner(c.rdb, opts.Logger)
+	c.owner = newOwner(c.rdb, seen, opts.Logger)
 	refusals := registerOwner(opts.Registerer, c.owner)
 	c.breaker.refused = func(reason string) {
 		refusals.WithLabelValues(reason).Inc()
@@ -148,6 +155,19 @@ func tuneCluster(o *redis.ClusterOptions, cfg config.Redis) {
 	// A replica may be behind: a read after an invalidation could find there
 	// what the master has deleted.
 	o.ReadOnly, o.RouteByLatency, o.RouteRandomly = false, false, false
+}
+
+func tuneSentinel(o *redis.FailoverOptions, cfg config.Redis) {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = cfg.DialTimeout, cfg.ReadTimeout, cfg.WriteTimeout
+	o.PoolTimeout, o.PoolSize = cfg.PoolTimeout, cfg.PoolSize
+	o.MaxRetries = maxRetries(cfg)
+	o.MinRetryBackoff, o.MaxRetryBackoff = minRetryBackoff, maxRetryBackoff
+	o.DialerRetries = 1
+	o.ContextTimeoutEnabled = true
+	o.PipelinePoolSize = -1
+	o.DisableIdentity = true
+	// As of a cluster.
+	o.ReplicaOnly, o.RouteByLatency, o.RouteRandomly, o.UseDisconnectedReplicas = false, false, false, false
 }
 
 // maxRetries spells no retry as go-redis does: -1, since its 0 means three.

@@ -22,7 +22,7 @@ func TestOpenRefusesDelaysWithoutABound(t *testing.T) {
 	_, err = New(&Client{}, config.Cache{}, Options{})
 	require.ErrorIs(t, err, ErrBadConfig)
 	_, err = Open("redis://127.0.0.1:1?read_timeout=never", config.Default().Redis, Options{})
-	require.ErrorIs(t, err, ErrBadURL)
+	require.ErrorIs(t, err, config.ErrRedisURL)
 }
 
 func TestURLDoesNotLoosenTheTimeouts(t *testing.T) {
@@ -32,14 +32,14 @@ func TestURLDoesNotLoosenTheTimeouts(t *testing.T) {
 	for _, url := range []string{
 		"redis://h:1?read_timeout=1h&dial_timeout=1h&write_timeout=1h&max_retries=9&pool_size=9",
 	} {
-		addr, err := parseURL(url)
+		addr, err := config.ParseRedisURL(url, "")
 		require.NoError(t, err)
-		tuneNode(addr.node, cfg)
-		require.Equal(t, cfg.ReadTimeout, addr.node.ReadTimeout)
-		require.Equal(t, cfg.DialTimeout, addr.node.DialTimeout)
-		require.Equal(t, cfg.WriteTimeout, addr.node.WriteTimeout)
-		require.Equal(t, -1, addr.node.MaxRetries, "go-redis reads 0 as three")
-		require.Equal(t, cfg.PoolSize, addr.node.PoolSize)
+		tuneNode(addr.Node, cfg)
+		require.Equal(t, cfg.ReadTimeout, addr.Node.ReadTimeout)
+		require.Equal(t, cfg.DialTimeout, addr.Node.DialTimeout)
+		require.Equal(t, cfg.WriteTimeout, addr.Node.WriteTimeout)
+		require.Equal(t, -1, addr.Node.MaxRetries, "go-redis reads 0 as three")
+		require.Equal(t, cfg.PoolSize, addr.Node.PoolSize)
 	}
 }
 

@@ -84,6 +84,7 @@ const (
 // owner is what a client knows of whose Redis is.
 type owner struct {
 	rdb    redis.UniversalClient
+	seen   *histories
 	logger *slog.Logger
 	state  atomic.Int32
 	kick   chan struct{}
@@ -106,9 +107,9 @@ type owner struct {
 	failed   bool
 }
 
-func newOwner(rdb redis.UniversalClient, logger *slog.Logger) *owner {
+func newOwner(rdb redis.UniversalClient, seen *histories, logger *slog.Logger) *owner {
 	o := &owner{
-		rdb: rdb, logger: logger, kick: make(chan struct{}, 1),
+		rdb: rdb, seen: seen, logger: logger, kick: make(chan struct{}, 1),
 		// KEYS[1] is the owner. ARGV: database, config, a random name, the lease
 		// and the claim's lease in ms. It returns the state in which Redis is, the deadline
 		// that was there, 0 where there was none or it has passed, and the one that is.
@@ -206,6 +207,7 @@ func (o *owner) round(ctx context.Context) error {
 	if identity == nil {
 		return nil
 	}
+	o.seen.look(ctx, o.rdb)
 	database, config := identity.database, identity.config
 	name := fmt.Sprintf("%016x", systemRand{}.Uint64())
 	answer, err := o.renew.Run(ctx, o.rdb, []string{ownerName}, database, config, name,

@@ -3,7 +3,6 @@ package cachelayer
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -19,19 +18,14 @@ func (c *Client) Server(ctx context.Context) (s Server, err error) {
 	if c.rdb == nil {
 		return s, nil
 	}
-	said, err := c.rdb.Info(ctx).Result()
+	said, err := serverOf(ctx, c.rdb)
 	if err == nil {
 		s.Now, err = c.rdb.Time(ctx).Result()
 	}
 	if err != nil {
 		return s, fmt.Errorf("error asking redis about itself: %w", err)
 	}
-	fields := map[string]*string{"redis_version": &s.Version, "role": &s.Role, "maxmemory_policy": &s.Policy, "maxmemory": &s.MaxMemory}
-	for line := range strings.Lines(said) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		if field, ok := fields[name]; ok {
-			*field = value
-		}
-	}
+	s.Version, s.Role = said["redis_version"], said["role"]
+	s.Policy, s.MaxMemory = said["maxmemory_policy"], said["maxmemory"]
 	return s, nil
 }

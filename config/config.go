@@ -99,6 +99,9 @@ type Migrate struct {
 // Redis configures the client. The timeouts are short on purpose: a hanging
 // Redis may cost a request only tens of milliseconds until the breaker opens.
 type Redis struct {
+	// CAFile holds the certificates of the authorities that rediss:// trusts, in PEM;
+	// "" are those that the system trusts.
+	CAFile       string        `koanf:"ca_file"`
 	PoolSize     int           `koanf:"pool_size"`
 	DialTimeout  time.Duration `koanf:"dial_timeout"`
 	ReadTimeout  time.Duration `koanf:"read_timeout"`

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -26,20 +25,6 @@ func checkPostgresURL(dsn string) error {
 	// A server behind a unix socket is named in the query.
 	_, query, _ := strings.Cut(rest, "?")
 	return checkHosts(dsn, rest, regexp.MustCompile(`(^|&)host=`).MatchString(query))
-}
-
-// checkRedisURL takes a URL of one node; the others of a cluster may follow in
-// it.
-func checkRedisURL(dsn string) error {
-	const help = "must be a URL such as redis://host:6379/0 or rediss://…"
-	if dsn == "" {
-		return nil
-	}
-	scheme, rest, isURL := strings.Cut(dsn, "://")
-	if !isURL || !slices.Contains([]string{"redis", "rediss"}, scheme) {
-		return fmt.Errorf("%s, not %s", help, MaskURL(dsn))
-	}
-	return checkHosts(dsn, rest, false)
 }
 
 // checkHosts checks the host:port list of a URL without its scheme.

@@ -32,6 +32,7 @@ func (l *loader) validate() {
 	l.check("database_url", checkPostgresURL(c.DatabaseURL))
 	l.check("migrate_database_url", checkPostgresURL(c.MigrateDatabaseURL))
 	l.check("redis_url", checkRedisURL(c.RedisURL))
+	l.check("redis.ca_file", checkCAFile(c.Redis.CAFile, c.RedisURL))
 	l.check("ingest_token", checkToken(c.IngestToken))
 	l.check("admin_token", checkToken(c.AdminToken))
 	l.check("tokens", checkTokens(c))

@@ -8,7 +8,9 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -26,7 +28,8 @@ type RedisServer struct {
 
 // StartRedisServer starts the redis-server on PATH on a free loopback port, with
 // its log in dir, and returns when it answers. Args are settings of it beside
-// ours: "--cluster-enabled", "yes".
+// ours: "--cluster-enabled", "yes". A file of settings, as sentinels need, stands
+// first among them.
 func StartRedisServer(ctx context.Context, dir string, args ...string) (*RedisServer, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -82,14 +85,19 @@ func (r *RedisServer) Restart(ctx context.Context) error {
 	}
 	defer log.Close()
 	// The context ends the wait, not the server.
-	cmd := exec.Command(r.program, append([]string{ //nolint:gosec,noctx // see above
+	var file []string
+	args := r.args
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		file, args = args[:1], args[1:]
+	}
+	cmd := exec.Command(r.program, slices.Concat(file, []string{ //nolint:gosec,noctx // see above
 		"--bind", loopback,
 		"--port", strconv.Itoa(r.port),
 		"--dir", r.dir,
 		"--save", "",
 		"--appendonly", "no",
 		"--daemonize", "no",
-	}, r.args...)...)
+	}, args)...)
 	cmd.Dir = r.dir
 	cmd.Env = serverEnv()
 	cmd.Stdout, cmd.Stderr = log, log
