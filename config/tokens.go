@@ -24,7 +24,7 @@ const (
 
 // minToken keeps tokens from being guessed, and maxTokens what each request costs.
 const (
-	minToken  = 16
+	minToken  = 12
 	maxTokens = 64
 )
 

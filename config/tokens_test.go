@@ -40,8 +40,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 	t.Parallel()
 	const long = "0123456789abcdef"
 	for env, says := range map[string]string{
-		"NOF0_INGEST_TOKEN=0123456789abcde":                "16 characters",
-		"NOF0_ADMIN_TOKEN=short":                           "16 characters",
+		"NOF0_INGEST_TOKEN=0123456789a":                    "12 characters",
+		"NOF0_ADMIN_TOKEN=short":                           "12 characters",
 		"NOF0_TOKENS=" + long:                              "NAME:SCOPE",
 		"NOF0_TOKENS=:ingest:" + long:                      "NAME:SCOPE",
 		"NOF0_TOKENS=a:write:" + long:                      "the scopes of a",
@@ -58,6 +58,18 @@ func TestTokensThatAreRefused(t *testing.T) {
 		if err != nil && (strings.Contains(err.Error(), long) || strings.Contains(err.Error(), "short")) {
 			t.Errorf("the token is told: %v", err)
 		}
+	}
+}
+
+func TestShortTokensOfPrivateServers(t *testing.T) {
+	t.Parallel()
+	env := []string{"NOF0_INGEST_TOKEN=x", "NOF0_ADMIN_TOKEN=short"}
+	c, err := config.Load(config.Options{Env: env, ShortTokens: true})
+	if err != nil || c.IngestToken != "x" || c.AdminToken != "short" {
+		t.Errorf("%+v: %v", c, err)
+	}
+	if _, err = config.Load(config.Options{Env: append(env, "NOF0_TOKENS=a:ingest:0123"), ShortTokens: true}); err == nil {
+		t.Error("a short token with a name is taken")
 	}
 }
 
@@ -85,7 +97,7 @@ func TestSecretsInFiles(t *testing.T) {
 	for env, says := range map[string]string{
 		"NOF0_ADMIN_TOKEN_FILE=" + dir + "/none":                                         "no such file",
 		"NOF0_ADMIN_TOKEN_FILE=" + file("empty", "\n"):                                   "which is empty",
-		"NOF0_ADMIN_TOKEN_FILE=" + file("short", "secret"):                               "16 characters",
+		"NOF0_ADMIN_TOKEN_FILE=" + file("short", "secret"):                               "12 characters",
 		"NOF0_ADMIN_TOKEN=0123456789abcdef\x00NOF0_ADMIN_TOKEN_FILE=" + file("two", "x"): "leave one of them out",
 		"NOF0_LOG_LEVEL_FILE=" + file("level", "info"):                                   "no such variable",
 	} {

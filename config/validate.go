@@ -33,8 +33,6 @@ func (l *loader) validate() {
 	l.check("migrate_database_url", checkPostgresURL(c.MigrateDatabaseURL))
 	l.check("redis_url", checkRedisURL(c.RedisURL))
 	l.check("redis.ca_file", checkCAFile(c.Redis.CAFile, c.RedisURL))
-	l.check("ingest_token", checkToken(c.IngestToken))
-	l.check("admin_token", checkToken(c.AdminToken))
 	l.check("tokens", checkTokens(c))
 	l.check("data_dir", checkPresent(c.DataDir))
 	l.check("json_dir", checkJSONDir(c.JSONDir, c.SnapshotDir))

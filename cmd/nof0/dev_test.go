@@ -42,7 +42,7 @@ func devEnvironment(t *testing.T, more ...string) []string {
 
 func TestDevRunsACommandBesideTheServers(t *testing.T) {
 	t.Parallel()
-	environ := devEnvironment(t, "GREETING=hello")
+	environ := devEnvironment(t, "GREETING=hello", "NOF0_INGEST_TOKEN=short")
 	var out, err bytes.Buffer
 	const script = `read -r line; echo "$GREETING $line"; echo "$DATABASE_URL"; echo "$REDIS_URL"; echo aside >&2; exit 7`
 	code := commandLine("world\n", &out, &err, environ).execute(t.Context(), []string{"dev", "--ephemeral", "--", "sh", "-c", script})
