@@ -25,11 +25,11 @@ const longestReason = 500
 
 // Correct implements Corrector.
 func (g *Intake) Correct(ctx context.Context, r CorrectionRequest) (*CorrectionReply, error) {
-	c := &correcting{request: r, write: &write{intake: g, batch: Batch{Key: r.Key}}}
+	c := &correcting{request: r, write: &write{intake: g}, asked: request{batch: Batch{Key: r.Key}}}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	leave, err := g.enter(ctx, []string{r.Model})
+	leave, err := g.enter(ctx, []string{r.Model}, g.o.WriterWait)
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +41,8 @@ func (g *Intake) Correct(ctx context.Context, r CorrectionRequest) (*CorrectionR
 		g.o.AfterCommit(ctx, told)
 	}
 	answer := &CorrectionReply{CorrectionResult: c.result}
-	if c.reply != nil {
-		answer.Response = c.reply.Response
+	if c.asked.reply != nil {
+		answer.Response = c.asked.reply.Response
 	}
 	return answer, nil
 }
@@ -53,6 +53,7 @@ type correcting struct {
 	*write
 
 	request CorrectionRequest
+	asked   request
 	at      time.Time // of an equity row
 	of      *entities.Competition
 	metrics []entities.OutboxEvent
@@ -142,7 +143,7 @@ func (c *correcting) fact() correctedFact {
 
 func (c *correcting) run(ctx context.Context, tx repository.Repositories) error {
 	r := &c.request
-	c.all, c.events, c.metrics, c.reply = tx, nil, nil, nil
+	c.all, c.events, c.metrics, c.asked.reply = tx, nil, nil, nil
 	c.bind("")
 	c.now = c.intake.o.Now().UTC().Truncate(time.Microsecond)
 	fact := c.fact()
@@ -150,7 +151,7 @@ func (c *correcting) run(ctx context.Context, tx repository.Repositories) error 
 	if err := tx.Locks.Hold(ctx, locks); err != nil {
 		return err
 	}
-	if done, err := c.begin(ctx); done || err != nil {
+	if answered, err := c.asked.begin(ctx, tx); answered || err != nil {
 		return err
 	}
 	if err := c.compete(ctx); err != nil {
@@ -225,8 +226,8 @@ func (c *correcting) answerWith(ctx context.Context, result CorrectionResult, ne
 	if err != nil {
 		return err
 	}
-	c.reply = &Reply{Response: &response}
-	return c.finish(ctx)
+	c.asked.reply = &Reply{Response: &response}
+	return c.asked.finish(ctx, c.tx)
 }
 
 // compete finds the competition of the fact.

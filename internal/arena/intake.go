@@ -24,10 +24,11 @@ import (
 // whatever has happened to Redis in between.
 type Intake struct {
 	o IntakeOptions
-	// room has a place for each write that may be under way, and lines are those
+	// room has a place for each transaction that may be under way, and lines are those
 	// who wait for the write of a model before theirs.
-	room  chan struct{}
-	lines lines
+	room      chan struct{}
+	lines     lines
+	gathering gathering
 }
 
 var (
@@ -73,14 +74,14 @@ func NewIntake(o IntakeOptions) *Intake {
 	return &Intake{o: o, room: make(chan struct{}, o.Writers)}
 }
 
-// enter waits until no other write of the models is under way, and for room, and
-// returns what gives both back. Those who wait hold no connection.
-func (g *Intake) enter(ctx context.Context, models []string) (leave func(), err error) {
-	next, err := g.lines.wait(ctx, models, g.o.WriterWait)
+// enter waits until no other write of the models is under way, and for room, each at most
+// that long, and returns what gives both back. Those who wait hold no connection.
+func (g *Intake) enter(ctx context.Context, models []string, atMost time.Duration) (leave func(), err error) {
+	next, err := g.lines.wait(ctx, models, atMost)
 	if err != nil {
 		return nil, err
 	}
-	giveBack, err := g.findRoom(ctx)
+	giveBack, err := g.findRoom(ctx, atMost)
 	if err != nil {
 		next()
 		return nil, err
@@ -88,20 +89,20 @@ func (g *Intake) enter(ctx context.Context, models []string) (leave func(), err 
 	return func() { giveBack(); next() }, nil
 }
 
-func (g *Intake) findRoom(ctx context.Context) (leave func(), err error) {
+func (g *Intake) findRoom(ctx context.Context, atMost time.Duration) (leave func(), err error) {
 	leave = func() { <-g.room }
 	select {
 	case g.room <- struct{}{}:
 		return leave, nil
 	default:
 	}
-	timer := time.NewTimer(g.o.WriterWait)
+	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	select {
 	case g.room <- struct{}{}:
 		return leave, nil
 	case <-timer.C:
-		return nil, fmt.Errorf("%w: %d writes are under way, and none ended within %v", ErrBusy, g.o.Writers, g.o.WriterWait)
+		return nil, fmt.Errorf("%w: %d writes are under way, and none ended within %v", ErrBusy, g.o.Writers, atMost)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
@@ -113,30 +114,41 @@ func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
 	if !ok {
 		return nil, fmt.Errorf("no kind %q to ingest", b.Kind)
 	}
-	w := &write{intake: g, batch: b, entries: make([]entry, len(b.Items))}
+	w := &write{
+		intake: g, batch: b, entries: make([]entry, len(b.Items)),
+		requests: []*request{{batch: b, to: len(b.Items)}},
+	}
 	for i, raw := range b.Items {
 		w.entries[i] = kind.decode(raw)
 		if kind.accounts {
 			w.entries[i].name(raw, b.Competition)
 		}
 	}
-	if err := g.write(ctx, w, kind); err != nil {
+	if err := g.share(ctx, w, kind); err != nil {
 		return nil, intakeError(err)
 	}
+	return w.requests[0].reply, w.requests[0].err
+}
+
+// committed does what has to be done before a write that is stored is acknowledged.
+func (g *Intake) committed(ctx context.Context, w *write) {
+	if w.known {
+		return
+	}
+	w.guard(ctx)
 	if len(w.events) > 0 && g.o.AfterCommit != nil {
 		g.o.AfterCommit(ctx, w.events)
 	}
-	return w.reply, nil
 }
 
-// write stores a batch and makes its reply.
-func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
-	leave, err := g.enter(ctx, w.models())
+// write stores a batch and makes its replies. It waits for others at most that long.
+func (g *Intake) write(ctx context.Context, w *write, kind kind, atMost time.Duration) error {
+	leave, err := g.enter(ctx, w.models(), atMost)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if w.reply = w.repeated(ctx); w.reply != nil {
+	if w.known = w.repeated(ctx); w.known {
 		return nil
 	}
 	if kind.prepare != nil {
@@ -150,7 +162,7 @@ func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
 	if errors.Is(err, repository.ErrOneCompetition) {
 		err = &RefusedError{Reason: repository.ErrOneCompetition.Error()}
 	}
-	if refused, ok := errors.AsType[*RefusedError](err); ok {
+	if refused, ok := errors.AsType[*RefusedError](err); ok && !w.shared {
 		w.events = nil
 		for _, e := range w.accepted() {
 			e.conflict(refused.Reason)
@@ -163,9 +175,6 @@ func (g *Intake) write(ctx context.Context, w *write, kind kind) error {
 		// What the transaction did is undone; that the request was answered so
 		// is not.
 		err = g.o.Store.InTxRetrying(ctx, w.remember)
-	}
-	if err == nil {
-		w.guard(ctx)
 	}
 	return err
 }
@@ -181,7 +190,8 @@ func intakeError(err error) error {
 // entry is one item on its way through a write.
 type entry struct {
 	id           string
-	at           int                // the place of its value among those of the batch
+	value        any                // what was decoded
+	out          bool               // its request has been answered before
 	named        string             // competition that it names, or its request; "" is none
 	competition  string             // that it is of; "" where it belongs to none
 	times        map[string]float64 // of the facts that it brings, by what has them, in unix seconds
@@ -200,7 +210,7 @@ type entry struct {
 	rejected     *Rejected
 }
 
-func (e *entry) accepted() bool { return e.rejected == nil }
+func (e *entry) accepted() bool { return e.rejected == nil && !e.out }
 
 func (e *entry) reject(why Rejection, detail string, faults wire.Faults) {
 	e.rejected = &Rejected{Why: why, Detail: detail, Faults: faults}
@@ -244,9 +254,14 @@ func (e *entry) settle(outcome repository.Outcome, reason string) {
 // several times; run starts over each time.
 type write struct {
 	intake  *Intake
-	batch   Batch
+	batch   Batch // of a shared write, what its requests have in common
 	entries []entry
 	decoded []entry
+	// requests are those that brought the items: several where the transaction is
+	// shared.
+	requests []*request
+	shared   bool
+	known    bool // everything was stored before, which took no transaction
 
 	all repository.Repositories // of the transaction
 	tx  repository.Repositories // all, bound to competition
@@ -259,7 +274,14 @@ type write struct {
 	added                 registered
 	sizes                 map[string]float64 // size step by symbol
 	events                []entities.OutboxEvent
-	reply                 *Reply
+}
+
+// request is one request of a write: its entries stand from one place to another.
+type request struct {
+	batch    Batch
+	from, to int
+	reply    *Reply
+	err      error // it alone has failed
 }
 
 // atomicRefusalError rolls a batch back of which nothing is stored.
@@ -272,7 +294,10 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 		w.decoded = w.entries
 	}
 	w.entries = slices.Clone(w.decoded)
-	w.all, w.events, w.reply, w.added, w.standard = tx, nil, nil, registered{}, ""
+	w.all, w.events, w.added, w.standard = tx, nil, registered{}, ""
+	for _, r := range w.requests {
+		r.reply, r.err = nil, nil
+	}
 	w.bind("")
 	w.now = w.intake.o.Now().UTC().Truncate(time.Microsecond)
 
@@ -322,6 +347,11 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 // lock makes this transaction the only writer of what the items are about, and
 // keeps the switches of their domains as they are, until it ends.
 func (w *write) lock(ctx context.Context, kind kind) error {
+	if w.shared {
+		if err := w.tx.Locks.Bound(ctx, sharedWait); err != nil {
+			return err
+		}
+	}
 	if kind.exclusive {
 		if err := w.tx.Rollout.LockExclusive(ctx, w.intake.o.WriterWait); err != nil {
 			return err
@@ -343,14 +373,45 @@ func (w *write) lock(ctx context.Context, kind kind) error {
 	return w.tx.Locks.Hold(ctx, locks)
 }
 
-// begin reserves the key of the request. It is done where the request has been
-// answered before.
+// begin reserves the keys of the requests, in one order, and leaves those out that have
+// been answered before. It is done where all have.
 func (w *write) begin(ctx context.Context) (done bool, err error) {
-	key := w.batch.Key
+	left := len(w.requests)
+	for _, r := range slices.SortedFunc(slices.Values(w.requests), compareKeys) {
+		answered, err := r.begin(ctx, w.tx)
+		if errors.Is(err, ErrKeyReused) && w.shared {
+			r.err, answered, err = err, true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if answered {
+			for i := r.from; i < r.to; i++ {
+				w.entries[i].out = true
+			}
+			left--
+		}
+	}
+	return left == 0, nil
+}
+
+func compareKeys(a, b *request) int {
+	of := func(r *request) RequestKey {
+		if r.batch.Key == nil {
+			return RequestKey{}
+		}
+		return *r.batch.Key
+	}
+	return cmp.Or(cmp.Compare(of(a).TokenID, of(b).TokenID), cmp.Compare(of(a).Key, of(b).Key))
+}
+
+// begin reserves the key of a request. It is answered where the key was used before.
+func (r *request) begin(ctx context.Context, tx repository.Repositories) (answered bool, err error) {
+	key := r.batch.Key
 	if key == nil {
 		return false, nil
 	}
-	stored, err := w.tx.Idempotency.Begin(ctx, entities.IdempotencyKey{
+	stored, err := tx.Idempotency.Begin(ctx, entities.IdempotencyKey{
 		TokenID: key.TokenID, Key: key.Key, RequestDigest: key.Digest,
 	})
 	switch {
@@ -359,32 +420,48 @@ func (w *write) begin(ctx context.Context) (done bool, err error) {
 	case stored.RequestDigest != key.Digest:
 		return true, ErrKeyReused
 	}
-	w.reply = &Reply{Response: &Response{Status: int(stored.Status), Body: stored.Body}}
+	r.reply = &Reply{Response: &Response{Status: int(stored.Status), Body: stored.Body}}
 	return true, nil
 }
 
 func (w *write) finish(ctx context.Context) error {
-	key := w.batch.Key
+	for _, r := range w.requests {
+		if r.err != nil || w.isOut(r) {
+			continue
+		}
+		if err := r.finish(ctx, w.tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isOut reports whether a request was left out.
+func (w *write) isOut(r *request) bool { return r.to > r.from && w.entries[r.from].out }
+
+// finish stores the reply of a request under its key.
+func (r *request) finish(ctx context.Context, tx repository.Repositories) error {
+	key := r.batch.Key
 	if key == nil {
 		return nil
 	}
-	return w.tx.Idempotency.Finish(ctx, entities.IdempotencyKey{
-		TokenID: key.TokenID, Key: key.Key, Status: int64(w.reply.Response.Status), Body: w.reply.Response.Body,
+	return tx.Idempotency.Finish(ctx, entities.IdempotencyKey{
+		TokenID: key.TokenID, Key: key.Key, Status: int64(r.reply.Response.Status), Body: r.reply.Response.Body,
 	})
 }
 
 // remember stores the reply of a request whose transaction was undone.
 func (w *write) remember(ctx context.Context, tx repository.Repositories) error {
-	if w.batch.Key == nil {
+	r := w.requests[0]
+	if r.batch.Key == nil {
 		return nil
 	}
-	reply := w.reply
-	w.all, w.tx = tx, tx
-	if done, err := w.begin(ctx); done || err != nil {
+	reply := r.reply
+	if answered, err := r.begin(ctx, tx); answered || err != nil {
 		return err
 	}
-	w.reply = reply
-	return w.finish(ctx)
+	r.reply = reply
+	return r.finish(ctx, tx)
 }
 
 // accepted returns the items that are still in.
@@ -662,25 +739,37 @@ func (w *write) anyRefused() bool { return w.firstRefused() >= 0 }
 
 const rejected = "rejected"
 
-// answer makes the reply and, for a write with a key, its response.
+// answer makes the replies and, for requests with a key, their responses.
 func (w *write) answer() error {
-	w.reply = &Reply{Results: make([]Result, len(w.entries))}
-	for i := range w.entries {
-		e := &w.entries[i]
-		if e.accepted() {
-			w.reply.Results[i] = Result{ID: e.id, Outcome: string(e.outcome), Competition: e.competition, Equity: string(e.alongOutcome), Detail: e.detail}
+	for _, r := range w.requests {
+		if w.isOut(r) {
 			continue
 		}
-		w.reply.Results[i] = Result{ID: e.id, Outcome: rejected, Competition: e.competition, Rejected: e.rejected}
-		if (w.batch.Single || w.batch.Atomic) && w.reply.Rejection == "" && e.rejected.Why != RejectedSibling {
-			w.reply.Rejection = e.rejected.Why
+		if err := r.answer(w.entries[r.from:r.to]); err != nil {
+			return err
 		}
 	}
-	if w.batch.Key == nil {
+	return nil
+}
+
+func (r *request) answer(entries []entry) (err error) {
+	r.reply = &Reply{Results: make([]Result, len(entries))}
+	for i := range entries {
+		e := &entries[i]
+		if e.accepted() {
+			r.reply.Results[i] = Result{ID: e.id, Outcome: string(e.outcome), Competition: e.competition, Equity: string(e.alongOutcome), Detail: e.detail}
+			continue
+		}
+		r.reply.Results[i] = Result{ID: e.id, Outcome: rejected, Competition: e.competition, Rejected: e.rejected}
+		if (r.batch.Single || r.batch.Atomic) && r.reply.Rejection == "" && e.rejected.Why != RejectedSibling {
+			r.reply.Rejection = e.rejected.Why
+		}
+	}
+	if r.batch.Key == nil {
 		return nil
 	}
-	response, err := w.batch.Respond(w.reply)
-	w.reply.Response = &response
+	response, err := r.batch.Respond(r.reply)
+	r.reply.Response = &response
 	return err
 }
 
@@ -692,6 +781,10 @@ type kind struct {
 	accounts bool
 	// exclusive says that no other write is under way beside one of the kind.
 	exclusive bool
+	// shared says that the items of several requests may be stored together: what
+	// becomes of an item is then what would have come of it one after the other, and
+	// many cost as many round trips as one.
+	shared bool
 	// always says that Postgres takes its part of an item wherever the domains
 	// are.
 	always bool
@@ -741,19 +834,18 @@ type apply[T any] func(ctx context.Context, w *write, items []item[T]) error
 // kindOf is the kind of one batch whose items have one type. Prepare, where given, does
 // what must be there before the transaction.
 func kindOf[T any](read reader[T], store apply[T], prepare ...apply[T]) kind {
-	var values []T
 	bind := func(do apply[T]) func(context.Context, *write, []*entry) error {
 		return func(ctx context.Context, w *write, entries []*entry) error {
 			items := make([]item[T], len(entries))
 			for i, e := range entries {
-				items[i] = item[T]{e, values[e.at]}
+				items[i] = item[T]{e, e.value.(T)} //nolint:forcetypeassert // which decode has put there
 			}
 			return do(ctx, w, items)
 		}
 	}
 	k := kind{apply: bind(store), decode: func(raw jsontext.Value) entry {
 		v, e := read(raw)
-		e.at, values = len(values), append(values, v)
+		e.value = v
 		return e
 	}}
 	for _, p := range prepare {

@@ -21,18 +21,19 @@ type Guard interface {
 	SetAllIngested(ctx context.Context, digests map[cachelayer.TradeRef]string) error
 }
 
-// repeated answers a write of trades that are all stored as they now come. It is
-// nil where that has to be decided in a transaction: also where JSON files are
+// repeated answers a write of trades that are all stored as they now come. It does
+// not where that has to be decided in a transaction: also where JSON files are
 // written, which the database does not know.
-func (w *write) repeated(ctx context.Context) *Reply {
+func (w *write) repeated(ctx context.Context) bool {
 	guard := w.intake.o.Guard
-	if guard == nil || w.intake.o.JSON != nil || w.batch.Kind != IngestTrades || w.batch.Key != nil {
-		return nil
+	if guard == nil || w.intake.o.JSON != nil || w.batch.Kind != IngestTrades ||
+		slices.ContainsFunc(w.requests, func(r *request) bool { return r.batch.Key != nil }) {
+		return false
 	}
 	if slices.ContainsFunc(w.entries, func(e entry) bool {
 		return !e.accepted() || e.equity != nil // which has an identity of its own
 	}) {
-		return nil
+		return false
 	}
 	digests := w.digests()
 	refs := make([]cachelayer.TradeRef, 0, len(digests))
@@ -41,21 +42,21 @@ func (w *write) repeated(ctx context.Context) *Reply {
 	}
 	known, err := guard.Ingested(ctx, refs...)
 	if err != nil {
-		return nil
+		return false
 	}
 	for ref, digest := range digests {
 		if known[ref] != digest {
-			return nil
+			return false
 		}
 	}
 	named := w.entries[0].named
 	if slices.ContainsFunc(w.entries, func(e entry) bool { return e.named != named }) {
-		return nil
+		return false
 	}
 	if named == "" {
 		standard, err := w.intake.o.Store.Competitions.Default(ctx, w.intake.o.Competition)
 		if err != nil {
-			return nil
+			return false
 		}
 		named = standard.ID
 	}
@@ -64,15 +65,15 @@ func (w *write) repeated(ctx context.Context) *Reply {
 		fills[i] = w.entries[i].fill(w)
 	}
 	if stored, err := w.intake.o.Store.In(named).Trading.Stored(ctx, fills); err != nil || !stored {
-		return nil
+		return false
 	}
 	for i := range w.entries {
 		w.entries[i].outcome, w.entries[i].competition = repository.Unchanged, named
 	}
 	if err := w.answer(); err != nil {
-		return nil
+		return false
 	}
-	return w.reply
+	return true
 }
 
 // guard remembers the trades of a committed write.

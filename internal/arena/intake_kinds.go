@@ -75,6 +75,7 @@ func (g *Intake) kinds() map[IngestKind]kind {
 	}
 	for _, w := range catalogue.Writes() {
 		k := kinds[w.Kind]
+		k.shared = slices.Contains([]IngestKind{IngestTrades, IngestPositions, IngestEquity}, w.Kind)
 		k.domains, k.always, k.accounts, k.exclusive = w.Domains, w.Always, w.OfAccounts(), w.Kind == IngestCompetitions
 		kinds[w.Kind] = k
 	}

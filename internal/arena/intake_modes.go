@@ -2,6 +2,7 @@ package arena
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -40,6 +41,10 @@ type SizedTrade struct {
 	SizeStep float64
 }
 
+// errNotShared rolls a shared write back: the files do not undo what they took, so that
+// each of its requests goes on alone.
+var errNotShared = errors.New("writes of JSON files share no transaction")
+
 // place tells where the write goes, which lock keeps so. What belongs to no domain goes
 // to Postgres.
 func (w *write) place(kind kind) error {
@@ -48,6 +53,9 @@ func (w *write) place(kind kind) error {
 		if writeModeOf(d, w.scope.Switches, InitialModes(w.intake.o.JSON != nil)) == WriteJSON {
 			w.json = append(w.json, d)
 		}
+	}
+	if w.shared && len(w.json) > 0 {
+		return errNotShared
 	}
 	if len(w.json) > 0 && w.intake.o.JSON == nil {
 		return fmt.Errorf("%w: writes of %v go to the JSON store, and this instance has no json_dir (NOF0_JSON_DIR)", ErrUnavailable, w.json)
