@@ -37,9 +37,6 @@ type Options struct {
 	// Derive, where given, fills in what the command itself provides, before
 	// anything is checked.
 	Derive func(*Config)
-	// ShortTokens lets the ingest and the admin token be short: what they open is
-	// private to this machine, or has its own opinion of them.
-	ShortTokens bool
 }
 
 // Requirement is a key that must have a value.
@@ -107,10 +104,6 @@ func load(o Options) *loader {
 	l.readEnv(env)
 	l.derive(o.Derive)
 	l.validate()
-	if !o.ShortTokens {
-		l.check("ingest_token", checkToken(l.config.IngestToken))
-		l.check("admin_token", checkToken(l.config.AdminToken))
-	}
 	l.require(o.Required)
 	l.config.Loaded = l.config.Rows()
 	for i, k := range l.keys {

@@ -67,6 +67,16 @@ func checkToken(secret string) error {
 	return nil
 }
 
+// ShortToken names the variable of a token that could be guessed; "" is none.
+func (c Config) ShortToken() string {
+	for name, secret := range map[string]string{"NOF0_INGEST_TOKEN": c.IngestToken, "NOF0_ADMIN_TOKEN": c.AdminToken} {
+		if checkToken(secret) != nil {
+			return name
+		}
+	}
+	return ""
+}
+
 func checkTokens(c *Config) error {
 	if len(c.Tokens) > maxTokens {
 		return fmt.Errorf("must be at most %d", maxTokens)

@@ -51,7 +51,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"NOF0_TOKENS=a:ingest:":                            "that of a is",
 		"NOF0_TOKENS=a:admin:" + long + ",a:admin:" + long: "two are called a",
 	} {
-		_, err := config.Load(config.Options{Env: []string{env}})
+		_, err := config.Load(config.Options{Env: []string{env, "NOF0_HTTP_ADDR=:1"}})
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", env, err)
 		}
@@ -61,15 +61,25 @@ func TestTokensThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestShortTokensOfPrivateServers(t *testing.T) {
+func TestTokensOfWhatOthersReachAreLong(t *testing.T) {
 	t.Parallel()
-	env := []string{"NOF0_INGEST_TOKEN=x", "NOF0_ADMIN_TOKEN=short"}
-	c, err := config.Load(config.Options{Env: env, ShortTokens: true})
-	if err != nil || c.IngestToken != "x" || c.AdminToken != "short" {
-		t.Errorf("%+v: %v", c, err)
-	}
-	if _, err = config.Load(config.Options{Env: append(env, "NOF0_TOKENS=a:ingest:0123"), ShortTokens: true}); err == nil {
-		t.Error("a short token with a name is taken")
+	for env, taken := range map[string]bool{
+		"":                             true, // the default is of this machine
+		"NOF0_HTTP_ADDR=localhost:1":   true,
+		"NOF0_HTTP_ADDR=127.0.0.2:1":   true,
+		"NOF0_HTTP_ADDR=[::1]:1":       true,
+		"NOF0_HTTP_ADDR=:1":            false,
+		"NOF0_HTTP_ADDR=0.0.0.0:1":     false,
+		"NOF0_HTTP_ADDR=192.0.2.1:1":   false,
+		"NOF0_HTTP_ADDR=a.example:1":   false,
+		"NOF0_HTTP_ADMIN_ADDR=[::]:1":  false,
+		"NOF0_TOKENS=a:ingest:0123":    false, // whoever names tokens has others in mind
+		"NOF0_HTTP_ADMIN_ADDR=[::1]:1": true,
+	} {
+		c, err := config.Load(config.Options{Env: []string{"NOF0_INGEST_TOKEN=x", "NOF0_ADMIN_TOKEN=short", env}})
+		if taken != (err == nil) || taken && (c.IngestToken != "x" || c.AdminToken != "short") {
+			t.Errorf("%s: %+v: %v", env, c, err)
+		}
 	}
 }
 
@@ -101,7 +111,7 @@ func TestSecretsInFiles(t *testing.T) {
 		"NOF0_ADMIN_TOKEN=0123456789abcdef\x00NOF0_ADMIN_TOKEN_FILE=" + file("two", "x"): "leave one of them out",
 		"NOF0_LOG_LEVEL_FILE=" + file("level", "info"):                                   "no such variable",
 	} {
-		_, err := config.Load(config.Options{Env: strings.Split(env, "\x00")})
+		_, err := config.Load(config.Options{Env: append(strings.Split(env, "\x00"), "NOF0_HTTP_ADDR=:1")})
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", env, err)
 		}

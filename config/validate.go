@@ -33,6 +33,10 @@ func (l *loader) validate() {
 	l.check("migrate_database_url", checkPostgresURL(c.MigrateDatabaseURL))
 	l.check("redis_url", checkRedisURL(c.RedisURL))
 	l.check("redis.ca_file", checkCAFile(c.Redis.CAFile, c.RedisURL))
+	if !onlyFromHere(c.HTTP.Addr) || !onlyFromHere(c.HTTP.AdminAddr) {
+		l.check("ingest_token", checkToken(c.IngestToken))
+		l.check("admin_token", checkToken(c.AdminToken))
+	}
 	l.check("tokens", checkTokens(c))
 	l.check("data_dir", checkPresent(c.DataDir))
 	l.check("json_dir", checkJSONDir(c.JSONDir, c.SnapshotDir))
@@ -154,6 +158,14 @@ func checkAddr(addr string) error {
 		return fmt.Errorf("must be host:port, such as 127.0.0.1:8888 or :8888, not %q", addr)
 	}
 	return checkPort(port)
+}
+
+// onlyFromHere reports whether nobody but this machine reaches what listens on an
+// address; nothing listens on "".
+func onlyFromHere(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	ip, err := netip.ParseAddr(host)
+	return addr == "" || host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func checkPort(port string) error {

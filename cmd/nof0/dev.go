@@ -48,7 +48,7 @@ and REDIS_URL set, the servers are stopped, and the status is the command's.`,
 			"nof0 dev --redis=server --ephemeral -- go test ./...",
 		),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, logger, err := c.startWith(config.Options{ShortTokens: true})
+			cfg, logger, err := c.start()
 			if err != nil {
 				return err
 			}

@@ -144,6 +144,8 @@ func (c *cli) examine(ctx context.Context) (found []finding) {
 	}
 	if cfg.IngestToken == "" && cfg.AdminToken == "" && len(cfg.Tokens) == 0 {
 		add("configuration", stateWarn, "no token is set: nobody can write or operate", "set NOF0_INGEST_TOKEN and NOF0_ADMIN_TOKEN")
+	} else if token := cfg.ShortToken(); token != "" {
+		add("configuration", stateWarn, token+" can be guessed", "make another one by openssl rand -hex 32")
 	} else {
 		add("configuration", stateOK, "without faults", "")
 	}

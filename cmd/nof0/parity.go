@@ -147,7 +147,7 @@ func (c *cli) compare(ctx context.Context, f parityFlags, domains []arena.Domain
 
 // compareThere lets a running server compare, which keeps the report.
 func (c *cli) compareThere(ctx context.Context, f parityFlags, domains []arena.Domain) (*parity.Report, error) {
-	cfg, _, err := c.startWith(config.Options{ShortTokens: true, Required: []config.Requirement{
+	cfg, _, err := c.startWith(config.Options{Required: []config.Requirement{
 		{Path: "admin_token", Help: "set NOF0_ADMIN_TOKEN to the one of the server at " + f.url},
 	}})
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"nof0/config"
 	"nof0/internal/season"
 )
 
@@ -49,7 +48,7 @@ passed. Exit status: 0 all taken, 1 something was rejected or not sent.`,
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := c.startWith(config.Options{ShortTokens: true})
+			cfg, _, err := c.start()
 			if err != nil {
 				return err
 			}
