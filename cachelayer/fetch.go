@@ -51,7 +51,7 @@ func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Cont
 	if err := r.resolve(ctx); err != nil {
 		return none, err
 	}
-	if e := c.local.get(key.Name, r.typ, r.state.tokens); e != nil {
+	if e := c.local.get(key.Name, r.typ, r.state.tokens, c.opts.Now()); e != nil {
 		r.maybeRefresh(ctx, e)
 		c.metrics.localHit(&key)
 		return r.unpack(outcome{entry: e})
@@ -77,7 +77,7 @@ func InMemory[T any](ctx context.Context, c *Cache, key Key, load func(context.C
 	if !fresh {
 		return value, false
 	}
-	e := c.local.get(key.Name, reflect.TypeFor[T](), state.tokens)
+	e := c.local.get(key.Name, reflect.TypeFor[T](), state.tokens, now)
 	if e == nil || e.absent {
 		return value, false
 	}
@@ -180,7 +180,7 @@ func (r *request[T]) unpack(out outcome) (T, error) {
 // look finds the value in Redis or loads it.
 func (r *request[T]) look(ctx context.Context, _ *flight) outcome {
 	// The lookup that ended just before this one began has brought it.
-	if e := r.cache.local.get(r.key.Name, r.typ, r.state.tokens); e != nil {
+	if e := r.cache.local.get(r.key.Name, r.typ, r.state.tokens, r.cache.opts.Now()); e != nil {
 		return outcome{entry: e, level: levelLocal}
 	}
 	if !r.isShared() {

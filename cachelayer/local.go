@@ -28,7 +28,6 @@ type entry struct {
 // one is not decoded per request, for as long as Redis does.
 type local struct {
 	entries *otter.Cache[string, *entry] // nil where the level is off
-	now     func() time.Time
 }
 
 // entryOverhead is what an entry costs beside its value and its key, in bytes.
@@ -38,7 +37,7 @@ const entryOverhead = 512
 // maxBytes at or below zero it is off.
 func newLocal(ttl time.Duration, maxBytes int64, now func() time.Time) (*local, error) {
 	if ttl <= 0 || maxBytes <= 0 {
-		return &local{now: now}, nil
+		return &local{}, nil
 	}
 	entries, err := otter.New(&otter.Options[string, *entry]{
 		MaximumWeight: uint64(maxBytes),
@@ -53,17 +52,17 @@ func newLocal(ttl time.Duration, maxBytes int64, now func() time.Time) (*local, 
 	if err != nil {
 		return nil, fmt.Errorf("error making local cache level: %w", err)
 	}
-	return &local{entries: entries, now: now}, nil
+	return &local{entries: entries}, nil
 }
 
 // get returns the entry under name if it is of typ, made of the versions of
-// tokens, and has not expired; else nil.
-func (l *local) get(name string, typ reflect.Type, tokens string) *entry {
+// tokens, and has not expired by now; else nil.
+func (l *local) get(name string, typ reflect.Type, tokens string, now time.Time) *entry {
 	if l.entries == nil {
 		return nil
 	}
 	e, ok := l.entries.GetIfPresent(name)
-	if !ok || e.typ != typ || e.tokens != tokens || !l.now().Before(e.expiresAt) {
+	if !ok || e.typ != typ || e.tokens != tokens || !now.Before(e.expiresAt) {
 		return nil
 	}
 	return e

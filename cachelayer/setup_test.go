@@ -156,7 +156,7 @@ func (p *process) invalidate(t *testing.T) {
 // held is what the process has of a key in its memory.
 func (p *process) held(key Key) *entry {
 	s, _ := p.cache.versions.get(key.Versions)
-	return p.cache.local.get(key.Name, reflect.TypeFor[note](), s.tokens)
+	return p.cache.local.get(key.Name, reflect.TypeFor[note](), s.tokens, p.cache.opts.Now())
 }
 
 // note is a value as the services have them.

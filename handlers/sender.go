@@ -48,8 +48,12 @@ func (s *sender) send(c *gin.Context, a *arena.Answer, contentType string) {
 		fail(c, errNotAcceptable)
 		return
 	}
-	describe(h, a, s.now())
-	if notModified(c.Request.Header, a) {
+	unchanged := notModified(c.Request.Header, a)
+	if unchanged {
+		withoutContent(h)
+	}
+	describe(h, a, s.now)
+	if unchanged {
 		c.Writer.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"nof0/internal/arena"
@@ -33,8 +34,9 @@ func lastModified(a *arena.Answer, now time.Time) time.Time {
 // description is an answer as headers have it, made once for all responses.
 type description struct {
 	etag, lastModified, cacheControl, source, length []string
-	// safeFrom is from when on lastModified holds.
+	// safeFrom is from when on lastModified holds, and isSafe that it has been.
 	safeFrom time.Time
+	isSafe   atomic.Bool
 }
 
 // descriptionOf returns that of an answer, which keeps it.
@@ -64,17 +66,19 @@ func descriptionOf(a *arena.Answer) *description {
 func httpTime(at time.Time) string { return at.UTC().Format(http.TimeFormat) }
 
 // describe sets the headers that a response has with and without its body.
-func describe(h http.Header, a *arena.Answer, now time.Time) {
+func describe(h http.Header, a *arena.Answer, now func() time.Time) {
 	d := descriptionOf(a)
 	if d.etag != nil {
 		h["Etag"] = d.etag
 	}
 	switch {
 	case d.lastModified == nil:
-	case d.safeFrom.Before(now):
+	case d.isSafe.Load():
 		h["Last-Modified"] = d.lastModified
 	default:
-		h.Set("Last-Modified", httpTime(lastModified(a, now)))
+		at := now()
+		d.isSafe.Store(d.safeFrom.Before(at))
+		h.Set("Last-Modified", httpTime(lastModified(a, at)))
 	}
 	h["Cache-Control"] = d.cacheControl
 	if a.Age > 0 {

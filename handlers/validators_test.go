@@ -106,7 +106,7 @@ func TestTimesTellContentsApart(t *testing.T) {
 		for second := first; second < first+2500; second += 50 {
 			for sent := first; sent < second+int(lateness.Milliseconds()); sent += 50 {
 				h := http.Header{}
-				describe(h, &arena.Answer{Modified: at(first)}, at(sent))
+				describe(h, &arena.Answer{Modified: at(first)}, func() time.Time { return at(sent) })
 				since := http.Header{"If-Modified-Since": h["Last-Modified"]}
 				if notModified(since, &arena.Answer{Modified: at(second)}) {
 					t.Fatalf("content of %d ms sent at %d ms as of %s passes for that of %d ms", first, sent, h.Get("Last-Modified"), second)

@@ -16,6 +16,7 @@ import (
 	"nof0/atlas"
 	"nof0/config"
 	"nof0/internal/app"
+	"nof0/internal/gcfloor"
 	"nof0/internal/loop"
 	"nof0/repository"
 )
@@ -46,6 +47,7 @@ migrations it does not know takes away what it uses.`,
 				return err
 			}
 			limitMemory(logger)
+			gcfloor.Hold(heapFloor)
 			if err := awaitDatabase(cmd.Context(), cfg, logger); err != nil {
 				return err
 			}
@@ -83,6 +85,10 @@ func (c *cli) serve(ctx context.Context, cfg config.Config, logger *slog.Logger,
 		}
 	})
 }
+
+// heapFloor is what the heap may grow to before garbage is collected. Of a season lives a
+// few megabytes, and requests would have them looked through twenty times a second.
+const heapFloor = 64 << 20
 
 // limitMemory lets the collector work for what the container has.
 func limitMemory(logger *slog.Logger) {

@@ -31,14 +31,18 @@ func BenchmarkWarmReads(b *testing.B) {
 	ask := func(b *testing.B, h http.Handler, path string, header http.Header) {
 		b.Helper()
 		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.RemoteAddr = "127.0.0.1:40000" // others may only ask so often
 		r.Header = header
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		require.Less(b, w.Code, 400, "%s", w.Body)
+		var last nowhere
 		b.ReportAllocs()
 		for b.Loop() {
-			h.ServeHTTP(&nowhere{header: http.Header{}}, r)
+			last = nowhere{header: http.Header{}}
+			h.ServeHTTP(&last, r)
 		}
+		require.Equal(b, w.Code, last.code)
 	}
 	for _, path := range []string{
 		"/api/crypto-prices", "/api/account-totals", "/api/trades", "/api/since-inception-values", "/api/leaderboard",
@@ -63,8 +67,11 @@ func BenchmarkWarmReads(b *testing.B) {
 }
 
 // nowhere is a response that nobody reads.
-type nowhere struct{ header http.Header }
+type nowhere struct {
+	header http.Header
+	code   int
+}
 
 func (w *nowhere) Header() http.Header         { return w.header }
-func (w *nowhere) WriteHeader(int)             {}
+func (w *nowhere) WriteHeader(code int)        { w.code = code }
 func (w *nowhere) Write(p []byte) (int, error) { return len(p), nil }

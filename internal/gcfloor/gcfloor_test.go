@@ -1,0 +1,54 @@
+package gcfloor
+
+import (
+	"runtime"
+	"runtime/metrics"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPercent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		live, size uint64
+		want       int
+	}{
+		{0, 64, 100}, {1, 64, 6300}, {8, 64, 700}, {31, 64, 106}, {32, 64, 100}, {33, 64, 100}, {1000, 64, 100},
+	} {
+		require.Equal(t, c.want, percent(c.live, c.size), "%d of %d", c.live, c.size)
+	}
+}
+
+var sink []byte
+
+// TestHeapIsCollectedFromTheFloorOn makes garbage that is less than the floor, which is
+// not collected, and lets more live than the floor, which is collected as ever.
+func TestHeapIsCollectedFromTheFloorOn(t *testing.T) {
+	const floor = 256 << 20
+	t.Setenv("GOGC", "")
+	Hold(floor)
+	percentIs := func(is func(uint64) bool) func() bool {
+		return func() bool {
+			runtime.GC()
+			sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+			metrics.Read(sample)
+			return is(sample[0].Value.Uint64())
+		}
+	}
+	require.Eventually(t, percentIs(func(p uint64) bool { return p > 4*least }), time.Minute, time.Millisecond)
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 64 {
+		sink = make([]byte, 1<<20)
+	}
+	runtime.ReadMemStats(&after)
+	require.LessOrEqual(t, after.NumGC-before.NumGC, uint32(1), "64 MiB of garbage, and a floor of 256")
+
+	held := make([]byte, floor)
+	require.Eventually(t, percentIs(func(p uint64) bool { return p == least }), time.Minute, time.Millisecond)
+	runtime.KeepAlive(held)
+	require.Eventually(t, percentIs(func(p uint64) bool { return p > 4*least }), time.Minute, time.Millisecond)
+}
