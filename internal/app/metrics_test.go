@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"log/slog"
@@ -133,6 +134,16 @@ func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
 
 	require.Contains(t, string(get(t, operators+"/metrics").body), "nof0_build_info")
 	require.Contains(t, string(get(t, operators+"/debug/pprof/goroutine?debug=1").body), "nof0/internal/app")
+	for _, profile := range []string{"block", "mutex"} {
+		require.Equal(t, http.StatusBadRequest, get(t, operators+"/debug/pprof/"+profile).StatusCode)
+	}
+	recorded := get(t, operators+"/debug/pprof/block?seconds=1")
+	require.Equal(t, http.StatusOK, recorded.StatusCode, "%s", recorded.body)
+	unpacked, err := gzip.NewReader(bytes.NewReader(recorded.body))
+	require.NoError(t, err)
+	profile, err := io.ReadAll(unpacked)
+	require.NoError(t, err)
+	require.Contains(t, string(profile), "nof0/internal", "the jobs wait for their next round all the time")
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/log/level"} {
 		require.Equal(t, http.StatusNotFound, get(t, api+path).StatusCode, path)
 	}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +27,8 @@ func operators(registry *prometheus.Registry, logger *slog.Logger) http.Handler 
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError,
 	}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.Handle("GET /debug/pprof/block", recording("block", runtime.SetBlockProfileRate))
+	mux.Handle("GET /debug/pprof/mutex", recording("mutex", func(every int) { runtime.SetMutexProfileFraction(every) }))
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
@@ -46,6 +50,23 @@ func operators(registry *prometheus.Registry, logger *slog.Logger) http.Handler 
 		})
 	}
 	return mux
+}
+
+// recording serves a profile that costs too much to be recorded when nobody asks for it:
+// it is of the seconds that are asked for.
+func recording(name string, record func(every int)) http.Handler {
+	var one sync.Mutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("seconds") == "" {
+			http.Error(w, "say for how long: ?seconds=10", http.StatusBadRequest)
+			return
+		}
+		one.Lock()
+		defer one.Unlock()
+		record(1)
+		defer record(0)
+		pprof.Handler(name).ServeHTTP(w, r)
+	})
 }
 
 // serveOperators answers on http.admin_addr until the returned function is called.
