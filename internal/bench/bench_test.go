@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -97,24 +98,37 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// compare measures two loads in turn.
-func compare(t *testing.T, what, yardstick string, ours load, theirs func() result) row {
+// yardstick is what ours is measured beside.
+type yardstick struct {
+	name string
+	run  func() result
+}
+
+// compare measures ours and its yardsticks in turn, with a row for each of them.
+func compare(t *testing.T, what string, ours load, theirs ...yardstick) (rows []row) {
 	t.Helper()
-	var a, b []result
+	var a []result
+	b := make([][]result, len(theirs))
 	before := allocations(t, ours.url)
 	answers := 0.0
 	for range *rounds {
 		one := ours.run(t, *during)
 		answers += one.Rate * during.Seconds()
-		a, b = append(a, one), append(b, theirs())
+		a = append(a, one)
+		for i, y := range theirs {
+			b[i] = append(b[i], y.run())
+		}
 	}
-	r := row{What: what, Clients: ours.clients, Ours: median(a), Yardstick: yardstick, Theirs: median(b)}
-	r.Ratio = r.Ours.Rate / r.Theirs.Rate
-	if r.Theirs.P99 > 0 {
-		r.RatioP99 = r.Ours.P99 / r.Theirs.P99
+	allocs := (allocations(t, ours.url) - before) / answers
+	for i, y := range theirs {
+		r := row{What: what, Clients: ours.clients, Ours: median(a), Yardstick: y.name, Theirs: median(b[i]), Allocs: allocs}
+		r.Ratio = r.Ours.Rate / r.Theirs.Rate
+		if r.Theirs.P99 > 0 {
+			r.RatioP99 = r.Ours.P99 / r.Theirs.P99
+		}
+		rows = append(rows, r)
 	}
-	r.Allocs = (allocations(t, ours.url) - before) / answers
-	return r
+	return rows
 }
 
 // allocations are those of the server so far, as its metrics say.
@@ -136,26 +150,84 @@ func reads(t *testing.T, url, old string) (rows []row) {
 	if *short {
 		paths = paths[:3]
 	}
-	gin := bare(t, url, paths)
+	whole, body := bare(t, url, paths, true), bare(t, url, paths, false)
 	for _, path := range paths {
 		tag := get(t, url+path).header.Get("ETag")
 		for _, form := range []struct{ name, header string }{
 			{"", "Accept-Encoding: identity"}, {" gzip", "Accept-Encoding: gzip"}, {" 304", "If-None-Match: " + tag},
 		} {
 			ours := load{url: url + path, headers: []string{form.header}, clients: 32}
-			theirs := ours
-			theirs.url = gin + path
-			rows = append(rows, compare(t, "GET "+path+form.name, "bare Gin", ours, func() result { return theirs.run(t, *during) }))
+			rows = append(rows, compare(t, "GET "+path+form.name, ours, ours.at(t, "bare Gin", whole+path), ours.at(t, "Gin, body only", body+path))...)
 		}
 		if strings.HasPrefix(path, "/api/equity") || strings.HasPrefix(path, "/api/prices") {
 			continue // the files have no such view
 		}
 		ours := load{url: url + path, headers: []string{"Accept-Encoding: identity"}, clients: 32}
-		theirs := ours
-		theirs.url = old + path
-		rows = append(rows, compare(t, "GET "+path, "JSON files", ours, func() result { return theirs.run(t, *during) }))
+		rows = append(rows, compare(t, "GET "+path, ours, ours.at(t, "JSON files", old+path))...)
+	}
+	return append(rows, readsBesideWriter(t, url)...)
+}
+
+// readsBesideWriter asks for what each fill changes, while one comes every 100 ms, beside
+// the same without.
+func readsBesideWriter(t *testing.T, url string) (rows []row) {
+	t.Helper()
+	post(t, url+"/api/ingest/models", `{"id":"bench-reads"}`)
+	n := 0
+	write := func() (stop func()) {
+		done, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			for tick := time.Tick(100 * time.Millisecond); ; n++ {
+				select {
+				case <-done:
+					return
+				case <-tick:
+				}
+				if err := fill(t.Context(), url, "bench-reads", n); err != nil {
+					t.Errorf("error writing beside reads: %v", err)
+					return
+				}
+			}
+		}()
+		return func() { close(done); <-ended }
+	}
+	paths := []string{"/api/leaderboard", "/api/trades"}
+	if *short {
+		paths = paths[:1]
+	}
+	for _, path := range paths {
+		for _, form := range []string{"identity", "gzip"} {
+			ours := load{url: url + path, headers: []string{"Accept-Encoding: " + form}, clients: 32, beside: write}
+			alone := ours
+			alone.beside = nil
+			rows = append(rows, compare(t, "GET "+path+" "+form+", a fill every 100 ms", ours, alone.at(t, "without the fills", alone.url))...)
+		}
 	}
 	return rows
+}
+
+// fill writes the nth fill of a model.
+func fill(ctx context.Context, url, model string, n int) error {
+	at := time.Now().Unix() - 1000
+	body := fmt.Sprintf(`{"trade":{"id":"%[1]s-%[2]d-%[3]d","model_id":"%[1]s","symbol":"BTC","side":"long","quantity":1,"entry_oid":%[2]d,"entry_time":%[3]d,"exit_time":%[4]d,`+
+		`"entry_price":100,"exit_price":101,"realized_net_pnl":1},"remaining":null}`, model, n+1, at, at+1)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/ingest/trades", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	said, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %.300s", res.Status, said)
+	}
+	return err
 }
 
 func writes(t *testing.T, url, dsn string) (rows []row) {
@@ -172,11 +244,10 @@ func writes(t *testing.T, url, dsn string) (rows []row) {
 	headers := []string{"Authorization: Bearer " + token, "Content-Type: application/json"}
 	for _, clients := range []int{1, 32} {
 		ours := load{url: url, headers: headers, clients: clients, lua: fills(1)}
-		rows = append(rows, compare(t, "POST one fill", "pgbench", ours, func() result { return pgbench(t, dsn, clients) }))
+		rows = append(rows, compare(t, "POST one fill", ours, yardstick{"pgbench", func() result { return pgbench(t, dsn, clients) }})...)
 	}
 	batch := load{url: url, headers: headers, clients: 4, lua: fills(200)}
-	rows = append(rows, compare(t, "POST 200 fills", "pgbench, one fill", batch, func() result { return pgbench(t, dsn, 4) }))
-	return rows
+	return append(rows, compare(t, "POST 200 fills", batch, yardstick{"pgbench, one fill", func() result { return pgbench(t, dsn, 4) }})...)
 }
 
 // fills makes each request bring n fills of eight models in turn.

@@ -4,7 +4,6 @@ package bench
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"io"
@@ -122,41 +121,60 @@ func get(t *testing.T, url string, headers ...string) answer {
 	return answer{res.StatusCode, res.Header, body}
 }
 
-// bare serves the bodies of another server, by path, with nothing but Gin: plain, gzip
-// and 304.
-func bare(t *testing.T, url string, paths []string) string {
+// bare serves the answers of another server, by path, with nothing but Gin: plain, gzip
+// and 304. It sends the same bytes, all headers among them, or no more headers than a body
+// needs.
+func bare(t *testing.T, url string, paths []string, whole bool) string {
 	t.Helper()
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	for _, path := range paths {
 		plain := get(t, url+path)
 		require.Equal(t, http.StatusOK, plain.status, "%s: %.200s", path, plain.body)
-		packed := get(t, url+path, "Accept-Encoding: gzip")
-		if packed.header.Get("Content-Encoding") == "" {
-			var b bytes.Buffer
-			w := gzip.NewWriter(&b)
-			_, err := w.Write(plain.body)
-			require.NoError(t, err)
-			require.NoError(t, w.Close())
-			packed.body = b.Bytes()
-		}
-		kind, tag := plain.header.Get("Content-Type"), plain.header.Get("ETag")
+		tag := plain.header.Get("ETag")
+		asIs, packed, known := sending(plain, whole), sending(get(t, url+path, "Accept-Encoding: gzip"), whole),
+			sending(get(t, url+path, "If-None-Match: "+tag), whole)
 		route, _, _ := strings.Cut(path, "?")
 		router.GET(route, func(c *gin.Context) {
-			h := c.Writer.Header()
-			h.Set("ETag", tag)
 			switch {
 			case c.GetHeader("If-None-Match") == tag:
-				c.Status(http.StatusNotModified)
+				known(c)
 			case strings.Contains(c.GetHeader("Accept-Encoding"), "gzip"):
-				h.Set("Content-Encoding", "gzip")
-				c.Data(http.StatusOK, kind, packed.body)
+				packed(c)
 			default:
-				c.Data(http.StatusOK, kind, plain.body)
+				asIs(c)
 			}
 		})
 	}
 	server := httptest.NewServer(router)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// sending returns what sends an answer again.
+func sending(a answer, whole bool) gin.HandlerFunc {
+	type field struct{ name, value string }
+	var fields []field
+	for name, values := range a.header {
+		switch name {
+		case "Date", "Content-Type": // which net/http and Gin set
+		case "Etag", "Content-Encoding":
+			fields = append(fields, field{name, values[0]})
+		default:
+			if whole {
+				fields = append(fields, field{name, strings.Join(values, ", ")})
+			}
+		}
+	}
+	kind := a.header.Get("Content-Type")
+	return func(c *gin.Context) {
+		for _, f := range fields {
+			c.Header(f.name, f.value)
+		}
+		if a.status == http.StatusOK {
+			c.Data(a.status, kind, a.body)
+		} else {
+			c.Status(a.status)
+		}
+	}
 }

@@ -22,6 +22,8 @@ type load struct {
 	url     string
 	headers []string
 	clients int
+	// beside, where given, is begun before and stopped after.
+	beside func() (stop func())
 	// lua, where given, makes each request; %RUN% stands for a number that no other run has.
 	lua string
 }
@@ -48,6 +50,9 @@ var runs = int(time.Now().Unix())
 
 func (l load) run(t *testing.T, during time.Duration) (r result) {
 	t.Helper()
+	if l.beside != nil {
+		defer l.beside()()
+	}
 	runs++
 	script := filepath.Join(t.TempDir(), "load.lua")
 	text := report
@@ -69,6 +74,12 @@ func (l load) run(t *testing.T, during time.Duration) (r result) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &r), "%s", out)
 	return r
+}
+
+// at is the same load elsewhere, as a yardstick.
+func (l load) at(t *testing.T, name, url string) yardstick {
+	l.url = url
+	return yardstick{name, func() result { return l.run(t, *during) }}
 }
 
 // median is the median of each figure by itself, and all errors.

@@ -1,0 +1,164 @@
+//go:build bench
+
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+var sizes = flag.String("sizes", "100000,1000000", "how many equity rows, and as many trades, TestGrowth stores, from the least on")
+
+// TestGrowth stores seasons of the same models and hours, in which more happens.
+const (
+	growthModels = 7
+	growthHours  = 400
+)
+
+// costs are what a season costs to read and to go on with, by what is asked, in
+// milliseconds at the median.
+type costs struct {
+	rows       int
+	took       map[string]float64
+	resident   string
+	start      time.Duration
+	everyFirst []string // what was asked, in order
+}
+
+// TestGrowth stores seasons of more and more rows by COPY and prints what each view, a
+// page of history and a fill cost in them, cold and warm, beside the smallest. It fails
+// for wrong answers, never for slow ones.
+func TestGrowth(t *testing.T) {
+	if *short {
+		*sizes = "2000,20000"
+	}
+	var all []costs
+	for size := range strings.SplitSeq(*sizes, ",") {
+		var n int
+		_, err := fmt.Sscan(size, &n)
+		require.NoError(t, err)
+		all = append(all, grown(t, n))
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "ms at the median\t")
+	for _, c := range all {
+		fmt.Fprintf(w, "%d rows\t", c.rows)
+	}
+	fmt.Fprint(w, "last to first\t\n")
+	last := all[len(all)-1]
+	for _, what := range last.everyFirst {
+		fmt.Fprintf(w, "%s\t", what)
+		for _, c := range all {
+			fmt.Fprintf(w, "%.2f\t", c.took[what])
+		}
+		fmt.Fprintf(w, "%.2f\t\n", last.took[what]/all[0].took[what])
+	}
+	_ = w.Flush()
+	for _, c := range all {
+		fmt.Fprintf(&b, "%d rows: ready after %d ms, resident %s\n", c.rows, c.start.Milliseconds(), c.resident)
+	}
+	t.Logf("%s", &b)
+}
+
+// grown measures a season of n equity rows and n trades.
+func grown(t *testing.T, n int) costs {
+	t.Helper()
+	dsn := database(t)
+	nof0(t, dsn, "migrate", "apply")
+	first := serve(t, dsn)
+	for i := range growthModels {
+		post(t, first+"/api/ingest/models", fmt.Sprintf(`{"id":"m%d"}`, i))
+	}
+	post(t, first+"/api/ingest/prices?register=true", `{"symbol":"BTC","price":1,"timestamp":1759000000000}`)
+	copySeason(t, dsn, n)
+
+	c := costs{rows: n, took: map[string]float64{}}
+	began := time.Now()
+	url := serve(t, dsn, "REDIS_URL="+strings.TrimSuffix(os.Getenv("REDIS_URL"), "/0")+"/8")
+	c.start = time.Since(began)
+	// What is kept for a millisecond is loaded for each request.
+	cold := serve(t, dsn, "REDIS_URL="+strings.TrimSuffix(os.Getenv("REDIS_URL"), "/0")+"/7",
+		"NOF0_CACHE_SHORT=1ms", "NOF0_CACHE_MEDIUM=1ms", "NOF0_CACHE_LONG=1ms", "NOF0_CACHE_LOCAL_TTL=1ms", "NOF0_CACHE_STALE_AFTER=0s")
+	paths := slices.DeleteFunc(views("m0"), func(path string) bool { return strings.HasPrefix(path, "/api/prices") })
+	for _, path := range append(paths, "/api/trades?model_id=m0&limit=1000", "/api/trades?sort=desc&limit=1000", "/api/account-totals?lastHourlyMarker=399") {
+		c.ask(t, path+", cold", cold+path, 11, 2*time.Millisecond) // past what it keeps
+		c.ask(t, path+", warm", url+path, 201, 0)
+	}
+	var took []time.Duration
+	for i := range 51 {
+		began := time.Now()
+		require.NoError(t, fill(t.Context(), url, "m0", i))
+		took = append(took, time.Since(began))
+	}
+	c.note("POST one fill", took[1:])
+	c.resident = resident(t, url)
+	return c
+}
+
+// ask notes what an answer costs, with a pause before each. Each has to be of the store.
+func (c *costs) ask(t *testing.T, what, url string, times int, pause time.Duration) {
+	t.Helper()
+	var took []time.Duration
+	for range times {
+		time.Sleep(pause)
+		began := time.Now()
+		got := get(t, url)
+		took = append(took, time.Since(began))
+		require.Equal(t, http.StatusOK, got.status, "%s: %.300s", what, got.body)
+		require.Equal(t, "store", got.header.Get("X-Data-Source"), what)
+	}
+	c.note(what, took[1:])
+}
+
+func (c *costs) note(what string, took []time.Duration) {
+	c.took[what] = middle(took)
+	c.everyFirst = append(c.everyFirst, what)
+}
+
+// copySeason stores n equity rows and n trades of the models of one season, in the order
+// of time.
+func copySeason(t *testing.T, dsn string, n int) {
+	t.Helper()
+	db, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close(t.Context())) }()
+	begin := time.Now().UTC().Truncate(time.Hour).Add(-(growthHours + 1) * time.Hour)
+	step := growthHours * time.Hour / time.Duration(n)
+	position := []byte(`{"BTC":{"symbol":"BTC","quantity":1.5,"entry_price":100000.5,"current_price":100100.25,"unrealized_pnl":149.625}}`)
+	_, err = db.CopyFrom(t.Context(), pgx.Identifier{"account_equity_snapshots"},
+		[]string{"model_id", "observed_at", "since_inception_hourly_marker", "dollar_equity", "positions"},
+		pgx.CopyFromSlice(n, func(i int) ([]any, error) {
+			at := begin.Add(time.Duration(i) * step)
+			return []any{fmt.Sprintf("m%d", i%growthModels), at, int64(at.Sub(begin) / time.Hour), 10000 + float64(i%977), position}, nil
+		}))
+	require.NoError(t, err)
+	_, err = db.CopyFrom(t.Context(), pgx.Identifier{"trades"},
+		[]string{"model_id", "id", "provider", "symbol", "side", "quantity", "entry_time", "entry_price", "exit_time", "exit_price", "realized_net_pnl", "exit_oid"},
+		pgx.CopyFromSlice(n, func(i int) ([]any, error) {
+			at := begin.Add(time.Duration(i) * step)
+			return []any{
+				fmt.Sprintf("m%d", i%growthModels), fmt.Sprintf("id%d", i), "hyperliquid", "BTC", "long", 1.0, at, 100.0, at.Add(time.Minute), 101.0,
+				float64(i%7) - 3, int64(i),
+			}, nil
+		}))
+	require.NoError(t, err)
+	_, err = db.Exec(t.Context(), `INSERT INTO model_stats (model_id, num_trades, winners_count, winners_net_sum, losers_count, losers_net_sum)
+		SELECT model_id, count(*), count(*) FILTER (WHERE realized_net_pnl > 0), coalesce(sum(realized_net_pnl::numeric) FILTER (WHERE realized_net_pnl > 0), 0),
+			count(*) FILTER (WHERE realized_net_pnl <= 0), coalesce(sum(realized_net_pnl::numeric) FILTER (WHERE realized_net_pnl <= 0), 0) FROM trades GROUP BY model_id
+		ON CONFLICT (competition_id, model_id) DO UPDATE SET num_trades = EXCLUDED.num_trades, winners_count = EXCLUDED.winners_count,
+			winners_net_sum = EXCLUDED.winners_net_sum, losers_count = EXCLUDED.losers_count, losers_net_sum = EXCLUDED.losers_net_sum`)
+	require.NoError(t, err)
+	_, err = db.Exec(t.Context(), "VACUUM ANALYZE")
+	require.NoError(t, err)
+}
