@@ -69,20 +69,18 @@ func (r Positions) Closings(ctx context.Context, model string, ids []string) (cl
 		return closings, nil
 	}
 	err = r.run(ctx, "positions", "Closings", func(db *gorm.DB) error {
-		var rows []struct {
-			PositionID string
-			entities.Trade
-		}
-		err := db.Raw(`
-			SELECT f.position_id, t.model_id, t.id, t.exit_time, t.quantity, t.exit_price, t.realized_net_pnl
+		return eachRow(db, `
+			SELECT f.position_id, t.id, t.exit_time, t.quantity, t.exit_price, t.realized_net_pnl
 			FROM position_facts f
 			JOIN trades t ON t.competition_id = f.competition_id AND t.model_id = f.model_id AND t.id = f.ref
-			WHERE f.competition_id = @competition AND f.model_id = ? AND f.position_id IN ? AND f.kind = 'fill'
-			ORDER BY t.exit_time, t.id COLLATE "C"`, model, ids, in(db)).Scan(&rows).Error
-		for _, row := range rows {
-			closings[row.PositionID] = append(closings[row.PositionID], row.Trade)
-		}
-		return err
+			WHERE f.competition_id = @competition AND f.model_id = ? AND f.position_id = ANY (?) AND f.kind = 'fill'
+			ORDER BY t.exit_time, t.id COLLATE "C"`, []any{model, &ids, in(db)}, func(scan func(...any) error) error {
+			var position string
+			t := entities.Trade{ModelID: model}
+			err := scan(&position, &t.ID, &t.ExitTime, &t.Quantity, &t.ExitPrice, &t.RealizedNetPnl)
+			closings[position] = append(closings[position], t)
+			return err
+		})
 	})
 	return closings, err
 }
