@@ -20,6 +20,7 @@ const newestTrades = 12
 // arenaData is what the first page shows.
 type arenaData struct {
 	Models         []model
+	Curves         map[string]wire.EquityCurve
 	Prices         []wire.Price
 	Standings      []standing
 	Trades         []wire.Trade
@@ -112,6 +113,7 @@ func arenaPage(r *reading) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.Curves = curves
 	// A model takes part where it has a curve.
 	for _, m := range r.models {
 		if curve, ok := curves[m.ID]; ok || curvesFault != "" {

@@ -26,6 +26,7 @@ func functions() template.FuncMap {
 		"ratio":   func(v any) template.HTML { return data(v, func(f float64) string { return fixed(f, 3) }) },
 		"plain":   func(v any) template.HTML { return data(v, plain) },
 		"count":   func(v any) template.HTML { return data(v, func(f float64) string { return fixed(f, 0) }) },
+		"newest":  newest,
 		"time":    moment,
 		"millis":  func(ms int64) template.HTML { return moment(float64(ms) / 1000) },
 		"sign":    sign,
@@ -110,6 +111,14 @@ func signBefore(unit, s string) string {
 		return "−" + unit + rest
 	}
 	return unit + s
+}
+
+// newest is the equity at the end of a curve, as the script of the curves writes it.
+func newest(c wire.EquityCurve) string {
+	if n := len(c.Points); n > 0 {
+		return dollars(c.Points[n-1].DollarEquity)
+	}
+	return ""
 }
 
 // sign is the class of a figure that is good or bad.

@@ -85,7 +85,7 @@ export async function look(browser, options = {}) {
 // settled waits until a page shows everything that it reads.
 export async function settled(page) {
   await page.waitForFunction(() => [...document.querySelectorAll(".chart")].every((c) => c.querySelector("canvas") || /Nothing|No prices/.test(c.dataset.says ?? "")));
-  await page.waitForFunction(() => !document.querySelector("#feed") || document.querySelector("#live").dataset.state === "live");
+  await page.waitForFunction(() => ["live", "none"].includes(document.querySelector("#live").dataset.state));
 }
 
 // violations are what axe finds.

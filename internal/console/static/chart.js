@@ -1,5 +1,5 @@
 // What all charts have in common.
-import { choose, chosen, zone } from "./console.js";
+import { choose, chosen, script, zone } from "./console.js";
 
 const spans = { "7d": 7 * 86400, "72h": 72 * 3600, "24h": 24 * 3600 };
 
@@ -56,21 +56,35 @@ export async function read(url) {
   return body;
 }
 
-// Canvases know no style sheets: the colors are those of elements.
-export const colorOf = (element, property = "color") => getComputedStyle(element)[property];
-export function named(name) {
-  const probe = document.body.appendChild(document.createElement("span"));
-  probe.className = name;
-  const color = colorOf(probe);
-  probe.remove();
-  return color;
+// uPlot asks Intl for a format of numbers and for the local zone as it loads, which no chart
+// here needs: a browser's first use of Intl takes a tenth of the time until curves are there.
+async function library() {
+  const { DateTimeFormat, NumberFormat } = Intl;
+  Intl.DateTimeFormat = Intl.NumberFormat = class { resolvedOptions = () => ({}); };
+  try {
+    await script("lib/uPlot.iife.min.js");
+  } finally {
+    Object.assign(Intl, { DateTimeFormat, NumberFormat });
+  }
 }
+let loading;
+export const loaded = () => (loading ??= library().catch((error) => {
+  loading = undefined;
+  throw error;
+}));
+
+// Dollars as the pages have them.
+export const usd = (v, decimals = 2) => (v < 0 ? "−$" : "$") + Math.abs(v).toFixed(decimals).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ",");
+
+// Canvases know no style sheets: the colors are those that elements have.
+export const colorOf = (element) => getComputedStyle(element).backgroundColor;
+export const named = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 // What a drawing depends on beside its data: another one of it needs another drawing.
-export const look = () => [zone(), document.documentElement.dataset.theme, colorOf(document.body)].join();
+export const look = () => [zone(), named("line")].join();
 
 // basics are the options that every chart has; select is told of a range that was drawn.
 export function basics(box, write, select) {
-  const line = colorOf(box.closest(".card"), "borderTopColor");
+  const line = named("line");
   const axis = { stroke: named("quiet"), grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
   return {
     width: box.clientWidth,
@@ -141,6 +155,16 @@ export function loader(box, load, failed) {
       if (!error.final) again = setTimeout(run, 5000);
     }
   };
+}
+
+// resized draws the plots anew that the box gives another size.
+export function resized(box, plots) {
+  new ResizeObserver(() => {
+    for (const plot of plots()) {
+      const { clientWidth: width, clientHeight: height } = plot?.root.parentElement ?? {};
+      if (plot && (plot.width !== width || plot.height !== height)) plot.setSize({ width, height });
+    }
+  }).observe(box);
 }
 
 // before is the newest place of a row at a time or before; null where there is none.

@@ -1,6 +1,4 @@
 // What every page does: time zone, theme, what is chosen in the address, the stream.
-import { equityChart } from "./equity.js";
-import { priceChart } from "./price.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -35,7 +33,7 @@ function remembered(name) {
 // The zone of all times, "" for that of the reader. One that is unknown is none.
 const zones = new Map(); // to ask for one costs a millisecond
 function known(zone) {
-  if (zones.has(zone)) return zones.get(zone);
+  if (!zone || zones.has(zone)) return zones.get(zone);
   try {
     new Intl.DateTimeFormat("en", { timeZone: zone });
     zones.set(zone, zone);
@@ -44,17 +42,30 @@ function known(zone) {
   }
   return zones.get(zone);
 }
-export const zone = () => known(chosen("tz") || remembered("zone") || undefined) || undefined;
+export const zone = () => known(chosen("tz") || remembered("zone")) || undefined;
 
+// written is a time for people. What Intl does not have to write it does not: a browser's
+// first use of it takes a tenth of the time until the curves are there.
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (n) => String(n).padStart(2, "0");
 const writers = new Map();
 export function written(date) {
-  const name = zone() ?? "";
+  const name = zone();
+  if (!name) return `${date.getDate()} ${months[date.getMonth()]} ${two(date.getHours())}:${two(date.getMinutes())}`;
   if (!writers.has(name)) {
     writers.set(name, new Intl.DateTimeFormat("en-GB", {
-      timeZone: name || undefined, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+      timeZone: name, day: "numeric", month: "numeric", hour: "2-digit", minute: "2-digit",
     }));
   }
-  return writers.get(name).format(date).replace(",", "");
+  const of = Object.fromEntries(writers.get(name).formatToParts(date).map((part) => [part.type, part.value]));
+  return `${of.day} ${months[of.month - 1]} ${of.hour}:${of.minute}`;
+}
+
+// script loads one that is no module, from where this one is.
+export function script(name) {
+  return new Promise((done, failed) => {
+    document.head.append(Object.assign(document.createElement("script"), { src: new URL(name, import.meta.url), onload: done, onerror: failed }));
+  });
 }
 
 function writeTimes(within) {
@@ -98,12 +109,14 @@ function themeChoice(select) {
 // The stream: what comes is shown at once, and what is made from much of it read anew,
 // at most once a second.
 let refreshing;
+let refreshed = 0;
 function refresh() {
   refreshing ??= setTimeout(() => {
     refreshing = undefined;
+    refreshed = Date.now();
     if ($("main > .empty")) location.reload();
     else if ($("#refresh")) htmx.trigger("#refresh", "refresh");
-  }, 1000);
+  }, Math.max(50, refreshed + 1000 - Date.now()));
 }
 
 function showPrices(prices) {
@@ -124,7 +137,7 @@ function showState(state, text) {
   chip.textContent = text;
 }
 
-function follow(feed, chart) {
+function follow(chart) {
   let lost = false;
   document.addEventListener("htmx:sseOpen", () => {
     showState("live", "live");
@@ -137,7 +150,7 @@ function follow(feed, chart) {
     lost = true;
     showState("lost", "connection lost, trying again");
   });
-  feed.addEventListener("htmx:sseBeforeMessage", (event) => {
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
     event.preventDefault(); // it is no HTML
     const message = event.detail;
     const { competition_id, model_id, data } = JSON.parse(message.data);
@@ -171,10 +184,25 @@ document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, [tabindex='0']")) return;
   $(`[data-key="${CSS.escape(event.key)}"]`)?.click();
 });
-const chart = $("#equity") ? equityChart($("#equity")) : $("#price") ? priceChart($("#price")) : undefined;
-if ($("#feed")) follow($("#feed"), chart);
-else showState("none", "as of now");
-htmx.onLoad((part) => {
-  writeTimes(part);
-  markNew();
-});
+
+// live shows what comes over the stream, on a page that has one. The chart comes first.
+export async function live(chart) {
+  await chart?.first;
+  const template = $("#stream");
+  if (!template) return;
+  if (document.readyState !== "complete") await new Promise((done) => addEventListener("load", done, { once: true }));
+  document.addEventListener("htmx:load", ({ target }) => {
+    writeTimes(target);
+    markNew();
+  });
+  await script("lib/htmx.min.js");
+  await script("lib/sse.min.js");
+  follow(chart);
+  const stream = document.importNode(template.content, true).firstElementChild;
+  document.body.append(stream);
+  htmx.process(stream);
+}
+if (!$("#stream")) {
+  showState("none", "as of now");
+  writeTimes(document);
+}

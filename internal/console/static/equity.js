@@ -1,12 +1,11 @@
 // The curves of the models: read from the API, drawn by uPlot, continued by the stream.
-import { choose, chosen, written } from "./console.js";
-import { basics, before, colorOf, loader, look, named, query, ranges, read } from "./chart.js";
+import { choose, chosen, live, written } from "./console.js";
+import { basics, before, colorOf, loaded, loader, look, named, query, ranges, read, resized, usd } from "./chart.js";
 
-const usd = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
-const short = new Intl.NumberFormat("en", { style: "currency", currency: "USD", notation: "compact", maximumFractionDigits: 2 });
+const short = (v) => (Math.abs(v) >= 1e6 ? usd(v / 1e6) + "M" : usd(v, Number.isInteger(v) ? 0 : 2));
 const percent = (v) => (v > 0 ? "+" : v < 0 ? "−" : "") + Math.abs(v).toFixed(2) + "%";
 
-export function equityChart(box) {
+function equityChart(box) {
   const card = box.closest(".card");
   const legend = card.querySelector(".legend");
   const tools = card.querySelector(".tools");
@@ -23,7 +22,7 @@ export function equityChart(box) {
   const alone = () => (models.length === 1 ? models[0] : models.includes(chosen("model")) ? chosen("model") : "");
   const unit = () => (chosen("unit") === "pct" ? "pct" : "usd");
   const isLog = () => chosen("scale") === "log" && unit() === "usd"; // a change may be negative
-  const write = (v) => (v == null ? "" : unit() === "pct" ? percent(v) : usd.format(v));
+  const write = (v) => (v == null ? "" : unit() === "pct" ? percent(v) : usd(v));
 
   function show() {
     for (const input of tools.querySelectorAll("[name=unit]")) input.checked = input.value === unit();
@@ -36,8 +35,9 @@ export function equityChart(box) {
     if (!plot) box.dataset.says = "Loading…";
     const [equity, closed] = await Promise.all([
       // The extremes are kept, so that many curves need fewer points to look the same.
-      read(query(box.dataset.src, { points: alone() ? "500" : "250" })),
+      read(query(box.dataset.src, { points: String(Math.round(box.clientWidth / (alone() ? 2 : 8)) || 100) })),
       alone() ? read(query(box.dataset.trades, { model_id: alone(), limit: "1000" })) : { trades: [] },
+      loaded(),
     ]);
     return () => {
       curves = new Map(equity.equity.filter((c) => models.includes(c.model_id)).map((c) => [
@@ -56,12 +56,13 @@ export function equityChart(box) {
 
   // Curves have times of their own: one axis of all of them, with gaps.
   function align() {
-    const times = [...new Set([...curves.values()].flatMap(([t]) => t))].sort((a, b) => a - b);
+    const times = [...new Set(Float64Array.from([...curves.values()].flatMap(([t]) => t)).sort())];
+    const relative = unit() === "pct";
     const place = new Map(times.map((t, i) => [t, i]));
     const rows = models.map((model) => {
       const row = new Array(times.length).fill(null);
       const [t, v] = curves.get(model) ?? [[], []];
-      t.forEach((at, i) => (row[place.get(at)] = unit() === "pct" ? (v[i] / v[0] - 1) * 100 : v[i]));
+      t.forEach((at, i) => (row[place.get(at)] = relative ? (v[i] / v[0] - 1) * 100 : v[i]));
       return row;
     });
     return [times, ...rows];
@@ -105,7 +106,7 @@ export function equityChart(box) {
     const translucent = named("loss").replace("rgb(", "rgba(").replace(")", ", 0.15)");
     const series = models.map((model, i) => ({
       label: model,
-      stroke: colorOf(buttons[i].querySelector("i"), "backgroundColor"),
+      stroke: colorOf(buttons[i].querySelector("i")),
       width: 2,
       dash: buttons[i].classList.contains("benchmark") ? [6, 4] : undefined,
       spanGaps: true,
@@ -117,7 +118,7 @@ export function equityChart(box) {
       series.push({ label: "peak", stroke: "transparent", spanGaps: true, points: { show: false } });
       bands.push({ series: [1 + models.length, 1 + models.indexOf(only)], fill: translucent });
     }
-    const options = basics(box, (v) => (unit() === "pct" ? percent(v) : short.format(v)), select);
+    const options = basics(box, (v) => (unit() === "pct" ? percent(v) : short(v)), select);
     Object.assign(options, { series: [{}, ...series], bands, scales: { y: { distr: isLog() ? 3 : 1 } }, focus: { alpha: 0.3 } });
     Object.assign(options.hooks, { setCursor: [(u) => values(u.cursor.idx)], draw: [(u) => only && marks(u, only)] });
     if (below) options.cursor.sync = { key: "equity" };
@@ -186,10 +187,7 @@ export function equityChart(box) {
     plot.setCursor({ left: plot.valToPos(data[0][i], "x"), top: plot.over.clientHeight / 2 });
   });
   document.addEventListener("redraw", () => data && draw());
-  new ResizeObserver(() => {
-    plot?.setSize({ width: box.clientWidth, height: box.clientHeight });
-    low?.setSize({ width: below.clientWidth, height: below.clientHeight });
-  }).observe(box);
+  resized(box, () => [plot, low]);
 
   // What the stream brings goes behind what is drawn, with the next frame.
   let waiting = false;
@@ -215,6 +213,8 @@ export function equityChart(box) {
 
   const showRange = ranges(tools, () => data?.[0].length && [data[0][0], data[0].at(-1)], select);
   show();
-  load();
-  return { load, add };
+  return { load, add, first: load() };
 }
+
+const box = document.querySelector("#equity");
+live(box && equityChart(box));

@@ -1,6 +1,6 @@
 // The price of a symbol as candles, and where models entered and left.
-import { choose, written } from "./console.js";
-import { basics, colorOf, loader, look, named, query, ranges, read } from "./chart.js";
+import { choose, live, written } from "./console.js";
+import { basics, colorOf, loaded, loader, look, named, query, ranges, read, resized } from "./chart.js";
 
 // How long candles may be, in seconds, and what they are called.
 const widths = [[60, "1m", "a minute"], [900, "15m", "15 minutes"], [3600, "1h", "an hour"], [86400, "1d", "a day"]];
@@ -8,7 +8,7 @@ const most = 300; // candles beside each other, where there is a choice
 
 const usd = (v) => "$" + v.toLocaleString("en", { maximumFractionDigits: 8 });
 
-export function priceChart(box) {
+function priceChart(box) {
   const card = box.closest(".card");
   const colors = new Map([...card.querySelectorAll(".legend [data-model]")].map((e) => [e.dataset.model, e.querySelector("i")]));
   const told = card.querySelector("#price-at");
@@ -33,6 +33,7 @@ export function priceChart(box) {
     const [[chosen, history], closed] = await Promise.all([
       candles(),
       read(query(box.dataset.trades, { limit: "1000" })),
+      loaded(),
     ]);
     return () => {
       width = chosen[0];
@@ -120,7 +121,7 @@ export function priceChart(box) {
     };
     for (const trade of trades) {
       const swatch = colors.get(trade.model_id);
-      const color = swatch ? colorOf(swatch, "backgroundColor") : named("quiet");
+      const color = swatch ? colorOf(swatch) : named("quiet");
       const up = trade.side === "short" ? -1 : 1;
       at(trade.entry_time, trade.entry_price, color, (x, y) => {
         u.ctx.moveTo(x, y - up * size);
@@ -157,8 +158,9 @@ export function priceChart(box) {
   }
 
   document.addEventListener("redraw", () => data && draw());
-  new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: box.clientHeight })).observe(box);
+  resized(box, () => [plot]);
   const showRange = ranges(card.querySelector(".tools"), () => data?.[0].length && [data[0][0], data[0].at(-1) + width], select);
-  load();
-  return { load, add };
+  return { load, add, first: load() };
 }
+
+live(priceChart(document.querySelector("#price")));
