@@ -38,13 +38,19 @@ func (t throttles) of(c *gin.Context, r *record, status int) *telemetry.Throttle
 		return nil
 	case status == http.StatusServiceUnavailable:
 		return t.outages[r.problem]
-	case status >= http.StatusInternalServerError:
+	case isFault(status):
 		return nil
 	case status >= http.StatusBadRequest:
 		return t.refused
 	default:
 		return t.fine
 	}
+}
+
+// isFault reports whether a status is of the program or of what it needs: 501 says what
+// the configuration leaves out, as often as clients ask for it.
+func isFault(status int) bool {
+	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented
 }
 
 // isAdminAct reports whether a request changes what operators control: each has its line.
@@ -102,7 +108,7 @@ func accessLog(log *slog.Logger, which throttles) gin.HandlerFunc {
 func accessLevel(c *gin.Context, status int) slog.Level {
 	route := c.FullPath()
 	switch {
-	case status >= http.StatusInternalServerError:
+	case isFault(status):
 		return slog.LevelError
 	case route == pathHealth, route == pathReady, route == pathMetrics:
 		return slog.LevelDebug

@@ -54,6 +54,7 @@ func TestAccessLogLevels(t *testing.T) {
 		{"/api/trades", nil, nil, "INFO"},
 		{"/api/trades", nil, arena.ErrUnknownModel, "INFO"},
 		{"/api/trades", nil, arena.ErrUnavailable, "ERROR"},
+		{"/api/trades", nil, &arena.NotInFilesError{Domain: arena.DomainTrades}, "INFO"},
 	} {
 		b := setup(t, withReady(c.ready))
 		if c.view != nil {
@@ -80,6 +81,7 @@ func TestAFloodDoesNotFillTheLog(t *testing.T) {
 	}{
 		"reads":             {path: "/api/trades", first: 5, second: 5, minute: 5},
 		"unknown":           {path: "/nowhere", first: 5, second: 5, minute: 5},
+		"not in the files":  {path: "/api/trades", fails: &arena.NotInFilesError{Domain: arena.DomainPrices}, first: 5, second: 5, minute: 5},
 		"an outage":         {path: "/api/trades", fails: arena.ErrUnavailable, first: 1, second: 0, minute: 1},
 		"a stopping server": {path: "/api/trades", fails: arena.ErrClosing, first: 1, second: 0, minute: 1},
 		"a fault":           {path: "/api/trades", fails: errors.New("nil pointer"), first: 50, second: 50, minute: 50},
