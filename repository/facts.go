@@ -31,12 +31,28 @@ func insertFacts[T any](db *gorm.DB, rows []T, same func(a, b *T) bool) ([]Outco
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(rows))
+	same = once(same)
 	for at := range slices.Chunk(table.sorted(rows), table.batch) {
 		if err := insertBatch(db, table, rows, at, outcomes, same); err != nil {
 			return nil, err
 		}
 	}
 	return outcomes, nil
+}
+
+// once compares no row with itself and no pair of rows twice: to read the JSON in them
+// costs more than all else of an import.
+func once[T any](same func(a, b *T) bool) func(a, b *T) bool {
+	known := make(map[[2]*T]bool)
+	return func(a, b *T) bool {
+		pair := [2]*T{a, b}
+		is, compared := known[pair]
+		if !compared {
+			is = a == b || same(a, b)
+			known[pair] = is
+		}
+		return is
+	}
 }
 
 // keyed is the identity of a row and where the row stands.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"nof0/entities"
 )
@@ -121,6 +122,31 @@ func TestFactsTwiceInOneBatchWithOtherContent(t *testing.T) {
 }
 
 // A trade has 36 columns, so that a statement takes 1,820 at most.
+// TestFactsAreComparedOnce counts comparisons: what is new is compared with nothing, and
+// what is stored once.
+func TestFactsAreComparedOnce(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	n := maxBatch + 10
+	for _, compared := range []int{0, n} {
+		_, err := inTx(t.Context(), s, func(ctx context.Context, tx Repositories) (outcomes []Outcome, err error) {
+			return outcomes, tx.Equity.run(ctx, "equity", "Insert", func(db *gorm.DB) error {
+				rows, calls := make([]entities.AccountEquitySnapshot, n), 0
+				for i := range rows {
+					rows[i] = newSnapshot(model1, begin.Add(time.Duration(i)*time.Second))
+				}
+				outcomes, err = insertFacts(db, rows, func(a, b *entities.AccountEquitySnapshot) bool {
+					calls++
+					return sameRow(a, b)
+				})
+				assert.Equal(t, compared, calls)
+				return err
+			})
+		})
+		require.NoError(t, err)
+	}
+}
+
 func TestFactsOfManyStatements(t *testing.T) {
 	t.Parallel()
 	eachFact(t, func(t *testing.T, s *Store, f factKind) {
