@@ -90,6 +90,11 @@ faults-outages: servers build ## the same, of what is slow, frozen or refuses, u
 faults-positions: servers build ## five minutes of generated stories and of reads after every kind of write, by two processes that are killed
 	$(FAULTS) 'Stories|ReadsBehind'
 
+SOAK ?= 30m
+.PHONY: soak
+soak: servers build ## play a long season in compressed time beside all that operators do, and print what grows: SOAK=30m
+	$(FAULTS) Soak -timeout 0 -soak $(SOAK) -soak-json $(CURDIR)/bin/soak.json
+
 # Rules are asked sixty times as often as in production; it takes two minutes.
 .PHONY: alerts-test
 alerts-test: servers prometheus build ## cause what each alert is for, on a live system that Prometheus watches, until it fires

@@ -81,12 +81,12 @@ func startSystemOf(t *testing.T, bin string, env ...string) *system {
 	require.NoError(t, err)
 	addr := freeAddr(t)
 	s.url = "http://" + addr
-	s.env = slices.Concat(env, []string{
+	s.env = slices.Concat([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"DATABASE_URL=" + stack.DatabaseURL, "REDIS_URL=" + s.redis.URL(),
 		"NOF0_HTTP_ADDR=" + addr, "NOF0_INGEST_TOKEN=" + token, "NOF0_LOG_LEVEL=warn",
 		"GOGC=400", // the machine is shared with everything that it talks to
-	})
+	}, env)
 	migrate := exec.CommandContext(t.Context(), s.bin, "migrate", "apply")
 	migrate.Env = s.env
 	out, err := migrate.CombinedOutput()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,24 +24,17 @@ type traffic struct {
 
 	requests, failed atomic.Int64
 	longest          atomic.Int64 // nanoseconds
+	balancer
 
-	mu      sync.Mutex
-	targets []*target
-	next    int
-	first   string // what the first failure was
-}
-
-// target is a server, and the requests that it has not answered yet.
-type target struct {
-	url     *url.URL
-	pending sync.WaitGroup
+	mu    sync.Mutex
+	first string // what the first failure was
 }
 
 // startTraffic begins with one server; it ends with stop.
 func startTraffic(t *testing.T, server string, paths ...string) *traffic {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	tr := &traffic{t: t, cancel: cancel}
+	tr := &traffic{t: t, cancel: cancel, balancer: balancer{t: t}}
 	tr.add(server)
 	client := &http.Client{Transport: tr}
 	const readers = 3
@@ -100,15 +92,6 @@ func (tr *traffic) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-func (tr *traffic) pick() *target {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	tr.next++
-	to := tr.targets[tr.next%len(tr.targets)]
-	to.pending.Add(1)
-	return to
-}
-
 func (tr *traffic) fail(what string) {
 	tr.failed.Add(1)
 	tr.mu.Lock()
@@ -116,25 +99,6 @@ func (tr *traffic) fail(what string) {
 	if tr.first == "" {
 		tr.first = what
 	}
-}
-
-// add lets a server take requests.
-func (tr *traffic) add(server string) {
-	tr.t.Helper()
-	u, err := url.Parse(server)
-	require.NoError(tr.t, err)
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	tr.targets = append(tr.targets, &target{url: u})
-}
-
-// drain takes the oldest server out, and waits until it has answered.
-func (tr *traffic) drain() {
-	tr.mu.Lock()
-	out := tr.targets[0]
-	tr.targets = tr.targets[1:]
-	tr.mu.Unlock()
-	out.pending.Wait()
 }
 
 // more waits until so many more requests were answered.
