@@ -30,7 +30,7 @@ var (
 	rounds = flag.Int("rounds", 3, "how often each row is measured")
 	during = flag.Duration("during", 2*time.Second, "how long a row is measured in a round")
 	output = flag.String("json", "", "a file that the table is written to as JSON")
-	parts  = flag.String("parts", "reads,writes", "what is measured")
+	parts  = flag.String("parts", "reads,writes,import", "what is measured")
 )
 
 // row is one line of the table: ours beside its yardstick, in one run.
@@ -59,6 +59,10 @@ func TestTable(t *testing.T) {
 	if *short {
 		*rounds, *during = 1, time.Second
 	}
+	var capture *imported
+	if strings.Contains(*parts, "import") {
+		capture = imports(t) // before servers run beside it
+	}
 	season := filepath.Join(t.TempDir(), "season")
 	hours := "400"
 	if *short {
@@ -67,9 +71,7 @@ func TestTable(t *testing.T) {
 	nof0(t, "", "season", "generate", season, "--hours", hours)
 	dsn := database(t)
 	nof0(t, dsn, "migrate", "apply")
-	began := time.Now()
 	nof0(t, dsn, "import", season)
-	imported := time.Since(began)
 	url := serve(t, dsn)
 	files := database(t)
 	nof0(t, files, "migrate", "apply")
@@ -83,16 +85,19 @@ func TestTable(t *testing.T) {
 		rows = append(rows, writes(t, url, dsn)...)
 	}
 	text := table(rows)
+	if capture != nil {
+		text += "\n" + capture.String()
+	}
 	if *output != "" {
 		raw, err := json.MarshalIndent(map[string]any{
 			"processors": runtime.NumCPU(), "go": runtime.Version(), "rounds": *rounds, "seconds": during.Seconds(),
-			"import_seconds": imported.Seconds(), "rows": rows,
+			"rows": rows, "import": capture,
 		}, "", "  ")
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(*output, append(raw, '\n'), 0o600))
 	}
-	t.Logf("%d processors, %s, %d rounds of %v, medians; a season of %s hours imported in %v\n\n%s",
-		runtime.NumCPU(), runtime.Version(), *rounds, *during, hours, imported.Round(time.Millisecond), text)
+	t.Logf("%d processors, %s, %d rounds of %v, medians; a season of %s hours\n\n%s",
+		runtime.NumCPU(), runtime.Version(), *rounds, *during, hours, text)
 	for _, r := range rows {
 		require.Zero(t, r.Ours.Errors, "%s", r.What)
 	}
