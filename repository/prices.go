@@ -28,7 +28,7 @@ func (r Prices) Latest(ctx context.Context, provider string) (prices []entities.
 func (r Prices) InsertTicks(ctx context.Context, ticks []entities.PriceTick) (outcomes []Outcome, err error) {
 	err = r.run(ctx, "prices", "InsertTicks", func(db *gorm.DB) error {
 		outcomes, err = insertTicks(db, ticks)
-		return err
+		return asMonthLeft(err, ticks)
 	})
 	return outcomes, err
 }

@@ -415,6 +415,42 @@ func TestWhatIsWrittenMeanwhileIsNotDropped(t *testing.T) {
 	assert.Len(t, b.rows(t), len(b.ticks)+1)
 }
 
+// A month leaves between the look at its partition and a late tick: the write makes it
+// anew, and waits for one that is on its way out.
+func TestATickWhoseMonthLeavesMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	late := entities.PriceTick{Provider: "hyperliquid", Symbol: "late", ObservedAt: months()[1].Add(time.Hour), Price: 7}
+	tries := 0
+	write := func(ctx context.Context, tx repository.Repositories) error {
+		if tries++; tries == 1 {
+			b.run(t)
+		}
+		_, err := tx.Prices.InsertTicks(ctx, []entities.PriceTick{late})
+		return err
+	}
+	require.NoError(t, b.store.InTxRetrying(t.Context(), write))
+	require.Equal(t, 2, tries)
+	require.Contains(t, strings.Join(b.rows(t), "\n"), "late")
+
+	reader, err := pgx.Connect(t.Context(), b.options.DSN)
+	require.NoError(t, err)
+	defer reader.Close(context.WithoutCancel(t.Context()))
+	_, err = reader.Exec(t.Context(), "BEGIN; SELECT count(*) FROM price_ticks")
+	require.NoError(t, err)
+	b.options.LockTimeout = 100 * time.Millisecond
+	_, err = Run(t.Context(), b.options)
+	require.ErrorIs(t, err, ErrPostponed) // half detached
+	b.options.LockTimeout = 0
+	late.Symbol = "later"
+	require.ErrorIs(t, b.store.InTxRetrying(t.Context(), write), repository.ErrContended)
+	_, err = reader.Exec(t.Context(), "COMMIT")
+	require.NoError(t, err)
+	b.run(t)
+	require.NoError(t, b.store.InTxRetrying(t.Context(), write))
+	require.Contains(t, strings.Join(b.rows(t), "\n"), "later")
+}
+
 // A month that has left takes in late ticks like any other.
 func TestLateTicksOfAMonthThatHasLeft(t *testing.T) {
 	t.Parallel()
