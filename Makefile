@@ -7,6 +7,7 @@ PACKAGES ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
 ATLAS := bin/tools/atlas-v0.13.1/atlas
+COLLECTOR := bin/tools/collector-v0.165.0/collector
 DEADCODE_VERSION := v0.52.0
 DEADCODE := bin/tools/deadcode-$(DEADCODE_VERSION)/deadcode
 GOLANGCI_LINT := bin/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
@@ -99,6 +100,11 @@ soak: servers build ## play a long season in compressed time beside all that ope
 .PHONY: alerts-test
 alerts-test: servers prometheus build ## cause what each alert is for, on a live system that Prometheus watches, until it fires
 	$(DEV) -- $(GO) test -tags alerts,nomsgpack -v -count=1 -timeout 60m -run 'AlertsFire|Rules' $(TESTFLAGS) ./internal/faults
+
+# The collector is made of the modules that its distributions are made of.
+.PHONY: tracing-test
+tracing-test: servers $(COLLECTOR) build ## send the spans of requests through a collector of OpenTelemetry, and read them behind it
+	NOF0_TEST_COLLECTOR='$(abspath $(COLLECTOR))' $(DEV) -- $(GO) test -tags collector,nomsgpack -count=1 -run OneTrace $(TESTFLAGS) ./internal/app
 
 # With fsync, unlike the servers of tests.
 BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 60m ./internal/bench -run
@@ -222,6 +228,9 @@ deploy-tools:
 # The newest CLI whose modules all build; its own module, in .ci/atlas, has 90 more.
 $(ATLAS): .ci/atlas/go.mod .ci/atlas/go.sum
 	cd .ci/atlas && $(GO) build -o '$(abspath $@)' ariga.io/atlas/cmd/atlas
+
+$(COLLECTOR): .ci/collector/main.go .ci/collector/go.mod .ci/collector/go.sum
+	cd .ci/collector && $(GO) build -o '$(abspath $@)' .
 
 # Built in a directory of its version, so that a new version is a new file.
 $(GOLANGCI_LINT):

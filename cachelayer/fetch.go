@@ -1,12 +1,17 @@
 package cachelayer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"nof0/internal/telemetry"
 )
 
 // ErrAbsent is for a load to say, wrapped as it likes, that there is no such
@@ -47,13 +52,22 @@ func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Cont
 	if value, ok := InMemory(ctx, c, key, load); ok {
 		return value, nil
 	}
-	r := newRequest(c, key, load)
+	return fetch(ctx, newRequest(c, key, load))
+}
+
+// fetch is Fetch of what is not in this process' memory, or not known to hold still.
+func fetch[T any](ctx context.Context, r *request[T]) (value T, err error) {
+	ctx, span := telemetry.Span(ctx, "cache.get", attribute.String("nof0.cache.family", r.key.Family))
+	defer func() { telemetry.EndSpan(span, unlessAbsent(err)) }()
+	var none T
+	c := r.cache
 	if err := r.resolve(ctx); err != nil {
 		return none, err
 	}
-	if e := c.local.get(key.Name, r.typ, r.state.tokens, c.opts.Now()); e != nil {
+	if e := c.local.get(r.key.Name, r.typ, r.state.tokens, c.opts.Now()); e != nil {
 		r.maybeRefresh(ctx, e)
-		c.metrics.localHit(&key)
+		c.metrics.localHit(&r.key)
+		span.SetAttributes(levelAttr.String(levelLocal))
 		return r.unpack(outcome{entry: e})
 	}
 	f, _ := c.flights.join(ctx, r.id(flightLookup), r.look)
@@ -62,11 +76,23 @@ func Fetch[T any](ctx context.Context, c *Cache, key Key, load func(context.Cont
 		return none, err
 	}
 	if out.level == "" {
-		c.metrics.misses.WithLabelValues(key.Family).Inc()
+		c.metrics.misses.WithLabelValues(r.key.Family).Inc()
 	} else {
-		c.metrics.hits.WithLabelValues(key.Family, out.level).Inc()
+		c.metrics.hits.WithLabelValues(r.key.Family, out.level).Inc()
 	}
+	span.SetAttributes(levelAttr.String(cmp.Or(out.level, "miss")))
 	return r.unpack(out)
+}
+
+// levelAttr of a span is the level that answered.
+const levelAttr = attribute.Key("nof0.cache.level")
+
+// unlessAbsent is an error, but not that there is no such thing.
+func unlessAbsent(err error) error {
+	if errors.Is(err, ErrAbsent) {
+		return nil
+	}
+	return err
 }
 
 // InMemory is Fetch of what this process has in its memory and need not ask Redis about:
@@ -311,6 +337,8 @@ func (r *request[T]) load(toRedis bool) func(context.Context, *flight) outcome {
 
 // call runs the loader within its time.
 func (r *request[T]) call(ctx context.Context) (value T, err error) {
+	ctx, span := telemetry.Span(ctx, "cache.load", attribute.String("nof0.cache.family", r.key.Family))
+	defer func() { telemetry.EndSpan(span, unlessAbsent(err)) }()
 	ctx, cancel := context.WithTimeout(ctx, r.cache.cfg.LoadTimeout)
 	defer cancel()
 	r.cache.metrics.loads.WithLabelValues(r.key.Family).Inc()
@@ -322,7 +350,7 @@ func (r *request[T]) call(ctx context.Context) (value T, err error) {
 		}
 	}()
 	value, err = r.loader(ctx)
-	failed = err != nil && !errors.Is(err, ErrAbsent)
+	failed = unlessAbsent(err) != nil
 	return value, err
 }
 

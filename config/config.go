@@ -7,8 +7,8 @@ import "time"
 
 // Config is the whole configuration. The koanf tag is the YAML key; the
 // environment form of a key is NOF0_ and its path in upper case joined by
-// underscores (http.addr is NOF0_HTTP_ADDR), save for DATABASE_URL and
-// REDIS_URL, which keep the names that every platform gives them.
+// underscores (http.addr is NOF0_HTTP_ADDR), save for DATABASE_URL, REDIS_URL and
+// those of OpenTelemetry, which keep the names that every platform gives them.
 type Config struct {
 	DatabaseURL        string `koanf:"database_url" env:"DATABASE_URL" secret:"url"`
 	MigrateDatabaseURL string `koanf:"migrate_database_url" secret:"url"`
@@ -30,6 +30,7 @@ type Config struct {
 	Bounds    Bounds    `koanf:"bounds"`
 	Rollout   Rollout   `koanf:"rollout"`
 	Log       Log       `koanf:"log"`
+	Tracing   Tracing   `koanf:"tracing"`
 	Retention Retention `koanf:"retention"`
 
 	// Loaded are the rows that Load found, in the order of the keys: what differs from
@@ -197,6 +198,20 @@ type Log struct {
 	SlowStatement time.Duration `koanf:"slow_statement"`
 }
 
+// Tracing configures the spans that are sent to a collector of OpenTelemetry, by OTLP
+// over HTTP.
+type Tracing struct {
+	// Endpoint is the base URL of the collector, to which /v1/traces is added; "" records
+	// nothing.
+	Endpoint string `koanf:"endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" secret:"url"`
+	// Headers are sent with the spans, each NAME=VALUE with the value percent-encoded.
+	Headers []string `koanf:"headers" env:"OTEL_EXPORTER_OTLP_HEADERS" secret:"all"`
+	// SampleRatio is the part of the requests and rounds that are recorded, from 0 to 1,
+	// where the traceparent of a request does not say whether it is.
+	SampleRatio float64 `koanf:"sample_ratio" env:"OTEL_TRACES_SAMPLER_ARG"`
+	ServiceName string  `koanf:"service_name" env:"OTEL_SERVICE_NAME"`
+}
+
 // Retention configures how long the feed of ticks is kept.
 type Retention struct {
 	// Keep is how long ticks stay in the database. They leave it by the month,
@@ -280,6 +295,7 @@ func Default() Config {
 		},
 		Rollout:   Rollout{ParityInterval: 15 * time.Minute, ParityLimit: time.Hour, ShadowSample: 0.1},
 		Log:       Log{Level: "info", Format: "text", Requests: 10, SlowStatement: 500 * time.Millisecond},
+		Tracing:   Tracing{SampleRatio: 0.1, ServiceName: "nof0"},
 		Retention: Retention{Keep: 30 * 24 * time.Hour, ArchiveDir: "archive"},
 	}
 }

@@ -104,6 +104,7 @@ func load(o Options) *loader {
 	l.readEnv(env)
 	l.derive(o.Derive)
 	l.validate()
+	l.checkOpenTelemetry(env)
 	l.require(o.Required)
 	l.config.Loaded = l.config.Rows()
 	for i, k := range l.keys {

@@ -72,6 +72,9 @@ log: {level: warn}
 		"NOF0_ROLLOUT_SHADOW_SAMPLE=0.25",
 		"NOF0_LOG_LEVEL=",
 		"NOF0_RETENTION_KEEP=2160h",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=https://collector:4318",
+		"OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20a,x-b=c%3Dd",
+		"OTEL_TRACES_SAMPLER_ARG=1", "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_RESOURCE_ATTRIBUTES=a=b",
 		"NOF0_TEST_ANYTHING=1",
 		"NOF0_CONFIG=overruled.yaml",
 		"OTHER=1",
@@ -93,6 +96,9 @@ log: {level: warn}
 	want.Cache.LocalBytes = 4 << 30
 	want.Rollout.ShadowSample = 0.25
 	want.Log.Level = "warn"
+	want.Tracing.Endpoint = "https://collector:4318"
+	want.Tracing.Headers = []string{"authorization=Bearer%20a", "x-b=c%3Dd"}
+	want.Tracing.SampleRatio = 1
 	want.Retention.Keep = 90 * 24 * time.Hour
 	got.Loaded = nil
 	if !reflect.DeepEqual(got, want) {
@@ -117,6 +123,7 @@ postgres:
 rollout: {shadow_sample: 1.5, parity_limit: 0s}
 cache: {local_ttl: 2s, short: -1s}
 retention: {keep: 30m, archive_dir: " "}
+tracing: {endpoint: "http://u:hunter2@h:4318", sample_ratio: -0.1, service_name: ""}
 `)
 	_, err := config.Load(config.Options{
 		File: file,
@@ -129,6 +136,8 @@ retention: {keep: 30m, archive_dir: " "}
 			"NOF0_INGEST_TOKN=hunter2",
 			"NOF0_CACHE_LOCAL_BYTES=1GB",
 			"NOF0_SNAPSHOT_DIR=a/../b", "NOF0_JSON_DIR=b",
+			"OTEL_EXPORTER_OTLP_HEADERS=a=b,hunter2", "OTEL_SDK_DISABLED=true", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+			"OTEL_TRACES_EXPORTER=otlp",
 		},
 		Required: []config.Requirement{config.RequireDatabase(), {Path: "admin_token", Help: "set it"}},
 	})
@@ -152,6 +161,12 @@ retention: {keep: 30m, archive_dir: " "}
 		file + ": cache.short":           "must not be negative",
 		file + ": retention.keep":        "must be at least 24h0m0s",
 		file + ": retention.archive_dir": "must not be empty",
+		file + ": tracing.endpoint":      "without user, query and fragment",
+		file + ": tracing.sample_ratio":  "must be from 0 to 1, not -0.1",
+		file + ": tracing.service_name":  "must not be empty",
+		"OTEL_EXPORTER_OTLP_HEADERS":     "the one at 2 is not NAME=VALUE",
+		"OTEL_SDK_DISABLED":              "leave OTEL_EXPORTER_OTLP_ENDPOINT out",
+		"OTEL_EXPORTER_OTLP_PROTOCOL":    "spans are sent over HTTP",
 		"DATABASE_URL":                   "must be a URL such as postgres://",
 		"REDIS_URL":                      "percent-encoded",
 		"NOF0_LOG_LEVEL":                 "must be one of debug, info, warn, error",
@@ -175,7 +190,7 @@ retention: {keep: 30m, archive_dir: " "}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a password leaks: %v", err)
 	}
-	if !strings.HasPrefix(err.Error(), "the configuration has 24 faults:\n  ") {
+	if !strings.HasPrefix(err.Error(), "the configuration has 30 faults:\n  ") {
 		t.Errorf("got %v", err)
 	}
 }

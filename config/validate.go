@@ -61,6 +61,7 @@ func (l *loader) validate() {
 	if s := c.Rollout.ShadowSample; !(s >= 0 && s <= 1) { // nor is it no number
 		l.check("rollout.shadow_sample", fmt.Errorf("must be from 0 to 1, not %v", s))
 	}
+	l.checkTracing()
 	l.check("log.level", checkOneOf(c.Log.Level, "debug", "info", "warn", "error"))
 	l.check("log.format", checkOneOf(c.Log.Format, "text", "json"))
 	if c.Retention.Keep < minKeep {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"nof0/config"
 	"nof0/internal/arena"
@@ -66,6 +67,8 @@ type Options struct {
 	LogRequests int
 	// Metrics observes every request; nil observes nothing.
 	Metrics Metrics
+	// Tracer records spans of requests; nil records nothing.
+	Tracer trace.Tracer
 	// Gatherer is what /metrics prints.
 	Gatherer prometheus.Gatherer
 	// Ready returns why the service cannot serve now, and else what it lacks, such as a

@@ -51,6 +51,9 @@ func newEngine(opts Options) (*gin.Engine, error) {
 	}
 	who := newTokens(opts, limits)
 	log := opts.Logger
+	if opts.Tracer != nil {
+		engine.Use(traced(opts.Tracer))
+	}
 	engine.Use(
 		begin(opts.Rand, opts.Now, opts.Config.RequestTimeout),
 		accessLog(log, newThrottles(opts.LogRequests)),

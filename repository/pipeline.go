@@ -15,14 +15,18 @@ import (
 )
 
 // connector makes the connections of a pool.
-type connector struct{ driver.Connector }
+type connector struct {
+	driver.Connector
+
+	observe func(ctx context.Context, repository, method string) func(err *error)
+}
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline{Conn: conn.(*stdlib.Conn)}, nil //nolint:forcetypeassert // stdlib makes nothing else
+	return &pipeline{Conn: conn.(*stdlib.Conn), observe: c.observe}, nil //nolint:forcetypeassert // stdlib makes nothing else
 }
 
 // pipeline is a connection that sends statements of a transaction together, in one round
@@ -31,6 +35,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 // one that has failed.
 type pipeline struct {
 	*stdlib.Conn
+
+	observe func(ctx context.Context, repository, method string) func(err *error) // nil is none
 
 	in     bool        // a transaction that sends statements together
 	queued []statement // of the transaction, not sent yet
@@ -180,12 +186,15 @@ type pipelined struct {
 }
 
 // Commit sends what waits with the COMMIT, which does not run unless all before it did.
-func (t *pipelined) Commit() error {
+func (t *pipelined) Commit() (err error) {
 	p := t.conn
 	p.in = false
 	if t.unsent() && len(p.queued) == 1 {
 		p.queued = nil // a transaction of nothing
 		return nil
+	}
+	if p.observe != nil {
+		defer p.observe(t.ctx, "store", "Commit")(&err)
 	}
 	results, err := p.send(t.ctx, statement{query: "COMMIT"})
 	if err != nil {

@@ -119,7 +119,7 @@ func open(o Options, from *origin) (*Store, error) {
 	conf.RuntimeParams["timezone"] = "UTC"
 	o.Session.set(conf)
 	conf.OnPgError = keepsSession
-	pool := sql.OpenDB(connector{stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+	pool := sql.OpenDB(connector{observe: o.Observe, Connector: stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		readUTC(conn)
 		return from.ask(ctx, conn)
 	}))})

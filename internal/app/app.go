@@ -45,6 +45,7 @@ type App struct {
 	cutover *cutover.Cutover
 	jobs    []*loop.Loop
 	system  *system.System
+	tracing *telemetry.Tracing
 	// draining says that this process is to stop.
 	draining atomic.Bool
 	handler  http.Handler
@@ -63,6 +64,10 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		}
 	}()
 	registry := telemetry.NewRegistry(build)
+	if a.tracing, err = telemetry.NewTracing(ctx, cfg.Tracing, build, registry, logger); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, a.tracing.Close)
 	if err := a.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
@@ -97,6 +102,7 @@ func New(ctx context.Context, cfg config.Config, logger *slog.Logger, build tele
 		Logger:       logger,
 		LogRequests:  cfg.Log.Requests,
 		Metrics:      metrics,
+		Tracer:       a.tracing.Tracer(),
 		Gatherer:     registry,
 		Ready:        a.ready,
 	})
@@ -169,6 +175,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		Cache:           cache,
 		Relayed:         func() { a.hub.Wake(); a.cutover.Kick(); a.metrics.Kick() },
 		Registerer:      registry,
+		Tracer:          a.tracing.Tracer(),
 		Logger:          a.logger,
 	})
 	notFinite := telemetry.NewNotFinite(registry, a.logger)

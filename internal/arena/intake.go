@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"go.opentelemetry.io/otel/attribute"
 
 	"nof0/entities"
 	"nof0/internal/mapping"
+	"nof0/internal/telemetry"
 	"nof0/internal/wire"
 	"nof0/repository"
 )
@@ -109,7 +111,9 @@ func (g *Intake) findRoom(ctx context.Context, atMost time.Duration) (leave func
 }
 
 // Ingest implements Ingester.
-func (g *Intake) Ingest(ctx context.Context, b Batch) (*Reply, error) {
+func (g *Intake) Ingest(ctx context.Context, b Batch) (_ *Reply, err error) {
+	ctx, span := telemetry.Span(ctx, "ingest", attribute.String("nof0.kind", string(b.Kind)), attribute.Int("nof0.items", len(b.Items)))
+	defer func() { telemetry.EndSpan(span, err) }()
 	kind, ok := g.kinds()[b.Kind]
 	if !ok {
 		return nil, fmt.Errorf("no kind %q to ingest", b.Kind)

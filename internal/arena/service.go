@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/maypok86/otter/v2"
+	"go.opentelemetry.io/otel/attribute"
 
 	"nof0/cachelayer"
 	"nof0/config"
@@ -150,7 +151,15 @@ type origin struct {
 func (o origin) stale() origin { return origin{originStale, min(o.maxAge, staleMaxAge)} }
 
 // fromStore answers what is not in memory.
-func (s *Service) fromStore(ctx context.Context, q *question) (*Answer, error) {
+func (s *Service) fromStore(ctx context.Context, q *question) (_ *Answer, err error) {
+	ctx, span := telemetry.Span(ctx, "view", attribute.String("nof0.view", string(q.view.Name)))
+	defer func() {
+		if errors.Is(err, ErrUnknownModel) {
+			span.End() // which is an answer
+			return
+		}
+		telemetry.EndSpan(span, err)
+	}()
 	whole, asked := ctx, s.o.Now()
 	lately, err := s.uncut(q)
 	if err != nil {

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"nof0/cachelayer"
 	"nof0/config"
@@ -33,6 +36,7 @@ type Options struct {
 	// Relayed, where given, is called after each commit that gave events their places.
 	Relayed    func()
 	Registerer prometheus.Registerer // nil registers nothing
+	Tracer     trace.Tracer          // begins a span of each round that has events; nil begins none
 	Logger     *slog.Logger
 	Now        func() time.Time
 
@@ -65,6 +69,9 @@ func (o Options) withDefaults() Options {
 	o.LagInterval = cmp.Or(o.LagInterval, 5*time.Second)
 	if o.Relayed == nil {
 		o.Relayed = func() {}
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.Tracer{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -187,9 +194,11 @@ func (r *Relay) order(ctx context.Context) error {
 // relayAll relays a batch of each model. The error is an outage, of either store.
 func (r *Relay) relayAll(ctx context.Context) (more bool, err error) {
 	models, err := r.o.Store.Outbox.Pending(ctx)
-	if err != nil {
+	if err != nil || len(models) == 0 {
 		return false, err
 	}
+	ctx, span := r.o.Tracer.Start(ctx, "relay", trace.WithAttributes(attribute.Int("nof0.models", len(models))))
+	defer func() { telemetry.EndSpan(span, err) }()
 	var (
 		mu    sync.Mutex
 		group sync.WaitGroup

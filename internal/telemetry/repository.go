@@ -9,10 +9,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// RepositoryMetrics counts and times calls of repositories. A nil one does
-// nothing.
+// RepositoryMetrics counts and times calls of repositories, and records a span of each
+// where its context has one. A nil one does nothing.
 type RepositoryMetrics struct {
 	seconds  *prometheus.HistogramVec
 	errors   *prometheus.CounterVec
@@ -59,15 +61,19 @@ func (m *RepositoryMetrics) Observe(ctx context.Context, repository, method stri
 	if m == nil {
 		return func(*error) {}
 	}
+	name := repository + "." + method
+	_, span := Span(ctx, name, semconv.DBSystemNamePostgreSQL)
 	start := time.Now()
 	return func(err *error) {
 		took := time.Since(start)
 		m.seconds.WithLabelValues(repository, method).Observe(took.Seconds())
-		m.logSlow(ctx, repository+"."+method, took)
+		m.logSlow(ctx, name, took)
 		failed := m.errors.WithLabelValues(repository, method) // also when it has not: rates need the zero
 		if err != nil && *err != nil && !m.isExpected(*err) {
 			failed.Inc()
+			span.SetStatus(codes.Error, "") // and not why: an error may quote values
 		}
+		span.End()
 	}
 }
 
