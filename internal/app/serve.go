@@ -52,28 +52,30 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, ready func(url s
 		return fmt.Errorf("error serving: %w", err)
 	case <-ctx.Done():
 	}
-	a.drain(served)
+	failed := a.drain(served)
 	a.hub.Close() // streams would last as long as their clients like
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.ShutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {
-		return errors.Join(fmt.Errorf("error stopping: %w", err), server.Close())
+		return errors.Join(failed, fmt.Errorf("error stopping: %w", err), server.Close())
 	}
-	return nil
+	return failed
 }
 
-// drain waits for http.drain while requests are taken.
-func (a *App) drain(served <-chan error) {
+// drain waits for http.drain while requests are taken. The error is why none are any more.
+func (a *App) drain(served <-chan error) error {
 	a.draining.Store(true)
 	if a.cfg.HTTP.Drain <= 0 {
-		return
+		return nil
 	}
 	a.logger.Info("draining: requests are taken, and readyz asks for none", slog.Duration("for", a.cfg.HTTP.Drain))
 	timer := time.NewTimer(a.cfg.HTTP.Drain)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-served: //nolint:errcheck // nothing is taken any more, and the stop goes on
+		return nil
+	case err := <-served: // the stop goes on
+		return fmt.Errorf("error serving while draining: %w", err)
 	}
 }
 

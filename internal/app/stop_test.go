@@ -54,7 +54,7 @@ func TestAStopIsAnnounced(t *testing.T) {
 	}
 	require.Contains(t, strings.Join(told, "\n"), "event: end\ndata: {\"reason\":\"closing\"}")
 	require.Contains(t, told[0], "retry: ", "after which it comes back")
-	require.NoError(t, <-served)
+	require.ErrorIs(t, <-served, net.ErrClosed, "why it took no more requests")
 }
 
 // TestAnItemOfUnknownMembersIsRefused holds that nobody makes a view large for everybody.
