@@ -184,19 +184,6 @@ func (r Equity) First(ctx context.Context, models []string) (rows []entities.Acc
 	return rows, err
 }
 
-// HoursOf returns the newest snapshot of each hourly marker of one model, by
-// marker.
-func (r Equity) HoursOf(ctx context.Context, model string) (rows []entities.AccountEquitySnapshot, err error) {
-	err = r.run(ctx, "equity", "HoursOf", func(db *gorm.DB) error {
-		return db.Raw(`
-			SELECT DISTINCT ON (since_inception_hourly_marker) `+columnsOf[entities.AccountEquitySnapshot](db, "e")+`
-			FROM account_equity_snapshots e
-			WHERE competition_id = @competition AND model_id = ?
-			ORDER BY since_inception_hourly_marker, observed_at DESC`, model, in(db)).Scan(&rows).Error
-	})
-	return rows, err
-}
-
 // After returns up to n snapshots of a model that stand after the given one, by
 // hourly marker, then time; the first ones where it is nil.
 func (r Equity) After(ctx context.Context, model string, last *entities.AccountEquitySnapshot, n int) (rows []entities.AccountEquitySnapshot, err error) {

@@ -75,14 +75,14 @@ func TestEquityReads(t *testing.T) {
 			require.Equal(t, want, names, "%+v", c)
 		}
 
-		of, err := s.Equity.HoursOf(t.Context(), model1)
+		of, err := s.Equity.NewestHoursOf(t.Context(), model1, 0)
 		require.NoError(t, err)
 		assert.Len(t, of, hours-1)
 		newest, err := s.Equity.Newest(t.Context())
 		require.NoError(t, err)
 		require.Len(t, newest, 2)
 		assert.Equal(t, int64(hours-1), newest[0].SinceInceptionHourlyMarker)
-		assert.Equal(t, of[len(of)-1], newest[0])
+		assert.Equal(t, of[len(of)-1], HourEquity{newest[0].SinceInceptionHourlyMarker, newest[0].ObservedAt, newest[0].DollarEquity})
 	})
 }
 

@@ -245,9 +245,6 @@ func reads() []scoped {
 		{"Equity.First", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Equity.First(ctx, []string{model1, model2})
 		}},
-		{"Equity.HoursOf", func(ctx context.Context, r Repositories, _ contest) (any, error) {
-			return r.Equity.HoursOf(ctx, model1)
-		}},
 		{"Equity.After", func(ctx context.Context, r Repositories, c contest) (any, error) {
 			last := c.snapshot(model1, 0)
 			return r.Equity.After(ctx, model1, &last, 10)

@@ -10,8 +10,8 @@ import (
 	"nof0/internal/wire"
 )
 
-// Leaderboard implements Source. It costs the same however long the season is:
-// newest snapshots and running statistics, not history.
+// Leaderboard implements Source. It costs the same however much happens in an hour: newest
+// snapshots, running statistics, and the last equity of each hour.
 func (s *Store) Leaderboard(ctx context.Context) (wire.Leaderboard, error) {
 	rows, err := s.Competitors(ctx)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Store) gatherHours(ctx context.Context, c *analytics.Competitor) error 
 	if c.Newest == nil || c.Newest.SharpeRatio.Ptr() != nil {
 		return nil
 	}
-	hours, err := s.repos.Equity.HoursOf(ctx, c.ID)
+	hours, err := s.repos.Equity.NewestHoursOf(ctx, c.ID, 0)
 	c.HourlyEquities = []float64{c.NAV}
 	for _, h := range hours {
 		c.HourlyEquities = append(c.HourlyEquities, h.DollarEquity)
