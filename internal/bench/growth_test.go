@@ -85,8 +85,9 @@ func grown(t *testing.T, n int) costs {
 
 	c := costs{rows: n, took: map[string]float64{}}
 	began := time.Now()
-	url := serve(t, dsn, "REDIS_URL="+strings.TrimSuffix(os.Getenv("REDIS_URL"), "/0")+"/8")
+	url := serve(t, dsn, "REDIS_URL="+strings.TrimSuffix(os.Getenv("REDIS_URL"), "/0")+"/8", "NOF0_CACHE_STALE_AFTER=0s")
 	c.start = time.Since(began)
+	awaitMetrics(t, dsn, n)
 	// What is kept for a millisecond is loaded for each request.
 	cold := serve(t, dsn, "REDIS_URL="+strings.TrimSuffix(os.Getenv("REDIS_URL"), "/0")+"/7",
 		"NOF0_CACHE_SHORT=1ms", "NOF0_CACHE_MEDIUM=1ms", "NOF0_CACHE_LONG=1ms", "NOF0_CACHE_LOCAL_TTL=1ms", "NOF0_CACHE_STALE_AFTER=0s")
@@ -104,6 +105,19 @@ func grown(t *testing.T, n int) costs {
 	c.note("POST one fill", took[1:])
 	c.resident = resident(t, url)
 	return c
+}
+
+// awaitMetrics waits until the metrics of all models have been computed from n trades.
+func awaitMetrics(t *testing.T, dsn string, n int) {
+	t.Helper()
+	db, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close(t.Context())) }()
+	require.Eventually(t, func() bool {
+		var seen int
+		err := db.QueryRow(t.Context(), "SELECT coalesce(sum(seen_trades), 0) FROM analytics_states").Scan(&seen)
+		return err == nil && seen == n
+	}, 20*time.Minute, 100*time.Millisecond)
 }
 
 // ask notes what an answer costs, with a pause before each. Each has to be of the store.

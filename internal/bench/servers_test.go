@@ -75,7 +75,7 @@ func serve(t *testing.T, dsn string, env ...string) (base string) {
 	var log bytes.Buffer
 	cmd := exec.Command(program(t), "serve")
 	cmd.Env = append(os.Environ(), append(env,
-		"DATABASE_URL="+dsn, "NOF0_HTTP_ADDR="+addr, "NOF0_INGEST_TOKEN="+token, "NOF0_ADMIN_TOKEN="+token, "NOF0_METRICS_ADDR=")...)
+		"DATABASE_URL="+dsn, "NOF0_HTTP_ADDR="+addr, "NOF0_INGEST_TOKEN="+token, "NOF0_ADMIN_TOKEN="+token, "NOF0_METRICS_ADDR=", "NOF0_HTTP_DRAIN=0s")...)
 	cmd.Stdout, cmd.Stderr = io.Discard, &log
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {

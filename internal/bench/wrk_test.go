@@ -78,6 +78,7 @@ func (l load) run(t *testing.T, during time.Duration) (r result) {
 
 // at is the same load elsewhere, as a yardstick.
 func (l load) at(t *testing.T, name, url string) yardstick {
+	t.Helper()
 	l.url = url
 	return yardstick{name, func() result { return l.run(t, *during) }}
 }
