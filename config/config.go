@@ -83,6 +83,9 @@ type Postgres struct {
 	// from what it has locked. A pooler may refuse both.
 	LockTimeout       time.Duration `koanf:"lock_timeout"`
 	IdleInTransaction time.Duration `koanf:"idle_in_transaction"`
+	// HungAfter is how long a write waits before writes are refused, where Postgres
+	// answers no ping either; 0 is never.
+	HungAfter time.Duration `koanf:"hung_after"`
 }
 
 // Migrate configures the migrations. A migration file can replace both timeouts
@@ -250,6 +253,7 @@ func Default() Config {
 
 			LockTimeout:       5 * time.Second,
 			IdleInTransaction: 15 * time.Second,
+			HungAfter:         3 * time.Second,
 		},
 		Migrate: Migrate{
 			LockWait:         time.Minute,

@@ -83,7 +83,7 @@ func (l *loader) check(path string, err error) {
 // of them has a use for zero save those listed.
 func (l *loader) checkNumbers() {
 	zeroAllowed := map[string]bool{
-		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "http.drain": true, "postgres.start_wait": true, "cache.stale_after": true, "log.slow_statement": true,
+		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "http.drain": true, "postgres.start_wait": true, "postgres.hung_after": true, "cache.stale_after": true, "log.slow_statement": true,
 		"http.requests_per_client": true, "http.requests_per_token": true, "http.streams_per_client": true,
 	}
 	for _, k := range l.keys {

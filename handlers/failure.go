@@ -70,6 +70,11 @@ func makeFailures() []failure {
 			"This instance takes no requests: it starts, or is about to stop, or lacks what it needs.", again, oneOf(errNotReady, arena.ErrClosing),
 		},
 		{
+			problemUncertain, http.StatusServiceUnavailable, "Uncertain",
+			"The database went away while it stored this: whether it did is not known. Send the same request again, with the same Idempotency-Key if it had one: what is stored is not stored twice.", again,
+			oneOf(arena.ErrUncertain),
+		},
+		{
 			problemTimeout, http.StatusServiceUnavailable, "Timeout",
 			"Answering took too long.", again, oneOf(errTimeout),
 		},

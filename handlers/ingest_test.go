@@ -110,6 +110,7 @@ func TestWritesThatFail(t *testing.T) {
 		problemKeyReused:   {arena.ErrKeyReused, 422, ""},
 		problemBusy:        {arena.ErrBusy, 503, "5"},
 		problemUnavailable: {arena.ErrUnavailable, 503, "5"},
+		problemUncertain:   {errors.Join(arena.ErrUnavailable, arena.ErrUncertain), 503, "5"},
 		problemInternal:    {errors.New("secret"), 500, ""},
 	} {
 		b := setup(t)

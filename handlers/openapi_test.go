@@ -228,7 +228,8 @@ func sharedResponses() map[string]sharedResponse {
 		},
 		"Busy": {
 			says: "Nothing was done: too many writers are at work, the database cannot be reached (type /problems/unavailable), " +
-				"or the write took too long (type /problems/timeout). Without Retry-After, the surface is off (types " +
+				"or the write took too long (type /problems/timeout). Or it is not known whether anything was done, since the " +
+				"database went away in the commit (type /problems/uncertain): the same request again does it once. Without Retry-After, the surface is off (types " +
 				"/problems/no-token and /problems/not-configured).",
 			kind: problemBusy, at: intake,
 		},

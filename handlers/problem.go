@@ -26,6 +26,7 @@ const (
 	problemMethod             problemType = "/problems/method-not-allowed"
 	problemNotAcceptable      problemType = "/problems/not-acceptable"
 	problemUnavailable        problemType = "/problems/unavailable"
+	problemUncertain          problemType = "/problems/uncertain"
 	problemTimeout            problemType = "/problems/timeout"
 	problemNotReady           problemType = "/problems/not-ready"
 	problemNotConfigured      problemType = "/problems/not-configured"

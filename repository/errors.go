@@ -17,6 +17,9 @@ import (
 var (
 	// ErrUnavailable says that the database cannot be asked now.
 	ErrUnavailable = errors.New("database unavailable")
+	// ErrUncertain says that a commit was sent and its answer never came: what was to be
+	// stored is or is not.
+	ErrUncertain = errors.New("whether it was committed is not known")
 	// ErrLocked says that a lock was not to be had in time; nothing was done.
 	ErrLocked = errors.New("lock is held by others")
 	// ErrUnknownCompetition says that there is no competition of a name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -196,6 +197,7 @@ func (t *pipelined) Commit() (err error) {
 	if p.observe != nil {
 		defer p.observe(t.ctx, "store", "Commit")(&err)
 	}
+	defer func() { err = uncertain(err) }()
 	results, err := p.send(t.ctx, statement{query: "COMMIT"})
 	if err != nil {
 		return t.undo(err)
@@ -208,6 +210,15 @@ func (t *pipelined) Commit() (err error) {
 		err = pgx.ErrTxCommitRollback
 	}
 	return t.undo(err)
+}
+
+// uncertain says of an error of a commit that was sent whether the server may have done it:
+// it has not where it says so.
+func uncertain(err error) error {
+	if _, said := errors.AsType[*pgconn.PgError](err); err == nil || said || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUncertain, err)
 }
 
 // Rollback forgets what waits.

@@ -34,7 +34,10 @@ type Options struct {
 	// Session are settings of each session; a pooler may refuse them, and they are
 	// then its own to make.
 	Session Session
-	Logger  *slog.Logger // nil logs nothing
+	// HungAfter is how long a call or a transaction waits before it ends, and others are
+	// refused, where the database answers no ping either (see hung); 0 is never.
+	HungAfter time.Duration
+	Logger    *slog.Logger // nil logs nothing
 	// Observe, where given, is called as each method starts; what it returns
 	// is called with the method's error as it ends.
 	Observe func(ctx context.Context, repository, method string) func(err *error)
@@ -46,6 +49,7 @@ type Store struct {
 	db      *gorm.DB
 	pool    *sql.DB
 	origin  *origin
+	hung    *hung
 	options Options
 }
 
@@ -119,10 +123,11 @@ func open(o Options, from *origin) (*Store, error) {
 	conf.RuntimeParams["timezone"] = "UTC"
 	o.Session.set(conf)
 	conf.OnPgError = keepsSession
-	pool := sql.OpenDB(connector{observe: o.Observe, Connector: stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+	connections := connector{observe: o.Observe, Connector: stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		readUTC(conn)
 		return from.ask(ctx, conn)
-	}))})
+	}))}
+	pool := sql.OpenDB(connections)
 	pool.SetMaxOpenConns(o.MaxOpen)
 	pool.SetMaxIdleConns(o.MaxIdle)
 	pool.SetConnMaxLifetime(o.MaxLifetime)
@@ -141,7 +146,10 @@ func open(o Options, from *origin) (*Store, error) {
 		return nil, errors.Join(err, pool.Close())
 	}
 	s := &Store{db: db, pool: pool, origin: from, options: o}
-	s.Repositories = bind(base{db: db, competition: entities.FirstCompetition, timeout: o.StatementTimeout, observe: o.Observe})
+	if o.HungAfter > 0 {
+		s.hung = newHung(o.HungAfter, sql.OpenDB(connections), o.Logger)
+	}
+	s.Repositories = bind(base{db: db, competition: entities.FirstCompetition, timeout: o.StatementTimeout, observe: o.Observe, hung: s.hung})
 	return s, nil
 }
 
@@ -153,7 +161,7 @@ func readUTC(conn *pgx.Conn) {
 }
 
 // Close closes the pool.
-func (s *Store) Close() error { return s.pool.Close() }
+func (s *Store) Close() error { return errors.Join(s.pool.Close(), s.hung.close()) }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
@@ -199,15 +207,19 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx Reposi
 }
 
 func (s *Store) inTx(ctx context.Context, o *sql.TxOptions, fn func(ctx context.Context, tx Repositories) error) error {
+	ctx, leave, err := s.hung.enter(ctx)
+	if err != nil {
+		return fmt.Errorf("error in transaction: %w", err)
+	}
 	var failed error
-	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		failed = fn(ctx, bind(base{db: tx, competition: s.Models.competition, observe: s.Models.observe}))
 		return failed
 	}, o)
 	if failed != nil {
-		return failed
+		return leave(failed)
 	}
-	if err := classify(withCause(ctx, err)); err != nil {
+	if err := leave(classify(withCause(ctx, err))); err != nil {
 		return fmt.Errorf("error in transaction: %w", err)
 	}
 	return nil
@@ -268,6 +280,7 @@ type base struct {
 	competition string
 	timeout     time.Duration // 0 inside a transaction, which has its caller's deadline
 	observe     func(ctx context.Context, repository, method string) func(err *error)
+	hung        *hung // nil inside a transaction, which has passed it
 }
 
 // run does the work of one method: it bounds its time, observes it, binds what it
@@ -281,7 +294,11 @@ func (b base) run(ctx context.Context, repository, method string, work func(db *
 		ctx, cancel = context.WithTimeout(ctx, b.timeout)
 		defer cancel()
 	}
-	if err := classify(withCause(ctx, work(b.db.WithContext(withCompetition(ctx, b.competition))))); err != nil {
+	ctx, leave, err := b.hung.enter(ctx)
+	if err == nil {
+		err = leave(classify(withCause(ctx, work(b.db.WithContext(withCompetition(ctx, b.competition))))))
+	}
+	if err != nil {
 		return fmt.Errorf("error in %s.%s: %w", repository, method, err)
 	}
 	return nil

@@ -42,7 +42,8 @@ func (a *App) openPools(ctx context.Context, observe func(ctx context.Context, r
 		return err
 	}
 	a.closers = append(a.closers, a.reads.Close)
-	if a.writes, err = a.Store.Beside(set("writes", of.writes)); err != nil {
+	writes := set("writes", of.writes)
+	if a.writes, err = a.Store.Beside(func(o *repository.Options) { writes(o); o.HungAfter = c.HungAfter }); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.writes.Close)

@@ -43,7 +43,7 @@ func setup(t testing.TB, change ...func(*config.Config)) *bundle {
 	cfg := config.Default()
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
 	cfg.Cache.StaleAfter = 0       // a busy machine takes long, and tests wait
-	cfg.Redis.SlowAfter = 0
+	cfg.Redis.SlowAfter, cfg.Postgres.HungAfter = 0, 0
 	var owner string
 	cfg.DatabaseURL, owner = newDatabase(t)
 	redis := testdb.NewRedis(t)

@@ -37,6 +37,9 @@ var (
 	// ErrBusy says that other writers were in the way too often; nothing was
 	// done, and the same write may be tried again.
 	ErrBusy = errors.New("too many writers at once")
+	// ErrUncertain says that the store went away during the commit: what the write brings
+	// is stored or is not. It wraps ErrUnavailable too.
+	ErrUncertain = errors.New("whether it was stored is not known")
 	// ErrKeyReused says that an idempotency key came with another body before.
 	ErrKeyReused = errors.New("idempotency key was used for another request")
 )

@@ -185,6 +185,9 @@ func (g *Intake) write(ctx context.Context, w *write, kind kind, atMost time.Dur
 
 // intakeError lets callers tell what to do without knowing the store.
 func intakeError(err error) error {
+	if errors.Is(err, repository.ErrUncertain) {
+		return fmt.Errorf("%w: %w", ErrUncertain, Unavailable(err))
+	}
 	if errors.Is(err, repository.ErrContended) || errors.Is(err, repository.ErrLocked) {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}

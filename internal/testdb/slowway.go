@@ -3,6 +3,7 @@ package testdb
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 type SlowWay struct {
 	Addr  string
 	delay atomic.Int64
+	gate  sync.RWMutex
 }
 
 // NewSlowWay returns a way to the server at an address that is not slow yet.
@@ -44,6 +46,12 @@ func NewSlowWay(t testing.TB, addr string) *SlowWay {
 // Delay makes every answer come so much later from now on.
 func (w *SlowWay) Delay(by time.Duration) { w.delay.Store(int64(by)) }
 
+// Hang keeps back every answer until resume is called.
+func (w *SlowWay) Hang() (resume func()) {
+	w.gate.Lock()
+	return sync.OnceFunc(w.gate.Unlock)
+}
+
 func (w *SlowWay) pass(to, from net.Conn, answers bool) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 64<<10)
@@ -51,6 +59,8 @@ func (w *SlowWay) pass(to, from net.Conn, answers bool) {
 		n, err := from.Read(buffer)
 		if answers {
 			time.Sleep(time.Duration(w.delay.Load()))
+			w.gate.RLock()
+			w.gate.RUnlock() //nolint:staticcheck // it is passed, not held
 		}
 		if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
 			return
