@@ -48,7 +48,8 @@ type witness struct {
 	mu    sync.Mutex
 	acks  []time.Time // of the nth write
 	took  []time.Duration
-	first string // what the first fault was
+	wrote []time.Duration // what was acknowledged
+	first string          // what the first fault was
 }
 
 // writes is the number of the last write of all witnesses of a process: identities do
@@ -61,7 +62,7 @@ func (s *system) witness(pause time.Duration, servers ...string) *witness {
 	w := &witness{s: s, servers: servers, cancel: cancel, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	w.begun = writes.Add(1)
 	s.eventually("the first write is taken", func() bool { return w.write(ctx, w.begun) })
-	w.acks = nil
+	w.acks, w.wrote = nil, nil
 	w.written.Store(0)
 	w.refused.Store(0)
 	w.shown(w.begun)
@@ -102,6 +103,7 @@ func (w *witness) write(ctx context.Context, n int64) bool {
 		}
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Authorization", "Bearer "+token)
+		began := time.Now()
 		res, err := w.client.Do(req)
 		if err != nil {
 			return false
@@ -115,6 +117,9 @@ func (w *witness) write(ctx context.Context, n int64) bool {
 			}
 			return false
 		}
+		w.mu.Lock()
+		w.wrote = append(w.wrote, time.Since(began))
+		w.mu.Unlock()
 	}
 	w.written.Add(1)
 	w.mu.Lock()
@@ -241,12 +246,19 @@ func (w *witness) ends(what string) (p99 time.Duration) {
 	w.stop()
 	slices.Sort(w.took)
 	require.NotEmpty(w.s.t, w.took)
-	at := func(part int) time.Duration { return w.took[len(w.took)*part/100].Round(100 * time.Microsecond) }
-	w.s.figuref("%s: %d reads, %d old, %d failed, %d stale, p50 %v, p99 %v; %d writes, %d refused", what,
-		w.reads.Load(), w.old.Load(), w.failed.Load(), w.stale.Load(), at(50), at(99), w.written.Load(), w.refused.Load())
+	at := func(took []time.Duration, part int) time.Duration {
+		if len(took) == 0 {
+			return 0
+		}
+		return took[len(took)*part/100].Round(100 * time.Microsecond)
+	}
+	slices.Sort(w.wrote)
+	w.s.figuref("%s: %d reads, %d old, %d failed, %d stale, p50 %v, p99 %v; %d writes, %d refused, p50 %v, p90 %v, p99 %v", what,
+		w.reads.Load(), w.old.Load(), w.failed.Load(), w.stale.Load(), at(w.took, 50), at(w.took, 99),
+		w.written.Load(), w.refused.Load(), at(w.wrote, 50), at(w.wrote, 90), at(w.wrote, 99))
 	require.Empty(w.s.t, w.first)
 	w.shown(w.begun + int64(len(w.acks)))
-	return at(99)
+	return at(w.took, 99)
 }
 
 // lasts is how long each outage lasts.
@@ -376,7 +388,9 @@ func TestOutages(t *testing.T) {
 		bound(slowest, time.Second)
 		bound(p99, time.Second)
 	})
+	part("WritesWhilePostgresHangs", s.writesWhilePostgresHangs)
 	part("AnnouncedBodies", func() { s.announce(one, 1000) })
+	part("UnknownMembers", func() { s.unknownMembers(one) })
 	part("StreamWithoutRedis", func() { s.streamWithoutRedis(one) })
 	part("FrozenServer", func() { s.freeze(one) })
 	part("Restart", s.restart)
@@ -409,6 +423,49 @@ func (s *system) hangPostgres() (resume func()) {
 	}
 	signal(syscall.SIGSTOP)
 	return resume
+}
+
+// writesWhilePostgresHangs measures when writes are refused, and taken again.
+func (s *system) writesWhilePostgresHangs() {
+	s.t.Helper()
+	env := s.env
+	if !testsize.Full() {
+		s.env = append(slices.Clone(env), "NOF0_POSTGRES_HUNG_AFTER=600ms")
+		defer func() { s.env = env }()
+	}
+	server, _ := s.serve(s.bin)
+	w := s.witness(20*time.Millisecond, server)
+	api := apiclient.Client{URL: server, Token: token}
+	write := func() (status int, problem string, took time.Duration) {
+		began := time.Now()
+		res, err := api.Do(s.t.Context(), http.MethodPost, "/api/ingest/prices?register=true", []byte(`{"symbol":"ETH","price":7,"timestamp":1761450000000}`))
+		require.NoError(s.t, err)
+		return res.StatusCode, string(res.Body), time.Since(began)
+	}
+	status, said, _ := write()
+	require.Equal(s.t, http.StatusOK, status, "%s", said)
+	resume := s.hangPostgres()
+	status, said, first := write()
+	require.Equal(s.t, http.StatusServiceUnavailable, status, "%s", said)
+	slowest := time.Duration(0)
+	for range 20 {
+		status, said, took := write()
+		require.Equal(s.t, http.StatusServiceUnavailable, status)
+		require.Contains(s.t, said, "/problems/unavailable")
+		slowest = max(slowest, took)
+	}
+	resume()
+	resumed := time.Now()
+	s.eventually("writes are taken again", func() bool { status, _, _ := write(); return status == http.StatusOK })
+	again := time.Since(resumed)
+	s.figuref("writes while Postgres hangs: the first is refused after %v, the next 20 within %v each; they are taken %v after it goes on",
+		first.Round(time.Millisecond), slowest.Round(time.Millisecond), again.Round(time.Millisecond))
+	w.ends("one server while Postgres hangs")
+	if testsize.Full() { // on a quiet machine
+		require.Less(s.t, first, 5*time.Second)
+		require.Less(s.t, slowest, 100*time.Millisecond)
+		require.Less(s.t, again, time.Second)
+	}
 }
 
 // parentOf reads the parent of a process, 0 where there is no such process.
@@ -480,6 +537,30 @@ func (s *system) announce(server string, connections int) {
 	s.figuref("%d bodies of 8 MiB announced: %d MB resident, %d before", connections, after>>10, before>>10)
 	require.Less(s.t, after-before, 256<<10, "kilobytes")
 	w.ends("while bodies are announced")
+}
+
+// unknownMembers sends one item of 400,000 members that nobody knows.
+func (s *system) unknownMembers(server string) {
+	s.t.Helper()
+	var item strings.Builder
+	item.WriteString(`{"id":"large"`)
+	for n := range 400_000 {
+		fmt.Fprintf(&item, `,"m%d":1`, n)
+	}
+	item.WriteString("}")
+	api := apiclient.Client{URL: server, Token: token}
+	began := time.Now()
+	res, err := api.Do(s.t.Context(), http.MethodPost, "/api/ingest/models", []byte(item.String()))
+	took := time.Since(began)
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusUnprocessableEntity, res.StatusCode, "%s", res.Body)
+	models, err := api.Do(s.t.Context(), http.MethodGet, "/api/models", nil)
+	require.NoError(s.t, err)
+	require.NotContains(s.t, string(models.Body), "large")
+	s.figuref("an item of 400,000 unknown members (%d kB) is refused after %v; /api/models has %d bytes", item.Len()>>10, took.Round(time.Millisecond), len(models.Body))
+	if testsize.Full() { // on a quiet machine
+		require.Less(s.t, took, time.Second)
+	}
 }
 
 // streamWithoutRedis writes while Redis hangs, and waits for the event of each write.
