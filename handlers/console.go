@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -55,11 +56,7 @@ func registerConsole(engine gin.IRoutes, answers arena.Answerer, sender *sender)
 func (p *pagesForPeople) page(of console.Page) (gin.HandlerFunc, error) {
 	var parameters []parameter[arena.Request]
 	for _, name := range of.Parameters {
-		declared := catalogue.Parameter{Name: name, In: catalogue.InQuery}
-		if strings.Contains(of.Path, ":"+name) {
-			declared.In = catalogue.InPath
-		}
-		read := reader(declared)
+		read := reader(declaredOf(of, name))
 		if read == nil {
 			return nil, fmt.Errorf("nothing reads the parameter %s of the page %s", name, of.Path)
 		}
@@ -67,6 +64,9 @@ func (p *pagesForPeople) page(of console.Page) (gin.HandlerFunc, error) {
 	}
 	return func(c *gin.Context) {
 		ask := console.Ask{Root: rootOf(c.Request.RequestURI), Query: c.Request.URL.Query()}
+		// A form sends all of its fields: what is empty is not given.
+		maps.DeleteFunc(ask.Query, func(_ string, values []string) bool { return strings.Join(values, "") == "" })
+		c.Request.URL.RawQuery = ask.Query.Encode()
 		if err := readParameters(c, &ask.Request, parameters); err != nil {
 			p.fail(c, ask.Root, err)
 			return
@@ -85,6 +85,22 @@ func (p *pagesForPeople) page(of console.Page) (gin.HandlerFunc, error) {
 			p.sender.send(c, answer, contentHTML)
 		}
 	}, nil
+}
+
+// declaredOf is a parameter of a page as the views that it reads declare it.
+func declaredOf(of console.Page, name string) catalogue.Parameter {
+	declared := catalogue.Parameter{Name: name, In: catalogue.InQuery}
+	if strings.Contains(of.Path, ":"+name) {
+		declared.In = catalogue.InPath
+	}
+	for _, view := range catalogue.Views() {
+		for _, p := range view.Parameters {
+			if p.Name == name && p.In == declared.In {
+				return p
+			}
+		}
+	}
+	return declared
 }
 
 // fail answers with a page that says what went wrong, as problem documents say it.

@@ -118,6 +118,36 @@ func TestConsoleWithoutAStore(t *testing.T) {
 	require.Contains(t, w.Body.String(), "Unknown competition")
 }
 
+// What a form sends is read: a field that is left empty chooses nothing, and a value that
+// there is not is refused.
+func TestFormsOfTheConsole(t *testing.T) {
+	t.Parallel()
+	for address, status := range map[string]int{
+		"/models/m?symbol=&side=":                     200,
+		"/models/m?symbol=BTC&side=short":             200,
+		"/models/m?competition=&symbol=&side=long":    200,
+		"/models/m?side=up":                           400,
+		"/search?competition=&q=take&model_id=":       200,
+		"/search?q=&model_id=":                        200,
+		"/search?q=take&model_id=m&from=&to=&cursor=": 200,
+		"/search?q=take&from=yesterday":               400,
+		"/compare?with=&competition=":                 200,
+	} {
+		b := setup(t)
+		answer := func(r arena.Request) string {
+			if r.View == catalogue.ViewTrades {
+				_, want, _ := strings.Cut(address, "side=")
+				assert.Equal(t, want, r.Side, address)
+			}
+			return "{}"
+		}
+		b.answers.answer = func(_ context.Context, r arena.Request) (*arena.Answer, error) {
+			return &arena.Answer{Origin: "store", Body: []byte(answer(r)), ETag: "a"}, nil
+		}
+		require.Equal(t, status, b.do("GET", address, "Accept", asBrowser).Code, address)
+	}
+}
+
 func TestRootOf(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{

@@ -1,6 +1,7 @@
 // The console in a real browser, against whole systems.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { createServer as listen, connect } from "node:net";
 import { createServer, request } from "node:http";
 import { join, resolve } from "node:path";
 import { adminToken, look, open, patience, settled, sql, start, violations } from "./system.js";
@@ -21,16 +22,32 @@ async function pagesOf(system) {
     compare: `/compare?${models.slice(0, 3).map((m) => `with=${encodeURIComponent(m.id)}`).join("&")}`,
     ...(decisions?.length ? { decision: `${of(model)}/decisions/${encodeURIComponent(decisions.at(-1).id)}` } : {}),
     benchmark: of(models.at(-1).id), alone: `/?model=${encodeURIComponent(model)}&unit=pct&range=7d&tz=Asia/Tokyo`, log: "/?scale=log&range=24h",
+    absent: "/models/nobody-of-this-name", ...operators,
   };
+}
+
+// The pages of operators, which show all that they have where the tab has the token.
+const operators = { cutover: "/cutover", system: "/system", ingest: "/ingest" };
+async function signedIn(options) {
+  const page = await look(browser, options);
+  await page.addInitScript((token) => sessionStorage.setItem("admin-token", token), adminToken);
+  return page;
+}
+
+// visit goes to a page and waits until it shows everything. One that is not there is for
+// the browser an error of its own.
+async function visit(page, url) {
+  const answer = await page.goto(url);
+  if (answer.status() === 404) page.faults.pop();
+  await settled(page);
 }
 
 // renders looks at pages, and writes pictures of them where images names a directory.
 async function renders(system, addresses, images) {
   for (const colorScheme of ["light", "dark"]) {
-    const page = await look(browser, { colorScheme });
+    const page = await signedIn({ colorScheme });
     for (const [name, address] of Object.entries(addresses)) {
-      await page.goto(system.url + address);
-      await settled(page);
+      await visit(page, system.url + address);
       assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}`);
       if (images && ["arena", "alone", "model", "decision", "symbol", "search", "compare"].includes(name)) {
         await page.screenshot({ path: join(images, `${name}-${colorScheme}.png`) });
@@ -39,10 +56,9 @@ async function renders(system, addresses, images) {
     assert.deepEqual(page.faults, [], colorScheme);
     await page.context().close();
   }
-  const narrow = await look(browser, { viewport: { width: 360, height: 740 } });
+  const narrow = await signedIn({ viewport: { width: 360, height: 740 } });
   for (const [name, address] of Object.entries(addresses)) {
-    await narrow.goto(system.url + address);
-    await settled(narrow);
+    await visit(narrow, system.url + address);
     assert.equal(await narrow.evaluate(() => document.documentElement.scrollWidth), 360, `${name} is wider than a phone`);
   }
   await narrow.context().close();
@@ -132,6 +148,77 @@ describe("a generated season", () => {
     await other.context().close();
   });
 
+  test("times are those of the zone that is chosen, in what is read and in what is entered", async () => {
+    const page = await look(browser, { timezoneId: "America/New_York" });
+    const { models } = await system.get("models");
+    await page.goto(`${system.url}/models/${encodeURIComponent(models[0].id)}`);
+    await settled(page);
+    const shown = () => page.locator("#trades time").first().evaluate((time) => [time.dateTime, time.textContent]);
+    for (const zone of ["", "UTC", "Australia/Adelaide"]) {
+      await page.getByLabel("Time zone").focus(); // fills the list
+      await page.getByLabel("Time zone").selectOption(zone ? zone : { index: 0 });
+      const [at, text] = await shown();
+      const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone || "America/New_York", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).formatToParts(new Date(at));
+      const of = (type) => parts.find((part) => part.type === type).value;
+      assert.equal(text, `${of("day")} ${of("month")} ${of("hour")}:${of("minute")}`, zone);
+    }
+    await page.getByLabel("Custom").check({ force: true });
+    const to = "2025-01-02T10:30";
+    await page.getByLabel("From").fill("2025-01-01T10:30");
+    await page.getByLabel("to", { exact: true }).fill(to);
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.waitForURL((u) => u.searchParams.get("to") === String(Date.parse("2025-01-02T00:00Z") / 1000));
+    await page.reload();
+    await page.waitForFunction((to) => document.querySelector("#custom [name=to]").value === to, to);
+    await page.context().close();
+  });
+
+  test("an address holds all that was selected, together", async () => {
+    const { equity } = await system.get("equity?points=10");
+    const [first, last] = [equity[0].points.at(-4).timestamp, equity[0].points.at(-1).timestamp].map(Math.round);
+    const page = await look(browser);
+    await page.goto(`${system.url}/?scale=log&range=custom&from=${first}&to=${last}&model=${encodeURIComponent(equity[0].model_id)}&tz=UTC`);
+    await settled(page);
+    const state = () => page.evaluate(() => ({
+      log: document.querySelector("[name=scale]").checked, range: document.querySelector("[name=range]:checked").value,
+      from: document.querySelector("#custom [name=from]").value, zone: document.querySelector("#zone").value,
+      alone: document.querySelector('.legend [aria-pressed="true"]').dataset.model,
+    }));
+    assert.deepEqual(await state(), {
+      log: true, range: "custom", from: new Date(first * 1000).toISOString().slice(0, 16), zone: "UTC", alone: equity[0].model_id,
+    });
+    const { trades } = await system.get(`trades?model_id=${encodeURIComponent(equity[0].model_id)}&side=short&limit=25`);
+    await page.goto(`${system.url}/models/${encodeURIComponent(equity[0].model_id)}`);
+    await page.getByLabel("Side").selectOption("short");
+    await page.getByRole("button", { name: "Filter" }).click();
+    await page.waitForURL((u) => u.searchParams.get("side") === "short");
+    assert.deepEqual(await page.locator("[data-trade]").evaluateAll((all) => all.map((row) => row.dataset.trade)), trades.map((t) => t.id));
+    await page.getByLabel("Competition").selectOption("season-0");
+    await page.waitForURL((u) => u.searchParams.get("competition") === "season-0" && u.searchParams.get("side") === "short");
+    await settled(page);
+    await page.context().close();
+  });
+
+  test("a reader without a mouse or a screen finds everything", async () => {
+    const page = await signedIn();
+    for (const address of Object.values(await pagesOf(system))) {
+      await visit(page, system.url + address);
+      await page.keyboard.press("Tab");
+      assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to content", address);
+      await page.keyboard.press("Enter");
+      assert.equal(await page.evaluate(() => document.activeElement.id), "main", address);
+      // Each page has one heading of the first level, landmarks, and says aloud whether it is live.
+      assert.equal(await page.getByRole("heading", { level: 1 }).count(), 1, address);
+      for (const landmark of ["banner", "navigation", "main", "contentinfo"]) assert.ok(await page.getByRole(landmark).count() >= 1, `${address} ${landmark}`);
+      assert.equal(await page.locator("#live").getAttribute("role"), "status");
+      // What has the focus can be seen: each stop has a size, or shows it beside itself.
+      const stops = await page.evaluate(() => [...document.querySelectorAll("main a, main button, main select, main input, main [tabindex='0']")]
+        .filter((e) => e.checkVisibility() && !e.disabled && !e.closest(".segments") && e.getBoundingClientRect().width < 1).map((e) => e.outerHTML));
+      assert.deepEqual(stops, [], address);
+    }
+    await page.context().close();
+  });
+
   test("one model alone is not compared", async () => {
     const page = await look(browser);
     const { models } = await system.get("models");
@@ -174,6 +261,11 @@ describe("a generated season", () => {
     await page.locator("#standings tbody a").first().click();
     await page.waitForURL(/\/arena\/models\//);
     await settled(page);
+    await page.getByRole("link", { name: "System" }).click();
+    await page.waitForURL(/\/arena\/system$/);
+    await page.getByLabel("Admin token").fill(adminToken);
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.locator("#configuration tbody tr").first().waitFor();
     assert.deepEqual(page.faults, []);
     await page.context().close();
     proxy.closeAllConnections();
@@ -299,13 +391,6 @@ describe("operators", () => {
   let system;
   before(async () => (system = await start({ args: ["--play=off"] })), { timeout: 2 * patience });
   after(() => system?.stop());
-  const operators = ["/cutover", "/system", "/ingest"];
-  // signedIn opens a page in a tab that has the token.
-  const signedIn = async (options) => {
-    const page = await look(browser, options);
-    await page.addInitScript((token) => sessionStorage.setItem("admin-token", token), adminToken);
-    return page;
-  };
   const admin = async (path) => (await fetch(`${system.url}/admin/${path}`, { headers: { Authorization: `Bearer ${adminToken}` } })).json();
 
   test("without the token there is nothing of theirs", async () => {
@@ -316,7 +401,7 @@ describe("operators", () => {
     const page = await look(browser);
     const asked = [];
     page.on("request", (r) => asked.push(new URL(r.url()).pathname));
-    for (const path of operators) {
+    for (const path of Object.values(operators)) {
       await page.goto(system.url + path);
       await page.getByLabel("Admin token").waitFor();
       assert.equal(await page.locator("#operator").isVisible(), false, path);
@@ -360,10 +445,69 @@ describe("operators", () => {
     const { jobs } = await admin("jobs");
     assert.deepEqual((await cells("jobs")).map((c) => [c[0], c[4]]), jobs.map((j) => [j.name, String(j.interval_seconds)]));
 
+    // Figures that move are those of the answer that the page got: each one of it, and no other.
+    const answers = {};
+    const got = await signedIn();
+    got.on("response", async (r) => {
+      const name = /\/admin\/(\w+)$/.exec(new URL(r.url()).pathname)?.[1];
+      if (name && r.ok()) answers[name] ??= await r.json();
+    });
+    await got.clock.install(); // nothing is asked again
+    await got.goto(`${system.url}/system`);
+    await got.locator("#configuration tbody tr").first().waitFor();
+    const figures = (value) => (typeof value === "number" ? [value] : typeof value === "object" && value ? Object.values(value).flatMap(figures) : []);
+    const left = { system: ["goroutines"], tables: [], jobs: [], outbox: [], cache: [] };
+    for (const [name, hidden] of Object.entries(left)) {
+      const body = structuredClone(answers[name]);
+      for (const member of hidden) delete body[member];
+      const shown = await got.locator(`#${name} [data-drawn]`).evaluate((part) => [...part.querySelectorAll("data, time")].map((e) => (e.value !== undefined ? Number(e.value) : Date.parse(e.dateTime) / 1000)));
+      const wanted = figures(body).map((n) => (n > 1e9 && n < 1e10 && !Number.isInteger(n) ? Math.floor(n * 1000) / 1000 : n));
+      const sorted = (all) => all.map((n) => n.toFixed(6)).sort();
+      assert.deepEqual(sorted(shown.filter((n) => n !== 0)), sorted(wanted.filter((n) => n !== 0)), name);
+    }
+    const { statements } = answers;
+    assert.deepEqual(await got.locator("#statements tbody tr").evaluateAll((rows) => rows.map((r) => [r.cells[0].textContent, ...[...r.querySelectorAll("data")].map((d) => Number(d.value))])),
+      statements.statements.slice(0, 25).map((s) => [s.name, ...[s.total_seconds, s.calls, s.mean_seconds, s.median_seconds, s.p99_seconds, s.errors].filter((v) => v != null)]));
+    await got.context().close();
+
     await page.getByLabel("Log level").selectOption("debug");
     while ((await admin("log-level")).level !== "debug") await new Promise((done) => setTimeout(done, 50));
     await page.reload();
     await page.waitForFunction(() => document.querySelector("#level").value === "debug");
+    await page.context().close();
+  });
+
+  test("the cutover is what the API says", async () => {
+    const put = (domain, body) => fetch(`${system.url}/admin/rollout/${domain}`, {
+      method: "PUT", headers: { Authorization: `Bearer ${adminToken}`, "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    assert.equal((await put("trades", { read: "json", write: "both", reason: "to see it" })).status, 200);
+    assert.equal((await fetch(`${system.url}/admin/parity`, { method: "POST", headers: { Authorization: `Bearer ${adminToken}` } })).status, 200);
+    const page = await signedIn();
+    await page.goto(`${system.url}/cutover`);
+    await page.locator("#runs details").first().waitFor();
+    await page.waitForFunction(() => /mirror lag [\d.]+ s/.test(document.querySelector("#lag").textContent));
+    const [rollout, { runs }] = [await admin("rollout"), await admin("parity")];
+    const cells = (rows) => page.locator(rows).evaluateAll((all) => all.map((row) => [...row.cells].map((c) => c.querySelector("time")?.dateTime ?? c.textContent)));
+    const names = { json: "JSON files", shadow: "JSON files, compared", both: "both", store: "Postgres" };
+    const at = (when) => (typeof when === "number" ? new Date(when * 1000).toISOString() : when);
+    const newest = (domain) => runs.find((run) => run.domain === domain);
+    assert.deepEqual(await cells("#domains tr"), rollout.domains.map((d) => [
+      d.domain, names[d.read], names[d.write], newest(d.domain) ? at(newest(d.domain).ran_at) : "–", d.changed ? at(d.changed.at) : "–", "Move…",
+    ]));
+    assert.deepEqual(await cells("#changes tr"), rollout.changes.map((c) => [
+      at(c.at), c.domain, `${names[c.read_from]} → ${names[c.read_to]}`, `${names[c.write_from]} → ${names[c.write_to]}`, c.by, c.reason,
+    ]));
+    const said = await page.locator("#runs details summary").evaluateAll((all) => all.map((s) => s.textContent.replace(/, .*?: /, ": ")));
+    assert.deepEqual(said, runs.map((run) => `${run.domain} ${run.verdict}: ${run.counts.compared} rows, ${run.counts.differences} differences, ${run.counts.not_compared} not compared`));
+    const button = page.getByRole("button", { name: "Move trades" });
+    // By keyboard alone: the dialog opens, says what a move does as it is chosen, and closes.
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Read from").waitFor();
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => document.activeElement.ariaLabel === "Move trades");
+    assert.deepEqual(page.faults, []);
     await page.context().close();
   });
 
@@ -382,6 +526,17 @@ describe("operators", () => {
     assert.deepEqual(rows, kinds.map((k) => [k.kind, k.accepted, k.unchanged, k.rejected]));
     const text = await page.locator("#rejected tr").textContent();
     assert.ok(text.includes(rejected[0].detail) && text.includes("/timestamp"), text);
+    // The hour is that of all kinds, or of one.
+    const drawn = () => page.locator("#minutes-says").textContent();
+    const sum = (of) => ["accepted", "unchanged", "rejected"].map((o) => `${kinds.filter(of).reduce((n, k) => n + k[o], 0)} ${o}`).join(", ");
+    assert.match(await drawn(), new RegExp(sum(() => true)));
+    await page.locator("#kind").selectOption("equity");
+    await page.waitForURL((u) => u.searchParams.get("kind") === "equity");
+    assert.match(await drawn(), new RegExp(sum((k) => k.kind === "equity")));
+    await page.reload();
+    await page.waitForFunction(() => document.querySelector("#kind").value === "equity");
+    await page.waitForFunction((text) => document.querySelector("#minutes-says").textContent.includes(text), sum((k) => k.kind === "equity"));
+    await page.locator("#kind").selectOption({ index: 0 });
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
       assert.deepEqual(await violations(page), []);
@@ -391,6 +546,78 @@ describe("operators", () => {
     await page.waitForFunction(() => document.documentElement.scrollWidth === 360);
     assert.deepEqual(page.faults, []);
     await page.context().close();
+  });
+});
+
+describe("a server that is gone", () => {
+  let system, port, sockets, door;
+  // What the browser reaches vanishes at once, as with a server that was killed, and comes
+  // back at the same address.
+  const opened = () => new Promise((done) => {
+    sockets = new Set();
+    door = listen((from) => {
+      const to = connect(new URL(system.url).port, "127.0.0.1");
+      for (const [one, other] of [[from, to], [to, from]]) {
+        sockets.add(one);
+        one.on("error", () => other.destroy());
+        one.on("close", () => (sockets.delete(one), other.destroy()));
+        one.pipe(other);
+      }
+    });
+    door.listen(port ?? 0, "127.0.0.1", () => {
+      port = door.address().port;
+      done();
+    });
+  });
+  const killed = () => {
+    door.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  before(async () => {
+    system = await start({ args: ["--play=off"] });
+    await opened();
+  }, { timeout: 2 * patience });
+  after(async () => {
+    killed();
+    await system?.stop();
+  });
+
+  test("every page says so, keeps what it shows, and goes on when it is back", async () => {
+    const { models } = await system.get("models");
+    const pages = [];
+    for (const path of ["/", `/models/${encodeURIComponent(models[0].id)}`, ...Object.values(operators)]) {
+      const page = await signedIn();
+      await page.goto(`http://127.0.0.1:${port}${path}`);
+      await settled(page);
+      if (Object.values(operators).includes(path)) await page.locator("#operator").waitFor();
+      pages.push(page);
+    }
+    killed();
+    const live = pages.slice(0, 2);
+    const theirs = pages.slice(2);
+    for (const page of live) {
+      await page.getByText("connection lost").waitFor();
+      assert.ok(await page.locator("#equity canvas, #trades tr, #trades li").count() > 1);
+    }
+    for (const page of theirs) {
+      await page.locator("#refusal").getByText("The server cannot be reached").waitFor();
+      assert.equal(await page.locator("#operator").isVisible(), true, page.url());
+    }
+    assert.ok(await theirs[0].locator("#domains tr").count() === 6);
+    // A move that reaches nobody says so, and is not made.
+    await theirs[0].locator('tr[data-domain="prices"]').getByRole("button").click();
+    await theirs[0].getByRole("textbox", { name: "Reason" }).fill("nobody hears it");
+    await theirs[0].locator("#go").click();
+    await theirs[0].locator("#refused").getByText("The server cannot be reached").waitFor();
+    await theirs[0].getByRole("button", { name: "Cancel" }).click();
+    await opened();
+    for (const page of live) await page.locator('#live[data-state="live"]').waitFor();
+    for (const page of theirs) await page.locator("#refusal").waitFor({ state: "hidden" });
+    const now = Date.now() / 1000;
+    await system.post("equity", { model_id: models[0].id, timestamp: now, dollar_equity: 4321.09, since_inception_hourly_marker: 201, positions: {} });
+    for (const page of live) await page.waitForFunction((id) => document.querySelector(`button[data-model="${CSS.escape(id)}"] b`).textContent === "$4,321.09", models[0].id);
+    await theirs[2].waitForFunction(() => document.querySelector("#kinds")?.textContent.includes("equity"));
+    for (const page of pages) await page.context().close();
   });
 });
 
@@ -407,7 +634,7 @@ describe("an empty arena", () => {
   after(() => system?.stop());
 
   test("it says what to do, and shows what comes", async () => {
-    await renders(system, { arena: "/", search: "/search?q=profit", compare: "/compare" });
+    await renders(system, { arena: "/", search: "/search?q=profit", compare: "/compare", ...operators });
     const page = await look(browser);
     await page.goto(system.url);
     await page.getByText("nof0 season play").waitFor();
