@@ -35,7 +35,7 @@ function equityChart(box) {
     if (!plot) box.dataset.says = "Loading…";
     const [equity, closed] = await Promise.all([
       // The extremes are kept, so that many curves need fewer points to look the same.
-      read(query(box.dataset.src, { points: String(Math.round(box.clientWidth / (alone() ? 2 : 8)) || 100) })),
+      read(query(box.dataset.src, { points: String(Math.round(box.clientWidth / (alone() ? 2 : 5)) || 100) })),
       alone() ? read(query(box.dataset.trades, { model_id: alone(), limit: "1000" })) : { trades: [] },
       loaded(),
     ]);
