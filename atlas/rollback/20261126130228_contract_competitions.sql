@@ -1,4 +1,4 @@
--- Undoes 20261126062901_contract_competitions.sql; it fails where there are rows of a second competition.
+-- Undoes 20261126130228_contract_competitions.sql; it fails where there are rows of a second competition.
 -- atlas:txmode none
 
 CREATE INDEX CONCURRENTLY "account_equity_snapshots_hour" ON "account_equity_snapshots" ("model_id", "since_inception_hourly_marker", "observed_at" DESC);
