@@ -53,6 +53,25 @@ CREATE TABLE "price_ticks" (
   PRIMARY KEY ("provider","symbol","observed_at")
 ) PARTITION BY RANGE (observed_at);
 
+CREATE TABLE "price_candles" (
+  "provider" text,
+  "symbol" text,
+  "resolution" integer,
+  "bucket" timestamptz,
+  "open" double precision NOT NULL,
+  "open_at" timestamptz NOT NULL,
+  "high" double precision NOT NULL,
+  "high_at" timestamptz NOT NULL,
+  "low" double precision NOT NULL,
+  "low_at" timestamptz NOT NULL,
+  "close" double precision NOT NULL,
+  "close_at" timestamptz NOT NULL,
+  "rows" bigint NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("provider","symbol","resolution","bucket")
+);
+
 CREATE TABLE "price_latest" (
   "provider" text,
   "symbol" text,
@@ -104,6 +123,27 @@ CREATE TABLE "account_equity_snapshots" (
   PRIMARY KEY ("competition_id","model_id","observed_at")
 );
 CREATE INDEX IF NOT EXISTS "account_equity_snapshots_account_hour" ON "account_equity_snapshots" ("competition_id","model_id","since_inception_hourly_marker","observed_at" desc);
+
+CREATE TABLE "equity_candles" (
+  "competition_id" text DEFAULT 'season-1',
+  "model_id" text,
+  "resolution" integer,
+  "bucket" timestamptz,
+  "since_inception_hourly_marker" bigint,
+  "fall" double precision NOT NULL,
+  "open" double precision NOT NULL,
+  "open_at" timestamptz NOT NULL,
+  "high" double precision NOT NULL,
+  "high_at" timestamptz NOT NULL,
+  "low" double precision NOT NULL,
+  "low_at" timestamptz NOT NULL,
+  "close" double precision NOT NULL,
+  "close_at" timestamptz NOT NULL,
+  "rows" bigint NOT NULL,
+  "created_at" timestamptz NOT NULL DEFAULT now(),
+  "updated_at" timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY ("competition_id","model_id","resolution","bucket","since_inception_hourly_marker")
+);
 
 CREATE TABLE "positions" (
   "competition_id" text DEFAULT 'season-1',

@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	ofAccounts = `"?(accounts|account_equity_snapshots|positions|position_facts|trades|model_stats|model_analytics|analytics_states|conversations|conversation_messages|decision_cycles|corrections)"?(\s|$)`
+	ofAccounts = `"?(accounts|account_equity_snapshots|equity_candles|positions|position_facts|trades|model_stats|model_analytics|analytics_states|conversations|conversation_messages|decision_cycles|corrections)"?(\s|$)`
 	readsTable = regexp.MustCompile(`(?i)\b(FROM|JOIN|UPDATE)\s+` + ofAccounts)
 	narrowed   = regexp.MustCompile(`competition_id"? (=|<>) `)
 )
@@ -249,6 +249,16 @@ func reads() []scoped {
 			last := c.snapshot(model1, 0)
 			return r.Equity.After(ctx, model1, &last, 10)
 		}},
+		{"Equity.Candles", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Equity.Candles(ctx, model1, []Segment{{Span{From: begin}, 0}, {Span{From: begin.AddDate(0, 0, -1)}, 24 * time.Hour}})
+		}},
+		{"Equity.Ends", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			first, last, err := r.Equity.Ends(ctx, model1, Span{})
+			return []time.Time{first, last}, err
+		}},
+		{"Equity.HourCloses", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Equity.HourCloses(ctx, model1, Span{From: begin, To: begin.AddDate(0, 1, 0)})
+		}},
 		{"Equity.Series", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return listed(func(add func(...any) error) error {
 				return r.Equity.Series(ctx, model1, Span{From: begin}, func(first, last time.Time) time.Time { _ = add(first, last); return first },
@@ -434,7 +444,7 @@ func reads() []scoped {
 
 // unscoped are methods of these repositories that are of no competition.
 var unscoped = []string{
-	"Decisions.Searchable", "Recompute.Begin", "Mirror.Claim", "Mirror.Positions", "Mirror.Set",
+	"Candles.Rebuild", "Decisions.Searchable", "Recompute.Begin", "Mirror.Claim", "Mirror.Positions", "Mirror.Set",
 	"Models.All", "Models.Exists", "Models.Register", "Models.List", "Models.Withdraw", "Models.Put",
 }
 
@@ -479,7 +489,7 @@ func TestCompetitionsDoNotMix(t *testing.T) {
 		}
 	}
 	for _, table := range []string{
-		"accounts", "account_equity_snapshots", "positions", "position_facts", "trades", "model_stats", "model_analytics",
+		"accounts", "account_equity_snapshots", "equity_candles", "positions", "position_facts", "trades", "model_stats", "model_analytics",
 		"analytics_states", "conversations", "conversation_messages", "decision_cycles", "corrections",
 	} {
 		var together []string

@@ -79,6 +79,7 @@ type Repositories struct {
 	Parity        Parity
 	Mirror        Mirror
 	Corrections   Corrections
+	Candles       Candles
 }
 
 // Open connects to the database. It fails where the database cannot be reached.
@@ -271,6 +272,7 @@ func bind(b base) Repositories {
 		Parity:        Parity{b},
 		Mirror:        Mirror{b},
 		Corrections:   Corrections{b},
+		Candles:       Candles{b},
 	}
 }
 

@@ -161,6 +161,7 @@ func (c *cli) root() *cobra.Command {
 		c.seasonCommand(),
 		c.competitionsCommand(),
 		c.retentionCommand(),
+		c.candlesCommand(),
 		c.healthCommand(),
 		c.doctorCommand(),
 		c.configCommand(),

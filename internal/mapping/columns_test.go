@@ -161,6 +161,8 @@ func roads() []road {
 // noPayload are why a table has no row of a payload in its columns.
 var noPayload = map[string]string{
 	"store_identity":   "which database this is",
+	"equity_candles":   "computed from equity rows",
+	"price_candles":    "computed from ticks",
 	"position_facts":   "what positions are made from, each in the form of its source",
 	"model_analytics":  "holds the document whole, with its time beside it",
 	"model_stats":      "computed from trades",

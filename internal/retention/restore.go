@@ -20,7 +20,9 @@ type Restored struct {
 }
 
 // Restore reads an archive back into the table, in one transaction. It may be
-// repeated. Of the options it takes DSN, Prices and LockTimeout. The next run
+// repeated. The candles count the rows since they first came: they are put into the
+// partition itself, of which the triggers of the table hear nothing, and the candles of
+// the month are made anew where they count fewer. Of the options it takes DSN, Prices and LockTimeout. The next run
 // archives the rows again, into the same file, unless more is kept by then.
 func Restore(ctx context.Context, o Options, path string) (r Restored, err error) {
 	m, _, err := Verify(path)
@@ -51,11 +53,16 @@ func Restore(ctx context.Context, o Options, path string) (r Restored, err error
 		}
 		tag, err := tx.Exec(ctx, fmt.Sprintf(
 			"INSERT INTO %s (%s) SELECT %s FROM restored ORDER BY provider, symbol, observed_at ON CONFLICT DO NOTHING",
-			parent, columns, columns))
+			quoted(m.Partition), columns, columns))
 		if err != nil {
 			return err
 		}
 		r.Inserted = tag.RowsAffected()
+		if _, err := tx.Exec(ctx, `
+			SELECT rebuild_price_candles(provider, symbol, $1, $2)
+			FROM (SELECT DISTINCT provider, symbol FROM restored ORDER BY provider, symbol) AS series`, m.From, m.To); err != nil {
+			return err
+		}
 		if err := announce(ctx, tx, changeRestored, m.From, m.To, r.Inserted); err != nil {
 			return err
 		}

@@ -541,3 +541,55 @@ func TestAnUnreachableDatabaseIsReportedWithoutItsPassword(t *testing.T) {
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
 }
+
+// Candles outlive the ticks, count each once however often its archive is read back, and
+// are made of an archive that is older than they are.
+func TestCandlesOutliveTheTicks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	candles := func() []string {
+		t.Helper()
+		rows, err := b.conn.Query(t.Context(), `SELECT (to_jsonb(c) - 'created_at' - 'updated_at')::text FROM price_candles c ORDER BY symbol, resolution, bucket`)
+		require.NoError(t, err)
+		all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return all
+	}
+	rebuild := func() {
+		t.Helper()
+		_, err := b.store.Candles.Rebuild(t.Context(), func(int, int) {})
+		require.NoError(t, err)
+	}
+	whole := candles()
+	report := b.run(t)
+	assert.Equal(t, whole, candles())
+	rebuild()
+	assert.Equal(t, whole, candles(), "archived ticks are not forgotten")
+	b.restoreAll(t)
+	assert.Equal(t, whole, candles())
+	b.restoreAll(t)
+	b.run(t)
+	assert.Equal(t, whole, candles())
+
+	// A tick that comes late moves them, and its archive beside the first does not.
+	late := entities.PriceTick{Provider: "hyperliquid", Symbol: "S1", Price: 1e9, ObservedAt: months()[1].Add(time.Hour)}
+	require.NoError(t, b.store.Prices.EnsurePartitions(t.Context(), []time.Time{late.ObservedAt}))
+	_, err := b.store.Prices.InsertTicks(t.Context(), []entities.PriceTick{late})
+	require.NoError(t, err)
+	moved := candles()
+	assert.NotEqual(t, whole, moved)
+	rebuild()
+	assert.Equal(t, moved, candles())
+	b.run(t)
+	require.Len(t, b.archives(t), 3)
+	_, err = Restore(t.Context(), b.options, report.Partitions[1].File)
+	require.NoError(t, err)
+	assert.Equal(t, moved, candles(), "of which the late one is not there")
+	b.restoreAll(t)
+	assert.Equal(t, moved, candles())
+
+	b.run(t)
+	b.exec(t, "DELETE FROM price_candles WHERE bucket < '2025-11-01'")
+	b.restoreAll(t)
+	assert.Equal(t, moved, candles())
+}
