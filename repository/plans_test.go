@@ -148,8 +148,6 @@ func noEnds(_, _ time.Time) (from time.Time) { return from }
 
 func noEquity(time.Time, int64, float64) error { return nil }
 
-func noPrice(time.Time, float64) error { return nil }
-
 // Every read of the API, and what a writer looks up, costs what it returns:
 // it reads large tables by an index, for these arguments and in a plan that is
 // kept for any, and is never worth compiling.
@@ -220,7 +218,26 @@ func TestPlansOnLargeTables(t *testing.T) {
 			return s.Equity.Series(ctx, "m07", Span{}, func(_, last time.Time) time.Time { return last.Add(-time.Hour) }, noEquity)
 		}, "account_equity_snapshots", 11},
 		{"Equity.NewestOf", func() error { _, err := s.Equity.NewestOf(ctx, "m07"); return err }, "account_equity_snapshots", 1},
-		{"Prices.Series", func() error { return s.Prices.Series(ctx, provider, "S7", Span{}, noEnds, noPrice) }, "price_ticks", large / 10},
+		{"Equity.Candles", func() error {
+			_, err := s.Equity.Candles(ctx, "m07", []Segment{{anHour, 0}, {Span{From: begin, To: begin.AddDate(0, 0, 9)}, time.Hour}})
+			return err
+		}, "equity_candles", 2*9*24 + 2},
+		{"Equity.Candles, rows", func() error { _, err := s.Equity.Candles(ctx, "m07", []Segment{{anHour, 0}}); return err }, "account_equity_snapshots", 11},
+		{"Equity.Ends", func() error { _, _, err := s.Equity.Ends(ctx, "m07", Span{}); return err }, "equity_candles", 2},
+		{"Equity.Ends of a day", func() error {
+			_, _, err := s.Equity.Ends(ctx, "m07", Span{From: begin.AddDate(0, 0, 3), To: begin.AddDate(0, 0, 4)})
+			return err
+		}, "equity_candles", 4},
+		{"Equity.HourCloses", func() error {
+			_, err := s.Equity.HourCloses(ctx, "m07", Span{From: begin, To: begin.AddDate(0, 0, 9)})
+			return err
+		}, "equity_candles", 9*24*2 + 2},
+		{"Prices.Candles", func() error {
+			_, err := s.Prices.Candles(ctx, provider, "S7", []Segment{{Span{From: begin, To: begin.AddDate(0, 0, 9)}, time.Hour}})
+			return err
+		}, "price_candles", 9*24 + 1},
+		{"Prices.Candles, ticks", func() error { _, err := s.Prices.Candles(ctx, provider, "S7", []Segment{{anHour, 0}}); return err }, "price_ticks", 7},
+		{"Prices.Ends", func() error { _, _, err := s.Prices.Ends(ctx, provider, "S7", Span{}); return err }, "price_candles", 2},
 		{"Recompute.Stale", func() error { _, err := s.Recompute.Stale(ctx, 1); return err }, "model_analytics", 21},
 		{"Recompute.TradesHorizon", func() error { _, err := s.Recompute.TradesHorizon(ctx, "m07", 64); return err }, "trades", 66},
 		{"Recompute.DecisionsHorizon", func() error { _, err := s.Recompute.DecisionsHorizon(ctx, "m07", 16); return err }, "decision_cycles", 18},

@@ -76,29 +76,6 @@ func (r Prices) During(ctx context.Context, provider, symbol string, span Span, 
 	return rows, err
 }
 
-// Series hands out the prices of a symbol at a provider over time, as that of
-// Equity does.
-func (r Prices) Series(ctx context.Context, provider, symbol string, span Span, ends func(first, last time.Time) (from time.Time), each func(at time.Time, price float64) error) error {
-	return r.run(ctx, "prices", "Series", func(db *gorm.DB) error {
-		where, args, err := span.narrowed(db, "price_ticks", ends, "provider = ? AND symbol = ?", []any{provider, symbol})
-		if err != nil || where == "" {
-			return err
-		}
-		var at time.Time
-		var price float64
-		return eachRow(db, `
-			SELECT observed_at, price
-			FROM price_ticks
-			WHERE `+where+`
-			ORDER BY observed_at`, args, func(scan func(...any) error) error {
-			if err := scan(&at, &price); err != nil {
-				return err
-			}
-			return each(at, price)
-		})
-	})
-}
-
 // narrowed finds the first and the last row of a series by one probe of the key each,
 // and returns the condition of the rows from when ends says; "" without rows.
 func (s Span) narrowed(db *gorm.DB, table string, ends func(first, last time.Time) (from time.Time), of string, args []any, named ...any) (where string, _ []any, err error) {

@@ -1,6 +1,9 @@
 package analytics
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Candle is what a series was within a span of time: its first, highest, lowest and last
 // sample, of those that are equal the earliest.
@@ -21,18 +24,32 @@ type Candles struct {
 func (c *Candles) Begin(at time.Time) time.Time { return at.UTC().Truncate(c.Width) }
 
 // Add adds the next sample.
-func (c *Candles) Add(s Sample) {
-	from := c.Begin(time.UnixMicro(s.At))
-	if n := len(c.All); n == 0 || !c.All[n-1].From.Equal(from) {
-		c.All = append(c.All, Candle{From: from, Open: s, High: s, Low: s})
+func (c *Candles) Add(s Sample) { c.AddCandle(Candle{Open: s, High: s, Low: s, Close: s, Count: 1}) }
+
+// AddCandle adds what the series was next, within one span.
+func (c *Candles) AddCandle(next Candle) {
+	next.From = c.Begin(time.UnixMicro(next.Open.At))
+	n := len(c.All)
+	if n == 0 || !c.All[n-1].From.Equal(next.From) {
+		c.All = append(c.All, next)
+		return
 	}
-	last := &c.All[len(c.All)-1]
-	if s.Value > last.High.Value {
-		last.High = s
+	last := &c.All[n-1]
+	if next.High.Value > last.High.Value {
+		last.High = next.High
 	}
-	if s.Value < last.Low.Value {
-		last.Low = s
+	if next.Low.Value < last.Low.Value {
+		last.Low = next.Low
 	}
-	last.Close = s
-	last.Count++
+	last.Close = next.Close
+	last.Count += next.Count
+}
+
+// Samples are those that the candle names, in order of time, each once.
+func (c *Candle) Samples() []Sample {
+	one, other := c.High, c.Low
+	if other.At < one.At {
+		one, other = other, one
+	}
+	return slices.Compact([]Sample{c.Open, one, other, c.Close})
 }

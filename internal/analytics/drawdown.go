@@ -29,6 +29,16 @@ func (d *Drawdown) Add(s Sample) {
 	}
 }
 
+// Within reports whether a candle that comes next may hide a fall from a peak of its own
+// that is as large as worst, in percent: fall is at least the largest within it, as a
+// fraction of its peak. Otherwise its samples say all of it.
+func (d *Drawdown) Within(c *Candle, fall, worst float64) bool {
+	const rounding = 1e-9
+	newPeak := !d.started || c.High.Value > d.peak.Value
+	highFirst := c.High.At <= c.Low.At && c.Low.Value >= 0
+	return c.Count > 2 && newPeak && !highFirst && fall > 0 && 100*fall*(1+rounding) >= worst
+}
+
 // Max returns the largest fall in percent of the peak before it, in USD, and the
 // peak and the trough themselves; 0 and nothing while it has never fallen. More
 // than 100 percent are lost where the equity fell below 0.

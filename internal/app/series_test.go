@@ -127,31 +127,36 @@ func TestMetricsFollowIngest(t *testing.T) {
 	require.Contains(t, string(get(t, b.url+"/api/since-inception-values").body), `"num_invocations":1`, "counted, as no source gave a value")
 }
 
-// TestPricesAreThoseThatAreKept holds that ticks that are archived or restored by
-// another process leave the answers and come back, while documents live for an hour.
-func TestPricesAreThoseThatAreKept(t *testing.T) {
+// TestArchivedPricesAreThoseOfTheirCandles holds that ticks that are archived or restored by
+// another process leave the answers, but for what the candle of their minute names, and
+// come back, while documents live for an hour.
+func TestArchivedPricesAreThoseOfTheirCandles(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withIngest, func(c *config.Config) { c.Cache.Short = time.Hour })
-	for at, price := range map[string]int{"1701388800000": 10, "1701388860000": 11, "1704067200000": 12} { // December 2023 and the January after
+	for at, price := range map[string]int{
+		"1701388800000": 10, "1701388810000": 12, "1701388820000": 11, "1701388830000": 8, "1701388840000": 9, // December 2023
+		"1704067200000": 12, // and the January after
+	} {
 		post(t, b.url, "prices", fmt.Sprintf(`{"symbol":"SOL","price":%d,"timestamp":%s}`, price, at))
 	}
 	shows := func(n int) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			return len(get(t, b.url+"/api/prices/SOL").object(t)["points"].([]any)) == n
+			history := get(t, b.url+"/api/prices/SOL").object(t)
+			return len(history["points"].([]any)) == n && history["rows"] == 6.0
 		}, waitLong, waitTick)
 	}
-	shows(3)
+	shows(6)
 	o := retention.Options{
 		DSN: testdb.Direct(t, b.cfg.DatabaseURL), Prices: b.app.Store.Prices, ArchiveDir: t.TempDir(),
 		Now: time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC), Keep: 24 * time.Hour * 31,
 	}
 	report, err := retention.Run(t.Context(), o)
 	require.NoError(t, err)
-	shows(1)
+	shows(5)
 	for range 2 {
 		_, err = retention.Restore(t.Context(), o, report.Partitions[0].File)
 		require.NoError(t, err)
-		shows(3)
+		shows(6)
 	}
 }

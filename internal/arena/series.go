@@ -3,6 +3,7 @@ package arena
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"nof0/entities"
@@ -64,12 +65,15 @@ func (s *shape) begin(first, last time.Time) (from time.Time) {
 	return s.candles.Begin(last).Add(-time.Duration(s.part.points()-1) * s.part.Resolution)
 }
 
-func (s *shape) add(sample analytics.Sample) {
-	s.rows++
-	if s.part.Resolution == 0 {
+// add adds what the series was next.
+func (s *shape) add(c *analytics.Candle) {
+	s.rows += c.Count
+	if s.part.Resolution != 0 {
+		s.candles.AddCandle(*c)
+		return
+	}
+	for _, sample := range c.Samples() {
 		s.thin.Add(sample)
-	} else {
-		s.candles.Add(sample)
 	}
 }
 
@@ -131,19 +135,10 @@ func (s *Store) EquityCurves(ctx context.Context, model string, part Series) (wi
 
 func (s *Store) equityCurve(ctx context.Context, model string, account entities.Account, part Series) (wire.EquityCurve, error) {
 	curve := wire.EquityCurve{ModelID: model, Points: []wire.EquityPoint{}}
-	p, made := performance{}, shape{part: part}
-	err := s.repos.Equity.Series(ctx, model, part.span(), func(first, last time.Time) time.Time {
-		from := made.begin(first, last)
-		if part.From.IsZero() && !from.After(first) && account.InceptionNAV != nil && account.InceptionAt != nil {
-			p.begin(analytics.Sample{At: account.InceptionAt.UnixMicro(), Value: *account.InceptionNAV})
-		}
-		return from
-	}, func(at time.Time, marker int64, equity float64) error {
-		sample := analytics.Sample{At: at.UnixMicro(), Value: equity}
-		made.add(sample)
-		p.add(marker, sample)
-		return nil
-	})
+	made, p, err := s.equityOfCandles(ctx, model, account, part)
+	if err == nil && made == nil {
+		made, p, err = s.equityOfRows(ctx, model, account, part)
+	}
 	if err != nil {
 		return curve, Unavailable(err)
 	}
@@ -155,6 +150,84 @@ func (s *Store) equityCurve(ctx context.Context, model string, account entities.
 		p.fill(&curve)
 	}
 	return curve, s.addExposure(ctx, &curve)
+}
+
+func (s *Store) equityOfRows(ctx context.Context, model string, account entities.Account, part Series) (*shape, *performance, error) {
+	p, made := new(performance), &shape{part: part}
+	err := s.repos.Equity.Series(ctx, model, part.span(), func(first, last time.Time) time.Time {
+		from := made.begin(first, last)
+		p.begin(account, part, from.After(first))
+		return from
+	}, func(at time.Time, marker int64, equity float64) error {
+		sample := analytics.Sample{At: at.UnixMicro(), Value: equity}
+		made.add(&analytics.Candle{Open: sample, High: sample, Low: sample, Close: sample, Count: 1})
+		p.addHour(marker, sample.Value)
+		p.add(sample)
+		return nil
+	})
+	return made, p, err
+}
+
+// equityOfCandles makes of candles what equityOfRows makes of rows, nil where there are
+// too few of them.
+func (s *Store) equityOfCandles(ctx context.Context, model string, account entities.Account, part Series) (*shape, *performance, error) {
+	first, last, err := s.repos.Equity.Ends(ctx, model, part.span())
+	if err != nil || last.IsZero() {
+		return nil, nil, err
+	}
+	made := &shape{part: part}
+	span, widths := part.ofCandles(made.begin(first, last), first, last, equityWidths)
+	if len(widths) == 0 {
+		return nil, nil, nil
+	}
+	pieces, err := s.repos.Equity.Candles(ctx, model, segments(span, widths))
+	if err != nil || !part.shownBy(pieces) {
+		return nil, nil, err
+	}
+	closes, err := s.repos.Equity.HourCloses(ctx, model, span)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := new(performance)
+	p.begin(account, part, span.From.After(first))
+	for _, c := range closes {
+		p.addHour(c.Marker, c.Equity)
+	}
+	made.begin(pieces[0].OpenAt, pieces[len(pieces)-1].CloseAt)
+	least := p.drawdown
+	for i := range pieces {
+		c := candleOf(&pieces[i])
+		made.add(&c)
+		for _, sample := range c.Samples() {
+			least.Add(sample)
+		}
+	}
+	worst, _, _, _ := least.Max()
+	return made, p, s.follow(ctx, model, pieces, p, worst)
+}
+
+// follow hands the pieces to a performance: of those that may hide the largest fall, the
+// shorter ones, or the rows, that they are made of.
+func (s *Store) follow(ctx context.Context, model string, pieces []repository.Piece, p *performance, worst float64) error {
+	for i := range pieces {
+		piece := &pieces[i]
+		c := candleOf(piece)
+		if piece.Resolution > 0 && p.drawdown.Within(&c, piece.Fall, worst) {
+			shorter := equityWidths[:slices.Index(equityWidths, piece.Resolution)]
+			inside, err := s.repos.Equity.Candles(ctx, model, segments(repository.Span{From: piece.OpenAt, To: piece.CloseAt}, shorter))
+			if err == nil {
+				err = s.follow(ctx, model, inside, p, worst)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		for _, sample := range c.Samples() {
+			p.add(sample)
+		}
+	}
+	return nil
 }
 
 func (s *Store) addExposure(ctx context.Context, curve *wire.EquityCurve) error {
@@ -175,33 +248,42 @@ func (s *Store) addExposure(ctx context.Context, curve *wire.EquityCurve) error 
 
 func secondsOf(s analytics.Sample) float64 { return wire.Seconds(time.UnixMicro(s.At)) }
 
-// performance follows the equity of a model row by row.
+// performance follows the equity of a model.
 type performance struct {
 	first, last analytics.Sample
 	drawdown    analytics.Drawdown
-	returns     analytics.Returns
-	marker      int64
 	started     bool
-	rows        bool
+
+	returns analytics.Returns
+	marker  int64
+	close   float64 // of the hour so far
+	rows    bool
 }
 
-// begin starts the series with the NAV at inception.
-func (p *performance) begin(nav analytics.Sample) {
-	p.first, p.started = nav, true
-	p.drawdown.Add(nav)
-	p.returns.Add(nav.Value)
+// begin starts a series that begins with the account with its NAV at inception.
+func (p *performance) begin(account entities.Account, part Series, later bool) {
+	if part.From.IsZero() && !later && account.InceptionNAV != nil && account.InceptionAt != nil {
+		nav := analytics.Sample{At: account.InceptionAt.UnixMicro(), Value: *account.InceptionNAV}
+		p.add(nav)
+		p.returns.Add(nav.Value)
+	}
 }
 
-func (p *performance) add(marker int64, s analytics.Sample) {
+// add adds the next equity.
+func (p *performance) add(s analytics.Sample) {
 	if !p.started {
 		p.first, p.started = s, true
 	}
-	// The newest row of an hour stands for it.
-	if p.rows && marker != p.marker {
-		p.returns.Add(p.last.Value)
-	}
-	p.marker, p.last, p.rows = marker, s, true
+	p.last = s
 	p.drawdown.Add(s)
+}
+
+// addHour adds the next equity of an hour, of which the newest stands for it.
+func (p *performance) addHour(marker int64, equity float64) {
+	if p.rows && marker != p.marker {
+		p.returns.Add(p.close)
+	}
+	p.marker, p.close, p.rows = marker, equity, true
 }
 
 func (p *performance) fill(curve *wire.EquityCurve) {
@@ -228,11 +310,7 @@ func (s *Store) PriceHistory(ctx context.Context, symbol string, part Series) (w
 		return wire.PriceHistory{}, fmt.Errorf("no symbol %q: %w", symbol, ErrUnknownSymbol)
 	}
 	out := wire.PriceHistory{Symbol: symbol, Points: []wire.PricePoint{}}
-	made := shape{part: part}
-	err = s.repos.Prices.Series(ctx, s.provider, symbol, part.span(), made.begin, func(at time.Time, price float64) error {
-		made.add(analytics.Sample{At: at.UnixMicro(), Value: price})
-		return nil
-	})
+	made, err := s.prices(ctx, symbol, part)
 	if err != nil {
 		return wire.PriceHistory{}, Unavailable(err)
 	}
@@ -242,4 +320,46 @@ func (s *Store) PriceHistory(ctx context.Context, symbol string, part Series) (w
 	out.Rows, out.Candles = made.rows, made.payload()
 	out.ServerTime = s.serverTime()
 	return out, nil
+}
+
+// prices makes a series of candles, or of ticks where they are few. Where ticks have been
+// archived, the candles of their minutes stand for them.
+func (s *Store) prices(ctx context.Context, symbol string, part Series) (*shape, error) {
+	made := &shape{part: part}
+	first, last, err := s.repos.Prices.Ends(ctx, s.provider, symbol, part.span())
+	if err != nil || last.IsZero() {
+		return made, err
+	}
+	span, widths := part.ofCandles(made.begin(first, last), first, last, priceWidths)
+	read := func(widths []time.Duration) ([]repository.Piece, error) {
+		var parts []repository.Segment
+		for _, part := range segments(span, widths) {
+			parts = append(parts, part)
+			if part.Resolution == 0 { // whole minutes, and their candles
+				minutes := &parts[len(parts)-1].Span
+				minutes.From, minutes.To = part.From.UTC().Truncate(time.Minute), part.To.UTC().Truncate(time.Minute).Add(time.Minute-time.Microsecond)
+				parts = append(parts, repository.Segment{Resolution: time.Minute, Span: *minutes})
+			}
+		}
+		pieces, err := s.repos.Prices.Candles(ctx, s.provider, symbol, parts)
+		return withoutDoubles(pieces), err
+	}
+	pieces, err := read(widths)
+	if err == nil && len(widths) > 0 && !part.shownBy(pieces) {
+		pieces, err = read(nil)
+	}
+	if err != nil {
+		return made, err
+	}
+	var within []analytics.Candle
+	for i := range pieces {
+		within = append(within, cut(candleOf(&pieces[i]), span)...)
+	}
+	if len(within) > 0 {
+		made.begin(time.UnixMicro(within[0].Open.At), time.UnixMicro(within[len(within)-1].Close.At))
+	}
+	for i := range within {
+		made.add(&within[i])
+	}
+	return made, nil
 }

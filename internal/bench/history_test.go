@@ -95,6 +95,21 @@ func TestHistory(t *testing.T) {
 	}
 	stop()
 
+	fmt.Fprintf(&text, "curves that nothing has cached\trows\tmedian ms\n")
+	for _, c := range []struct{ path, table, where string }{
+		{"/api/equity?model_id=m0", "account_equity_snapshots", "model_id = 'm0'"},
+		{"/api/prices/S0?", "price_ticks", "symbol = 'S0'"},
+	} {
+		var took []time.Duration
+		for i := range 11 {
+			began := time.Now()
+			curve := get(t, fmt.Sprintf("%s%s&points=%d", url, c.path, 500-i))
+			took = append(took, time.Since(began))
+			require.Equal(t, http.StatusOK, curve.status, "%.300s", curve.body)
+		}
+		fmt.Fprintf(&text, "%s\t%d\t%.1f\n", c.path, count(c.table, c.where), middle(took))
+	}
+
 	fmt.Fprintf(&text, "downloads\trows\tseconds, CSV\tNDJSON\n")
 	for _, d := range []struct{ path, table, where string }{
 		{"/api/trades?model_id=m0", "trades", "model_id = 'm0'"},

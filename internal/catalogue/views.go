@@ -180,7 +180,7 @@ var views = complete([]View{
 	{
 		Name: ViewPrices, Path: "/prices/:symbol", Domain: DomainPrices,
 		Operation: "getPriceHistory", Summary: "Prices over time",
-		Description: "The prices of a symbol at the primary provider, as far back as ticks are kept. " + thinnedOut,
+		Description: "The prices of a symbol at the primary provider; of ticks that were archived, what candles of a minute say. " + thinnedOut,
 		Parameters:  []Parameter{symbolInPath, from, to, points, resolution, format},
 		Key:         "view:prices", TTL: Short, MaxAge: Polled,
 		Reads: []Table{Symbols, Ticks}, StoreOnly: true, OwnMemory: true,

@@ -53,7 +53,7 @@ type Exposure struct {
 type PriceHistory struct {
 	Symbol string       `json:"symbol"` // symbol
 	Points []PricePoint `json:"points"` // oldest first
-	Rows   int64        `json:"rows"`   // ticks in the range
+	Rows   int64        `json:"rows"`   // ticks in the range, those too that were archived
 	// Candles stand in the place of points, those of the end of the range; absent
 	// without a resolution.
 	Candles    []Candle `json:"candles,omitzero"`
