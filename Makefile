@@ -94,7 +94,7 @@ faults-positions: servers build ## five minutes of generated stories and of read
 SOAK ?= 30m
 .PHONY: soak
 soak: servers build ## play a long season in compressed time beside all that operators do, and print what grows: SOAK=30m
-	$(FAULTS) Soak -timeout 0 -soak $(SOAK) -soak-json $(CURDIR)/bin/soak.json
+	$(DEV) -- $(GO) test -tags soak,nomsgpack -v -count=1 -timeout 0 -run Soak $(TESTFLAGS) ./internal/faults -soak $(SOAK) -soak-json $(CURDIR)/bin/soak.json
 
 # Rules are asked sixty times as often as in production; it takes two minutes.
 .PHONY: alerts-test

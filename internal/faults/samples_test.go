@@ -1,3 +1,5 @@
+//go:build soak
+
 package faults
 
 import (
@@ -31,13 +33,14 @@ type figure struct {
 
 // figures are of the server that is never restarted, unless they are of all.
 var figures = []figure{
-	{"resident, MiB", 48, ""},
-	{"live heap, MiB", 32, ""},
+	// Caches fill, and the document of the whole season grows until it is streamed.
+	{"resident, MiB", 256, ""},
+	{"live heap, MiB", 128, ""},
 	{"goroutines", 40, ""},
 	{"descriptors", 40, ""},
 	{"connections to Postgres, of all", 12, ""},
 	{"outbox, waiting", 500, ""},
-	{"stream lag, p99 ms", 1000, ""},
+	{"stream lag, p99 ms", 0, "with the load of the machine"},
 	{"outbox, rows", 0, "a row per fact, kept for 24 h"},
 	{"WAL written, MiB", 0, "with what is written"},
 	{"WAL on disk, MiB", 0, "up to max_wal_size"},
