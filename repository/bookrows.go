@@ -118,26 +118,22 @@ func (b *book) ask(r *queries, keys []positionKey, symbols ...string) (taken fun
 	if len(keys) == 0 {
 		return func(*gorm.DB) error { return nil }
 	}
-	models, ids := make(map[string]bool), make([]string, len(keys))
-	for i, key := range keys {
-		b.asked[key], models[key.model], ids[i] = true, true, key.id
+	models := make(map[string]bool)
+	for _, key := range keys {
+		b.asked[key], models[key.model] = true, true
 	}
 	if len(symbols) == 0 {
-		return b.askRows(r, slices.Sorted(maps.Keys(models)), ids, "FALSE", nil)
+		return b.askRows(r, slices.Sorted(maps.Keys(models)), keys, "FALSE", nil)
 	}
 	slices.Sort(symbols)
-	return b.askRows(r, slices.Sorted(maps.Keys(models)), ids, "p.symbol = ANY (@symbols)", slices.Compact(symbols))
+	return b.askRows(r, slices.Sorted(maps.Keys(models)), keys, "p.symbol = ANY (@symbols)", slices.Compact(symbols))
 }
 
 // readModel reads the positions of keys of a model, every open one, and the
 // facts of all of them.
 func (b *book) readModel(db *gorm.DB, model string, keys []positionKey) error {
-	ids := make([]string, len(keys))
-	for i, key := range keys {
-		ids[i] = key.id
-	}
 	r := queries{db: db}
-	taken := b.askRows(&r, []string{model}, ids, "TRUE", nil)
+	taken := b.askRows(&r, []string{model}, keys, "TRUE", nil)
 	if err := r.run(); err != nil {
 		return err
 	}
@@ -147,59 +143,82 @@ func (b *book) readModel(db *gorm.DB, model string, keys []positionKey) error {
 	return b.readSuccessors(db, keys)
 }
 
-// askRows asks for the positions of ids and the open ones that a condition selects, of
-// models, and for what askFacts asks of them.
-func (b *book) askRows(r *queries, models, ids []string, which string, symbols []string) (taken func(db *gorm.DB) error) {
+// given are the positions of keys in a query, a row each.
+const given = "unnest(CAST(@owners AS text[]), CAST(@ids AS text[])) AS given (model_id, id)"
+
+// givenKeys are the parameters of given, and others.
+func givenKeys(keys []positionKey, others map[string]any) map[string]any {
+	owners, ids := make([]string, len(keys)), make([]string, len(keys))
+	for i, key := range keys {
+		owners[i], ids[i] = key.model, key.id
+	}
+	// GORM would spread slices, but not what points to one.
+	others["owners"], others["ids"] = &owners, &ids
+	return others
+}
+
+// askRows asks for the positions of keys and the open ones that a condition selects, of
+// models, and for what askFacts asks of them. Each is looked up by its whole key: of a
+// list of ids the planner reads every row of an account, for as long as it believes that
+// there are few.
+func (b *book) askRows(r *queries, models []string, keys []positionKey, which string, symbols []string) (taken func(db *gorm.DB) error) {
 	columns := columnsOf[entities.Position](r.db, "p")
 	open := ` FROM positions p WHERE p.competition_id = @competition AND p.model_id = ANY (@models) AND p.status = 'open' AND ` + which
-	// GORM would spread slices, but not what points to one.
-	args := []any{in(r.db), map[string]any{"models": &models, "ids": &ids, "symbols": &symbols}}
+	args := []any{in(r.db), givenKeys(keys, map[string]any{"models": &models, "symbols": &symbols})}
 	var rows []entities.Position
 	r.find(&rows, `
 		SELECT `+columns+open+`
 		UNION ALL
-		SELECT `+columns+` FROM positions p WHERE p.competition_id = @competition AND p.model_id = ANY (@models) AND p.id = ANY (@ids)`, args...)
-	known := b.askFacts(r, "SELECT p.id"+open+" UNION ALL SELECT unnest(CAST(@ids AS text[]))", args...)
-	return func(db *gorm.DB) error { return b.takeIn(db, rows, *known) }
+		SELECT `+columns+`
+		FROM `+given+`
+		CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.competition_id = @competition AND p.model_id = given.model_id AND p.id = given.id LIMIT 1) p`, args...)
+	known := b.askFacts(r, "SELECT p.model_id, p.id"+open+" UNION SELECT * FROM "+given, args...)
+	return func(db *gorm.DB) error { return b.takeIn(db, rows, known) }
 }
 
-// ownedFact is an account, with a fact of a position of it where there is one.
-type ownedFact struct {
-	AccountModel    string
-	AccountProvider string
-	StatementAt     *time.Time
-	entities.PositionFact
+// knownFacts are facts of positions, and the accounts of models.
+type knownFacts struct {
+	accounts []entities.Account // with the newest statement
+	facts    []entities.PositionFact
 }
 
-// askFacts asks for the facts of the positions that a query names, and the newest
+// askFacts asks for the facts of the positions whose keys a query selects, and the newest
 // statements of models.
-func (b *book) askFacts(r *queries, ids string, args ...any) *[]ownedFact {
-	known := new([]ownedFact)
-	r.find(known, `
-		SELECT a.model_id AS account_model, a.provider AS account_provider, a.statement_at, `+columnsOf[entities.PositionFact](r.db, "f")+`
+func (b *book) askFacts(r *queries, keys string, args ...any) *knownFacts {
+	known := new(knownFacts)
+	r.find(&known.accounts, `
+		SELECT a.model_id, a.provider, a.statement_at
 		FROM accounts a
-		LEFT JOIN position_facts f ON f.competition_id = a.competition_id AND f.model_id = a.model_id AND f.position_id = ANY (ARRAY(`+ids+`))
 		WHERE a.competition_id = @competition AND a.model_id = ANY (@models)`, args...)
+	r.find(&known.facts, `
+		SELECT `+columnsOf[entities.PositionFact](r.db, "f")+`
+		FROM (`+keys+`) AS wanted (model_id, id)
+		CROSS JOIN LATERAL (
+			SELECT *
+			FROM position_facts f
+			WHERE f.competition_id = @competition AND f.model_id = wanted.model_id AND f.position_id = wanted.id
+			OFFSET 0
+		) f`, args...)
 	return known
 }
 
 // takeRows is takeIn of rows of models, of which no fact has been read.
 func (b *book) takeRows(db *gorm.DB, models []string, rows []entities.Position) error {
-	ids := make([]string, len(rows))
+	keys := make([]positionKey, len(rows))
 	for i := range rows {
-		ids[i] = rows[i].ID
+		keys[i] = keyOf(&rows[i])
 	}
 	r := queries{db: db}
-	known := b.askFacts(&r, "SELECT unnest(CAST(@ids AS text[]))", in(db), map[string]any{"models": &models, "ids": &ids})
+	known := b.askFacts(&r, "SELECT * FROM "+given, in(db), givenKeys(keys, map[string]any{"models": &models}))
 	if err := r.run(); err != nil {
 		return err
 	}
-	return b.takeIn(db, rows, *known)
+	return b.takeIn(db, rows, known)
 }
 
 // takeIn adds rows that were read, with the facts of them and of others, and the
 // newest statements of their models.
-func (b *book) takeIn(db *gorm.DB, rows []entities.Position, known []ownedFact) error {
+func (b *book) takeIn(db *gorm.DB, rows []entities.Position, known *knownFacts) error {
 	var fresh []*entities.Position
 	seen := make(map[positionKey]bool, len(rows)) // the open ones twice, where they are asked for by id too
 	for i := range rows {
@@ -207,18 +226,21 @@ func (b *book) takeIn(db *gorm.DB, rows []entities.Position, known []ownedFact) 
 			fresh, seen[key] = append(fresh, &rows[i]), true
 		}
 	}
-	for i := range known {
-		k := &known[i]
-		b.statements[k.AccountModel] = &entities.Account{ModelID: k.AccountModel, Provider: k.AccountProvider, StatementAt: k.StatementAt}
-		if fact := &k.PositionFact; fact.Ref != "" && b.fact(positionKey{fact.ModelID, fact.PositionID}, fact.Kind, fact.Ref) == nil {
-			if fact.State != nil {
-				if _, err := readState(fact); err != nil {
-					return err
-				}
-			}
-			b.add(fact)
-			delete(b.fresh, factKeyOf(fact))
+	for i := range known.accounts {
+		b.statements[known.accounts[i].ModelID] = &known.accounts[i]
+	}
+	for i := range known.facts {
+		fact := &known.facts[i]
+		if b.fact(positionKey{fact.ModelID, fact.PositionID}, fact.Kind, fact.Ref) != nil {
+			continue
 		}
+		if fact.State != nil {
+			if _, err := readState(fact); err != nil {
+				return err
+			}
+		}
+		b.add(fact)
+		delete(b.fresh, factKeyOf(fact))
 	}
 	for _, p := range fresh {
 		b.load(p)
