@@ -31,6 +31,22 @@ func (r Trades) NewestOf(ctx context.Context, model string, n int) (trades []ent
 	return trades, err
 }
 
+// TradeVersion is a stored trade as it is now: whenever it changes, so does Version.
+type TradeVersion struct{ ID, Version string }
+
+// NewestVersions returns which trades NewestOf returns, in its order.
+func (r Trades) NewestVersions(ctx context.Context, model string, n int) (versions []TradeVersion, err error) {
+	err = r.run(ctx, "trades", "NewestVersions", func(db *gorm.DB) error {
+		return db.Raw(`
+			SELECT id, concat_ws(' ', xmin, ctid, updated_at) AS version
+			FROM trades
+			WHERE competition_id = @competition AND model_id = ?
+			ORDER BY `+newestTrades+`
+			LIMIT ?`, model, n, in(db)).Scan(&versions).Error
+	})
+	return versions, err
+}
+
 // NewestOf returns the newest n decision cycles of a model, newest first, ties
 // by id descending.
 func (r Decisions) NewestOf(ctx context.Context, model string, n int) (rows []entities.DecisionCycle, err error) {

@@ -315,6 +315,13 @@ func reads() []scoped {
 		{"Trades.Page", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Trades.Page(ctx, TradeFilter{Model: model1}, 4)
 		}},
+		{"Trades.NewestVersions", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			versions, err := r.Trades.NewestVersions(ctx, model1, 4)
+			for i := range versions {
+				versions[i].Version = "" // which says when and where it was written
+			}
+			return versions, err
+		}},
 		{"Trades.NewestOf", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Trades.NewestOf(ctx, model1, 4)
 		}},

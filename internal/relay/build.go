@@ -28,6 +28,7 @@ type builder struct {
 	competition string // the configured default
 	logger      *slog.Logger
 	metrics     *metrics
+	rendered    rendered
 }
 
 // target is one projection with its key and how it is loaded.
@@ -109,7 +110,7 @@ func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, ta
 			if r == nil {
 				r = &reading{
 					repos: repos.In(t.competition), provider: b.provider, holders: holders[t.competition],
-					whole: batch.Whole(), markers: c.markers,
+					whole: batch.Whole(), markers: c.markers, rendered: &b.rendered,
 				}
 				readings[t.competition] = r
 			}

@@ -169,17 +169,38 @@ func subset(of, in map[int64]bool) bool {
 	return true
 }
 
+// recentTrades are the newest trades of a model. Those that were rendered before, and have
+// not changed since, are not read again.
 func recentTrades(ctx context.Context, r *reading, s subject) (cachelayer.Value, error) {
-	rows, err := r.repos.Trades.NewestOf(ctx, s.id, arena.RecentTrades)
+	versions, err := r.repos.Trades.NewestVersions(ctx, s.id, arena.RecentTrades)
 	if err != nil {
 		return cachelayer.Value{}, err
 	}
-	docs := make([]jsontext.Value, len(rows))
-	for i, row := range rows {
-		if docs[i], err = render(row, mapping.TradePayload); err != nil {
-			return cachelayer.Value{}, err
+	known, next := r.rendered.of(s), make(map[repository.TradeVersion]jsontext.Value, len(versions))
+	var missing []entities.Trade
+	for _, v := range versions {
+		if next[v] = known[v]; next[v] == nil {
+			missing = append(missing, entities.Trade{ModelID: s.id, ID: v.ID})
 		}
 	}
+	rows, err := r.repos.Trades.Find(ctx, missing)
+	if err != nil {
+		return cachelayer.Value{}, err
+	}
+	var docs []jsontext.Value
+	for _, v := range versions {
+		if next[v] == nil {
+			row := rows[0]
+			if rows = rows[1:]; row == nil {
+				continue // it is gone meanwhile, of which an event tells
+			}
+			if next[v], err = render(*row, mapping.TradePayload); err != nil {
+				return cachelayer.Value{}, err
+			}
+		}
+		docs = append(docs, next[v])
+	}
+	r.rendered.keep(s, next)
 	return cachelayer.List(docs), nil
 }
 

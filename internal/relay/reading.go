@@ -17,6 +17,8 @@ type reading struct {
 	// whole says that a series has to be read whole, and markers which hours have changed.
 	whole   bool
 	markers map[subject]map[int64]bool
+	// rendered are those of the rounds before.
+	rendered *rendered
 
 	open     map[string][]entities.Position // by model
 	prices   map[venue]entities.PriceLatest

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -143,6 +144,39 @@ func TestProjections(t *testing.T) {
 	require.Equal(t, []string{
 		"[" + at(59) + ",4]", "[" + at(119) + ",1]", "[" + at(179) + ",2]", "[" + at(200) + ",3]",
 	}, b.raw.LRange(b.ctx, "nof0:since_inception:{ant}", 0, -1).Val())
+}
+
+// Of trades that were published before, those that have changed are published anew.
+func TestCorrectedTrades(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.startProcess(t)
+	for i := range 3 {
+		b.trade(t, "ant", i)
+	}
+	b.relayed(t)
+	correct := func(id string, change func(next *entities.Trade) *entities.Trade) {
+		b.write(t, "ant", func(ctx context.Context, tx repository.Repositories) ([]entities.OutboxEvent, error) {
+			found, err := tx.Trades.Find(ctx, []entities.Trade{{ModelID: "ant", ID: id}})
+			if err != nil {
+				return nil, err
+			}
+			next := *found[0]
+			return []entities.OutboxEvent{event("ant", arena.EventCorrection, map[string]string{"kind": entities.CorrectTrade})},
+				tx.Trades.Replace(ctx, found[0], change(&next))
+		})
+		b.relayed(t)
+	}
+	list := func() string { return strings.Join(b.raw.LRange(b.ctx, "nof0:trades:recent:{ant}", 0, -1).Val(), "\n") }
+	for _, pnl := range []float64{12345.5, -54321.25} {
+		correct("ant_00001", func(next *entities.Trade) *entities.Trade { next.RealizedNetPnl = pnl; return next })
+		require.Contains(t, list(), fmt.Sprint(pnl))
+		require.Equal(t, 3, strings.Count(list(), `"ant_0000`))
+	}
+	correct("ant_00001", func(*entities.Trade) *entities.Trade { return nil })
+	require.NotContains(t, list(), "ant_00001")
+	require.Equal(t, 2, strings.Count(list(), `"ant_0000`))
+	b.requireWhole(t)
 }
 
 func TestPrices(t *testing.T) {
