@@ -391,6 +391,7 @@ func TestOutages(t *testing.T) {
 	part("WritesWhilePostgresHangs", s.writesWhilePostgresHangs)
 	part("AnnouncedBodies", func() { s.announce(one, 1000) })
 	part("UnknownMembers", func() { s.unknownMembers(one) })
+	part("ManyKeys", s.manyKeys)
 	part("StreamWithoutRedis", func() { s.streamWithoutRedis(one) })
 	part("FrozenServer", func() { s.freeze(one) })
 	part("Restart", s.restart)
@@ -561,6 +562,36 @@ func (s *system) unknownMembers(server string) {
 	if testsize.Full() { // on a quiet machine
 		require.Less(s.t, took, time.Second)
 	}
+}
+
+// manyKeys asks one server for thousands of answers of which no two have the same key.
+func (s *system) manyKeys() {
+	s.t.Helper()
+	const bound = 16 << 20
+	keys, fills := sized(6194, 200), sized(500, 50)
+	env := s.env
+	s.env = append(slices.Clone(env), fmt.Sprint("NOF0_CACHE_LOCAL_BYTES=", bound))
+	defer func() { s.env = env }()
+	server, _ := s.serve(s.bin)
+	api := apiclient.Client{URL: server, Token: token}
+	items := make([]string, fills)
+	for n := range items {
+		items[n] = fmt.Sprintf(`{"id":"key_%d","model_id":"keys","symbol":"SOL","side":"long","quantity":1,"entry_oid":%d,"entry_time":1761450000,"exit_time":%d,"entry_price":1,"exit_price":2,"realized_net_pnl":1}`, n, n+1, 1_761_450_001+n)
+	}
+	res, err := api.Do(s.t.Context(), http.MethodPost, "/api/ingest/trades?register=true", []byte(`{"items":[`+strings.Join(items, ",")+"]}"))
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusOK, res.StatusCode, "%s", res.Body)
+	pid := s.servers[server].Process.Pid
+	before, most, bytes := statusOf(pid, "VmRSS:"), 0, 0
+	for n := range keys {
+		res, err := api.Do(s.t.Context(), http.MethodGet, fmt.Sprint("/api/trades?model_id=keys&limit=500&to=", 1_761_460_000+n), nil)
+		require.NoError(s.t, err)
+		require.Equal(s.t, http.StatusOK, res.StatusCode, "%s", res.Body)
+		bytes += len(res.Body)
+		most = max(most, statusOf(pid, "VmRSS:"))
+	}
+	s.figuref("%d keys of one client, %d MB of answers, cache.local_bytes %d MB: %d MB resident at most, %d before", keys, bytes>>20, bound>>20, most>>10, before>>10)
+	require.Less(s.t, most-before, 256<<10, "kilobytes")
 }
 
 // streamWithoutRedis writes while Redis hangs, and waits for the event of each write.
