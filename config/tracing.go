@@ -52,22 +52,6 @@ func (t Tracing) Header() (map[string]string, error) {
 	return headers, nil
 }
 
-// openTelemetry are the standard variables that ask for something which may be wanted
-// otherwise: each with the values that say what is done, and what to do about others.
-var openTelemetry = []struct {
-	name, help string
-	values     []string
-}{
-	{"OTEL_SDK_DISABLED", "leave OTEL_EXPORTER_OTLP_ENDPOINT out to record nothing", []string{"false"}},
-	{"OTEL_TRACES_EXPORTER", "spans are sent by OTLP, or not at all where OTEL_EXPORTER_OTLP_ENDPOINT is left out", []string{"otlp"}},
-	{"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG says which part of the requests is recorded", []string{"parentbased_traceidratio"}},
-	{"OTEL_PROPAGATORS", "the context comes in the headers of the W3C", []string{"tracecontext", "tracecontext,baggage"}},
-	{"OTEL_EXPORTER_OTLP_PROTOCOL", "spans are sent over HTTP", []string{"http/protobuf"}},
-	{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "spans are sent over HTTP", []string{"http/protobuf"}},
-	{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "set OTEL_EXPORTER_OTLP_ENDPOINT, without /v1/traces", nil},
-	{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "set OTEL_EXPORTER_OTLP_HEADERS", nil},
-}
-
 // checkOpenTelemetry refuses standard variables that would be ignored. Those that are
 // neither here nor keys are read by the SDK: resource attributes, sizes, timeouts,
 // compression and certificates.
@@ -75,9 +59,28 @@ func (l *loader) checkOpenTelemetry(env map[string]string) {
 	if l.config.Tracing.Endpoint == "" && env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == "" {
 		return
 	}
-	for _, v := range openTelemetry {
+	for _, v := range standardVariables() {
 		if value := env[v.name]; value != "" && !slices.Contains(v.values, value) {
 			l.fault(v.name, "is not done: "+v.help)
 		}
+	}
+}
+
+// standardVariable is one that may ask for something which is not done.
+type standardVariable struct {
+	name, help string
+	values     []string // that say what is done
+}
+
+func standardVariables() []standardVariable {
+	return []standardVariable{
+		{"OTEL_SDK_DISABLED", "leave OTEL_EXPORTER_OTLP_ENDPOINT out to record nothing", []string{"false"}},
+		{"OTEL_TRACES_EXPORTER", "spans are sent by OTLP, or not at all where OTEL_EXPORTER_OTLP_ENDPOINT is left out", []string{"otlp"}},
+		{"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG says which part of the requests is recorded", []string{"parentbased_traceidratio"}},
+		{"OTEL_PROPAGATORS", "the context comes in the headers of the W3C", []string{"tracecontext", "tracecontext,baggage"}},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "spans are sent over HTTP", []string{"http/protobuf"}},
+		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "spans are sent over HTTP", []string{"http/protobuf"}},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "set OTEL_EXPORTER_OTLP_ENDPOINT, without /v1/traces", nil},
+		{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "set OTEL_EXPORTER_OTLP_HEADERS", nil},
 	}
 }

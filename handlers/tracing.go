@@ -25,9 +25,6 @@ func traced(tracer trace.Tracer) gin.HandlerFunc {
 			trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(route)))
 		c.Request = c.Request.WithContext(ctx)
 		defer func() {
-			if !span.IsRecording() {
-				return
-			}
 			r := recordOf(c.Request.Context())
 			status := statusOf(c, r)
 			span.SetAttributes(semconv.HTTPResponseStatusCode(status),
@@ -36,11 +33,7 @@ func traced(tracer trace.Tracer) gin.HandlerFunc {
 				span.SetStatus(codes.Error, "")
 				span.SetAttributes(semconv.ErrorTypeKey.String(string(r.problem)))
 			}
-			if r.begun.IsZero() {
-				span.End()
-			} else {
-				span.End(trace.WithTimestamp(r.begun))
-			}
+			span.End(trace.WithTimestamp(r.begun)) // zero is now
 		}()
 		c.Next()
 	}

@@ -13,8 +13,8 @@ import (
 // errHung is why work ends, or is not begun, while the database answers nothing.
 var errHung = errors.New("the database does not answer, and is not asked until it does")
 
-// hung is a circuit breaker in front of a pool. What waits may wait for a lock, and what
-// fails fails at once: it opens only where something has been under way for a third of a
+// hung is a circuit breaker in front of a pool. What waits may wait for a lock, and a
+// failure needs no breaker: it opens only where something has been under way for a third of a
 // time, and a ping on a connection beside the pool finds no answer in the rest of it. What
 // is under way then ends, and what comes is refused, until a ping is answered or fails. A
 // nil one never opens.
