@@ -1,50 +1,23 @@
 package cachelayer
 
 import (
-	"context"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/catalogue"
+	"nof0/internal/testdb"
 )
 
 // startCluster starts a cluster of masters that share the slots.
-func startCluster(t *testing.T, masters int) []*redisServer {
+func startCluster(t *testing.T, masters int) (nodes []*redisServer) {
 	t.Helper()
-	const slots = 16384
-	var nodes []*redisServer
-	for i := range masters {
-		node := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)),
-			"--cluster-require-full-coverage", "no")
-		nodes = append(nodes, node)
-		ctx := context.Background()
-		require.NoError(t, node.raw.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err())
-		if i > 0 {
-			require.NoError(t, node.raw.Do(ctx, "cluster", "set-config-epoch", i+1).Err())
-			require.NoError(t, nodes[0].raw.Do(ctx, "cluster", "meet", "127.0.0.1", node.port,
-				clusterPort(t, node)).Err())
-		}
-	}
-	for _, node := range nodes {
-		eventually(t, func() bool {
-			info := node.raw.ClusterInfo(context.Background()).Val()
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_assigned:16384") &&
-				strings.Contains(info, "cluster_known_nodes:"+strconv.Itoa(masters))
-		})
+	for _, node := range testdb.RedisCluster(t, masters, false) {
+		nodes = append(nodes, look(t, node))
 	}
 	return nodes
-}
-
-// clusterPort reads the port of the node's cluster bus.
-func clusterPort(t *testing.T, node *redisServer) string {
-	t.Helper()
-	port, err := node.raw.ConfigGet(context.Background(), "cluster-port").Result()
-	require.NoError(t, err)
-	return port["cluster-port"]
 }
 
 func TestCluster(t *testing.T) {

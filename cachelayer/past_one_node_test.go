@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/testdb"
 )
 
 // TestSocketAndUser reaches Redis by a unix socket, as a user who may no more than
@@ -168,26 +169,6 @@ func inSync(t *testing.T, replica *redisServer) {
 	})
 }
 
-// startSentinels starts sentinels that watch a master.
-func startSentinels(t *testing.T, master *redisServer, number int) (addrs []string) {
-	t.Helper()
-	for range number {
-		file := filepath.Join(t.TempDir(), "sentinel.conf")
-		require.NoError(t, os.WriteFile(file, []byte("sentinel monitor nof0 127.0.0.1 "+strconv.Itoa(master.port)+" 2\n"+
-			"sentinel down-after-milliseconds nof0 300\nsentinel failover-timeout nof0 3000\n"), 0o600))
-		addrs = append(addrs, startRedis(t, file, "--sentinel").addr)
-	}
-	for _, addr := range addrs {
-		sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr})
-		t.Cleanup(func() { _ = sentinel.Close() })
-		eventually(t, func() bool {
-			state, err := sentinel.Master(context.Background(), "nof0").Result()
-			return err == nil && state["num-slaves"] == "1" && state["num-other-sentinels"] == strconv.Itoa(number-1)
-		})
-	}
-	return addrs
-}
-
 // TestAPromotedReplicaIsNotRead holds that nobody reads what an invalidation has not
 // reached when the replica became the master, without anything having failed before: the
 // lease is as new there, and every process keeps its connections.
@@ -195,7 +176,7 @@ func TestAPromotedReplicaIsNotRead(t *testing.T) {
 	t.Parallel()
 	master, replica := startRedis(t), startRedis(t)
 	followed(t, replica, master)
-	sentinels := startSentinels(t, master, 3)
+	sentinels := testdb.Sentinels(t, master.RedisServer, 3)
 	url := "redis://" + strings.Join(sentinels, ",") + "/0?master_name=nof0"
 	pg := newSource("old")
 	one, two := newProcess(t, url), newProcess(t, url)

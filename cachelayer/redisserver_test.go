@@ -2,7 +2,6 @@ package cachelayer
 
 import (
 	"net"
-	"strconv"
 	"testing"
 	"time"
 
@@ -25,14 +24,13 @@ type redisServer struct {
 // startRedis starts a server on a free port and waits until it answers.
 func startRedis(t *testing.T, args ...string) *redisServer {
 	t.Helper()
-	s := &redisServer{RedisServer: testdb.NewRedis(t, args...)}
-	options, err := redis.ParseURL(s.URL())
-	require.NoError(t, err)
-	s.addr = options.Addr
-	_, port, err := net.SplitHostPort(s.addr)
-	require.NoError(t, err)
-	s.port, err = strconv.Atoi(port)
-	require.NoError(t, err)
+	return look(t, testdb.NewRedis(t, args...))
+}
+
+// look makes a client that looks at a server.
+func look(t *testing.T, server *testdb.RedisServer) *redisServer {
+	t.Helper()
+	s := &redisServer{RedisServer: server, addr: server.Addr(), port: server.Port()}
 	s.raw = redis.NewClient(&redis.Options{Addr: s.addr, DialerRetries: 1, MaxRetries: -1})
 	t.Cleanup(func() { _ = s.raw.Close() })
 	return s

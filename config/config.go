@@ -75,6 +75,11 @@ type Postgres struct {
 	MaxIdle        int           `koanf:"max_idle"`
 	MaxLifetime    time.Duration `koanf:"max_lifetime"`
 	ConnectTimeout time.Duration `koanf:"connect_timeout"`
+	// Replicas are the URLs of standbys that the loads of views may be read from, each as
+	// DatabaseURL is; ReplicaWait is how long a load waits for one to have what the primary
+	// has.
+	Replicas    []string      `koanf:"replicas" secret:"all"`
+	ReplicaWait time.Duration `koanf:"replica_wait"`
 	// StartWait is for how long a start tries to connect while nothing answers.
 	StartWait        time.Duration `koanf:"start_wait"`
 	StatementTimeout time.Duration `koanf:"statement_timeout"`
@@ -248,6 +253,7 @@ func Default() Config {
 			MaxIdle:          10,
 			MaxLifetime:      30 * time.Minute,
 			ConnectTimeout:   5 * time.Second,
+			ReplicaWait:      20 * time.Millisecond,
 			StartWait:        time.Minute,
 			StatementTimeout: 30 * time.Second,
 

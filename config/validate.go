@@ -47,6 +47,7 @@ func (l *loader) validate() {
 	}
 	l.check("http.allowed_origins", checkEach(c.HTTP.AllowedOrigins, checkOrigin))
 	l.check("http.trusted_proxies", checkEach(c.HTTP.TrustedProxies, checkProxy))
+	l.check("postgres.replicas", checkEach(c.Postgres.Replicas, checkPostgresURL))
 	if c.Postgres.MaxIdle > c.Postgres.MaxOpen {
 		l.check("postgres.max_idle", fmt.Errorf("must not be above postgres.max_open, which is %d", c.Postgres.MaxOpen))
 	}
@@ -83,7 +84,7 @@ func (l *loader) check(path string, err error) {
 // of them has a use for zero save those listed.
 func (l *loader) checkNumbers() {
 	zeroAllowed := map[string]bool{
-		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "http.drain": true, "postgres.start_wait": true, "postgres.hung_after": true, "cache.stale_after": true, "log.slow_statement": true,
+		"postgres.max_idle": true, "redis.max_retries": true, "redis.slow_after": true, "http.drain": true, "postgres.start_wait": true, "postgres.hung_after": true, "postgres.replica_wait": true, "cache.stale_after": true, "log.slow_statement": true,
 		"http.requests_per_client": true, "http.requests_per_token": true, "http.streams_per_client": true,
 	}
 	for _, k := range l.keys {

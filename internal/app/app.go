@@ -46,6 +46,8 @@ type App struct {
 	jobs    []*loop.Loop
 	system  *system.System
 	tracing *telemetry.Tracing
+	// replicas are nil where none are configured.
+	replicas *repository.Replicas
 	// draining says that this process is to stop.
 	draining atomic.Bool
 	handler  http.Handler
@@ -154,6 +156,9 @@ func (a *App) openStore(ctx context.Context, registry prometheus.Registerer) err
 		return err
 	}
 	registry.MustRegister(a.Store.Pool("jobs"), a.reads.Pool("reads"), a.writes.Pool("writes"))
+	if a.replicas != nil {
+		registry.MustRegister(a.replicas.Collectors()...)
+	}
 	return nil
 }
 
@@ -188,6 +193,7 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 	})
 	a.Service, err = arena.NewService(arena.ServiceOptions{
 		Store:       arena.NewStore(a.reads.Repositories, a.cfg.Arena.PrimaryProvider, time.Now),
+		Replicas:    a.replicas,
 		Competition: a.cfg.Arena.Competition,
 		Cache:       cache,
 		TTLs:        a.cfg.Cache,

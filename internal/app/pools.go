@@ -42,6 +42,12 @@ func (a *App) openPools(ctx context.Context, observe func(ctx context.Context, r
 		return err
 	}
 	a.closers = append(a.closers, a.reads.Close)
+	if len(c.Replicas) > 0 {
+		if a.replicas, err = a.reads.Replicas(c.Replicas, c.ReplicaWait); err != nil {
+			return err
+		}
+		a.closers = append(a.closers, a.replicas.Close)
+	}
 	writes := set("writes", of.writes)
 	if a.writes, err = a.Store.Beside(func(o *repository.Options) { writes(o); o.HungAfter = c.HungAfter }); err != nil {
 		return err

@@ -139,9 +139,12 @@ func (s *Service) ask(v *view, req Request, sc scope) (*question, error) {
 			return len(ids), err
 		})
 	}
-	q.document = through(s.o.Cache, key, func(ctx context.Context) (*rendering, error) {
+	q.document = through(s.o.Cache, key, func(ctx context.Context) (r *rendering, err error) {
 		began := s.o.Now()
-		r, err := s.load(ctx, s.store(sc), v, req.in(sc))
+		err = s.read(ctx, sc, func(ctx context.Context, store *Store) (err error) {
+			r, err = s.load(ctx, store, v, req.in(sc))
+			return err
+		})
 		if err == nil {
 			s.outages.over()
 			s.remember(key.Name, sc.competition, r, began) // also where nobody waits for it any more

@@ -17,6 +17,7 @@ import (
 	"nof0/config"
 	"nof0/internal/catalogue"
 	"nof0/internal/telemetry"
+	"nof0/repository"
 )
 
 // Service answers the API: it asks the source that serves a domain, through
@@ -44,6 +45,9 @@ type Service struct {
 // ServiceOptions are what a Service is made of.
 type ServiceOptions struct {
 	Store *Store
+	// Replicas are where views are loaded from, where they have what the store has; nil
+	// where there are none.
+	Replicas *repository.Replicas
 	// Competition is the configured default; "" is the running one that started last.
 	Competition string
 	Cache       *cachelayer.Cache
@@ -246,6 +250,23 @@ func (s *Service) Forget() {
 	s.answered.Store(0)
 	s.competing.Store(nil)
 	s.competitors.Clear()
+}
+
+// read runs fn with a store of a scope that has everything that was committed before: a
+// replica, or the primary where none has, or where fn failed on it. Fn runs twice then.
+func (s *Service) read(ctx context.Context, sc scope, fn func(ctx context.Context, store *Store) error) error {
+	store := s.store(sc)
+	if s.o.Replicas != nil {
+		err := s.o.Replicas.Read(ctx, func(ctx context.Context, repos repository.Repositories) error {
+			there := *store
+			there.repos = repos.In(store.repos.Competition())
+			return fn(ctx, &there)
+		})
+		if err == nil || errors.Is(err, ErrUnknownModel) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fn(ctx, store)
 }
 
 // load renders a view that is read from a source, or of what only a Store has.

@@ -171,7 +171,11 @@ func (t *totals) letGo() {
 // it is closed.
 func (s *Service) segment(ctx context.Context, sc scope, h hours) (*segment, error) {
 	load := func(ctx context.Context) (*segment, error) {
-		rows, err := s.store(sc).Hours(ctx, h.from, h.to)
+		var rows []wire.AccountTotal
+		err := s.read(ctx, sc, func(ctx context.Context, store *Store) (err error) {
+			rows, err = store.Hours(ctx, h.from, h.to)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -37,6 +37,9 @@ type Options struct {
 	PostgresBin string
 	DatabaseURL string
 	RedisURL    string
+	// StandbyOf, where given, is the URL of a server that the private Postgres is a copy of
+	// and follows.
+	StandbyOf string
 	// Pooler puts a private PgBouncer in front of the database.
 	Pooler bool
 	// Redis is the kind of private Redis; empty means RedisInProcess.
@@ -191,6 +194,7 @@ func (s *Stack) startPostgres(ctx context.Context, o Options) error {
 		dir:       dir,
 		ephemeral: o.Ephemeral,
 		logger:    o.Logger,
+		standbyOf: o.StandbyOf,
 	})
 	if err != nil {
 		return err

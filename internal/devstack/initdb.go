@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -27,13 +28,17 @@ func (c postgresConfig) initialise(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	fill := c.initdb
+	if c.standbyOf != "" {
+		fill = c.basebackup
+	}
 	// A directory becomes the data directory when it is whole: an initdb cut
 	// short would otherwise look like data.
 	unfinished := c.dataDir() + ".new"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return "", fmt.Errorf("error removing what an earlier start left: %w", err)
 	}
-	if err := c.initdb(ctx, unfinished); err != nil {
+	if err := fill(ctx, unfinished); err != nil {
 		return "", err
 	}
 	if err := os.Rename(unfinished, c.dataDir()); err != nil {
@@ -43,24 +48,35 @@ func (c postgresConfig) initialise(ctx context.Context) (string, error) {
 }
 
 func (c postgresConfig) initdb(ctx context.Context, dataDir string) error {
-	var output bytes.Buffer
-	cmd := exec.Command(c.binaries.program("initdb"), //nolint:gosec,noctx // found or named; ended below
-		"--pgdata="+dataDir,
-		"--username="+databaseUser,
-		"--pwfile="+c.passwordFile(),
+	args := []string{
+		"--pgdata=" + dataDir,
+		"--username=" + databaseUser,
+		"--pwfile=" + c.passwordFile(),
 		"--auth=scram-sha-256",
 		"--encoding=UTF8",
 		"--locale=C",
-	)
+	}
+	if c.ephemeral {
+		args = append(args, "--no-sync")
+	}
+	return c.fill(ctx, "initdb", args...)
+}
+
+// basebackup copies a running server, so that the copy follows it.
+func (c postgresConfig) basebackup(ctx context.Context, dataDir string) error {
+	return c.fill(ctx, "pg_basebackup", "--pgdata="+dataDir, "--dbname="+c.standbyOf, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+}
+
+// fill runs a program that writes a data directory.
+func (c postgresConfig) fill(ctx context.Context, program string, args ...string) error {
+	var output bytes.Buffer
+	cmd := exec.Command(c.binaries.program(program), args...) //nolint:gosec,noctx // found or named; ended below
 	cmd.Dir = c.dir
 	cmd.Env = serverEnv()
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.WaitDelay = 2 * time.Second // where a child of its own holds the pipe
-	if c.ephemeral {
-		cmd.Args = append(cmd.Args, "--no-sync")
-	}
 	c.account.apply(cmd)
-	proc, err := startProcess("initdb", cmd, syscall.SIGKILL)
+	proc, err := startProcess(program, cmd, syscall.SIGKILL)
 	if err != nil {
 		return err
 	}
@@ -81,6 +97,9 @@ func (c postgresConfig) initdb(ctx context.Context, dataDir string) error {
 
 func (c postgresConfig) makePassword() (string, error) {
 	password := rand.Text()
+	if u, err := url.Parse(c.standbyOf); err == nil && c.standbyOf != "" {
+		password, _ = u.User.Password() // the roles are copied too
+	}
 	if err := os.WriteFile(c.passwordFile(), []byte(password+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("error keeping the password of the database: %w", err)
 	}

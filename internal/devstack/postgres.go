@@ -42,7 +42,8 @@ type postgresConfig struct {
 	dir       string // everything of this server lies here
 	ephemeral bool
 	logger    *slog.Logger
-	port      int // 0 is a free one
+	port      int    // 0 is a free one
+	standbyOf string // the URL of the server that this one copies and follows; "" is none
 }
 
 func (c postgresConfig) dataDir() string      { return filepath.Join(c.dir, "data") }
@@ -134,6 +135,7 @@ func (c postgresConfig) arguments(port int) []string {
 		"log_timezone=UTC",
 		"logging_collector=off",
 		"log_destination=stderr",
+		"wal_retrieve_retry_interval=100ms", // of a standby
 	}
 	if c.ephemeral {
 		settings = append(settings,
