@@ -79,7 +79,7 @@ test-pooler: pooler build ## run the tests of the storage through a PgBouncer th
 
 # Each takes less than ten minutes on two cores.
 FAULTS = $(DEV) -- env NOF0_TEST_FAULTS=full $(GO) test -v -count=1 -timeout 60m $(TESTFLAGS) ./internal/faults -run
-.PHONY: faults faults-cutover faults-schema faults-positions faults-outages
+.PHONY: faults faults-cutover faults-schema faults-positions faults-outages faults-scaling
 faults: servers build ## kill servers and processes under a load of writes, in full, and print what was measured
 	$(FAULTS) 'Crashes|SentByMany|Thousand|RedisComesBack'
 faults-cutover: servers build ## the same, of the JSON files that follow
@@ -88,6 +88,8 @@ faults-schema: servers build ## the same, of migrations and rolling deploys
 	$(FAULTS) 'Migration|Deploy|PreviousBinary|AMemberMoves'
 faults-outages: servers build ## the same, of what is slow, frozen or refuses, under reads that are compared
 	$(FAULTS) 'Outages'
+faults-scaling: servers build ## the same, of more than one machine: sentinels, a cluster, several servers, standbys, a failover
+	$(FAULTS) 'Scaling'
 faults-positions: servers build ## five minutes of generated stories and of reads after every kind of write, by two processes that are killed
 	$(FAULTS) 'Stories|ReadsBehind'
 

@@ -101,7 +101,12 @@ func (s *system) serve(bin string) (server string, stop func()) {
 // launch starts one more server, and returns its URL before it answers.
 func (s *system) launch(bin string) (server string) {
 	s.t.Helper()
-	addr := freeAddr(s.t)
+	return s.launchAt(bin, freeAddr(s.t))
+}
+
+// launchAt is launch at an address.
+func (s *system) launchAt(bin, addr string) (server string) {
+	s.t.Helper()
 	cmd := exec.Command(bin, "serve")
 	cmd.Env = append(slices.Clone(s.env), "NOF0_HTTP_ADDR="+addr)
 	cmd.Stdout, cmd.Stderr = s.log, s.log

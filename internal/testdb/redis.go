@@ -85,7 +85,7 @@ func Sentinels(t testing.TB, master *RedisServer, number int) (addrs []string) {
 	for range number {
 		file := filepath.Join(t.TempDir(), "sentinel.conf")
 		settings := "sentinel monitor nof0 127.0.0.1 " + strconv.Itoa(master.Port()) + " " + strconv.Itoa(number/2+1) +
-			"\nsentinel down-after-milliseconds nof0 500\nsentinel failover-timeout nof0 3000\n"
+			"\nsentinel down-after-milliseconds nof0 1000\nsentinel failover-timeout nof0 3000\n"
 		if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -145,8 +145,9 @@ func RedisCluster(t testing.TB, masters int, replicas bool) (nodes []*RedisServe
 	}
 	for i, node := range raw[masters:] {
 		id := raw[i].ClusterMyID(ctx).Val()
+		eventually(t, "a replica knows its master", func() bool { return node.ClusterReplicate(ctx, id).Err() == nil })
 		eventually(t, "a replica follows", func() bool {
-			return node.ClusterReplicate(ctx, id).Err() == nil && strings.Contains(node.Info(ctx, "replication").Val(), "master_link_status:up")
+			return strings.Contains(node.Info(ctx, "replication").Val(), "master_link_status:up")
 		})
 	}
 	return nodes
