@@ -1,6 +1,8 @@
 package arena
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"nof0/cachelayer"
 	"nof0/config"
+	"nof0/internal/catalogue"
 )
 
 // What a load that nobody waits for any more brings is of when it began: it may end
@@ -37,4 +40,38 @@ func TestALateLoadDoesNotReplaceWhatBeganAfterIt(t *testing.T) {
 	s.remember(key.Name, "season-3", before, now.Add(-9*time.Second))
 	_, isKnown := s.lastOf(key, sc)
 	assert.False(t, isKnown, "another competition is the default now")
+}
+
+// Whoever waits no longer, since there is a known answer, waits on where that has left the
+// memory meanwhile: there is nothing to serve instead.
+func TestAnAnswerThatLeavesTheMemoryIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	client, err := cachelayer.Open("", config.Default().Redis, cachelayer.Options{})
+	require.NoError(t, err)
+	cache, err := cachelayer.New(client, config.Default().Cache, cachelayer.Options{})
+	require.NoError(t, err)
+	t.Cleanup(cache.Close)
+	ttls := config.Default().Cache
+	ttls.StaleAfter = time.Millisecond
+	for name, keeps := range map[string]bool{"it stays": true, "it leaves": false} {
+		s, err := NewService(ServiceOptions{Cache: cache, TTLs: ttls, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+		require.NoError(t, err)
+		q, err := s.ask(views[catalogue.ViewTrades], Request{View: catalogue.ViewTrades}, scope{competition: name, keys: s.keys.In(name)})
+		require.NoError(t, err)
+		q.document.load = func(ctx context.Context) (*rendering, error) {
+			if !keeps {
+				s.known.InvalidateAll()
+			}
+			select {
+			case <-time.After(50 * ttls.StaleAfter):
+				return &rendering{ETag: "new"}, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		s.remember(q.document.key.Name, name, &rendering{ETag: "known"}, time.Now())
+		answer, err := s.fromStore(t.Context(), q)
+		require.NoError(t, err, name)
+		assert.Equal(t, map[bool]string{true: "known", false: "new"}[keeps], answer.ETag)
+	}
 }

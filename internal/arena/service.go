@@ -164,37 +164,55 @@ func (s *Service) fromStore(ctx context.Context, q *question) (_ *Answer, err er
 		}
 		telemetry.EndSpan(span, err)
 	}()
-	whole, asked := ctx, s.o.Now()
+	asked := s.o.Now()
 	lately, err := s.uncut(q)
 	if err != nil {
 		return nil, err
 	}
 	_, isKnown := s.lastOf(lately.document.key, q.scope)
-	ctx, patience, cancel := s.impatient(ctx, isKnown)
+	impatient, patience, cancel := s.impatient(ctx, isKnown)
 	defer cancel()
-	if q, err = s.normalize(ctx, q); err != nil {
-		return nil, err
-	}
-	var r *rendering
-	if q.view.Name == catalogue.ViewAccountTotals {
-		var large *totals
-		r, large, err = s.accountTotals(ctx, q)
-		if large != nil {
-			return large.answer(s.originOf(q)), nil
+	f, err := s.find(impatient, q)
+	if err != nil && impatient.Err() != nil && ctx.Err() == nil {
+		if _, isKnown = s.lastOf(f.document.key, q.scope); isKnown {
+			err = fmt.Errorf("%w: there was no answer within %v", ErrUnavailable, patience)
+		} else { // it has left the memory meanwhile, and there is nothing else to serve
+			f, err = s.find(ctx, q)
 		}
-	} else {
-		r, err = q.document.fetch(ctx)
-	}
-	if err != nil && ctx.Err() != nil && whole.Err() == nil {
-		err = fmt.Errorf("%w: there was no answer within %v", ErrUnavailable, patience)
 	}
 	if errors.Is(err, ErrUnavailable) {
 		s.outages.note(s.o.Now())
 	}
-	if err == nil {
-		s.remember(q.document.key.Name, q.scope.competition, r, asked)
+	if err == nil && f.large != nil {
+		return f.large.answer(s.originOf(f.question)), nil
 	}
-	return s.orStale(whole, q, r, err)
+	if err == nil {
+		s.remember(f.document.key.Name, f.scope.competition, f.rendering, asked)
+	}
+	return s.orStale(ctx, f.question, f.rendering, err)
+}
+
+// found is the rendering of a question, or its document where that is large.
+type found struct {
+	*question
+	rendering *rendering
+	large     *totals
+}
+
+// find asks the cache, and else the store.
+func (s *Service) find(ctx context.Context, q *question) (f found, err error) {
+	f.question = q
+	normal, err := s.normalize(ctx, q)
+	if err != nil {
+		return f, err
+	}
+	f.question = normal
+	if normal.view.Name == catalogue.ViewAccountTotals {
+		f.rendering, f.large, err = s.accountTotals(ctx, normal)
+	} else {
+		f.rendering, err = normal.document.fetch(ctx)
+	}
+	return f, err
 }
 
 // in returns the request with the competition that it is about.
