@@ -27,17 +27,17 @@ type histories struct {
 	settled bool
 }
 
-// errReplica is what the replica of a cluster would answer to a write. Without it a
+// replicaError is what the replica of a cluster would answer to a write. Without it a
 // connection could last until the replica is promoted, with nobody asking for its history.
-type errReplica struct{}
+type replicaError struct{}
 
 // Error implements error.
-func (errReplica) Error() string {
+func (replicaError) Error() string {
 	return "READONLY this server is a replica: no connection to it is kept"
 }
 
 // RedisError implements redis.Error.
-func (errReplica) RedisError() {}
+func (replicaError) RedisError() {}
 
 // connected looks at the server of a new connection.
 func (h *histories) connected(ctx context.Context, conn *redis.Conn) error {
@@ -46,7 +46,7 @@ func (h *histories) connected(ctx context.Context, conn *redis.Conn) error {
 	case err != nil:
 		return err
 	case server["redis_mode"] == "cluster" && server["role"] == "slave":
-		return errReplica{}
+		return replicaError{}
 	}
 	h.saw(server)
 	return nil

@@ -87,7 +87,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // which is how crypto/tls says it
 	}
-	content, err := os.ReadFile(file) //nolint:gosec // it is what the configuration names
+	content, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("error reading the certificates of authorities: %w", err)
 	}

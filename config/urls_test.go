@@ -25,10 +25,14 @@ func TestURLs(t *testing.T) {
 		},
 		{
 			name: "REDIS_URL",
-			good: []string{"redis://h", "redis://h:1/2", "rediss://u:p@h:1", "redis://h:1?addr=h2:1", "redis://a:1,b:1", "unix:///run/redis.sock?db=1",
-				"redis://a:1,b:1/2?master_name=m&username=u&password=p", "rediss://a:1?master_name=m"},
-			bad: []string{"h:6379", "postgres://h/d", "redis://", "redis://h:x", "redis:///0", "unix://", "redis://h:1/x", "redis://a:1,b:1/3", "redis://h:1?nonsense=1",
-				"redis://a:1?master_name=", "redis://a:1/x?master_name=m", "unix:///run/redis.sock?master_name=m", "redis-sentinel://a:1/m"},
+			good: []string{
+				"redis://h", "redis://h:1/2", "rediss://u:p@h:1", "redis://h:1?addr=h2:1", "redis://a:1,b:1", "unix:///run/redis.sock?db=1",
+				"redis://a:1,b:1/2?master_name=m&username=u&password=p", "rediss://a:1?master_name=m",
+			},
+			bad: []string{
+				"h:6379", "postgres://h/d", "redis://", "redis://h:x", "redis:///0", "unix://", "redis://h:1/x", "redis://a:1,b:1/3", "redis://h:1?nonsense=1",
+				"redis://a:1?master_name=", "redis://a:1/x?master_name=m", "unix:///run/redis.sock?master_name=m", "redis-sentinel://a:1/m",
+			},
 		},
 	} {
 		for _, value := range variable.good {

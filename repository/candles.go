@@ -139,21 +139,21 @@ func unpack(raw []byte) []Piece {
 		return word
 	}
 	value := func() float64 { return math.Float64frombits(next()) }
-	at := func() time.Time { return time.UnixMicro(postgresEpoch.UnixMicro() + int64(next())).UTC() } //nolint:gosec // it was sent as int64
+	at := func() time.Time { return time.UnixMicro(postgresEpoch + int64(next())).UTC() }
 	for i := range pieces {
 		p := &pieces[i]
-		p.Resolution, p.Fall = time.Duration(next())*time.Second, value() //nolint:gosec // it is small
+		p.Resolution, p.Fall = time.Duration(next())*time.Second, value()
 		p.Open, p.OpenAt = value(), at()
 		p.High, p.HighAt = value(), at()
 		p.Low, p.LowAt = value(), at()
 		p.Close, p.CloseAt = value(), at()
-		p.Rows = int64(next()) //nolint:gosec // it was sent as int64
+		p.Rows = int64(next())
 	}
 	return pieces
 }
 
-// postgresEpoch is from when Postgres counts microseconds.
-var postgresEpoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+// postgresEpoch is from when Postgres counts microseconds, 2000-01-01, in those of Unix.
+const postgresEpoch = 946_684_800_000_000
 
 // Ends returns, to a quarter of an hour, when the first and the last row of a model in a
 // span is, both zero without rows.
@@ -222,7 +222,7 @@ func (r Equity) HourCloses(ctx context.Context, model string, span Span) (closes
 					return err
 				}
 				for ; len(raw) > 0; raw = raw[16:] {
-					closes = append(closes, HourClose{int64(binary.BigEndian.Uint64(raw)), math.Float64frombits(binary.BigEndian.Uint64(raw[8:]))}) //nolint:gosec // it was sent as int64
+					closes = append(closes, HourClose{int64(binary.BigEndian.Uint64(raw)), math.Float64frombits(binary.BigEndian.Uint64(raw[8:]))})
 				}
 				return nil
 			})

@@ -3,12 +3,12 @@ package repository
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"nof0/entities"
@@ -35,9 +35,7 @@ func requireCandles(t testing.TB, s *Store, exact bool) {
 	want := make(map[string]entities.EquityCandle)
 	for name, facts := range equity {
 		for _, width := range []int{900, 3600, 86400} {
-			for key, c := range candlesOf(name, facts, width, width == 3600) {
-				want[key] = c
-			}
+			maps.Copy(want, candlesOf(name, facts, width, width == 3600))
 		}
 	}
 	var stored []entities.EquityCandle
@@ -66,9 +64,7 @@ func requireCandles(t testing.TB, s *Store, exact bool) {
 	want = make(map[string]entities.EquityCandle)
 	for name, facts := range prices {
 		for _, width := range []int{60, 900, 3600, 86400} {
-			for key, c := range candlesOf(name, facts, width, false) {
-				want[key] = c
-			}
+			maps.Copy(want, candlesOf(name, facts, width, false))
 		}
 	}
 	var feed []entities.PriceCandle
@@ -230,7 +226,7 @@ func TestCandlesOfManyWritersAtOnce(t *testing.T) {
 		done <- err
 	}()
 	for range writers + 1 {
-		assert.NoError(t, <-done)
+		require.NoError(t, <-done)
 	}
 	requireCandles(t, s, false)
 	require.Equal(t, int64(writers*each*3), scalar[int64](t, s, "SELECT sum(rows)::bigint FROM price_candles WHERE resolution = 86400"))

@@ -82,7 +82,7 @@ func TestEquityReads(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, newest, 2)
 		assert.Equal(t, int64(hours-1), newest[0].SinceInceptionHourlyMarker)
-		assert.Equal(t, of[len(of)-1], HourEquity{newest[0].SinceInceptionHourlyMarker, newest[0].ObservedAt, newest[0].DollarEquity})
+		assert.Equal(t, HourEquity{newest[0].SinceInceptionHourlyMarker, newest[0].ObservedAt, newest[0].DollarEquity}, of[len(of)-1])
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"gorm.io/gorm"
 )
 
@@ -58,7 +59,7 @@ const (
 func (s *Store) Replicas(dsns []string, wait time.Duration) (_ *Replicas, err error) {
 	r := &Replicas{
 		primary: s, wait: wait, logger: s.options.Logger,
-		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
+		reads: promauto.With(nil).NewCounterVec(prometheus.CounterOpts{
 			Namespace: "nof0", Subsystem: "replica", Name: "reads_total",
 			Help: "Loads of views by what became of them: read from a replica, or from the primary since the replica was behind or failed.",
 		}, []string{"outcome"}),

@@ -46,6 +46,9 @@ func (d *Drawdown) Max() (pct, dollars float64, peak, trough Sample) {
 	return 100 * d.worst, d.dollars, d.from, d.to
 }
 
+// Worst returns the largest fall, in percent of the equity that it began at.
+func (d *Drawdown) Worst() (pct float64) { return 100 * d.worst }
+
 // Current returns how far the last equity is below the highest, in percent.
 func (d *Drawdown) Current() (pct float64) {
 	if d.peak.Value <= 0 {

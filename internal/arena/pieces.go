@@ -10,12 +10,14 @@ import (
 
 const day = 24 * time.Hour
 
-// How long stored candles are. Equity rows come by the minute or more seldom, so that
-// candles of one would be as many.
-var (
-	equityWidths = []time.Duration{15 * time.Minute, time.Hour, day}
-	priceWidths  = append([]time.Duration{time.Minute}, equityWidths...)
-)
+// equityWidths returns how long stored candles of equity are. Its rows come by the minute
+// or more seldom, so that candles of one would be as many.
+func equityWidths() []time.Duration { return priceWidths()[1:] }
+
+// priceWidths returns how long stored candles of prices are.
+func priceWidths() []time.Duration {
+	return []time.Duration{time.Minute, 15 * time.Minute, time.Hour, day}
+}
 
 // rowsPerPoint is how many rows for each point are read rather than candles, which may
 // leave out rows that there is room for.

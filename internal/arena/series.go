@@ -176,7 +176,7 @@ func (s *Store) equityOfCandles(ctx context.Context, model string, account entit
 		return nil, nil, err
 	}
 	made := &shape{part: part}
-	span, widths := part.ofCandles(made.begin(first, last), first, last, equityWidths)
+	span, widths := part.ofCandles(made.begin(first, last), first, last, equityWidths())
 	if len(widths) == 0 {
 		return nil, nil, nil
 	}
@@ -202,8 +202,7 @@ func (s *Store) equityOfCandles(ctx context.Context, model string, account entit
 			least.Add(sample)
 		}
 	}
-	worst, _, _, _ := least.Max()
-	return made, p, s.follow(ctx, model, pieces, p, worst)
+	return made, p, s.follow(ctx, model, pieces, p, least.Worst())
 }
 
 // follow hands the pieces to a performance: of those that may hide the largest fall, the
@@ -213,7 +212,8 @@ func (s *Store) follow(ctx context.Context, model string, pieces []repository.Pi
 		piece := &pieces[i]
 		c := candleOf(piece)
 		if piece.Resolution > 0 && p.drawdown.Within(&c, piece.Fall, worst) {
-			shorter := equityWidths[:slices.Index(equityWidths, piece.Resolution)]
+			shorter := equityWidths()
+			shorter = shorter[:slices.Index(shorter, piece.Resolution)]
 			inside, err := s.repos.Equity.Candles(ctx, model, segments(repository.Span{From: piece.OpenAt, To: piece.CloseAt}, shorter))
 			if err == nil {
 				err = s.follow(ctx, model, inside, p, worst)
@@ -330,7 +330,7 @@ func (s *Store) prices(ctx context.Context, symbol string, part Series) (*shape,
 	if err != nil || last.IsZero() {
 		return made, err
 	}
-	span, widths := part.ofCandles(made.begin(first, last), first, last, priceWidths)
+	span, widths := part.ofCandles(made.begin(first, last), first, last, priceWidths())
 	read := func(widths []time.Duration) ([]repository.Piece, error) {
 		var parts []repository.Segment
 		for _, part := range segments(span, widths) {
