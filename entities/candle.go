@@ -28,7 +28,8 @@ type EquityCandle struct {
 	// which begin within it; 0 in the others.
 	SinceInceptionHourlyMarker int64 `gorm:"type:bigint;primaryKey;autoIncrement:false"`
 	// Fall is at least the largest fall from a peak within the span, as a fraction of the
-	// peak, and just that where the rows came in order of time and none was below 0.
+	// peak, and just that where the rows came in order of time; infinite where some may be
+	// below 0, since a fall may be beyond a double then.
 	Fall   float64 `gorm:"type:double precision;not null"`
 	Candle `gorm:"embedded"`
 }

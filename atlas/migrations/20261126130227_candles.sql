@@ -47,8 +47,9 @@ DO $migration$
 DECLARE
   options text := format('LANGUAGE plpgsql SET search_path = %I, pg_temp', current_schema());
   -- The candles of rows of FACTS: first of a quarter of an hour, then of these the longer
-  -- ones. The fall within a span is that from the highest value so far. Those of a day
-  -- come first: who holds its lock moves all candles of the day.
+  -- ones. The fall within a span is that from the highest value so far; to below 0 it is
+  -- not computed, since it may be beyond a double. Those of a day come first: who holds
+  -- its lock moves all candles of the day.
   equity text := $sql$
     WITH fact AS (
       SELECT competition_id, model_id, date_bin('15 minutes', observed_at, '0001-01-01 00:00:00+00') AS bucket,
@@ -57,7 +58,7 @@ DECLARE
     ), peak AS (
       SELECT *, max(value) OVER (PARTITION BY competition_id, model_id, bucket, marker ORDER BY at) AS peak FROM fact
     ), base AS (
-      SELECT competition_id, model_id, bucket, marker, max(CASE WHEN peak > 0 THEN (peak - value) / peak ELSE 0 END) AS fall,
+      SELECT competition_id, model_id, bucket, marker, max(CASE WHEN peak <= 0 THEN 0 WHEN value < 0 THEN 'Infinity' ELSE (peak - value) / peak END) AS fall,
         (array_agg(value ORDER BY at))[1] AS open, min(at) AS open_at,
         max(value) AS high, (array_agg(at ORDER BY value DESC, at))[1] AS high_at,
         min(value) AS low, (array_agg(at ORDER BY value, at))[1] AS low_at,
@@ -72,7 +73,7 @@ DECLARE
       ) AS parts
     )
     INSERT INTO equity_candles AS c (competition_id, model_id, resolution, bucket, since_inception_hourly_marker, fall, open, open_at, high, high_at, low, low_at, close, close_at, rows)
-    SELECT competition_id, model_id, resolution, span, hour, max(greatest(fall, CASE WHEN peak > 0 THEN (peak - low) / peak END)),
+    SELECT competition_id, model_id, resolution, span, hour, max(greatest(fall, CASE WHEN peak IS NULL OR peak <= 0 OR low >= peak THEN 0 WHEN low < 0 THEN 'Infinity' ELSE (peak - low) / peak END)),
       (array_agg(open ORDER BY open_at))[1], min(open_at),
       max(high), (array_agg(high_at ORDER BY high DESC, high_at))[1],
       min(low), (array_agg(low_at ORDER BY low, low_at))[1],
@@ -130,8 +131,8 @@ DECLARE
   -- to the lowest, unless what is left of a peak may be below 0.
   fall text := $sql$,
       fall = greatest(c.fall, excluded.fall, CASE
-        WHEN excluded.open_at > c.close_at THEN CASE WHEN c.high > 0 THEN (c.high - excluded.low) / c.high END
-        WHEN excluded.close_at < c.open_at THEN CASE WHEN excluded.high > 0 THEN (excluded.high - c.low) / excluded.high END
+        WHEN excluded.open_at > c.close_at THEN CASE WHEN c.high <= 0 OR excluded.low >= c.high THEN 0 WHEN excluded.low < 0 THEN 'Infinity' ELSE (c.high - excluded.low) / c.high END
+        WHEN excluded.close_at < c.open_at THEN CASE WHEN excluded.high <= 0 OR c.low >= excluded.high THEN 0 WHEN c.low < 0 THEN 'Infinity' ELSE (excluded.high - c.low) / excluded.high END
         WHEN greatest(c.high, excluded.high) <= 0 THEN 0
         WHEN least(c.low, excluded.low) < 0 THEN 'Infinity'
         ELSE (greatest(c.high, excluded.high) - least(c.low, excluded.low)) / greatest(c.high, excluded.high)
