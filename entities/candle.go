@@ -28,8 +28,8 @@ type EquityCandle struct {
 	// which begin within it; 0 in the others.
 	SinceInceptionHourlyMarker int64 `gorm:"type:bigint;primaryKey;autoIncrement:false"`
 	// Fall is at least the largest fall from a peak within the span, as a fraction of the
-	// peak, and just that where the rows came in order of time; infinite where some may be
-	// below 0, since a fall may be beyond a double then.
+	// peak, and just that where the rows came in order of time; infinite where some are
+	// below 0, or where hours of the account overlap.
 	Fall   float64 `gorm:"type:double precision;not null"`
 	Candle `gorm:"embedded"`
 }

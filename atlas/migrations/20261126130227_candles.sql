@@ -48,8 +48,9 @@ DECLARE
   options text := format('LANGUAGE plpgsql SET search_path = %I, pg_temp', current_schema());
   -- The candles of rows of FACTS: first of a quarter of an hour, then of these the longer
   -- ones. The fall within a span is that from the highest value so far; to below 0 it is
-  -- not computed, since it may be beyond a double. Those of a day come first: who holds
-  -- its lock moves all candles of the day.
+  -- not computed, since it may be beyond a double, nor where hours of
+  -- the account overlap. Those of a day come first: who holds its lock moves all candles
+  -- of the day.
   equity text := $sql$
     WITH fact AS (
       SELECT competition_id, model_id, date_bin('15 minutes', observed_at, '0001-01-01 00:00:00+00') AS bucket,
@@ -66,14 +67,15 @@ DECLARE
       FROM peak
       GROUP BY competition_id, model_id, bucket, marker
     ), part AS (
-      SELECT *, max(high) OVER (PARTITION BY competition_id, model_id, resolution, span, hour ORDER BY open_at, close_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS peak
+      SELECT *, max(high) OVER before AS peak, max(close_at) OVER before AS ended
       FROM (
         SELECT *, date_bin(resolution * interval '1 second', bucket, '0001-01-01 00:00:00+00') AS span, CASE resolution WHEN 3600 THEN marker ELSE 0 END AS hour
         FROM base, (VALUES (86400), (3600), (900)) AS r (resolution)
       ) AS parts
+      WINDOW before AS (PARTITION BY competition_id, model_id, resolution, span, hour ORDER BY open_at, close_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
     INSERT INTO equity_candles AS c (competition_id, model_id, resolution, bucket, since_inception_hourly_marker, fall, open, open_at, high, high_at, low, low_at, close, close_at, rows)
-    SELECT competition_id, model_id, resolution, span, hour, max(greatest(fall, CASE WHEN peak IS NULL OR peak <= 0 OR low >= peak THEN 0 WHEN low < 0 THEN 'Infinity' ELSE (peak - low) / peak END)),
+    SELECT competition_id, model_id, resolution, span, hour, max(greatest(fall, CASE WHEN peak IS NULL THEN 0 WHEN open_at <= ended THEN 'Infinity' WHEN peak <= 0 OR low >= peak THEN 0 WHEN low < 0 THEN 'Infinity' ELSE (peak - low) / peak END)),
       (array_agg(open ORDER BY open_at))[1], min(open_at),
       max(high), (array_agg(high_at ORDER BY high DESC, high_at))[1],
       min(low), (array_agg(low_at ORDER BY low, low_at))[1],
