@@ -31,7 +31,7 @@ type Request struct {
 // Answer is a rendered view. It is shared between requests and must not be
 // changed.
 type Answer struct {
-	// Origin tells which source answered: json, store or stale.
+	// Origin says which source answered: json, store or stale.
 	Origin string
 	// ETag is the digest of the content without serverTime, without quotes or
 	// W/. Two answers of the same ETag differ at most in serverTime.
@@ -61,7 +61,7 @@ func (a *Answer) ModifiedAt(at time.Time) *Answer {
 	}
 }
 
-// Stream is a document too large to be held whole.
+// Stream is a document too large for the memory.
 type Stream interface {
 	// Identity writes the document as it is.
 	Identity(ctx context.Context, w io.Writer) error

@@ -37,8 +37,8 @@ func (g *Intake) Correct(ctx context.Context, r CorrectionRequest) (*CorrectionR
 	if err := g.o.Store.InTxRetrying(ctx, c.run); err != nil {
 		return nil, intakeError(err)
 	}
-	if told := slices.Concat(c.events, c.metrics); len(told) > 0 && g.o.AfterCommit != nil {
-		g.o.AfterCommit(ctx, told)
+	if emitted := slices.Concat(c.events, c.metrics); len(emitted) > 0 && g.o.AfterCommit != nil {
+		g.o.AfterCommit(ctx, emitted)
 	}
 	answer := &CorrectionReply{CorrectionResult: c.result}
 	if c.asked.reply != nil {
@@ -199,7 +199,7 @@ func (c *correcting) run(ctx context.Context, tx repository.Repositories) error 
 		return err
 	}
 	public := correctionEvent{Kind: r.Kind, Model: r.Model, FactID: r.ID, Action: r.Action, Fact: correctionOf(row).After}
-	if err := c.tell(EventCorrection, r.Model, public); err != nil {
+	if err := c.emit(EventCorrection, r.Model, public); err != nil {
 		return err
 	}
 	if err := c.tx.Outbox.Append(ctx, c.events); err != nil {
@@ -274,7 +274,7 @@ func document(payload any) (entities.JSON, error) {
 	return entities.JSON(raw), nil
 }
 
-// sameRows reports whether two rows say the same, as ingest tells a repeated fact.
+// sameRows reports whether two rows say the same, as ingest compares a repeated fact.
 func sameRows[R any](old, next *R) bool {
 	if old == nil || next == nil {
 		return old == nil && next == nil
@@ -488,7 +488,7 @@ func (t *tradeFact) put(ctx context.Context, c *correcting) (detail string, err 
 	for i, id := range ids {
 		positions[i] = moved[id]
 	}
-	return detail, c.tellPositions(positions)
+	return detail, c.emitPositions(positions)
 }
 
 // equityFact is an equity row.

@@ -159,7 +159,7 @@ func (w *write) refuseCorrected(ctx context.Context, entries []*entry, counts fu
 	return nil
 }
 
-// isVoid tells corrections that took a fact away.
+// isVoid reports corrections that took a fact away.
 func isVoid(c *entities.Correction) bool { return c.Action == entities.CorrectionVoid }
 
 // explainCorrected says of entries that were refused for a correction which one.

@@ -22,7 +22,7 @@ import (
 
 // Intake takes in every write: it validates, stores facts and their outbox
 // events in one transaction, and answers per item. It decides by what the
-// database holds, so that a repeated write is told apart from a new one
+// database holds, so that a repeated write is known from a new one
 // whatever has happened to Redis in between.
 type Intake struct {
 	o IntakeOptions
@@ -49,7 +49,7 @@ type IntakeOptions struct {
 	// MatchWindow is how far the entry time of a fill without an order id may lie
 	// from that of the opening that it closes.
 	MatchWindow time.Duration
-	// AfterCommit, where given, is told the events of a committed write before
+	// AfterCommit, where given, receives the events of a committed write before
 	// it is acknowledged: the next read of this process then sees it.
 	AfterCommit func(ctx context.Context, events []entities.OutboxEvent)
 	Guard       Guard // nil remembers nothing
@@ -183,7 +183,7 @@ func (g *Intake) write(ctx context.Context, w *write, kind kind, atMost time.Dur
 	return err
 }
 
-// intakeError lets callers tell what to do without knowing the store.
+// intakeError translates errors of the store for callers that do not know it.
 func intakeError(err error) error {
 	if errors.Is(err, repository.ErrUncertain) {
 		return fmt.Errorf("%w: %w", ErrUncertain, Unavailable(err))
@@ -239,8 +239,8 @@ func (e *entry) unknownSymbol(symbol string) {
 	e.reject(RejectedUnknown, fmt.Sprintf("%v %q; register it with ?register=true or /api/ingest/symbols", repository.ErrUnknownSymbol, symbol), nil)
 }
 
-// settle takes over what the store made of an item.
-func (e *entry) settle(outcome repository.Outcome, reason string) {
+// take takes over what the store made of an item.
+func (e *entry) take(outcome repository.Outcome, reason string) {
 	switch outcome {
 	case repository.Conflict:
 		if reason == "" {
@@ -332,14 +332,14 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	if err := w.store(ctx, kind); err != nil {
 		return err
 	}
-	if w.batch.Atomic && w.spoil() {
+	if w.batch.Atomic && w.rejectSiblings() {
 		w.events = nil
 		return errors.Join(w.answer(), &atomicRefusalError{})
 	}
 	if err := w.withdraw(ctx); err != nil {
 		return err
 	}
-	if err := w.tellRegistered(); err != nil {
+	if err := w.emitRegistered(); err != nil {
 		return err
 	}
 	if err := w.tx.Outbox.Append(ctx, w.events); err != nil {
@@ -501,11 +501,11 @@ func (w *write) resolve(ctx context.Context) error {
 	w.know(found)
 	symbols = slices.DeleteFunc(symbols, func(s string) bool { _, known := w.sizes[s]; return known })
 	if !w.batch.Register {
-		var filed []string // the files hold the default competition
-		if filed, symbols, err = w.filed(ctx, models[w.standard], symbols); err != nil {
+		var listed []string // the files hold the default competition
+		if listed, symbols, err = w.knownToFiles(ctx, models[w.standard], symbols); err != nil {
 			return err
 		}
-		models = map[string][]string{w.standard: filed}
+		models = map[string][]string{w.standard: listed}
 	}
 	for _, c := range slices.Sorted(maps.Keys(models)) {
 		if err := w.registerModels(ctx, c, models[c]); err != nil {
@@ -667,14 +667,14 @@ func (w *write) withdraw(ctx context.Context) error {
 	)...)
 }
 
-// tellRegistered puts the events of what the write has made known before all
+// emitRegistered puts the events of what the write has made known before all
 // others.
-func (w *write) tellRegistered() error {
+func (w *write) emitRegistered() error {
 	events := w.events
 	w.events = nil
 	for _, c := range w.added.competitions {
 		w.bind(c.ID)
-		if err := w.tell(EventCompetition, "", mapping.CompetitionPayload(c)); err != nil {
+		if err := w.emit(EventCompetition, "", mapping.CompetitionPayload(c)); err != nil {
 			return err
 		}
 	}
@@ -686,13 +686,13 @@ func (w *write) tellRegistered() error {
 			fresh = slices.Delete(slices.Clone(fresh), i, i+1)
 		}
 		w.bind(a.competition)
-		if err := w.tell(EventModel, a.model, row); err != nil {
+		if err := w.emit(EventModel, a.model, row); err != nil {
 			return err
 		}
 	}
 	w.bind("")
 	for _, s := range w.added.symbols {
-		if err := w.tell(EventSymbol, "", wire.Symbol{Symbol: s.Symbol}); err != nil {
+		if err := w.emit(EventSymbol, "", wire.Symbol{Symbol: s.Symbol}); err != nil {
 			return err
 		}
 	}
@@ -711,8 +711,8 @@ func split[T any](rows []T, used func(T) bool) (yes, no []T) {
 	return yes, no
 }
 
-// tell adds an event to the write.
-func (w *write) tell(eventType, model string, payload any) error {
+// emit adds an event to the write.
+func (w *write) emit(eventType, model string, payload any) error {
 	raw, err := wire.Marshal(payload)
 	if err != nil {
 		return fmt.Errorf("error rendering a %s event: %w", eventType, err)
@@ -723,9 +723,9 @@ func (w *write) tell(eventType, model string, payload any) error {
 	return nil
 }
 
-// spoil makes every item of an atomic batch share the fate of a rejected one.
+// rejectSiblings makes every item of an atomic batch share the fate of a rejected one.
 // It reports whether there is one.
-func (w *write) spoil() bool {
+func (w *write) rejectSiblings() bool {
 	first := w.firstRefused()
 	if first < 0 {
 		return false
@@ -799,7 +799,7 @@ type kind struct {
 	decode func(raw jsontext.Value) entry
 	// prepare does what must be there before the transaction.
 	prepare func(ctx context.Context, w *write, entries []*entry) error
-	// apply stores the accepted items and tells what has changed.
+	// apply stores the accepted items and emits what has changed.
 	apply func(ctx context.Context, w *write, entries []*entry) error
 }
 

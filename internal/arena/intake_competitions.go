@@ -212,11 +212,11 @@ func applyCompetitions(ctx context.Context, w *write, items []item[wire.Competit
 		if err != nil {
 			return err
 		}
-		if e.settle(outcomes[0], ""); e.outcome == repository.Unchanged {
+		if e.take(outcomes[0], ""); e.outcome == repository.Unchanged {
 			continue
 		}
 		w.competition = e.id
-		err = w.tell(EventCompetition, "", mapping.CompetitionPayload(row))
+		err = w.emit(EventCompetition, "", mapping.CompetitionPayload(row))
 		if w.competition = ""; err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func applyCompetitions(ctx context.Context, w *write, items []item[wire.Competit
 	if err != nil || after == before {
 		return err
 	}
-	return w.refuseFiled(ctx, before, after)
+	return w.refuseOtherDefault(ctx, before, after)
 }
 
 // standardOf is the id of the default competition, "" where the configured one is not

@@ -162,11 +162,11 @@ func preparePrices(ctx context.Context, w *write, items []item[wire.PriceItem]) 
 		}
 		// Whether the files count is known in the transaction.
 		names = slices.DeleteFunc(names, func(name string) bool { return known[name] })
-		filed, err := w.filedSymbols(ctx, names)
+		listed, err := w.symbolsOfFiles(ctx, names)
 		if err != nil {
 			return err
 		}
-		for _, name := range filed {
+		for _, name := range listed {
 			known[name] = true
 		}
 	}
@@ -199,15 +199,15 @@ func applyPrices(ctx context.Context, w *write, items []item[wire.PriceItem]) er
 	if err != nil {
 		return err
 	}
-	var told []wire.Price
+	var emitted []wire.Price
 	newest := make(map[[2]string]entities.PriceLatest)
 	contexts := make(map[[2]string]entities.MarketAssetCtx)
 	for i, e := range items {
-		e.settle(outcomes[i], "another price of this provider, symbol and time is stored")
+		e.take(outcomes[i], "another price of this provider, symbol and time is stored")
 		item := e.value
 		tick := ticks[i]
 		if e.outcome == repository.Inserted {
-			told = append(told, item.Price)
+			emitted = append(emitted, item.Price)
 		}
 		key := [2]string{tick.Provider, tick.Symbol}
 		if e.accepted() && tick.ObservedAt.After(newest[key].ObservedAt) {
@@ -222,12 +222,12 @@ func applyPrices(ctx context.Context, w *write, items []item[wire.PriceItem]) er
 	if err := w.tx.Markets.RaiseContexts(ctx, slices.Collect(maps.Values(contexts))); err != nil {
 		return err
 	}
-	if err := w.tx.Prices.RaiseLatest(ctx, slices.Collect(maps.Values(newest))); err != nil || len(told) == 0 {
+	if err := w.tx.Prices.RaiseLatest(ctx, slices.Collect(maps.Values(newest))); err != nil || len(emitted) == 0 {
 		return err
 	}
-	return w.tell(EventPrices, "", struct {
+	return w.emit(EventPrices, "", struct {
 		Prices []wire.Price `json:"prices"`
-	}{told})
+	}{emitted})
 }
 
 // positionEvent is the payload of EventPosition.
@@ -238,13 +238,13 @@ type positionEvent struct {
 	Position wire.Position `json:"position"`
 }
 
-func (w *write) tellPositions(changed []*entities.Position) error {
+func (w *write) emitPositions(changed []*entities.Position) error {
 	for _, p := range changed {
 		payload, err := mapping.PositionPayload(*p)
 		if err != nil {
 			return err
 		}
-		if err := w.tell(EventPosition, p.ModelID, positionEvent{p.ModelID, p.Provider, p.Status, payload}); err != nil {
+		if err := w.emit(EventPosition, p.ModelID, positionEvent{p.ModelID, p.Provider, p.Status, payload}); err != nil {
 			return err
 		}
 	}
@@ -261,9 +261,9 @@ func applyPositions(ctx context.Context, w *write, items []item[wire.PositionIte
 		return err
 	}
 	for i, e := range items {
-		e.settle(applied[i].Outcome, applied[i].Reason)
+		e.take(applied[i].Outcome, applied[i].Reason)
 		e.detail = applied[i].Detail
-		if err := w.tellPositions(applied[i].Positions); err != nil {
+		if err := w.emitPositions(applied[i].Positions); err != nil {
 			return err
 		}
 	}
@@ -294,19 +294,19 @@ func applyTrades(ctx context.Context, w *write, items []item[wire.TradeItem]) er
 	}
 	for i, e := range items {
 		a := applied[i]
-		e.settle(a.Outcome, a.Reason)
+		e.take(a.Outcome, a.Reason)
 		e.detail, e.alongOutcome = a.Detail, a.Equity
 		item := e.value
 		if a.Outcome == repository.Inserted {
-			if err := w.tell(EventTrade, item.Trade.ModelID, item.Trade); err != nil {
+			if err := w.emit(EventTrade, item.Trade.ModelID, item.Trade); err != nil {
 				return err
 			}
 		}
-		if err := w.tellPositions(a.Positions); err != nil {
+		if err := w.emitPositions(a.Positions); err != nil {
 			return err
 		}
 		if a.Equity == repository.Inserted {
-			if err := w.tell(EventEquity, item.Trade.ModelID, item.Equity); err != nil {
+			if err := w.emit(EventEquity, item.Trade.ModelID, item.Equity); err != nil {
 				return err
 			}
 		}
@@ -366,9 +366,9 @@ func applyEquity(ctx context.Context, w *write, items []item[wire.AccountTotal])
 		return err
 	}
 	for i, e := range items {
-		e.settle(outcomes[i], "")
+		e.take(outcomes[i], "")
 		if e.outcome == repository.Inserted {
-			if err := w.tell(EventEquity, rows[i].ModelID, e.value); err != nil {
+			if err := w.emit(EventEquity, rows[i].ModelID, e.value); err != nil {
 				return err
 			}
 		}
@@ -384,12 +384,12 @@ func applyConversations(ctx context.Context, w *write, items []item[wire.Thread]
 		if err != nil {
 			return err
 		}
-		e.settle(outcome, "")
+		e.take(outcome, "")
 		if outcome == repository.Unchanged {
 			continue
 		}
 		thread.Derive()
-		if err := w.tell(EventConversation, thread.ModelID, thread); err != nil {
+		if err := w.emit(EventConversation, thread.ModelID, thread); err != nil {
 			return err
 		}
 	}
@@ -406,7 +406,7 @@ func applyDecisions(ctx context.Context, w *write, items []item[wire.Decision]) 
 		return err
 	}
 	for i, e := range items {
-		e.settle(outcomes[i], "")
+		e.take(outcomes[i], "")
 		if e.outcome != repository.Inserted {
 			continue
 		}
@@ -414,7 +414,7 @@ func applyDecisions(ctx context.Context, w *write, items []item[wire.Decision]) 
 		if _, err := w.tx.Conversations.Append(ctx, conversation, messages); err != nil {
 			return err
 		}
-		if err := w.tell(EventDecision, rows[i].ModelID, e.value); err != nil {
+		if err := w.emit(EventDecision, rows[i].ModelID, e.value); err != nil {
 			return err
 		}
 	}
@@ -429,14 +429,14 @@ func applyAnalytics(ctx context.Context, w *write, items []item[AnalyticsItem]) 
 		if err != nil {
 			return err
 		}
-		e.settle(outcome, "another document of this model and updated_at is stored")
+		e.take(outcome, "another document of this model and updated_at is stored")
 		// The same document without a time of its own is of now, which decides
 		// whether it is served.
 		isRenewed := outcome == repository.Unchanged && row.AsOf.Equal(w.now)
 		if outcome != repository.Inserted && outcome != repository.Updated && !isRenewed {
 			continue
 		}
-		if err := w.tell(EventAnalytics, item.Doc.ModelID, map[string]string{"model_id": item.Doc.ModelID}); err != nil {
+		if err := w.emit(EventAnalytics, item.Doc.ModelID, map[string]string{"model_id": item.Doc.ModelID}); err != nil {
 			return err
 		}
 	}
@@ -470,7 +470,7 @@ func applyModels(ctx context.Context, w *write, items []item[wire.Model]) error 
 				outcome = set
 			}
 		}
-		if e.settle(outcome, "the account's inception is stored with other content; it never changes"); e.accepted() {
+		if e.take(outcome, "the account's inception is stored with other content; it never changes"); e.accepted() {
 			rows, stated = append(rows, mapping.Model(m, w.intake.o.Benchmarks)), append(stated, outcome)
 		}
 	}
@@ -484,11 +484,11 @@ func applyModels(ctx context.Context, w *write, items []item[wire.Model]) error 
 		if outcome == repository.Unchanged {
 			outcome = stated[i]
 		}
-		e.settle(outcome, "")
+		e.take(outcome, "")
 		if outcome == repository.Unchanged {
 			continue
 		}
-		if err := w.tell(EventModel, e.id, e.value); err != nil {
+		if err := w.emit(EventModel, e.id, e.value); err != nil {
 			return err
 		}
 	}
@@ -517,11 +517,11 @@ func applyStates[T, R any](
 			return err
 		}
 		for i, e := range items {
-			e.settle(outcomes[i], "")
+			e.take(outcomes[i], "")
 			if outcomes[i] == repository.Unchanged {
 				continue
 			}
-			if err := w.tell(eventType, "", e.value); err != nil {
+			if err := w.emit(eventType, "", e.value); err != nil {
 				return err
 			}
 		}

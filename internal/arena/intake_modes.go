@@ -45,7 +45,7 @@ type SizedTrade struct {
 // each of its requests goes on alone.
 var errNotShared = errors.New("writes of JSON files share no transaction")
 
-// place tells where the write goes, which lock keeps so. What belongs to no domain goes
+// place finds where the write goes, which lock keeps so. What belongs to no domain goes
 // to Postgres.
 func (w *write) place(kind kind) error {
 	w.json = nil
@@ -72,7 +72,7 @@ func writeModeOf(d Domain, set []entities.RolloutSwitch, initial Modes) WriteMod
 	return initial.Write
 }
 
-// inJSON tells whether a domain is written to the JSON files and not to
+// inJSON reports whether a domain is written to the JSON files and not to
 // Postgres. They hold the default competition.
 func (w *write) inJSON(d Domain) bool {
 	return w.competition == w.standard && slices.Contains(w.json, d)
@@ -92,7 +92,7 @@ func (w *write) store(ctx context.Context, kind kind) error {
 	return w.storeJSON(ctx, kind)
 }
 
-// onlyJSON tells whether what is bound goes to the JSON files alone.
+// onlyJSON reports whether what is bound goes to the JSON files alone.
 func (w *write) onlyJSON(kind kind) bool {
 	return w.competition == w.standard && len(w.json) > 0 && len(w.json) == len(kind.domains)
 }
@@ -137,14 +137,14 @@ func (w *write) storeJSON(ctx context.Context, kind kind) error {
 	}
 	results, err := apply(ctx, w.batch.Kind, values, w.json)
 	if err == nil && len(results) != len(items) {
-		err = fmt.Errorf("the JSON store told of %d of %d items", len(results), len(items))
+		err = fmt.Errorf("the JSON store answered for %d of %d items", len(results), len(items))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: error writing to the JSON store: %w", ErrUnavailable, err)
 	}
 	if w.onlyJSON(kind) {
 		for i, e := range items {
-			e.settleBoth(results[i], kind.always)
+			e.takeBoth(results[i], kind.always)
 		}
 	}
 	return nil
@@ -158,11 +158,11 @@ func (w *write) forJSON() []*entry {
 	return slices.DeleteFunc(w.accepted(), func(e *entry) bool { return e.inFiles == nil })
 }
 
-// settleBoth takes over what the files made of an item of which Postgres may
+// takeBoth takes over what the files made of an item of which Postgres may
 // have stored another part.
-func (e *entry) settleBoth(r JSONResult, also bool) {
+func (e *entry) takeBoth(r JSONResult, also bool) {
 	before := e.outcome
-	e.settle(r.Outcome, r.Reason)
+	e.take(r.Outcome, r.Reason)
 	e.detail, e.alongOutcome = r.Detail, r.Equity
 	switch {
 	case !also || !e.accepted():
@@ -173,31 +173,31 @@ func (e *entry) settleBoth(r JSONResult, also bool) {
 	}
 }
 
-// filed returns which models and symbols, of those that Postgres does not know,
+// knownToFiles returns which models and symbols, of those that Postgres does not know,
 // the JSON files mention, where they are the truth of the write: before the first
 // import, Postgres knows none of them.
-func (w *write) filed(ctx context.Context, models, symbols []string) (filedModels, filedSymbols []string, err error) {
+func (w *write) knownToFiles(ctx context.Context, models, symbols []string) (knownModels, knownSymbols []string, err error) {
 	if len(w.json) == 0 || len(models)+len(symbols) == 0 {
 		return nil, nil, nil
 	}
-	filedModels, filedSymbols, err = w.intake.o.JSON.Known(ctx, models, symbols)
+	knownModels, knownSymbols, err = w.intake.o.JSON.Known(ctx, models, symbols)
 	if err != nil {
 		err = fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
 	}
-	return filedModels, filedSymbols, err
+	return knownModels, knownSymbols, err
 }
 
-// filedSymbols returns which of the symbols the JSON files mention, none where
+// symbolsOfFiles returns which of the symbols the JSON files mention, none where
 // there are no files.
-func (w *write) filedSymbols(ctx context.Context, symbols []string) ([]string, error) {
+func (w *write) symbolsOfFiles(ctx context.Context, symbols []string) ([]string, error) {
 	if w.intake.o.JSON == nil || len(symbols) == 0 {
 		return nil, nil
 	}
-	_, filed, err := w.intake.o.JSON.Known(ctx, nil, symbols)
+	_, listed, err := w.intake.o.JSON.Known(ctx, nil, symbols)
 	if err != nil {
 		err = fmt.Errorf("%w: error asking the JSON store for what it holds: %w", ErrUnavailable, err)
 	}
-	return filed, err
+	return listed, err
 }
 
 // refuseJSON refuses a correction where Postgres is not where the fact is written.
@@ -218,9 +218,9 @@ func (c *correcting) refuseJSON(ctx context.Context, domains []Domain) error {
 	return nil
 }
 
-// refuseFiled refuses another default competition while the JSON files alone have
+// refuseOtherDefault refuses another default competition while the JSON files alone have
 // facts of the one that they hold.
-func (w *write) refuseFiled(ctx context.Context, before, after string) error {
+func (w *write) refuseOtherDefault(ctx context.Context, before, after string) error {
 	if w.intake.o.JSON == nil {
 		return nil
 	}

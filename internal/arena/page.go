@@ -45,7 +45,7 @@ func PageOf[K, R any](req Request, load func(after *K, n int) ([]R, error), key 
 	if limit == 0 {
 		limit = catalogue.DefaultPage
 	}
-	// One more tells whether there is another page.
+	// One more says whether there is another page.
 	rows, err = load(after, limit+1)
 	if err != nil || len(rows) <= limit {
 		return rows, "", err

@@ -61,7 +61,7 @@ func (s *Store) PositionHistory(ctx context.Context, req Request) (wire.Position
 	return wire.PositionHistory{Positions: records, NextCursor: next, ServerTime: s.serverTime()}, err
 }
 
-// recordOf tells of a position by its row and the trades that closed it, oldest first.
+// recordOf describes a position by its row and the trades that closed it, oldest first.
 func recordOf(row entities.Position, closings []entities.Trade) (wire.PositionRecord, error) {
 	p, err := mapping.PositionPayload(row)
 	r := wire.PositionRecord{

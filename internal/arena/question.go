@@ -221,7 +221,7 @@ func (s *Service) normalize(ctx context.Context, q *question) (*question, error)
 	if err == nil {
 		s.competitors.Store(q.scope.competition, competitors)
 	}
-	return s.uncut(q) // on an error the view itself will tell
+	return s.uncut(q) // on an error the view itself fails
 }
 
 // totals is the document of account totals where the newest marker is not before theirs.
@@ -240,7 +240,7 @@ func (s *Service) ahead(q *question) (cached[*rendering], error) {
 	return through(s.o.Cache, key, s.totalsOf(q, 0, true)), err
 }
 
-// originOf tells which origin an answer to a question has, and how long clients keep it.
+// originOf returns which origin an answer to a question has, and how long clients keep it.
 func (s *Service) originOf(q *question) origin {
 	o := origin{source: originStore, maxAge: s.keys.TTL(q.view.MaxAge)}
 	if q.scope.old {

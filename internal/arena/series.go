@@ -55,7 +55,7 @@ type shape struct {
 	rows    int64
 }
 
-// begin is told of the ends of the range, and returns from when on rows are needed.
+// begin takes the ends of the range, and returns from when on rows are needed.
 func (s *shape) begin(first, last time.Time) (from time.Time) {
 	if s.part.Resolution == 0 {
 		s.thin = analytics.NewDownsample(s.part.points(), first.UnixMicro(), last.UnixMicro())

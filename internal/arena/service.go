@@ -53,9 +53,9 @@ type ServiceOptions struct {
 	Cache       *cachelayer.Cache
 	TTLs        config.Cache
 	// LargeBody is the size in bytes from which account totals are streamed
-	// and not held whole; 0 is 32 MiB.
+	// and not kept in memory; 0 is 32 MiB.
 	LargeBody int
-	// NotFinite, where given, is told the members that a view lacks because no
+	// NotFinite, where given, receives the members that a view lacks because no
 	// double can hold them.
 	NotFinite func(ctx context.Context, view string, absent []jsontext.Pointer)
 	Logger    *slog.Logger
@@ -139,7 +139,7 @@ func keyOf(v *view, sc scope, req Request) (cachelayer.Key, error) {
 	return key, nil
 }
 
-// What Answer.Origin tells.
+// What Answer.Origin says.
 const (
 	originStore = "store"
 	originStale = "stale"

@@ -17,7 +17,7 @@ import (
 )
 
 // Store answers the API from Postgres, with the accounts of the competition that its
-// repositories are bound to. It keeps nothing in memory: caching is laid over it.
+// repositories are bound to. It keeps nothing in memory: cachelayer is before it.
 type Store struct {
 	repos    repository.Repositories
 	provider string

@@ -33,7 +33,7 @@ const (
 type Position struct {
 	// Sequence counts the events of a database; negative is no position.
 	Sequence int64
-	// History tells whose events they are: the database, at one state of it. It is
+	// History says whose events they are: the database, at one state of it. It is
 	// "" where a client does not say, as one of a server of before does.
 	History string
 }
@@ -47,7 +47,7 @@ func (p Position) String() string {
 	return id
 }
 
-// Event is one committed fact as it is told to the world.
+// Event is one committed fact as it is published.
 type Event struct {
 	// Position is its place in the order of all events. An event that comes
 	// again, after a crash, has the same ID, by which it is known.

@@ -28,7 +28,7 @@ const segmentHours = catalogue.SegmentHours
 const runningHours = 2
 
 // defaultLargeBody is the size from which a document is streamed from its
-// segments and never held whole.
+// segments and never in memory whole.
 const defaultLargeBody = 32 << 20
 
 // segment is the rendered rows of a range of hours.
@@ -103,7 +103,7 @@ type hours struct {
 	etag     string
 	empty    bool
 	// rendered is what the digest is of; nil of closed hours of a document that
-	// is too large to be held.
+	// is too large for the memory.
 	rendered *segment
 }
 
