@@ -174,22 +174,26 @@ func (s *Service) fromStore(ctx context.Context, q *question) (_ *Answer, err er
 	defer cancel()
 	f, err := s.find(impatient, q)
 	if err != nil && impatient.Err() != nil && ctx.Err() == nil {
-		if _, isKnown = s.lastOf(f.document.key, q.scope); isKnown {
-			err = fmt.Errorf("%w: there was no answer within %v", ErrUnavailable, patience)
-		} else { // it has left the memory meanwhile, and there is nothing else to serve
-			f, err = s.find(ctx, q)
+		if last, isKnown := s.lastOf(f.document.key, q.scope); isKnown {
+			s.outages.note(s.o.Now())
+			return s.stale(ctx, f.question, last, fmt.Errorf("%w: there was no answer within %v", ErrUnavailable, patience)), nil
 		}
+		f, err = s.find(ctx, q) // it has left the memory meanwhile, and there is nothing else to serve
 	}
 	if errors.Is(err, ErrUnavailable) {
 		s.outages.note(s.o.Now())
+		if last, isKnown := s.lastOf(f.document.key, q.scope); isKnown {
+			return s.stale(ctx, f.question, last, err), nil
+		}
 	}
-	if err == nil && f.large != nil {
+	if err != nil {
+		return nil, err
+	}
+	if f.large != nil {
 		return f.large.answer(s.originOf(f.question)), nil
 	}
-	if err == nil {
-		s.remember(f.document.key.Name, f.scope.competition, f.rendering, asked)
-	}
-	return s.orStale(ctx, f.question, f.rendering, err)
+	s.remember(f.document.key.Name, f.scope.competition, f.rendering, asked)
+	return f.rendering.answer(s.originOf(f.question)), nil
 }
 
 // found is the rendering of a question, or its document where that is large.
@@ -221,22 +225,6 @@ func (r Request) in(sc scope) Request {
 	return r
 }
 
-// orStale is the answer, or the last one that was known where the store cannot
-// be asked.
-func (s *Service) orStale(ctx context.Context, q *question, r *rendering, err error) (*Answer, error) {
-	if err == nil {
-		return r.answer(s.originOf(q)), nil
-	}
-	key := q.document.key
-	if _, isKnown := s.lastOf(key, q.scope); isKnown && errors.Is(err, ErrUnavailable) {
-		if leftOut, ok := s.staleLines.Pass(s.o.Now()); ok {
-			s.o.Logger.WarnContext(ctx, "serving stale answers", slog.String("view", string(q.view.Name)), slog.Any("error", err), slog.Int64("left_out", leftOut))
-		}
-		return s.stale(key, q.scope, s.originOf(q))
-	}
-	return nil, err
-}
-
 // lastOf returns the last answer of a key, where it may still be served.
 func (s *Service) lastOf(key cachelayer.Key, sc scope) (known, bool) {
 	last, ok := s.known.GetIfPresent(key.Name)
@@ -246,15 +234,14 @@ func (s *Service) lastOf(key cachelayer.Key, sc scope) (known, bool) {
 // staleMaxAge is how long a client may keep a stale answer.
 const staleMaxAge = 5 * time.Second
 
-// stale is the last answer of a key, which lastOf has found.
-func (s *Service) stale(key cachelayer.Key, sc scope, o origin) (*Answer, error) {
-	last, ok := s.lastOf(key, sc)
-	if !ok {
-		return nil, fmt.Errorf("%w: the last known answer is too old by now", ErrUnavailable)
+// stale is the last answer to a question, where the store cannot be asked for a reason.
+func (s *Service) stale(ctx context.Context, q *question, last known, why error) *Answer {
+	if leftOut, ok := s.staleLines.Pass(s.o.Now()); ok {
+		s.o.Logger.WarnContext(ctx, "serving stale answers", slog.String("view", string(q.view.Name)), slog.Any("error", why), slog.Int64("left_out", leftOut))
 	}
-	answer := last.rendering.newAnswer(o.stale())
+	answer := last.rendering.newAnswer(s.originOf(q).stale())
 	answer.Age = s.o.Now().Sub(last.at)
-	return answer, nil
+	return answer
 }
 
 // Knows says whether there are answers for when the store does not answer.
