@@ -83,7 +83,5 @@ func fakeServer(t *testing.T, dir, version string) {
 
 func script(t *testing.T, path, body string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	writeProgram(t, path, strings.NewReader("#!/bin/sh\n"+body+"\n"))
 }

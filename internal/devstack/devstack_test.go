@@ -108,6 +108,34 @@ func TestASecondInstanceIsRefusedByName(t *testing.T) {
 	}
 }
 
+// A child that is forked and has not reached exec yet shares every file of its parent.
+func TestALockThatAForkSharesIsGivenBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, err := lockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forked, err := syscall.Dup(int(first.file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(forked) })
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := lockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockDir(dir); err == nil {
+		t.Error("the directory has two owners")
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAKilledPostmasterIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	o := testOptions(t)

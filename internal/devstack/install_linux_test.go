@@ -53,9 +53,7 @@ func TestInstallServers(t *testing.T) {
 			t.Parallel()
 			bin := t.TempDir()
 			for program, content := range c.programs {
-				if err := os.WriteFile(filepath.Join(bin, program), []byte(content), 0o755); err != nil {
-					t.Fatal(err)
-				}
+				writeProgram(t, filepath.Join(bin, program), strings.NewReader(content))
 			}
 			if err := os.Symlink("/usr/bin/env", filepath.Join(bin, "env")); err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@ package devstack
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -101,6 +102,23 @@ func within(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("not within %s: %s", limit, what)
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// writeProgram writes a file that a test runs. No child may be forked meanwhile: it
+// would share the open file until its exec, and a program that somebody may still
+// write to cannot be run (ETXTBSY).
+func writeProgram(t *testing.T, path string, content io.Reader) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(out, content)
+	if err := errors.Join(err, out.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -295,13 +295,19 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 			f.Close()
 			return nil, fmt.Errorf("error locking %s: %w", f.Name(), err)
 		}
-		return func() { f.Close() }, nil
+		return func() { unlockFile(f) }, nil
 	case <-ctx.Done():
 		go func() { // it will be had, and given back
-			if err := <-locked; err == nil {
-				f.Close()
-			}
+			<-locked
+			unlockFile(f)
 		}()
 		return nil, ctx.Err()
 	}
+}
+
+// unlockFile gives a lock back. To close the file would not be enough: a child that
+// was forked and has not reached exec yet holds the file, too.
+func unlockFile(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	f.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -214,4 +215,22 @@ func TestTheLockIsWaitedForAsLongAsTheCallerWaits(t *testing.T) {
 	close(release)
 	holder.Wait()
 	require.NoError(t, Edit(t.Context(), dir, func(*Editing) error { return nil }))
+}
+
+// A child that is forked and has not reached exec yet shares every file of its parent.
+func TestALockThatAForkSharesIsGivenBack(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	forked, err := syscall.Dup(int(lock.Fd()))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Close(forked) })
+	unlockFile(lock)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	unlock, err := lockDir(ctx, dir)
+	require.NoError(t, err)
+	unlock()
 }
