@@ -298,8 +298,9 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 		return func() { unlockFile(f) }, nil
 	case <-ctx.Done():
 		go func() { // it will be had, and given back
-			<-locked
-			unlockFile(f)
+			if err := <-locked; err == nil {
+				unlockFile(f)
+			}
 		}()
 		return nil, ctx.Err()
 	}
