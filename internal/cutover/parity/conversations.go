@@ -1,7 +1,9 @@
 package parity
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
 
 	"nof0/entities"
@@ -22,30 +24,18 @@ func keyOfDocument(d wire.Document) documentKey {
 	return documentKey{model: d.Thread.ModelID, thread: mapping.ThreadID(*d.Thread)}
 }
 
-func documentName(d wire.Document) row {
-	if d.Decision != nil {
-		return row{model: d.Decision.ModelID, id: d.Decision.ID}
-	}
-	return row{model: d.Thread.ModelID, id: keyOfDocument(d).thread}
-}
-
-func documentRow(d wire.Document) (row, error) {
-	name := documentName(d)
-	return rowOf(name.model, name.id, d)
+func documentRow(d wire.Document) row {
+	k := keyOfDocument(d)
+	return row{k.model, cmp.Or(k.decision, k.thread), d}
 }
 
 // conversations compares the newest documents, and every document of the file
 // by its identity.
 func (r *reading) conversations(ctx context.Context) error {
-	asOf, err := fromJSON(r.json.AsOf(snapshot.Conversations))
+	answer, asOf, err := given(ctx, r, snapshot.Conversations, arena.Source.Conversations)
 	if err != nil {
 		return err
 	}
-	answer, err := fromJSON(r.json.Conversations(ctx))
-	if err != nil {
-		return err
-	}
-	given := answer.Conversations
 	ofFiles, err := fileRows(r, snapshot.Conversations, snapshot.DecodeDocument)
 	if err != nil {
 		return err
@@ -54,125 +44,60 @@ func (r *reading) conversations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order(r, jsonFile, ofFiles, wire.Document.Model, documentName, arena.CompareDocuments)
-	order(r, storeAnswer, stored.Conversations, wire.Document.Model, documentName, arena.CompareDocuments)
 	if err := r.messageOrder(); err != nil {
 		return err
 	}
-
-	answered := make(map[documentKey]wire.Document, len(stored.Conversations))
-	claimed := newWindow(arena.RecentConversations, arena.CompareDocuments)
-	holds := newWindow(arena.RecentConversations, arena.CompareDocuments)
-	for _, d := range stored.Conversations {
-		answered[keyOfDocument(d)] = d
-		claimed.add(d)
+	all := func(wire.Document) string { return "" }
+	holds := newWindows(arena.RecentConversations, all, arena.CompareDocuments, answer.Conversations)
+	answers := newWindows(arena.RecentConversations, all, arena.CompareDocuments, stored.Conversations)
+	ref := func(d wire.Document) repository.FactRef {
+		return repository.FactRef{Kind: entities.CorrectDecision, Model: d.Model(), ID: keyOfDocument(d).decision}
 	}
-	seen := make(map[documentKey]bool, len(given))
-	for _, d := range given {
-		seen[keyOfDocument(d)] = true
-		holds.add(d)
-	}
-	for _, d := range ofFiles {
-		if k := keyOfDocument(d); !seen[k] {
-			seen[k] = true
-			given = append(given, d)
-		}
-	}
-	behind, err := r.documentsBehind(ctx, given, answered)
-	if err != nil {
-		return err
-	}
-	for _, d := range given {
-		other, answers := answered[keyOfDocument(d)]
-		if !answers {
-			other = behind[keyOfDocument(d)]
-			answers = other == wire.Document{} || !claimed.claims(other)
-		}
-		if err := r.pairDocument(ctx, d, other, answers, wire.Seconds(asOf)); err != nil {
-			return err
-		}
-	}
-	for _, d := range stored.Conversations {
-		if seen[keyOfDocument(d)] {
-			continue
-		}
-		store, err := documentRow(d)
-		if err != nil {
-			return err
-		}
-		r.onlyStore(store, d.Timestamp() <= wire.Seconds(asOf) && holds.claims(d))
-	}
-	return nil
+	return compareFacts(ctx, r, facts[documentKey, wire.Document]{
+		answer: answer.Conversations, file: ofFiles, store: stored.Conversations,
+		key: keyOfDocument, row: documentRow, ref: ref, compare: arena.CompareDocuments, find: r.findDocuments,
+		answers: func(d wire.Document, _ bool) bool { return answers.claims(d) },
+		claimed: func(d wire.Document) bool { return d.Timestamp() <= wire.Seconds(asOf) && holds.claims(d) },
+		pair: func(d, other wire.Document) error {
+			if d.Thread != nil && other.Thread != nil {
+				return r.thread(documentRow(d), *d.Thread, *other.Thread, wire.Seconds(asOf))
+			}
+			return r.pairFact(ctx, ref(d), documentRow(d), documentRow(other))
+		},
+	})
 }
 
-// pairDocument compares a document with the store's, which is empty where it does not
-// have it; answers says that it is in its answer, or need not be.
-func (r *reading) pairDocument(ctx context.Context, d, other wire.Document, answers bool, asOf float64) error {
-	ref := repository.FactRef{Kind: entities.CorrectDecision, Model: d.Model(), ID: keyOfDocument(d).decision}
-	json, err := documentRow(d)
-	if err != nil {
-		return err
-	}
-	switch {
-	case other == wire.Document{}:
-		return r.lacking(ctx, ref, json)
-	case !answers:
-		r.onlyJSON(json, "the store has it and does not answer with it")
-		return nil
-	case d.Thread != nil && other.Thread != nil:
-		return r.thread(json, *d.Thread, *other.Thread, asOf)
-	}
-	store, err := documentRow(other)
-	if err != nil {
-		return err
-	}
-	return r.pairFact(ctx, ref, json, store)
-}
-
-// documentsBehind looks up the documents that the store did not answer with.
-func (r *reading) documentsBehind(ctx context.Context, given []wire.Document, answered map[documentKey]wire.Document) (map[documentKey]wire.Document, error) {
+// findDocuments looks up the documents of the store with the identities of others.
+func (r *reading) findDocuments(ctx context.Context, like []wire.Document) ([]wire.Document, error) {
 	var decisions []entities.DecisionCycle
 	var threads []string
-	for _, d := range given {
-		k := keyOfDocument(d)
-		switch _, ok := answered[k]; {
-		case ok:
-		case d.Decision != nil:
+	for _, d := range like {
+		if k := keyOfDocument(d); d.Decision != nil {
 			decisions = append(decisions, entities.DecisionCycle{ModelID: k.model, ID: k.decision})
-		default:
+		} else {
 			threads = append(threads, k.thread)
 		}
 	}
-	behind := make(map[documentKey]wire.Document)
 	foundDecisions, err := r.repos.Decisions.Find(ctx, decisions)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range foundDecisions {
-		if f == nil {
-			continue
-		}
-		d, err := mapping.DecisionPayload(*f)
-		if err != nil {
-			return nil, err
-		}
-		behind[documentKey{model: f.ModelID, decision: f.ID}] = wire.Document{Decision: &d}
+	ofDecisions, err := payloads(foundDecisions, func(row entities.DecisionCycle) (wire.Document, error) {
+		d, err := mapping.DecisionPayload(row)
+		return wire.Document{Decision: &d}, err
+	})
+	if err != nil {
+		return nil, err
 	}
 	foundThreads, err := r.repos.Conversations.Find(ctx, threads)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range foundThreads {
-		if f == nil {
-			continue
-		}
-		t, err := mapping.ThreadPayload(f.Conversation, f.Messages)
-		if err != nil {
-			return nil, err
-		}
-		behind[documentKey{model: f.ModelID, thread: f.ID}] = wire.Document{Thread: &t}
-	}
-	return behind, nil
+	ofThreads, err := payloads(foundThreads, func(row repository.Thread) (wire.Document, error) {
+		t, err := mapping.ThreadPayload(row.Conversation, row.Messages)
+		return wire.Document{Thread: &t}, err
+	})
+	return slices.Concat(ofDecisions, ofThreads), err
 }
 
 // messageKey is the identity of a message within its thread.
@@ -216,16 +141,12 @@ func (r *reading) thread(name row, json, store wire.Thread, asOf float64) error 
 			}
 		}
 		if at < 0 {
-			one, err := rowOf(name.model, name.id, m)
-			if err != nil {
+			if err := r.only(wire.FindingOnlyJSON, field, name.of(m), "the store does not have this message"); err != nil {
 				return err
 			}
-			r.put(wire.ParityFinding{
-				Model: name.model, ID: name.id, Field: field, Kind: wire.FindingOnlyJSON, JSON: one.raw, Reason: "the store does not have this message",
-			})
 			continue
 		}
-		if err := r.member(name, field, m, store.Messages[at]); err != nil {
+		if err := r.member(field, name.of(m), name.of(store.Messages[at])); err != nil {
 			return err
 		}
 		if at < last {
@@ -245,14 +166,9 @@ func (r *reading) thread(name row, json, store wire.Thread, asOf float64) error 
 		if len(json.Messages) > 0 && (m.Timestamp <= json.Messages[0].Timestamp || m.Timestamp > asOf) {
 			continue
 		}
-		one, err := rowOf(name.model, name.id, m)
-		if err != nil {
+		if err := r.only(wire.FindingOnlyStore, "/messages", name.of(m), "the JSON side holds what is older, and not this message"); err != nil {
 			return err
 		}
-		r.put(wire.ParityFinding{
-			Model: name.model, ID: name.id, Field: "/messages", Kind: wire.FindingOnlyStore, Store: one.raw,
-			Reason: "the JSON side holds what is older, and not this message",
-		})
 	}
 	// Those members of a thread that follow from its messages differ where the
 	// messages do.
@@ -261,7 +177,7 @@ func (r *reading) thread(name row, json, store wire.Thread, asOf float64) error 
 	if onlyStore > 0 {
 		b.Timestamp, b.UserPrompt, b.CotTraceSummary = a.Timestamp, a.UserPrompt, a.CotTraceSummary
 	}
-	if err := r.member(name, "", a, b); err != nil {
+	if err := r.member("", name.of(a), name.of(b)); err != nil {
 		return err
 	}
 	r.counts.Compared++
@@ -269,25 +185,6 @@ func (r *reading) thread(name row, json, store wire.Thread, asOf float64) error 
 		r.counts.Equal = equal + 1
 	}
 	return nil
-}
-
-// member compares a part of a row.
-func (r *reading) member(name row, field string, json, store any) error {
-	x, err := rowOf(name.model, name.id, json)
-	if err != nil {
-		return err
-	}
-	y, err := rowOf(name.model, name.id, store)
-	if err != nil {
-		return err
-	}
-	found, err := diff(x.raw, y.raw)
-	for _, d := range found {
-		r.put(wire.ParityFinding{
-			Model: name.model, ID: name.id, Field: field + string(d.field), Kind: wire.FindingValue, JSON: d.json, Store: d.store,
-		})
-	}
-	return err
 }
 
 // messageOrder checks the messages of each thread as they lie in the file: in
@@ -308,7 +205,7 @@ func (r *reading) messageOrder() error {
 		if err != nil {
 			return err
 		}
-		name := documentName(wire.Document{Thread: &t})
+		name := documentRow(wire.Document{Thread: &t})
 		for j := 1; j < len(t.Messages); j++ {
 			if wire.CompareTimes(t.Messages[j].Timestamp, t.Messages[j-1].Timestamp) < 0 {
 				r.put(wire.ParityFinding{

@@ -2,6 +2,7 @@ package parity
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,19 +15,116 @@ import (
 	"nof0/repository"
 )
 
+// facts are rows that never change once seen, as both sides have them.
+type facts[K comparable, T any] struct {
+	// answer and file are the rows of the JSON side: those that it answers with, and
+	// those that lie in its file.
+	answer, file []T
+	store        []T // what the store answers with
+	key          func(T) K
+	row          func(T) row
+	ref          func(T) repository.FactRef
+	// compare is the order that the endpoint promises of the rows of a model.
+	compare func(a, b T) int
+	// find looks up rows that the store does not answer with.
+	find func(context.Context, []T) ([]T, error)
+	// answers reports whether the store has to answer with a row that it has;
+	// isAnswered says that the JSON side does.
+	answers func(one T, isAnswered bool) bool
+	// claimed reports whether the JSON side claims to hold a row.
+	claimed func(T) bool
+	// pair compares a row that both sides have; nil is as facts are compared.
+	pair func(json, store T) error
+}
+
+// compareFacts compares each row of the JSON side, by its identity, with the one that the
+// store answers with, or has behind those.
+func compareFacts[K comparable, T any](ctx context.Context, r *reading, f facts[K, T]) error {
+	model := func(one T) string { return f.row(one).model }
+	order(r, jsonFile, f.file, model, f.row, f.compare)
+	order(r, storeAnswer, f.store, model, f.row, f.compare)
+	if f.pair == nil {
+		f.pair = func(json, store T) error { return r.pairFact(ctx, f.ref(json), f.row(json), f.row(store)) }
+	}
+	answered := byKey(f.store, f.key)
+	held := byKey(f.answer, f.key)
+	rows := slices.Clip(f.answer)
+	for _, one := range f.file {
+		if _, ok := held[f.key(one)]; !ok {
+			rows, held[f.key(one)] = append(rows, one), one
+		}
+	}
+	var missing []T
+	for _, one := range rows {
+		if _, ok := answered[f.key(one)]; !ok {
+			missing = append(missing, one)
+		}
+	}
+	found, err := f.find(ctx, missing)
+	if err != nil {
+		return err
+	}
+	behind := byKey(found, f.key)
+	for i, one := range rows {
+		other, answers := answered[f.key(one)]
+		known := answers
+		if !answers {
+			other, known = behind[f.key(one)]
+		}
+		switch {
+		case !known:
+			err = r.lacking(ctx, f.ref(one), f.row(one))
+		case !answers && f.answers(other, i < len(f.answer)):
+			err = r.onlyJSON(f.row(one), "the store has it and does not answer with it")
+		default:
+			err = f.pair(one, other)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, one := range f.store {
+		if _, ok := held[f.key(one)]; ok {
+			continue
+		}
+		if err := r.onlyStore(f.row(one), f.claimed(one)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func byKey[K comparable, T any](rows []T, key func(T) K) map[K]T {
+	by := make(map[K]T, len(rows))
+	for _, one := range rows {
+		by[key(one)] = one
+	}
+	return by
+}
+
+// payloads are those of the rows that were found.
+func payloads[R, P any](found []*R, payload func(R) (P, error)) ([]P, error) {
+	var all []P
+	for _, row := range found {
+		if row == nil {
+			continue
+		}
+		p, err := payload(*row)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
 // tradeKey is the identity of a trade.
 type tradeKey struct{ model, id string }
-
-func keyOfTrade(t wire.Trade) tradeKey { return tradeKey{t.ModelID, t.ID} }
 
 // trades compares the newest trades of each model, and every trade of the file
 // by its identity.
 func (r *reading) trades(ctx context.Context) error {
-	asOf, err := fromJSON(r.json.AsOf(snapshot.Trades))
-	if err != nil {
-		return err
-	}
-	answer, err := fromJSON(r.json.Trades(ctx))
+	answer, asOf, err := given(ctx, r, snapshot.Trades, arena.Source.Trades)
 	if err != nil {
 		return err
 	}
@@ -38,109 +136,35 @@ func (r *reading) trades(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order(r, jsonFile, ofFiles, modelOfTrade, tradeName, arena.CompareTrades)
-	order(r, storeAnswer, stored.Trades, modelOfTrade, tradeName, arena.CompareTrades)
-
-	given := answer.Trades
-	seen := make(map[tradeKey]bool, len(given))
-	holds := newWindows(arena.RecentTrades, arena.CompareTrades)
-	for _, t := range given {
-		seen[keyOfTrade(t)] = true
-		holds.add(t.ModelID, t)
-	}
-	for _, t := range ofFiles {
-		if k := keyOfTrade(t); !seen[k] {
-			seen[k] = true
-			given = append(given, t)
-		}
-	}
-	if err := r.pairTrades(ctx, given, stored.Trades); err != nil {
-		return err
-	}
-	for _, t := range stored.Trades {
-		if seen[keyOfTrade(t)] {
-			continue
-		}
-		store, err := rowOf(t.ModelID, t.ID, t)
-		if err != nil {
-			return err
-		}
-		r.onlyStore(store, t.ExitTime <= wire.Seconds(asOf) && holds.claims(t.ModelID, t))
-	}
-	return nil
+	model := func(t wire.Trade) string { return t.ModelID }
+	holds := newWindows(arena.RecentTrades, model, arena.CompareTrades, answer.Trades)
+	answers := newWindows(arena.RecentTrades, model, arena.CompareTrades, stored.Trades)
+	return compareFacts(ctx, r, facts[tradeKey, wire.Trade]{
+		answer: answer.Trades, file: ofFiles, store: stored.Trades,
+		key: func(t wire.Trade) tradeKey { return tradeKey{t.ModelID, t.ID} },
+		row: func(t wire.Trade) row { return row{t.ModelID, t.ID, t} },
+		ref: func(t wire.Trade) repository.FactRef {
+			return repository.FactRef{Kind: entities.CorrectTrade, Model: t.ModelID, ID: t.ID}
+		},
+		compare: arena.CompareTrades,
+		find:    r.findTrades,
+		answers: func(t wire.Trade, _ bool) bool { return answers.claims(t) },
+		claimed: func(t wire.Trade) bool { return t.ExitTime <= wire.Seconds(asOf) && holds.claims(t) },
+	})
 }
 
-// pairTrades compares each trade of the JSON side with the one that the store
-// answers with, or has behind the newest.
-func (r *reading) pairTrades(ctx context.Context, given, stored []wire.Trade) error {
-	answered := make(map[tradeKey]wire.Trade, len(stored))
-	claimed := newWindows(arena.RecentTrades, arena.CompareTrades)
-	for _, t := range stored {
-		answered[keyOfTrade(t)] = t
-		claimed.add(t.ModelID, t)
+// findTrades looks up the trades of the store with the identities of others.
+func (r *reading) findTrades(ctx context.Context, like []wire.Trade) ([]wire.Trade, error) {
+	rows := make([]entities.Trade, len(like))
+	for i, t := range like {
+		rows[i] = entities.Trade{ModelID: t.ModelID, ID: t.ID}
 	}
-	behind, err := r.tradesBehind(ctx, given, answered)
-	if err != nil {
-		return err
-	}
-	for _, t := range given {
-		ref := repository.FactRef{Kind: entities.CorrectTrade, Model: t.ModelID, ID: t.ID}
-		json, err := rowOf(t.ModelID, t.ID, t)
-		if err != nil {
-			return err
-		}
-		other, ok := answered[keyOfTrade(t)]
-		if !ok {
-			if other, ok = behind[keyOfTrade(t)]; !ok {
-				if err := r.lacking(ctx, ref, json); err != nil {
-					return err
-				}
-				continue
-			}
-			if claimed.claims(t.ModelID, other) {
-				r.onlyJSON(json, "the store has it and does not answer with it")
-				continue
-			}
-		}
-		store, err := rowOf(t.ModelID, t.ID, other)
-		if err != nil {
-			return err
-		}
-		if err := r.pairFact(ctx, ref, json, store); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tradesBehind looks up the trades that the store did not answer with.
-func (r *reading) tradesBehind(ctx context.Context, given []wire.Trade, answered map[tradeKey]wire.Trade) (map[tradeKey]wire.Trade, error) {
-	var like []entities.Trade
-	for _, t := range given {
-		if _, ok := answered[keyOfTrade(t)]; !ok {
-			like = append(like, entities.Trade{ModelID: t.ModelID, ID: t.ID})
-		}
-	}
-	found, err := r.repos.Trades.Find(ctx, like)
+	found, err := r.repos.Trades.Find(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
-	behind := make(map[tradeKey]wire.Trade, len(found))
-	for _, f := range found {
-		if f == nil {
-			continue
-		}
-		t, err := mapping.TradePayload(*f)
-		if err != nil {
-			return nil, err
-		}
-		behind[tradeKey{f.ModelID, f.ID}] = t
-	}
-	return behind, nil
+	return payloads(found, mapping.TradePayload)
 }
-
-func modelOfTrade(t wire.Trade) string { return t.ModelID }
-func tradeName(t wire.Trade) row       { return row{model: t.ModelID, id: t.ID} }
 
 // totalKey is the identity of an equity row.
 type totalKey struct {
@@ -148,65 +172,20 @@ type totalKey struct {
 	at    int64 // microseconds
 }
 
-func keyOfTotal(a wire.AccountTotal) totalKey {
-	return totalKey{a.ModelID, wire.Time(a.Timestamp).UnixMicro()}
-}
-
-// givenTotals are the rows of the JSON side from a marker on.
-type givenTotals struct {
-	rows     []wire.AccountTotal // those of its answer, then the rest of the file
-	answered int                 // how many of them are in its answer
-	seen     map[totalKey]bool
-	// first and last are the markers between which it claims to hold every row.
-	first, last int64
-}
-
-func (g *givenTotals) take(rows []wire.AccountTotal, from int64) {
-	for _, a := range rows {
-		if k := keyOfTotal(a); !g.seen[k] && a.SinceInceptionHourlyMarker >= from {
-			g.seen[k] = true
-			g.rows = append(g.rows, a)
-		}
-	}
-}
-
-// givenTotals reads the JSON side and checks the order of the file.
-func (r *reading) givenTotals(ctx context.Context, from int64) (*givenTotals, error) {
-	answer, err := fromJSON(r.json.AccountTotals(ctx, 0))
-	if err != nil {
-		return nil, err
-	}
-	g := &givenTotals{seen: make(map[totalKey]bool), last: answer.LastHourlyMarkerRead}
-	if len(answer.AccountTotals) > 0 {
-		g.first = answer.AccountTotals[0].SinceInceptionHourlyMarker // they come by marker
-	}
-	g.take(answer.AccountTotals, from)
-	g.answered = len(g.rows)
-	if !r.files {
-		return g, nil
-	}
-	ofFiles, err := fileRows(r, snapshot.AccountTotals, wire.Decode[wire.AccountTotal])
-	if err != nil {
-		return nil, err
-	}
-	order(r, jsonFile, ofFiles, modelOfTotal, totalName, arena.CompareTotals)
-	g.take(ofFiles, from)
-	f, err := fromJSON(r.json.File(snapshot.AccountTotals))
-	if err != nil {
-		return nil, err
-	}
-	g.last = max(g.last, f.LastHourlyMarkerRead)
-	return g, nil
-}
-
 // accountTotals compares the hourly rows from a marker on, and every row of the
 // file by its identity.
 func (r *reading) accountTotals(ctx context.Context, from int64) error {
-	asOf, err := fromJSON(r.json.AsOf(snapshot.AccountTotals))
+	answer, asOf, err := given(ctx, r, snapshot.AccountTotals, func(s arena.Source, ctx context.Context) (wire.AccountTotals, error) {
+		return s.AccountTotals(ctx, 0)
+	})
 	if err != nil {
 		return err
 	}
-	given, err := r.givenTotals(ctx, from)
+	ofFiles, err := fileRows(r, snapshot.AccountTotals, wire.Decode[wire.AccountTotal])
+	if err != nil {
+		return err
+	}
+	first, last, err := r.markers(answer)
 	if err != nil {
 		return err
 	}
@@ -214,32 +193,61 @@ func (r *reading) accountTotals(ctx context.Context, from int64) error {
 	if err != nil {
 		return err
 	}
-	order(r, storeAnswer, stored.AccountTotals, modelOfTotal, totalName, arena.CompareTotals)
-	if err := r.pairTotals(ctx, given, stored.AccountTotals); err != nil {
+	before := func(a wire.AccountTotal) bool { return a.SinceInceptionHourlyMarker < from }
+	answered := slices.DeleteFunc(slices.Clone(answer.AccountTotals), before)
+
+	type hour struct {
+		model  string
+		marker int64
+	}
+	hours := byKey(stored.AccountTotals, func(a wire.AccountTotal) hour { return hour{a.ModelID, a.SinceInceptionHourlyMarker} })
+	err = compareFacts(ctx, r, facts[totalKey, wire.AccountTotal]{
+		answer: answered, file: slices.DeleteFunc(ofFiles, before), store: stored.AccountTotals,
+		key: func(a wire.AccountTotal) totalKey { return totalKey{a.ModelID, wire.Time(a.Timestamp).UnixMicro()} },
+		row: totalRow,
+		ref: func(a wire.AccountTotal) repository.FactRef {
+			return repository.FactRef{Kind: entities.CorrectEquity, Model: a.ModelID, ID: repository.EquityFactID(wire.Time(a.Timestamp))}
+		},
+		compare: arena.CompareTotals,
+		find:    r.findTotals,
+		// One may be behind a newer one of the same hour.
+		answers: func(a wire.AccountTotal, isAnswered bool) bool {
+			newest, ok := hours[hour{a.ModelID, a.SinceInceptionHourlyMarker}]
+			return isAnswered && (!ok || newest.Timestamp < a.Timestamp)
+		},
+		claimed: func(a wire.AccountTotal) bool {
+			marker := a.SinceInceptionHourlyMarker
+			return first <= marker && marker <= last && a.Timestamp <= wire.Seconds(asOf)
+		},
+	})
+	if err != nil {
 		return err
 	}
-	for _, a := range stored.AccountTotals {
-		if given.seen[keyOfTotal(a)] {
-			continue
-		}
-		store, err := totalRow(a)
-		if err != nil {
-			return err
-		}
-		marker := a.SinceInceptionHourlyMarker
-		r.onlyStore(store, given.first <= marker && marker <= given.last && a.Timestamp <= wire.Seconds(asOf))
-	}
-	r.lastMarker(given, stored, from)
+	r.lastMarker(answered, stored, from)
 	return nil
 }
 
+// markers are those between which the JSON side claims to hold every row.
+func (r *reading) markers(answer wire.AccountTotals) (first, last int64, err error) {
+	last = answer.LastHourlyMarkerRead
+	if len(answer.AccountTotals) > 0 {
+		first = answer.AccountTotals[0].SinceInceptionHourlyMarker // they come by marker
+	}
+	if !r.files {
+		return first, last, nil
+	}
+	f, err := fromJSON(r.json.File(snapshot.AccountTotals))
+	if err != nil {
+		return 0, 0, err
+	}
+	return first, max(last, f.LastHourlyMarkerRead), nil
+}
+
 // lastMarker checks the newest marker that the store states beside its rows.
-func (r *reading) lastMarker(given *givenTotals, stored wire.AccountTotals, from int64) {
+func (r *reading) lastMarker(answered []wire.AccountTotal, stored wire.AccountTotals, from int64) {
 	newest := int64(-1)
-	for _, rows := range [][]wire.AccountTotal{given.rows[:given.answered], stored.AccountTotals} {
-		for _, a := range rows {
-			newest = max(newest, a.SinceInceptionHourlyMarker)
-		}
+	for _, a := range slices.Concat(answered, stored.AccountTotals) {
+		newest = max(newest, a.SinceInceptionHourlyMarker)
 	}
 	if marker := stored.LastHourlyMarkerRead; marker < newest || marker > newest && from == 0 {
 		r.put(wire.ParityFinding{
@@ -249,93 +257,25 @@ func (r *reading) lastMarker(given *givenTotals, stored wire.AccountTotals, from
 	}
 }
 
-// pairTotals compares each row of the JSON side with the one that the store
-// answers with, or has behind a newer one of the same hour.
-func (r *reading) pairTotals(ctx context.Context, given *givenTotals, stored []wire.AccountTotal) error {
-	type hour struct {
-		model  string
-		marker int64
+// findTotals looks up the equity rows of the store with the identities of others.
+func (r *reading) findTotals(ctx context.Context, like []wire.AccountTotal) ([]wire.AccountTotal, error) {
+	rows := make([]entities.AccountEquitySnapshot, len(like))
+	for i, a := range like {
+		rows[i] = entities.AccountEquitySnapshot{ModelID: a.ModelID, ObservedAt: wire.Time(a.Timestamp)}
 	}
-	answered := make(map[totalKey]wire.AccountTotal, len(stored))
-	hours := make(map[hour]wire.AccountTotal, len(stored))
-	for _, a := range stored {
-		answered[keyOfTotal(a)] = a
-		hours[hour{a.ModelID, a.SinceInceptionHourlyMarker}] = a
-	}
-	behind, err := r.totalsBehind(ctx, given.rows, answered)
-	if err != nil {
-		return err
-	}
-	for i, a := range given.rows {
-		k := keyOfTotal(a)
-		ref := repository.FactRef{Kind: entities.CorrectEquity, Model: a.ModelID, ID: repository.EquityFactID(wire.Time(a.Timestamp))}
-		json, err := totalRow(a)
-		if err != nil {
-			return err
-		}
-		other, ok := answered[k]
-		if !ok {
-			if other, ok = behind[k]; !ok {
-				if err := r.lacking(ctx, ref, json); err != nil {
-					return err
-				}
-				continue
-			}
-			newest, answers := hours[hour{a.ModelID, other.SinceInceptionHourlyMarker}]
-			if i < given.answered && (!answers || newest.Timestamp < other.Timestamp) {
-				r.onlyJSON(json, "the store has it and does not answer with it")
-				continue
-			}
-		}
-		store, err := totalRow(other)
-		if err != nil {
-			return err
-		}
-		if err := r.pairFact(ctx, ref, json, store); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// totalsBehind looks up the rows that the store did not answer with.
-func (r *reading) totalsBehind(ctx context.Context, given []wire.AccountTotal, answered map[totalKey]wire.AccountTotal) (map[totalKey]wire.AccountTotal, error) {
-	var like []entities.AccountEquitySnapshot
-	for _, a := range given {
-		if _, ok := answered[keyOfTotal(a)]; !ok {
-			like = append(like, entities.AccountEquitySnapshot{ModelID: a.ModelID, ObservedAt: wire.Time(a.Timestamp)})
-		}
-	}
-	found, err := r.repos.Equity.Find(ctx, like)
+	found, err := r.repos.Equity.Find(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
-	behind := make(map[totalKey]wire.AccountTotal, len(found))
-	for i, f := range found {
-		if f == nil {
-			continue
-		}
-		a, err := mapping.EquityPayload(*f)
-		if err != nil {
-			return nil, err
-		}
-		behind[totalKey{like[i].ModelID, like[i].ObservedAt.UnixMicro()}] = a
-	}
-	return behind, nil
+	return payloads(found, mapping.EquityPayload)
 }
-
-func modelOfTotal(a wire.AccountTotal) string { return a.ModelID }
-func totalName(a wire.AccountTotal) row       { return row{model: a.ModelID, id: a.ID.Or("")} }
 
 // totalRow names an hourly row as clients know it. A row without an id gets the
 // one that the store makes of its model and hour.
-func totalRow(a wire.AccountTotal) (row, error) {
+func totalRow(a wire.AccountTotal) row {
 	if a.ID.IsZero() {
-		same, err := mapping.EquityPayload(mapping.Equity(a))
-		if err != nil {
-			return row{}, err
-		}
+		same, _ := mapping.EquityPayload(mapping.Equity(a)) // what has just been read
 		a.ID = same.ID
 	}
-	return rowOf(a.ModelID, a.ID.Or(""), a)
+	return row{a.ModelID, a.ID.Or(""), a}
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"nof0/entities"
 	"nof0/internal/analytics"
 	"nof0/internal/arena"
 	"nof0/internal/cutover/jsonstore"
@@ -60,36 +59,21 @@ func (r *reading) leaderboard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	models := make(map[string]bool)
-	for _, list := range [][]string{keys(json.nav), keys(json.trades), keys(json.totals), keys(json.imported)} {
-		for _, m := range list {
-			models[m] = true
-		}
-	}
-	competitors := slices.DeleteFunc(keys(models), func(m string) bool { return benchmarks[m] })
+	known := slices.Concat(keys(json.nav), keys(json.trades), keys(json.totals), keys(json.imported))
+	slices.Sort(known)
+	competitors := slices.DeleteFunc(slices.Compact(known), func(m string) bool { return benchmarks[m] })
 	computed := byModel(analytics.Leaderboard(json.competitors(competitors)))
 	other := byModel(analytics.Leaderboard(store.competitors(competitors)))
 	for _, m := range competitors {
-		x, err := rowOf(m, m, computed[m])
-		if err != nil {
-			return err
-		}
-		y, err := rowOf(m, m, other[m])
-		if err != nil {
-			return err
-		}
 		from := len(r.findings)
-		if err := r.pair(x, y); err != nil {
+		if err := r.pair(row{m, m, computed[m]}, row{m, m, other[m]}); err != nil {
 			return err
 		}
-		if stated := accounts[m].StandingAsOf; len(r.findings) > from && json.imported[m] != nil && stated != nil {
-			older, err := r.isOlder(asOf, stated)
-			if err != nil {
-				return err
-			}
-			if older {
-				r.older(from, m, m, asOf, *stated)
-			}
+		if json.imported[m] == nil {
+			continue
+		}
+		if err := r.unlessOlder(from, m, asOf, accounts[m].StandingAsOf); err != nil {
+			return err
 		}
 	}
 	if err := r.answeredLeaderboard(ctx, json, computed, competitors); err != nil {
@@ -101,11 +85,7 @@ func (r *reading) leaderboard(ctx context.Context) error {
 func keys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
 func byModel(rows []wire.LeaderboardRow) map[string]wire.LeaderboardRow {
-	by := make(map[string]wire.LeaderboardRow, len(rows))
-	for _, row := range rows {
-		by[row.ID] = row
-	}
-	return by
+	return byKey(rows, func(row wire.LeaderboardRow) string { return row.ID })
 }
 
 // competitors are the facts of models as the function takes them.
@@ -200,47 +180,27 @@ func (r *reading) storeStanding(ctx context.Context, json standing) (standing, e
 			s.importedAsOf[m] = wire.Seconds(*at)
 		}
 	}
-	var trades []entities.Trade
-	for _, list := range json.trades {
-		for _, t := range list {
-			trades = append(trades, entities.Trade{ModelID: t.ModelID, ID: t.ID})
-		}
-	}
-	foundTrades, err := r.repos.Trades.Find(ctx, trades)
+	// What the store lacks is a fault of the domains of trades and accounts; here its
+	// figures are.
+	trades, err := r.findTrades(ctx, slices.Concat(slices.Collect(maps.Values(json.trades))...))
 	if err != nil {
 		return s, err
 	}
-	for _, f := range foundTrades {
-		if f == nil {
-			continue // a fault of the domain of trades; here its figures are
-		}
-		t, err := mapping.TradePayload(*f)
-		if err != nil {
-			return s, err
-		}
+	for _, t := range trades {
 		s.trades[t.ModelID] = append(s.trades[t.ModelID], t)
 	}
-	var totals []entities.AccountEquitySnapshot
+	var totals []wire.AccountTotal
 	for _, hours := range json.totals {
 		if newest := hours[len(hours)-1]; len(hours) > 1 && newest.SharpeRatio.Ptr() != nil {
 			hours = []wire.AccountTotal{hours[0], newest} // no need to compute it: the return follows from both ends
 		}
-		for _, a := range hours {
-			totals = append(totals, entities.AccountEquitySnapshot{ModelID: a.ModelID, ObservedAt: wire.Time(a.Timestamp)})
-		}
+		totals = append(totals, hours...)
 	}
-	foundTotals, err := r.repos.Equity.Find(ctx, totals)
+	found, err := r.findTotals(ctx, totals)
 	if err != nil {
 		return s, err
 	}
-	for _, f := range foundTotals {
-		if f == nil {
-			continue
-		}
-		a, err := mapping.EquityPayload(*f)
-		if err != nil {
-			return s, err
-		}
+	for _, a := range found {
 		s.totals[a.ModelID] = append(s.totals[a.ModelID], a)
 	}
 	return s, nil
@@ -258,20 +218,16 @@ func (r *reading) answeredLeaderboard(ctx context.Context, json standing, comput
 	}
 	order(r, storeAnswer, answer.Leaderboard,
 		func(wire.LeaderboardRow) string { return "" },
-		func(l wire.LeaderboardRow) row { return row{model: l.ID, id: l.ID} },
+		func(l wire.LeaderboardRow) row { return row{l.ID, l.ID, l} },
 		analytics.CompareRows)
 	answered := byModel(answer.Leaderboard)
 	for _, m := range competitors {
 		want := computed[m]
 		got, ok := answered[m]
 		if !ok {
-			one, err := rowOf(m, m, want)
-			if err != nil {
+			if err := r.only(wire.FindingOnlyJSON, "", row{m, m, want}, "the store's answer lacks this competitor"); err != nil {
 				return err
 			}
-			r.put(wire.ParityFinding{
-				Model: m, ID: m, Kind: wire.FindingOnlyJSON, JSON: one.raw, Reason: "the store's answer lacks this competitor",
-			})
 			continue
 		}
 		if !complete.trades[m] {
@@ -286,7 +242,7 @@ func (r *reading) answeredLeaderboard(ctx context.Context, json standing, comput
 		if hours := json.totals[m]; len(hours) > 0 && hours[len(hours)-1].SharpeRatio.Ptr() == nil {
 			got.Sharpe = want.Sharpe // computed from hours that the JSON side may lack
 		}
-		if err := r.member(row{model: m, id: m}, "", want, got); err != nil {
+		if err := r.member("", row{m, m, want}, row{m, m, got}); err != nil {
 			return err
 		}
 	}
@@ -311,11 +267,7 @@ func (r *reading) complete(ctx context.Context, json standing) (completeness, er
 	if err != nil {
 		return c, err
 	}
-	models := make(map[string]bool)
 	for _, m := range slices.Concat(keys(n), keys(json.nav), keys(json.trades), keys(json.totals)) {
-		models[m] = true
-	}
-	for m := range models {
 		c.trades[m] = json.held.trades && n[m] < arena.RecentTrades && n[m] == len(json.trades[m])
 	}
 	for _, a := range newest {
@@ -336,23 +288,12 @@ func (r *reading) frozen(ctx context.Context, computed map[string]wire.Leaderboa
 		return err
 	}
 	for _, l := range answer.Leaderboard {
-		x, err := rowOf(l.ID, l.ID, l)
-		if err != nil {
+		from := len(r.findings)
+		if err := r.member("", row{l.ID, l.ID, l}, row{l.ID, l.ID, computed[l.ID]}); err != nil {
 			return err
 		}
-		y, err := rowOf(l.ID, l.ID, computed[l.ID])
-		if err != nil {
-			return err
-		}
-		found, err := diff(x.raw, y.raw)
-		if err != nil {
-			return err
-		}
-		for _, d := range found {
-			r.put(wire.ParityFinding{
-				Model: l.ID, ID: l.ID, Field: string(d.field), Kind: wire.FindingInformation, JSON: d.json, Store: d.store,
-				Reason: "leaderboard.json, and what follows from the facts",
-			})
+		for i := range r.findings[from:] {
+			r.findings[from+i].Kind, r.findings[from+i].Reason = wire.FindingInformation, "leaderboard.json, and what follows from the facts"
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,10 +49,25 @@ type reading struct {
 	findings []wire.ParityFinding
 }
 
-// row is one row of an answer.
+// row is one row of an answer, with what clients get of it.
 type row struct {
 	model, id string
-	raw       jsontext.Value
+	payload   any
+}
+
+// of is another part of the row.
+func (o row) of(payload any) row { return row{o.model, o.id, payload} }
+
+// rendered is a row as clients get it.
+func (o row) rendered() (jsontext.Value, error) {
+	if raw, ok := o.payload.(jsontext.Value); ok {
+		return raw, nil
+	}
+	raw, err := wire.Marshal(o.payload)
+	if err != nil {
+		return nil, fmt.Errorf("error rendering %s: %w", o.id, err)
+	}
+	return raw, nil
 }
 
 // comparer is how a view is compared: the kinds of files that it is made from, and
@@ -156,6 +172,15 @@ func fromJSON[T any](v T, err error) (T, error) {
 	return v, err
 }
 
+// given is what the JSON side answers, and the time that its file speaks of.
+func given[T any](ctx context.Context, r *reading, kind snapshot.Kind, ask func(arena.Source, context.Context) (T, error)) (answer T, asOf time.Time, err error) {
+	if asOf, err = fromJSON(r.json.AsOf(kind)); err != nil {
+		return answer, asOf, err
+	}
+	answer, err = fromJSON(ask(r.json, ctx))
+	return answer, asOf, err
+}
+
 func (r *reading) put(f wire.ParityFinding) {
 	f.Domain, f.View = string(r.domain), string(r.view)
 	r.findings = append(r.findings, f)
@@ -163,20 +188,34 @@ func (r *reading) put(f wire.ParityFinding) {
 
 // pair compares a row that both sides have.
 func (r *reading) pair(json, store row) error {
+	from := len(r.findings)
+	if err := r.member("", json, store); err != nil {
+		return err
+	}
 	r.counts.Compared++
-	found, err := diff(json.raw, store.raw)
+	if len(r.findings) == from {
+		r.counts.Equal++
+	}
+	return nil
+}
+
+// member compares what stands at a field of a row.
+func (r *reading) member(field string, json, store row) error {
+	x, err := json.rendered()
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 {
-		r.counts.Equal++
+	y, err := store.rendered()
+	if err != nil {
+		return err
 	}
+	found, err := diff(x, y)
 	for _, d := range found {
 		r.put(wire.ParityFinding{
-			Model: json.model, ID: json.id, Field: string(d.field), Kind: wire.FindingValue, JSON: d.json, Store: d.store,
+			Model: json.model, ID: json.id, Field: field + string(d.field), Kind: wire.FindingValue, JSON: d.json, Store: d.store,
 		})
 	}
-	return nil
+	return err
 }
 
 // pairFact is pair for a fact that operators may have corrected: what differs says so.
@@ -185,60 +224,96 @@ func (r *reading) pairFact(ctx context.Context, ref repository.FactRef, json, st
 	if err := r.pair(json, store); err != nil || len(r.findings) == from {
 		return err
 	}
-	newest, err := r.repos.Corrections.Of(ctx, []repository.FactRef{ref})
-	if c := newest[ref]; c != nil {
-		for i := range r.findings[from:] {
-			r.findings[from+i].Reason = repository.Explain(c)
-		}
+	reason, err := r.corrected(ctx, ref)
+	for i := range r.findings[from:] {
+		r.findings[from+i].Reason = reason
 	}
 	return err
 }
 
 // lacking is a fact that the store does not have, as an operator may have seen to.
 func (r *reading) lacking(ctx context.Context, ref repository.FactRef, json row) error {
-	newest, err := r.repos.Corrections.Of(ctx, []repository.FactRef{ref})
-	reason := "the store does not have it"
-	if c := newest[ref]; c != nil {
-		reason = repository.Explain(c)
+	reason, err := r.corrected(ctx, ref)
+	if err != nil {
+		return err
 	}
-	r.onlyJSON(json, reason)
+	return r.onlyJSON(json, cmp.Or(reason, lacks))
+}
+
+// lacks is why a row is a finding that the store does not have.
+const lacks = "the store does not have it"
+
+// corrected says what an operator has done to a fact, "" where nobody has.
+func (r *reading) corrected(ctx context.Context, ref repository.FactRef) (string, error) {
+	newest, err := r.repos.Corrections.Of(ctx, []repository.FactRef{ref})
+	if c := newest[ref]; c != nil {
+		return repository.Explain(c), err
+	}
+	return "", err
+}
+
+// unlessOlder turns the differences of a row or more, from a point on, into one finding
+// that cannot be compared where the JSON side speaks, as of a time, of an earlier one than
+// what was stated to the store.
+func (r *reading) unlessOlder(from int, model string, asOf time.Time, stated *time.Time) error {
+	if len(r.findings) == from {
+		return nil
+	}
+	older, err := r.isOlder(asOf, stated)
+	if older {
+		r.older(from, model, asOf, *stated)
+	}
 	return err
 }
 
-// older turns the differences of a row or more, from a point on, into one
-// finding that cannot be compared: the JSON side speaks of an earlier time.
-func (r *reading) older(from int, model, id string, json, store time.Time) {
-	if len(r.findings) == from {
-		return
-	}
+func (r *reading) older(from int, model string, json, store time.Time) {
 	n := len(r.findings) - from
 	r.findings = r.findings[:from]
 	r.put(wire.ParityFinding{
-		Model: model, ID: id, Kind: wire.FindingNotCompared, JSON: secondsOf(json), Store: secondsOf(store),
+		Model: model, ID: model, Kind: wire.FindingNotCompared, JSON: secondsOf(json), Store: secondsOf(store),
 		Reason: fmt.Sprintf("%d differ, and the JSON side is older than the store", n),
 	})
+}
+
+// isOlder reports whether what the JSON side says as of a time is older than
+// what was stated to the store. An import states what a directory says at the
+// time of the directory, which may be that of another file.
+func (r *reading) isOlder(asOf time.Time, stated *time.Time) (bool, error) {
+	if stated == nil || !asOf.Before(stated.Truncate(time.Millisecond)) { // serverTime has no more
+		return false, nil
+	}
+	captured, err := fromJSON(r.json.CapturedAt())
+	return captured.UnixMicro() != stated.UnixMicro(), err
 }
 
 func secondsOf(t time.Time) jsontext.Value {
 	return jsontext.Value(strconv.FormatFloat(wire.Seconds(t), 'f', -1, 64))
 }
 
-func (r *reading) onlyJSON(one row, reason string) {
+// only is what one side alone has at a field of a row.
+func (r *reading) only(kind, field string, one row, reason string) error {
+	raw, err := one.rendered()
+	f := wire.ParityFinding{Model: one.model, ID: one.id, Field: field, Kind: kind, JSON: raw, Reason: reason}
+	if kind == wire.FindingOnlyStore {
+		f.JSON, f.Store = nil, raw
+	}
+	r.put(f)
+	return err
+}
+
+func (r *reading) onlyJSON(one row, reason string) error {
 	r.counts.Compared++
-	r.put(wire.ParityFinding{Model: one.model, ID: one.id, Kind: wire.FindingOnlyJSON, JSON: one.raw, Reason: reason})
+	return r.only(wire.FindingOnlyJSON, "", one, reason)
 }
 
 // onlyStore is a row that the JSON side lacks: a fault where it claims to hold
 // it.
-func (r *reading) onlyStore(one row, claimed bool) {
+func (r *reading) onlyStore(one row, claimed bool) error {
 	if !claimed {
 		r.counts.OnlyStore++
-		return
+		return nil
 	}
-	r.put(wire.ParityFinding{
-		Model: one.model, ID: one.id, Kind: wire.FindingOnlyStore, Store: one.raw,
-		Reason: "the JSON side holds what is older and newer, and not this",
-	})
+	return r.only(wire.FindingOnlyStore, "", one, "the JSON side holds what is older and newer, and not this")
 }
 
 // order checks that the rows of a list stand as their endpoint promises, which
@@ -275,15 +350,6 @@ func text(s string) jsontext.Value {
 	return quoted
 }
 
-// rowOf renders a row as clients get it.
-func rowOf(model, id string, payload any) (row, error) {
-	raw, err := wire.Marshal(payload)
-	if err != nil {
-		return row{}, fmt.Errorf("error rendering %s: %w", id, err)
-	}
-	return row{model, id, raw}, nil
-}
-
 // fileRows decodes the rows of a file in the order in which they lie there;
 // none where the files are not looked at.
 func fileRows[T any](r *reading, kind snapshot.Kind, decode func(jsontext.Value) (T, error)) ([]T, error) {
@@ -315,14 +381,7 @@ func fileRows[T any](r *reading, kind snapshot.Kind, decode func(jsontext.Value)
 // accounts are those of the store by model.
 func (r *reading) accounts(ctx context.Context) (map[string]entities.Account, error) {
 	list, err := r.repos.Accounts.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	by := make(map[string]entities.Account, len(list))
-	for _, a := range list {
-		by[a.ModelID] = a
-	}
-	return by, nil
+	return listed(list, func(a entities.Account) string { return a.ModelID }).rows, err
 }
 
 // benchmarks are the models of the store that do not compete.
