@@ -1,11 +1,13 @@
 package testdb
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +19,7 @@ type Gate struct {
 	mu      sync.Mutex
 	silent  chan struct{} // closed: nothing passes any more
 	pairs   []net.Conn
-	answers atomic.Int64
+	answers map[string]*atomic.Int64 // by application_name
 }
 
 // NewGate returns a way to the database of a URL, and the URL of that way.
@@ -31,7 +33,7 @@ func NewGate(t testing.TB, dsn string) (*Gate, string) {
 	if err != nil {
 		t.Fatalf("testdb: error listening: %v", err)
 	}
-	g := &Gate{address: u.Host, silent: make(chan struct{})}
+	g := &Gate{address: u.Host, silent: make(chan struct{}), answers: map[string]*atomic.Int64{}}
 	u.Host = listener.Addr().String()
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -51,8 +53,9 @@ func NewGate(t testing.TB, dsn string) (*Gate, string) {
 			g.mu.Lock()
 			g.pairs = append(g.pairs, client, server)
 			g.mu.Unlock()
-			go g.pass(io.MultiWriter(client, &answers{gate: g}), server, client)
-			go g.pass(server, client, server)
+			of := &answers{gate: g}
+			go g.pass(io.MultiWriter(client, of), server, client)
+			go g.pass(io.MultiWriter(startup{of}, server), client, server)
 		}
 	}()
 	return g, u.String()
@@ -77,14 +80,45 @@ func (g *Gate) pass(to io.Writer, from, other io.ReadCloser) {
 }
 
 // Answers is how often the server has said that it waits for the next request, which is
-// the number of round trips so far.
-func (g *Gate) Answers() int64 { return g.answers.Load() }
+// the number of round trips so far: of the sessions of some application names, or of all
+// where none is named.
+func (g *Gate) Answers(names ...string) (n int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, count := range g.answers {
+		if len(names) == 0 || slices.Contains(names, name) {
+			n += count.Load()
+		}
+	}
+	return n
+}
 
 // answers reads the messages of a server: a letter and a length each.
 type answers struct {
 	gate   *Gate
+	count  atomic.Pointer[atomic.Int64] // that of the session's name; nil before it is known
 	header []byte
 	body   int // bytes to come of the message
+}
+
+// startup reads of the first message of a session, which is small, what it is called.
+type startup struct{ of *answers }
+
+// Write implements io.Writer.
+func (s startup) Write(p []byte) (int, error) {
+	if s.of.count.Load() != nil {
+		return len(p), nil
+	}
+	_, rest, _ := bytes.Cut(p, []byte("\x00application_name\x00"))
+	name, _, _ := bytes.Cut(rest, []byte{0})
+	g := s.of.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.answers[string(name)] == nil {
+		g.answers[string(name)] = new(atomic.Int64)
+	}
+	s.of.count.Store(g.answers[string(name)])
+	return len(p), nil
 }
 
 // Write implements io.Writer.
@@ -100,7 +134,7 @@ func (a *answers) Write(p []byte) (int, error) {
 		a.header, p = append(a.header, p[:taken]...), p[taken:]
 		if len(a.header) == 5 {
 			if a.header[0] == 'Z' {
-				a.gate.answers.Add(1)
+				a.count.Load().Add(1)
 			}
 			a.body, a.header = int(binary.BigEndian.Uint32(a.header[1:]))-4, a.header[:0]
 		}
