@@ -1,12 +1,14 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +55,17 @@ func requireCandles(t testing.TB, s *Store, exact bool) {
 		} else {
 			require.GreaterOrEqual(t, c.Fall, w.Fall*(1-1e-12), key)
 		}
+	}
+
+	for name, facts := range equity {
+		competition, model, _ := strings.Cut(name, " ")
+		newest := make(map[int64]HourEquity)
+		for _, f := range facts {
+			newest[f.marker] = HourEquity{f.marker, f.at, f.value}
+		}
+		hours, err := s.In(competition).Equity.HoursOf(t.Context(), model)
+		require.NoError(t, err)
+		require.Equal(t, slices.SortedFunc(maps.Values(newest), func(a, b HourEquity) int { return cmp.Compare(a.Marker, b.Marker) }), hours, name)
 	}
 
 	prices := make(map[string][]fact)

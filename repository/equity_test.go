@@ -75,9 +75,14 @@ func TestEquityReads(t *testing.T) {
 			require.Equal(t, want, names, "%+v", c)
 		}
 
-		of, err := s.Equity.NewestHoursOf(t.Context(), model1, 0)
+		of, err := s.Equity.HoursOf(t.Context(), model1)
 		require.NoError(t, err)
-		assert.Len(t, of, hours-1)
+		require.Len(t, of, hours-1)
+		for _, n := range []int{1, 2, 7, hours} {
+			some, err := s.Equity.NewestHoursOf(t.Context(), model1, n)
+			require.NoError(t, err)
+			assert.Equal(t, of[max(0, len(of)-n):], some)
+		}
 		newest, err := s.Equity.Newest(t.Context())
 		require.NoError(t, err)
 		require.Len(t, newest, 2)

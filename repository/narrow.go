@@ -66,8 +66,8 @@ type HourEquity struct {
 }
 
 // NewestHoursOf returns the newest snapshots of the newest n hourly markers of a
-// model that have one, by marker; n below 1 is all of them. It probes the index
-// once per marker, however many snapshots there are.
+// model that have one, by marker. It probes the index once per marker, however many
+// snapshots there are.
 func (r Equity) NewestHoursOf(ctx context.Context, model string, n int) (hours []HourEquity, err error) {
 	err = r.run(ctx, "equity", "NewestHoursOf", func(db *gorm.DB) error {
 		return db.Raw(`
@@ -84,7 +84,7 @@ func (r Equity) NewestHoursOf(ctx context.Context, model string, n int) (hours [
 					ORDER BY e.since_inception_hourly_marker DESC
 					LIMIT 1), h.nth + 1
 				FROM hours h
-				WHERE h.marker IS NOT NULL AND (@n < 1 OR h.nth < @n)
+				WHERE h.marker IS NOT NULL AND h.nth < @n
 			)
 			SELECT hours.marker, newest.observed_at, newest.dollar_equity
 			FROM hours
@@ -96,6 +96,20 @@ func (r Equity) NewestHoursOf(ctx context.Context, model string, n int) (hours [
 				LIMIT 1
 			) newest
 			ORDER BY hours.marker`, in(db), map[string]any{"model": model, "n": n}).Scan(&hours).Error
+	})
+	return hours, err
+}
+
+// HoursOf returns the newest snapshots of all hourly markers of a model, by marker. It
+// reads them from the candles of its hours: an hour since inception has two as a rule,
+// since it is parted where an hour of the clock ends.
+func (r Equity) HoursOf(ctx context.Context, model string) (hours []HourEquity, err error) {
+	err = r.run(ctx, "equity", "HoursOf", func(db *gorm.DB) error {
+		return db.Raw(`
+			SELECT DISTINCT ON (since_inception_hourly_marker) since_inception_hourly_marker AS marker, close_at AS observed_at, close AS dollar_equity
+			FROM equity_candles
+			WHERE competition_id = @competition AND model_id = ? AND resolution = 3600
+			ORDER BY since_inception_hourly_marker, close_at DESC`, model, in(db)).Scan(&hours).Error
 	})
 	return hours, err
 }

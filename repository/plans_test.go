@@ -239,7 +239,8 @@ func TestPlansOnLargeTables(t *testing.T) {
 		{"Equity.Hours of the season", func() error { _, err := s.Equity.Hours(ctx, 0, 999); return err }, "account_equity_snapshots", 20 * 1000},
 		{"Equity.LastMarker", func() error { _, err := s.Equity.LastMarker(ctx); return err }, "account_equity_snapshots", 20},
 		{"Equity.Newest", func() error { _, err := s.Equity.Newest(ctx); return err }, "account_equity_snapshots", 20},
-		{"Equity.NewestHoursOf", func() error { _, err := s.Equity.NewestHoursOf(ctx, "m07", 0); return err }, "account_equity_snapshots", 2 * 1001},
+		{"Equity.NewestHoursOf", func() error { _, err := s.Equity.NewestHoursOf(ctx, "m07", 2); return err }, "account_equity_snapshots", 2 * 3},
+		{"Equity.HoursOf", func() error { _, err := s.Equity.HoursOf(ctx, "m07"); return err }, "equity_candles", 2 * 1001},
 		{"Trades.Newest", func() error { _, err := s.Trades.Newest(ctx, 100); return err }, "trades", 20 * 101},
 		{"Equity.Series, ends", func() error { return s.Equity.Series(ctx, "m07", Span{}, noEnds, noEquity) }, "account_equity_snapshots", large / 20},
 		{"Equity.Series of a day", func() error {

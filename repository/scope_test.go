@@ -272,6 +272,9 @@ func reads() []scoped {
 		{"Equity.NewestHoursOf", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Equity.NewestHoursOf(ctx, model1, 2)
 		}},
+		{"Equity.HoursOf", func(ctx context.Context, r Repositories, _ contest) (any, error) {
+			return r.Equity.HoursOf(ctx, model1)
+		}},
 		{"Equity.Find", func(ctx context.Context, r Repositories, c contest) (any, error) {
 			return r.Equity.Find(ctx, []entities.AccountEquitySnapshot{c.snapshot(model1, 0)})
 		}},

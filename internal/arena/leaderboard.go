@@ -133,7 +133,7 @@ func (s *Store) gatherHours(ctx context.Context, c *analytics.Competitor) error 
 	if c.Newest == nil || c.Newest.SharpeRatio.Ptr() != nil {
 		return nil
 	}
-	hours, err := s.repos.Equity.NewestHoursOf(ctx, c.ID, 0)
+	hours, err := s.repos.Equity.HoursOf(ctx, c.ID)
 	c.HourlyEquities = []float64{c.NAV}
 	for _, h := range hours {
 		c.HourlyEquities = append(c.HourlyEquities, h.DollarEquity)

@@ -148,7 +148,7 @@ func sinceInception(ctx context.Context, r *reading, s subject) (cachelayer.Valu
 			return cachelayer.Append(&points[0], points[1]), nil
 		}
 	}
-	hours, err := r.repos.Equity.NewestHoursOf(ctx, s.id, 0)
+	hours, err := r.repos.Equity.HoursOf(ctx, s.id)
 	return cachelayer.Points(pointsOf(hours)), err
 }
 
