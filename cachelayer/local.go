@@ -75,6 +75,14 @@ func (l *local) set(name string, e *entry) {
 	}
 }
 
+// LocalBytes is what the level in this process holds, as cache.local_bytes counts it.
+func (c *Cache) LocalBytes() uint64 {
+	if c.local.entries == nil {
+		return 0
+	}
+	return c.local.entries.WeightedSize()
+}
+
 func (l *local) dropAll() {
 	if l.entries != nil {
 		l.entries.InvalidateAll()

@@ -144,6 +144,16 @@ func (h *hung) set(open bool) {
 	}
 }
 
+// Hung reports whether everything of this store is refused, since the database answers nothing.
+func (s *Store) Hung() bool {
+	if s.hung == nil {
+		return false
+	}
+	s.hung.mu.Lock()
+	defer s.hung.mu.Unlock()
+	return s.hung.open
+}
+
 // close ends the pings.
 func (h *hung) close() error {
 	if h == nil {

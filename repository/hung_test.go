@@ -60,8 +60,10 @@ func TestADatabaseThatHangsIsNotAsked(t *testing.T) {
 		err = ask(t.Context())
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.ErrorIs(t, err, errHung)
+		require.True(t, s.Hung())
 		resume()
 		require.Eventually(t, func() bool { return ask(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
+		require.False(t, s.Hung())
 	}
 
 	require.NoError(t, work(t.Context()), "which prepares the COMMIT")

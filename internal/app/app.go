@@ -201,6 +201,9 @@ func (a *App) openServices(registry prometheus.Registerer) error {
 		Logger:      a.logger,
 		Now:         time.Now,
 	})
+	if err == nil {
+		a.publish(registry)
+	}
 	return err
 }
 

@@ -29,6 +29,22 @@ func newSizes(reg prometheus.Registerer) sizes {
 	}
 }
 
+// publish registers what each scrape asks for.
+func (a *App) publish(reg prometheus.Registerer) {
+	gauge := func(name, help string, labels prometheus.Labels, value func() float64) {
+		promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value)
+	}
+	gauge("nof0_postgres_hung", "1 where writes are refused at once, since neither one under way nor a ping is answered.", nil, func() float64 {
+		if a.writes.Hung() {
+			return 1
+		}
+		return 0
+	})
+	const bytes = "Bytes that a cache of this process holds, of which each may have half of cache.local_bytes."
+	gauge("nof0_memory_cache_bytes", bytes, prometheus.Labels{"cache": "answers"}, func() float64 { return float64(a.cache.LocalBytes()) })
+	gauge("nof0_memory_cache_bytes", bytes, prometheus.Labels{"cache": "last known"}, func() float64 { return float64(a.Service.KnownBytes()) })
+}
+
 // measuring is the work that keeps the sizes up to date.
 func (a *App) measuring(s sizes) loop.Options {
 	return loop.Options{

@@ -98,6 +98,9 @@ func NewService(o ServiceOptions) (*Service, error) {
 	return s, nil
 }
 
+// KnownBytes is what the last known answers hold, as cache.local_bytes counts it.
+func (s *Service) KnownBytes() uint64 { return s.known.WeightedSize() }
+
 // Answer implements Answerer. Errors are an *UnknownCompetitionError, or wrap
 // ErrUnknownModel or ErrUnavailable where they apply.
 func (s *Service) Answer(ctx context.Context, req Request) (*Answer, error) {

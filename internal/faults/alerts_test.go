@@ -314,7 +314,7 @@ func TestAlertsFire(t *testing.T) {
 		return p.hasData(`nof0_http_seconds_count{route="/api/leaderboard",code="200",source="store"} > 3`)
 	})
 	resume := s.hangPostgres()
-	p.fires("Nof0PostgresAway", "Nof0Stale", "Nof0Unavailable")
+	p.fires("Nof0WritesRefused", "Nof0PostgresAway", "Nof0Stale", "Nof0Unavailable")
 	p.quiet("Nof0MetricsNotComputed", "Nof0SwitchesUnread", "Nof0EventsWait")
 	resume()
 	relayed := func() { // what was frozen before its commit is as old as the outage
