@@ -87,12 +87,57 @@ func databaseChecks(maxOpen int) []databaseCheck {
 	}
 }
 
+// replicaQuery asks a replica for the state and for what was found: what keeps it from being
+// read first. $1 and $2 are where the primary was before, and on which timeline; $3 and $4
+// say which database that is.
+const replicaQuery = `SELECT CASE WHEN NOT recovers OR system <> $3 OR database <> $4 OR NOT may THEN 'fail' WHEN NOT follows OR paused OR behind > 16777216 THEN 'warn' ELSE 'ok' END,
+	CASE WHEN system <> $3 THEN 'of another cluster than DATABASE_URL' WHEN database <> $4 THEN 'another database than that of DATABASE_URL'
+		WHEN NOT recovers THEN 'no standby: it takes writes itself' WHEN NOT may THEN 'its user may not see what it streams'
+		WHEN NOT follows THEN 'it streams nothing from the primary' WHEN paused THEN 'it does not replay'
+		ELSE 'a standby' END || ', ' || pg_size_pretty(greatest(behind, 0)) || ' behind',
+	CASE WHEN system <> $3 OR database <> $4 OR NOT recovers THEN 'postgres.replicas has to name standbys of the primary: it is not read'
+		WHEN NOT may THEN 'GRANT pg_read_all_stats TO its user: it is not read' WHEN NOT follows THEN 'look at primary_conninfo and the log of the standby: it is not read'
+		WHEN paused THEN 'SELECT pg_wal_replay_resume()' ELSE 'see what keeps it (pg_stat_replication): what it lacks is read from the primary' END
+FROM (SELECT pg_is_in_recovery() AS recovers, pg_has_role('pg_read_all_stats', 'USAGE') AS may,
+		(SELECT system_identifier FROM pg_control_system()) AS system, (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
+		coalesce((SELECT received_tli = $2 FROM pg_stat_wal_receiver), false) AS follows,
+		CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() END AS paused,
+		pg_wal_lsn_diff($1::text::pg_lsn, CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) AS behind) AS r`
+
+// examineReplicas compares each of postgres.replicas with the primary.
+func examineReplicas(ctx context.Context, primary *sql.DB, dsns []string, add func(check, state, text, do string), failed func(check string, err error, do string)) {
+	if len(dsns) == 0 {
+		return
+	}
+	var lsn string
+	var timeline, system, database int64
+	if err := primary.QueryRowContext(ctx, `SELECT pg_current_wal_insert_lsn(), ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint,
+		(SELECT system_identifier FROM pg_control_system()), (SELECT oid FROM pg_database WHERE datname = current_database())`).
+		Scan(&lsn, &timeline, &system, &database); err != nil {
+		failed("replicas", err, "DATABASE_URL has to name the primary")
+		return
+	}
+	for i, dsn := range dsns {
+		check := "replica " + strconv.Itoa(i+1)
+		if err := withDatabase(ctx, dsn, func(replica *sql.DB) error {
+			var state, text, do string
+			if err := replica.QueryRowContext(ctx, replicaQuery, lsn, timeline, system, database).Scan(&state, &text, &do); err != nil {
+				return fmt.Errorf("error asking the replica: %w", err)
+			}
+			add(check, state, text, do)
+			return nil
+		}); err != nil {
+			failed(check, err, "bring it back, or take it out of postgres.replicas: the primary bears its reads")
+		}
+	}
+}
+
 func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at a deployment, and say what to do about what is wrong with it",
 		Long: `Look at the configuration, the versions, the rights of the role, the clocks, the policy of
-Redis, disks, the schema, replication and the newest comparisons. Nothing is changed.
+Redis, disks, the schema, replication, the replicas and the newest comparisons. Nothing is changed.
 
 Exit status 1 where something fails; what only warns does not.`,
 		Example: example("DATABASE_URL=postgres://… REDIS_URL=redis://… nof0 doctor", "nof0 doctor --json"),
@@ -169,6 +214,7 @@ func (c *cli) examine(ctx context.Context) (found []finding) {
 			return err
 		}
 		add(clockCheck("clock of Postgres", now, began))
+		examineReplicas(ctx, db, cfg.Postgres.Replicas, add, failed)
 		return nil
 	}); err != nil {
 		failed("Postgres", err, "bring it back")

@@ -1,13 +1,20 @@
 package main
 
 import (
+	"context"
 	"database/sql"
+	"log/slog"
+	"net/url"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
+	"nof0/internal/devstack"
 	"nof0/internal/testdb"
 )
 
@@ -64,6 +71,77 @@ func TestDoctor(t *testing.T) {
 	require.Equal(t, "warn", states(1, "DATABASE_URL="+testdb.As(t, dsn, ""))["role"], "the last of two is in force")
 	redis.Kill()
 	require.Equal(t, "fail", states(1)["Redis"])
+}
+
+// startPostgres starts a server of the test's own, where given as the standby of another.
+func startPostgres(t *testing.T, standbyOf string) string {
+	t.Helper()
+	o := devstack.Options{DataDir: t.TempDir(), RedisURL: "redis://127.0.0.1:1", StandbyOf: standbyOf, Logger: slog.New(slog.DiscardHandler)}
+	stack, err := devstack.Start(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, stack.Close(context.Background()))
+		_, err := devstack.RemoveData(context.Background(), o) // under root the files lie elsewhere
+		require.NoError(t, err)
+	})
+	return stack.DatabaseURL
+}
+
+// TestDoctorLooksAtReplicas holds that what keeps a replica from being read is found, with
+// what to do, on a real standby.
+func TestDoctorLooksAtReplicas(t *testing.T) {
+	t.Parallel()
+	primary := startPostgres(t, "")
+	standby := startPostgres(t, primary)
+	exec := func(dsn, statement string) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), dsn)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, conn.Close(context.Background())) }()
+		_, err = conn.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	replicas := func(dsns ...string) (found []finding) {
+		t.Helper()
+		e := nof0(t, []string{"DATABASE_URL=" + primary, "REDIS_URL=redis://127.0.0.1:1", "NOF0_POSTGRES_REPLICAS=" + strings.Join(dsns, ",")}, "doctor", "--json")
+		for _, f := range parsed[[]finding](t, e) {
+			require.NotContains(t, f.Found, "hidden")
+			if strings.HasPrefix(f.Check, "replica ") {
+				found = append(found, f)
+			}
+		}
+		require.Len(t, found, len(dsns))
+		return found
+	}
+	require.Eventually(t, func() bool { return replicas(standby)[0].State == stateOK }, time.Minute, 100*time.Millisecond, "it streams")
+
+	other, err := url.Parse(standby)
+	require.NoError(t, err)
+	other.Path = "/postgres"
+	limited, err := url.Parse(standby)
+	require.NoError(t, err)
+	exec(primary, `CREATE ROLE blind LOGIN PASSWORD 'hidden'`)
+	limited.User = url.UserPassword("blind", "hidden")
+	var found []finding
+	require.Eventually(t, func() bool {
+		found = replicas(standby, primary, other.String(), limited.String(), os.Getenv("DATABASE_URL"), unreachable[len("DATABASE_URL="):])
+		return strings.HasPrefix(found[3].Found, "its user may not see") // the role is there too
+	}, time.Minute, 100*time.Millisecond)
+	for i, says := range []string{"a standby, ", "no standby", "another database", "its user may not see", "of another cluster", "error connecting"} {
+		require.Contains(t, found[i].Found, says)
+		require.Equal(t, i == 0, found[i].State == stateOK, "%+v", found[i])
+		require.Equal(t, i == 0, found[i].Do == "", "%+v", found[i])
+	}
+
+	exec(standby, `SELECT pg_wal_replay_pause()`)
+	require.Eventually(t, func() bool { return strings.HasPrefix(replicas(standby)[0].Found, "it does not replay") }, time.Minute, 100*time.Millisecond)
+	exec(standby, `SELECT pg_wal_replay_resume()`)
+	exec(standby, `ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'`)
+	exec(standby, `SELECT pg_reload_conf()`)
+	require.Eventually(t, func() bool {
+		f := replicas(standby)[0]
+		return strings.HasPrefix(f.Found, "it streams nothing") && f.State == stateWarn
+	}, time.Minute, 100*time.Millisecond)
 }
 
 func TestDoctorWithoutAnything(t *testing.T) {
