@@ -21,6 +21,7 @@ const newestTrades = 12
 type arenaData struct {
 	Models         []model
 	Curves         map[string]wire.EquityCurve
+	Sketch         []sketched
 	Prices         []wire.Price
 	Standings      []standing
 	Trades         []wire.Trade
@@ -90,10 +91,10 @@ func (s shown) Who(id string) template.HTML {
 		template.HTMLEscapeString(name) + "</a>")
 }
 
-// curves reads the figures of every curve, with no more of its points than the ends.
+// curves reads the curve of every model.
 func (r *reading) curves() (map[string]wire.EquityCurve, string, error) {
 	var curves wire.EquityCurves
-	fault, err := r.part(arena.Request{View: catalogue.ViewEquity, Series: arena.Series{Points: arena.MinPoints}}, &curves)
+	fault, err := r.part(arena.Request{View: catalogue.ViewEquity, Series: arena.Series{Points: sketchPoints}}, &curves)
 	of := map[string]wire.EquityCurve{}
 	for _, c := range curves.Equity {
 		of[c.ModelID] = c
@@ -123,6 +124,7 @@ func arenaPage(r *reading) (any, error) {
 			}
 		}
 	}
+	d.Sketch = r.sketch(d.Models, curves)
 	var prices wire.CryptoPrices
 	if d.PricesFault, err = r.part(arena.Request{View: catalogue.ViewCryptoPrices}, &prices); err != nil {
 		return nil, err

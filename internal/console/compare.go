@@ -15,6 +15,7 @@ const compared = 4
 type compareData struct {
 	Models []model // those that can be chosen
 	Chosen []side
+	Sketch []sketched
 	Tables []comparedTable
 	AsOf   float64
 	Fault  string
@@ -82,6 +83,11 @@ func comparePage(r *reading) (any, error) {
 		}
 		d.Chosen = append(d.Chosen, one)
 	}
+	var chosen []model
+	for _, one := range d.Chosen {
+		chosen = append(chosen, one.model)
+	}
+	d.Sketch = r.sketch(chosen, curves)
 	d.Tables, err = r.compareMetrics(d.Chosen)
 	return d, err
 }

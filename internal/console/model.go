@@ -22,6 +22,7 @@ const (
 type modelData struct {
 	Model          model
 	Curve          wire.EquityCurve
+	Sketch         []sketched
 	Standing       *standing // nil of a benchmark
 	AsOf           float64
 	Open           []openPosition
@@ -66,7 +67,7 @@ func modelPage(r *reading) (any, error) {
 		}
 	}
 	var curves wire.EquityCurves
-	series := arena.Series{Points: arena.MinPoints}
+	series := arena.Series{Points: sketchPoints}
 	if err := r.parts(
 		part{&d.CurveFault, arena.Request{View: catalogue.ViewEquity, Model: d.Model.ID, Series: series}, &curves},
 		part{&d.HistoryFault, arena.Request{View: catalogue.ViewPositionsOf, Model: d.Model.ID, Limit: shownPositions, Cursor: r.ask.Query.Get("older")}, &d.History},
@@ -83,6 +84,7 @@ func modelPage(r *reading) (any, error) {
 			d.AsOf = c.Points[n-1].Timestamp
 		}
 	}
+	d.Sketch = r.sketch([]model{d.Model}, map[string]wire.EquityCurve{d.Model.ID: d.Curve})
 	var symbols wire.Symbols
 	if _, err := r.part(arena.Request{View: catalogue.ViewSymbols}, &symbols); err != nil {
 		return nil, err

@@ -117,6 +117,8 @@ export function ranges(tools, span, select) {
     const range = chosen("range") || "all";
     for (const input of tools.querySelectorAll("[name=range]")) input.checked = input.value === range;
     custom.hidden = range !== "custom";
+    // Inputs of times are made of much: a browser makes them where they are seen.
+    if (!custom.hidden) for (const name of ["from", "to"]) custom.elements[name].type = "datetime-local";
     if (range === "custom" && chosen("from") && chosen("to")) fill(Number(chosen("from")), Number(chosen("to")));
   };
   tools.addEventListener("change", ({ target }) => {

@@ -32,10 +32,10 @@ function equityChart(box) {
   }
 
   const load = loader(box, async () => {
-    if (!plot) box.dataset.says = "Loading…";
+    if (!box.firstElementChild) box.dataset.says = "Loading…";
     const [equity, closed] = await Promise.all([
       // The extremes are kept, so that many curves need fewer points to look the same.
-      read(query(box.dataset.src, { points: String(Math.round(box.clientWidth / (alone() ? 2 : 5)) || 100) })),
+      read(query(box.dataset.src, alone() ? { points: String(Math.round(box.clientWidth / 2) || 100) } : {})),
       alone() ? read(query(box.dataset.trades, { model_id: alone(), limit: "1000" })) : { trades: [] },
       loaded(),
     ]);
@@ -49,6 +49,7 @@ function equityChart(box) {
   }, clear);
 
   function clear() {
+    box.querySelector(".sketch")?.remove();
     plot?.destroy();
     low?.destroy();
     plot = low = undefined;
@@ -213,7 +214,12 @@ function equityChart(box) {
 
   const showRange = ranges(tools, () => data?.[0].length && [data[0][0], data[0].at(-1)], select);
   show();
-  return { load, add, first: load() };
+  // Where a sketch is shown it is seen first.
+  const first = async () => {
+    if (box.firstElementChild && !document.hidden) await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    return load();
+  };
+  return { load, add, first: first() };
 }
 
 const box = document.querySelector("#equity");
