@@ -118,14 +118,12 @@ func (t *decisionTotals) fill(doc *Document, symbols []string) bool {
 	known := t.Signals.fill(doc)
 	long, short, flat := t.micros(symbols)
 	doc.Signals.setMinutes(float64(long), float64(short), float64(flat), microsPerMinute)
-	mean, std := inMinutes(&t.Gaps)
 	doc.Invocation = Invocation{
 		NumInvocations:         t.Count,
-		AvgInvocationBreakMins: mean,
-		StdInvocationBreakMins: std,
 		MinInvocationBreakMins: minutes(t.Shortest),
 		MaxInvocationBreakMins: minutes(t.Longest),
 	}
+	doc.decisionSpreads(t).set()
 	if t.Newest.ID != "" {
 		doc.LastConvoTimestamp = wire.Some(t.Newest.Timestamp)
 		doc.LastConvoDocID = wire.Some(t.Newest.ID)

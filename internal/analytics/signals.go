@@ -144,19 +144,10 @@ func (t *signalTotals) fill(doc *Document) bool {
 	s.setShares()
 
 	var known [3]bool
-	s.AvgConfidence, s.StdConfidence = t.All.Confidence.Mean(), t.All.Confidence.Std()
 	s.MedianConfidence, known[0] = t.Confidences.Median()
-	s.AvgConfidenceLong, s.StdConfidenceLong = t.Longs.Confidence.Mean(), t.Longs.Confidence.Std()
-	s.AvgConfidenceShort, s.StdConfidenceShort = t.Shorts.Confidence.Mean(), t.Shorts.Confidence.Std()
-	s.AvgConfidenceClose, s.StdConfidenceClose = t.Closes.Confidence.Mean(), t.Closes.Confidence.Std()
-	s.AvgConfidenceHold, s.StdConfidenceHold = t.Holds.Confidence.Mean(), t.Holds.Confidence.Std()
-
-	s.AvgLeverage, s.StdLeverage = t.All.Leverage.Mean(), t.All.Leverage.Std()
 	s.MedianLeverage, known[1] = t.Leverages.Median()
-	s.AvgLeverageLong, s.StdLeverageLong = t.Longs.Leverage.Mean(), t.Longs.Leverage.Std()
-	s.AvgLeverageShort, s.StdLeverageShort = t.Shorts.Leverage.Mean(), t.Shorts.Leverage.Std()
-	doc.OverallTradesOverview.AvgConvoLeverage = t.EntryLeverage.Mean()
 	doc.OverallTradesOverview.MedianConvoLeverage, known[2] = t.EntryLeverages.Median()
+	doc.leverageSpreads(t).set()
 	return known == [3]bool{true, true, true}
 }
 

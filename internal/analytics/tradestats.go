@@ -74,36 +74,10 @@ func (s *TradeStats) fill(doc *Document) {
 	if f.OverallPnlWithFees > 0 {
 		f.TotalFeesAsPctOfPnl = pct(f.TotalFeesPaid, f.OverallPnlWithFees)
 	}
-	f.AvgNetPnl, f.StdNetPnl = s.Net.Mean(), s.Net.Std()
-	f.AvgGrossPnl, f.StdGrossPnl = s.Gross.Mean(), s.Gross.Std()
-	f.AvgTakerFee, f.StdTakerFee = s.Fee.Mean(), s.Fee.Std()
-
-	w := &doc.WinnersLosers
-	w.WinRate = pct(float64(s.Winners.Net.Count()), total)
-	w.AvgWinnersNetPnl, w.StdWinnersNetPnl = s.Winners.Net.Mean(), s.Winners.Net.Std()
-	w.AvgWinnersNotional, w.StdWinnersNotional = s.Winners.Notional.Mean(), s.Winners.Notional.Std()
-	w.AvgWinnersHoldingPeriod, w.StdWinnersHoldingPeriod = inMinutes(&s.Winners.Holding)
-	w.AvgLosersNetPnl, w.StdLosersNetPnl = s.Losers.Net.Mean(), s.Losers.Net.Std()
-	w.AvgLosersNotional, w.StdLosersNotional = s.Losers.Notional.Mean(), s.Losers.Notional.Std()
-	w.AvgLosersHoldingPeriod, w.StdLosersHoldingPeriod = inMinutes(&s.Losers.Holding)
-
+	doc.WinnersLosers.WinRate = pct(float64(s.Winners.Net.Count()), total)
 	l := &doc.LongsShorts
 	l.NumLongTrades, l.NumShortTrades = s.Longs.Net.Count(), s.Shorts.Net.Count()
 	l.LongShortTradesRatio = ratio(float64(l.NumLongTrades), total)
-	l.AvgLongsNetPnl, l.StdLongsNetPnl = s.Longs.Net.Mean(), s.Longs.Net.Std()
-	l.AvgLongsNotional, l.StdLongsNotional = s.Longs.Notional.Mean(), s.Longs.Notional.Std()
-	l.AvgLongsHoldingPeriod, l.StdLongsHoldingPeriod = inMinutes(&s.Longs.Holding)
-	l.AvgShortsNetPnl, l.StdShortsNetPnl = s.Shorts.Net.Mean(), s.Shorts.Net.Std()
-	l.AvgShortsNotional, l.StdShortsNotional = s.Shorts.Notional.Mean(), s.Shorts.Notional.Std()
-	l.AvgShortsHoldingPeriod, l.StdShortsHoldingPeriod = inMinutes(&s.Shorts.Holding)
-
-	o := &doc.OverallTradesOverview
-	o.TotalTrades = s.Net.Count()
-	o.AvgHoldingPeriodMins, o.StdHoldingPeriodMins = inMinutes(&s.Holding)
-	o.AvgSizeOfTradeNotional, o.StdSizeOfTradeNotional = s.Notional.Mean(), s.Notional.Std()
-}
-
-// inMinutes returns mean and deviation of a quantity that is kept in seconds.
-func inMinutes(s *Stats) (mean, std float64) {
-	return s.Mean() / secondsPerMinute, s.Std() / secondsPerMinute
+	doc.OverallTradesOverview.TotalTrades = s.Net.Count()
+	doc.tradeSpreads(s).set()
 }
