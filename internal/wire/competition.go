@@ -20,8 +20,6 @@ type Competition struct {
 	Rules    jsontext.Value `json:"rules,omitzero"`                                // whatever the organizer adds
 }
 
-func (*Competition) required() []string { return []string{"id"} }
-
 func (c *Competition) check(f *Faults) {
 	f.id("/id", c.ID)
 	for path, text := range map[string]Opt[string]{"/name": c.Name, "/season": c.Season, "/mode": c.Mode} {

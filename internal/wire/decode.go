@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -74,11 +75,9 @@ func (f *Faults) putUnder(path string, faults Faults) {
 
 func (f *Faults) full() bool { return len(*f) >= MaxFaults }
 
-// row is a type that can be read from outside: it names the members that it
-// cannot do without and checks what its types cannot say.
+// row is a type that can be read from outside: it checks what its types cannot say.
 type row[T any] interface {
 	*T
-	required() []string
 	check(f *Faults)
 }
 
@@ -102,7 +101,7 @@ func decode[T any, P row[T]](raw jsontext.Value) (T, Faults) {
 	if kind := raw.Kind(); kind != '{' {
 		return none, Faults{{Reason: fmt.Sprintf("is %s; an object is expected", kindName(kind))}}
 	}
-	faults, readable := scan(raw, p.required())
+	faults, readable := scan(raw, required(reflect.TypeFor[T]()))
 	if !readable {
 		return none, faults
 	}
@@ -124,6 +123,25 @@ func decode[T any, P row[T]](raw jsontext.Value) (T, Faults) {
 		return none, faults
 	}
 	return v, nil
+}
+
+var requiredOf sync.Map // []string by reflect.Type: finding them costs more than reading a row
+
+// required lists the members that a row cannot do without: those that are there also
+// where they are zero.
+func required(row reflect.Type) []string {
+	if known, ok := requiredOf.Load(row); ok {
+		names, _ := known.([]string)
+		return names
+	}
+	var names []string
+	for field := range row.Fields() {
+		if name, options, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" && options == "" {
+			names = append(names, name)
+		}
+	}
+	requiredOf.Store(row, names)
+	return names
 }
 
 // memberwise reads the members of an object one by one: reading it as a whole
@@ -235,14 +253,6 @@ func checkNumber(text string) string {
 		}
 	}
 	return ""
-}
-
-// Check refuses raw JSON of any kind that could not be stored: malformed text,
-// a duplicate name, NUL, a number that is no finite double, a nesting beyond
-// MaxDepth.
-func Check(raw jsontext.Value) error {
-	faults, _ := scan(raw, nil)
-	return faults.err()
 }
 
 func syntaxFault(err error) Fault {

@@ -25,8 +25,6 @@ func (p *PositionItem) Parts() map[string]any { return map[string]any{"/position
 // Open is the position of a decoded item.
 func (p *PositionItem) Open() Position { return p.open }
 
-func (*PositionItem) required() []string { return []string{"model_id", "position"} }
-
 func (p *PositionItem) check(f *Faults) {
 	f.id("/model_id", p.ModelID)
 	f.optID("/provider", p.Provider)
@@ -62,8 +60,6 @@ type tradeEnvelope struct {
 	Remaining jsontext.Value `json:"remaining,omitzero"`
 	Equity    jsontext.Value `json:"equity,omitzero"`
 }
-
-func (*tradeEnvelope) required() []string { return []string{"trade"} }
 
 func (*tradeEnvelope) check(*Faults) {}
 
@@ -150,8 +146,6 @@ type MarketContext struct {
 	Extra         jsontext.Value `json:",embed"`
 }
 
-func (*MarketContext) required() []string { return nil }
-
 func (*MarketContext) check(*Faults) {}
 
 // PriceItem is a price as it is written, with the market context that it may
@@ -220,8 +214,6 @@ func (m *Model) Parts() map[string]any { return map[string]any{"/since_inception
 // none.
 func (m *Model) Inception() *SinceInception { return m.inception }
 
-func (*Model) required() []string { return []string{"id"} }
-
 func (m *Model) check(f *Faults) {
 	f.id("/id", m.ID)
 	if k := m.Kind.Or("competitor"); k != "competitor" && k != "benchmark" {
@@ -249,8 +241,6 @@ type Symbol struct {
 	Extra         jsontext.Value `json:",embed"`
 }
 
-func (*Symbol) required() []string { return []string{"symbol"} }
-
 func (s *Symbol) check(f *Faults) {
 	f.id("/symbol", s.Symbol)
 	f.optID("/quote_currency", s.QuoteCurrency)
@@ -272,8 +262,6 @@ type TraderState struct {
 	Extra            jsontext.Value `json:",embed"`
 }
 
-func (*TraderState) required() []string { return []string{"trader_id"} }
-
 func (t *TraderState) check(f *Faults) {
 	f.id("/trader_id", t.TraderID)
 	f.optID("/exchange_provider", t.ExchangeProvider)
@@ -293,8 +281,6 @@ type MarketAsset struct {
 	IsDelisted    Opt[bool]      `json:"is_delisted,omitzero"`                  // whether it is no longer traded
 	Extra         jsontext.Value `json:",embed"`
 }
-
-func (*MarketAsset) required() []string { return []string{"symbol"} }
 
 func (m *MarketAsset) check(f *Faults) {
 	f.id("/symbol", m.Symbol)

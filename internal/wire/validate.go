@@ -90,8 +90,6 @@ func (f *Faults) object(path string, raw jsontext.Value) {
 	}
 }
 
-func (*Price) required() []string { return []string{"symbol", "price", "timestamp"} }
-
 func (p *Price) check(f *Faults) {
 	f.id("/symbol", p.Symbol)
 	f.optID("/provider", p.Provider)
@@ -99,10 +97,6 @@ func (p *Price) check(f *Faults) {
 	if p.Timestamp < 0 || p.Timestamp >= MaxSeconds*1000 {
 		f.addf("/timestamp", "%d is not a time in unix milliseconds", p.Timestamp)
 	}
-}
-
-func (*AccountTotal) required() []string {
-	return []string{"model_id", "timestamp", "dollar_equity", "since_inception_hourly_marker"}
 }
 
 func (a *AccountTotal) check(f *Faults) {
@@ -200,8 +194,6 @@ func waitsForFill(raw jsontext.Value) bool {
 	return json.Unmarshal(raw, &probe) == nil && probe.WaitForFill && (probe.EntryPrice.Or(0) == 0 || probe.Quantity.Or(0) == 0)
 }
 
-func (*Position) required() []string { return []string{"symbol", "entry_price", "quantity"} }
-
 func (p *Position) check(f *Faults) {
 	f.id("/symbol", p.Symbol)
 	f.positive("/entry_price", p.EntryPrice)
@@ -209,13 +201,6 @@ func (p *Position) check(f *Faults) {
 		f.addf("/quantity", "is 0; an open position has a quantity")
 	}
 	f.optSeconds("/entry_time", p.EntryTime)
-}
-
-func (*Trade) required() []string {
-	return []string{
-		"id", "model_id", "symbol", "side", "quantity", "entry_time", "exit_time",
-		"entry_price", "exit_price", "realized_net_pnl",
-	}
 }
 
 func (t *Trade) check(f *Faults) {
@@ -238,10 +223,6 @@ func (t *Trade) check(f *Faults) {
 	}
 }
 
-func (*SinceInception) required() []string {
-	return []string{"model_id", "nav_since_inception", "inception_date"}
-}
-
 func (s *SinceInception) check(f *Faults) {
 	f.id("/model_id", s.ModelID)
 	f.optID("/id", s.ID)
@@ -252,14 +233,7 @@ func (s *SinceInception) check(f *Faults) {
 	}
 }
 
-// Of the counts an absent one would come out as a zero that nobody stated.
-func (*LeaderboardRow) required() []string {
-	return []string{"id", "num_trades", "num_wins", "num_losses"}
-}
-
 func (l *LeaderboardRow) check(f *Faults) { f.id("/id", l.ID) }
-
-func (*AnalyticsDoc) required() []string { return []string{"model_id"} }
 
 func (a *AnalyticsDoc) check(f *Faults) {
 	f.id("/model_id", a.ModelID)
@@ -275,8 +249,6 @@ type modelPositionsRow struct {
 	open    map[string]Position
 	waiting map[string]jsontext.Value
 }
-
-func (*modelPositionsRow) required() []string { return []string{"model_id", "positions"} }
 
 func (m *modelPositionsRow) check(f *Faults) {
 	f.id("/model_id", m.ModelID)
@@ -294,8 +266,6 @@ func DecodeModelPositions(raw jsontext.Value) (ModelPositions, error) {
 	return ModelPositions{ModelID: m.ModelID, Positions: m.open, Waiting: m.waiting, Extra: m.Extra}, err
 }
 
-func (*Decision) required() []string { return []string{"id", "model_id", "timestamp"} }
-
 func (d *Decision) check(f *Faults) {
 	f.id("/id", d.ID)
 	f.id("/model_id", d.ModelID)
@@ -306,8 +276,6 @@ func (d *Decision) check(f *Faults) {
 	}
 	f.object("/llm_response", d.LlmResponse)
 }
-
-func (*Thread) required() []string { return []string{"model_id", "messages"} }
 
 func (t *Thread) check(f *Faults) {
 	f.id("/model_id", t.ModelID)
@@ -328,8 +296,6 @@ func (*Thread) checkRows(raw jsontext.Value, f *Faults) {
 		f.putUnder("/messages/"+strconv.Itoa(i), faults)
 	}
 }
-
-func (*Message) required() []string { return []string{"role", "content", "timestamp"} }
 
 func (m *Message) check(f *Faults) {
 	if m.Role != "system" && m.Role != "user" && m.Role != "assistant" {
