@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
-	"time"
 )
 
 // RedisKind says what stands in for Redis.
@@ -213,7 +211,7 @@ func (s *Stack) KillPostgres() error {
 	if s.postgres == nil {
 		return errNotOurs
 	}
-	return s.postgres.proc.stop(context.Background(), stopStep{syscall.SIGKILL, 5 * time.Second})
+	return s.postgres.proc.stop(context.Background(), kill())
 }
 
 // RestartPostgres starts a killed private Postgres; see KillPostgres.

@@ -84,7 +84,7 @@ func (c postgresConfig) fill(ctx context.Context, program string, args ...string
 	case <-proc.done:
 		err = proc.err
 	case <-ctx.Done():
-		if err := proc.stop(ctx, stopStep{syscall.SIGKILL, 5 * time.Second}); err != nil {
+		if err := proc.stop(ctx, kill()); err != nil {
 			return err
 		}
 		err = context.Cause(ctx)

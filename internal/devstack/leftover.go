@@ -24,7 +24,7 @@ func endLeftover(ctx context.Context, dataDir string, logger *slog.Logger) error
 	for _, step := range []stopStep{
 		{syscall.SIGINT, 10 * time.Second},
 		{syscall.SIGQUIT, 5 * time.Second},
-		{syscall.SIGKILL, 5 * time.Second},
+		kill(),
 	} {
 		left := serversOn(ctx, dataDir, postmaster)
 		if len(left) == 0 {

@@ -93,7 +93,7 @@ func (c *child) kill() {
 // within fails the test unless the condition comes true in good time.
 func within(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	const limit = 30 * time.Second
+	const limit = time.Minute
 	for deadline := time.Now().Add(limit); ; {
 		if condition() {
 			return

@@ -12,12 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
-
-const poolerStartTimeout = 10 * time.Second
 
 // pooler is a private PgBouncer that pools by transaction, in front of every
 // database of a server.
@@ -44,38 +41,24 @@ func startPooler(ctx context.Context, dir string, account *account, dsn string) 
 		return nil, errors.New("error reading the database URL for the pooler")
 	}
 	p := &pooler{dir: dir, account: account, server: server}
-	if p.port, err = freePort(ctx); err != nil {
-		return nil, err
+	l := launch{
+		name: "pgbouncer", what: "a private PgBouncer", dir: dir, log: p.file("pooler.log"), account: account,
+		command: func(port int) (*exec.Cmd, error) {
+			p.port = port
+			return exec.Command(program, p.file("pooler.ini")), p.configure() //nolint:gosec,noctx // the context ends the wait, not the server
+		},
+		ready: func(ctx context.Context, _ int) (bool, error) {
+			conn, err := pgx.Connect(ctx, p.through(dsn))
+			if err != nil {
+				return false, nil //nolint:nilerr // not yet
+			}
+			return true, conn.Close(ctx)
+		},
+		orphaned: syscall.SIGTERM, // at once
+		stop:     stopPolitely(),
 	}
-	if err := p.configure(); err != nil {
-		return nil, err
-	}
-	log, err := createLog(p.file("pooler.log"))
-	if err != nil {
-		return nil, fmt.Errorf("error opening the log of the pooler: %w", err)
-	}
-	defer log.Close()
-	cmd := exec.Command(program, p.file("pooler.ini")) //nolint:gosec,noctx // the context ends the wait, not the server
-	cmd.Dir = dir
-	cmd.Env = serverEnv()
-	cmd.Stdout, cmd.Stderr = log, log
-	account.apply(cmd)
-	if p.proc, err = startProcess("pgbouncer", cmd, syscall.SIGTERM); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, poolerStartTimeout, fmt.Errorf("no answer within %s", poolerStartTimeout))
-	defer cancel()
-	err = p.proc.poll(ctx, func(ctx context.Context) (bool, error) {
-		conn, err := pgx.Connect(ctx, p.through(dsn))
-		if err != nil {
-			return false, nil //nolint:nilerr // not yet
-		}
-		return true, conn.Close(ctx)
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("error starting a private PgBouncer: %w\n%s", err, lastLines(p.file("pooler.log"))), p.stop(ctx))
-	}
-	return p, nil
+	p.proc, _, err = l.run(ctx)
+	return p, err
 }
 
 // configure writes the settings. Users that the file does not name are looked up
@@ -127,9 +110,4 @@ func (p *pooler) through(dsn string) string {
 	return u.String()
 }
 
-func (p *pooler) stop(ctx context.Context) error {
-	return p.proc.stop(ctx,
-		stopStep{syscall.SIGTERM, 3 * time.Second}, // at once
-		stopStep{syscall.SIGKILL, 5 * time.Second},
-	)
-}
+func (p *pooler) stop(ctx context.Context) error { return p.proc.stop(ctx, stopPolitely()...) }

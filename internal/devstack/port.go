@@ -12,10 +12,10 @@ import (
 
 const loopback = "127.0.0.1"
 
-// freePort returns a loopback port that nobody listens on. It looks below the
+// FreePort returns a loopback port that nobody listens on. It looks below the
 // range from which the kernel picks ports for others, so that the port is still
 // free when the server, or its successor after a restart, binds it.
-func freePort(ctx context.Context) (int, error) {
+func FreePort(ctx context.Context) (int, error) {
 	const (
 		low, high = 20000, 32000
 		tries     = 100

@@ -21,9 +21,6 @@ const (
 	databaseUser = "nof0"
 	databaseName = "nof0"
 
-	// Recovery after a crash replays the log first, so this is generous.
-	postgresStartTimeout = 60 * time.Second
-
 	// invalidPassword is the SQLSTATE of a refused one.
 	invalidPassword = "28P01"
 )
@@ -53,10 +50,6 @@ func (c postgresConfig) logFile() string      { return filepath.Join(c.dir, "pos
 // startPostgres starts the server on a free port and returns when it answers
 // and has its database. Data that are there already are kept.
 func startPostgres(ctx context.Context, c postgresConfig) (*postgresServer, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, postgresStartTimeout,
-		fmt.Errorf("no answer within %s; its log is %s", postgresStartTimeout, c.logFile()))
-	defer cancel()
-
 	if err := endLeftover(ctx, c.dataDir(), c.logger); err != nil {
 		return nil, err
 	}
@@ -78,51 +71,17 @@ func startPostgres(ctx context.Context, c postgresConfig) (*postgresServer, erro
 
 // launch runs the server until it answers.
 func (c postgresConfig) launch(ctx context.Context, password string) (*process, int, error) {
-	const tries = 3
-	for try := 1; ; try++ {
-		port, err := c.port, error(nil)
-		if port == 0 {
-			port, err = freePort(ctx)
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		proc, err := c.exec(port)
-		if err != nil {
-			return nil, 0, err
-		}
-		err = proc.poll(ctx, func(ctx context.Context) (bool, error) { return answers(ctx, port, password) })
-		if err == nil {
-			return proc, port, nil
-		}
-		if stopErr := stopPostgres(ctx, proc); stopErr != nil {
-			return nil, 0, errors.Join(err, stopErr)
-		}
-		var ended *exitError
-		if errors.As(err, &ended) && !portIsFree(ctx, port) && try < tries {
-			continue // somebody was faster to take the port
-		}
-		return nil, 0, fmt.Errorf("error starting the private Postgres in %s: %w\n%s", c.dir, err, lastLines(c.logFile()))
-	}
-}
-
-func (c postgresConfig) exec(port int) (*process, error) {
-	log, err := createLog(c.logFile())
-	if err != nil {
-		return nil, fmt.Errorf("error opening the log of Postgres: %w", err)
-	}
-	defer log.Close()
-	if err := c.account.own(c.logFile()); err != nil {
-		return nil, err
-	}
-	// The context ends the wait, not the server: a context of exec would kill
-	// the postmaster without letting it shut down.
-	cmd := exec.Command(c.binaries.program("postgres"), c.arguments(port)...) //nolint:gosec,noctx // see above
-	cmd.Dir = c.dir
-	cmd.Env = serverEnv()
-	cmd.Stdout, cmd.Stderr = log, log
-	c.account.apply(cmd)
-	return startProcess("Postgres", cmd, syscall.SIGINT)
+	return launch{
+		name: "Postgres", what: "the private Postgres in " + c.dir, dir: c.dir, log: c.logFile(), account: c.account, port: c.port,
+		command: func(port int) (*exec.Cmd, error) {
+			// The context ends the wait, not the server: a context of exec would kill
+			// the postmaster without letting it shut down.
+			return exec.Command(c.binaries.program("postgres"), c.arguments(port)...), nil //nolint:gosec,noctx // see above
+		},
+		ready:    func(ctx context.Context, port int) (bool, error) { return answers(ctx, port, password) },
+		orphaned: syscall.SIGINT,
+		stop:     stopPostgres(),
+	}.run(ctx)
 }
 
 func (c postgresConfig) arguments(port int) []string {
@@ -152,7 +111,7 @@ func (c postgresConfig) arguments(port int) []string {
 	return args
 }
 
-func (s *postgresServer) stop(ctx context.Context) error { return stopPostgres(ctx, s.proc) }
+func (s *postgresServer) stop(ctx context.Context) error { return s.proc.stop(ctx, stopPostgres()...) }
 
 // restart starts a server that is gone on its data and its port.
 func (s *postgresServer) restart(ctx context.Context) error {
@@ -166,12 +125,8 @@ func (s *postgresServer) restart(ctx context.Context) error {
 
 // stopPostgres asks for a fast shutdown, then for an immediate one, after which
 // the next start recovers from the log, then kills.
-func stopPostgres(ctx context.Context, proc *process) error {
-	return proc.stop(ctx,
-		stopStep{syscall.SIGINT, 20 * time.Second},
-		stopStep{syscall.SIGQUIT, 5 * time.Second},
-		stopStep{syscall.SIGKILL, 5 * time.Second},
-	)
+func stopPostgres() []stopStep {
+	return []stopStep{{syscall.SIGINT, 20 * time.Second}, {syscall.SIGQUIT, 5 * time.Second}, kill()}
 }
 
 // answers reports whether the server takes connections. A wrong password is not

@@ -68,6 +68,14 @@ type stopStep struct {
 	patience time.Duration
 }
 
+// kill is the last demand. A busy machine takes its time also to end a process.
+func kill() stopStep { return stopStep{syscall.SIGKILL, 30 * time.Second} }
+
+// stopPolitely is for servers that end at once when they are asked to.
+func stopPolitely() []stopStep {
+	return []stopStep{{syscall.SIGTERM, 3 * time.Second}, kill()}
+}
+
 // stop makes the demands in turn until the process is gone. The end of ctx cuts
 // the patience with the first, polite one short; those after it do not depend
 // on ctx, because a server left running is worse than a late return.

@@ -2,7 +2,6 @@ package devstack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,8 +13,6 @@ import (
 	"syscall"
 	"time"
 )
-
-const redisStartTimeout = 10 * time.Second
 
 // RedisServer is a private redis-server that keeps nothing on disk.
 type RedisServer struct {
@@ -38,21 +35,7 @@ func StartRedisServer(ctx context.Context, dir string, args ...string) (*RedisSe
 			"set REDIS_URL to a running one, or leave --redis=server out", err)
 	}
 	r := &RedisServer{program: program, dir: dir, args: args}
-	const tries = 3
-	for try := 1; ; try++ {
-		if r.port, err = freePort(ctx); err != nil {
-			return nil, err
-		}
-		err = r.Restart(ctx)
-		var ended *exitError
-		if errors.As(err, &ended) && !portIsFree(ctx, r.port) && try < tries {
-			continue // somebody was faster to take the port
-		}
-		if err != nil {
-			return nil, err
-		}
-		return r, nil
-	}
+	return r, r.Restart(ctx)
 }
 
 // URL is where the server answers; a restart keeps it.
@@ -60,7 +43,7 @@ func (r *RedisServer) URL() string { return "redis://" + address(r.port) + "/0" 
 
 // Kill ends the server as a crash would, and with it everything it holds.
 func (r *RedisServer) Kill() error {
-	return r.proc.stop(context.Background(), stopStep{syscall.SIGKILL, 5 * time.Second})
+	return r.proc.stop(context.Background(), kill())
 }
 
 // Pause stops the server from answering, without closing its connections, as a
@@ -75,40 +58,32 @@ func (r *RedisServer) Restart(ctx context.Context) error {
 	if r.proc != nil && !r.proc.exited() {
 		return fmt.Errorf("redis-server still runs on port %d: kill it before starting it again", r.port)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, redisStartTimeout, fmt.Errorf("no answer within %s", redisStartTimeout))
-	defer cancel()
-
-	logFile := filepath.Join(r.dir, "redis.log")
-	log, err := createLog(logFile)
-	if err != nil {
-		return fmt.Errorf("error opening the log of redis-server: %w", err)
-	}
-	defer log.Close()
-	// The context ends the wait, not the server.
-	var file []string
-	args := r.args
+	file, args := []string(nil), r.args
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		file, args = args[:1], args[1:]
 	}
-	cmd := exec.Command(r.program, slices.Concat(file, []string{ //nolint:gosec,noctx // see above
-		"--bind", loopback,
-		"--port", strconv.Itoa(r.port),
-		"--dir", r.dir,
-		"--save", "",
-		"--appendonly", "no",
-		"--daemonize", "no",
-	}, args)...)
-	cmd.Dir = r.dir
-	cmd.Env = serverEnv()
-	cmd.Stdout, cmd.Stderr = log, log
-	if r.proc, err = startProcess("redis-server", cmd, syscall.SIGKILL); err != nil {
+	l := launch{
+		name: "redis-server", what: "a private redis-server", dir: r.dir, log: filepath.Join(r.dir, "redis.log"), port: r.port,
+		command: func(port int) (*exec.Cmd, error) {
+			// The context ends the wait, not the server.
+			return exec.Command(r.program, slices.Concat(file, []string{ //nolint:gosec,noctx // see above
+				"--bind", loopback,
+				"--port", strconv.Itoa(port),
+				"--dir", r.dir,
+				"--save", "",
+				"--appendonly", "no",
+				"--daemonize", "no",
+			}, args)...), nil
+		},
+		ready:    func(ctx context.Context, port int) (bool, error) { return pong(ctx, port), nil },
+		orphaned: syscall.SIGKILL,
+		stop:     stopPolitely(),
+	}
+	proc, port, err := l.run(ctx)
+	if err != nil {
 		return err
 	}
-
-	err = r.proc.poll(ctx, func(ctx context.Context) (bool, error) { return pong(ctx, r.port), nil })
-	if err != nil {
-		return errors.Join(fmt.Errorf("error starting a private redis-server: %w\n%s", err, lastLines(logFile)), r.Close(ctx))
-	}
+	r.proc, r.port = proc, port
 	return nil
 }
 
@@ -117,10 +92,7 @@ func (r *RedisServer) Close(ctx context.Context) error {
 	if r.proc == nil {
 		return nil
 	}
-	return r.proc.stop(ctx,
-		stopStep{syscall.SIGTERM, 3 * time.Second},
-		stopStep{syscall.SIGKILL, 5 * time.Second},
-	)
+	return r.proc.stop(ctx, stopPolitely()...)
 }
 
 // pong reports whether a Redis answers on the port. The client library is not
