@@ -118,7 +118,7 @@ func TestTLS(t *testing.T) {
 	ours.sign(t, "expired", &x509.Certificate{IPAddresses: here, NotAfter: time.Now().Add(-time.Hour)})
 	ours.sign(t, "elsewhere", &x509.Certificate{DNSNames: []string{"redis.example.org"}})
 	start := func(cert string) (secure, plain string) {
-		port := freePort(t)
+		port := testdb.FreePort(t)
 		s := startRedis(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", ours.file(cert), "--tls-key-file", ours.file(cert+".key"),
 			"--tls-ca-cert-file", ours.file("ca"), "--tls-auth-clients", "no")
 		return "rediss://127.0.0.1:" + strconv.Itoa(port), s.addr

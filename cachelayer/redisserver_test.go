@@ -1,12 +1,10 @@
 package cachelayer
 
 import (
-	"net"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/stretchr/testify/require"
 
 	"nof0/internal/testdb"
 )
@@ -34,14 +32,6 @@ func look(t *testing.T, server *testdb.RedisServer) *redisServer {
 	s.raw = redis.NewClient(&redis.Options{Addr: s.addr, DialerRetries: 1, MaxRetries: -1})
 	t.Cleanup(func() { _ = s.raw.Close() })
 	return s
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // url is without a database number, so that further hosts can follow.

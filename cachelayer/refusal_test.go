@@ -241,7 +241,7 @@ func TestADocumentOfAnotherKeyIsNotRead(t *testing.T) {
 func TestASlowRedisIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	way := testdb.NewSlowWay(t, s.addr)
+	way := testdb.NewWay(t, s.addr)
 	p := newProcess(t, "redis://"+way.Addr, noLocal, func(cfg *config.Config) { cfg.Redis.SlowAfter = 20 * time.Millisecond })
 	pg := newSource("one")
 	require.Equal(t, "one", p.fetch(t, pg.load))

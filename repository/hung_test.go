@@ -2,7 +2,6 @@ package repository
 
 import (
 	"context"
-	"net/url"
 	"testing"
 	"time"
 
@@ -17,12 +16,10 @@ import (
 // commit whose answer never came says so.
 func TestADatabaseThatHangsIsNotAsked(t *testing.T) {
 	t.Parallel()
-	u, err := url.Parse(newDSN(t))
-	require.NoError(t, err)
-	way := testdb.NewSlowWay(t, u.Host)
-	direct := openStore(t, u.String())
-	u.Host = way.Addr
-	s := openStore(t, u.String(), func(o *Options) { o.HungAfter = 1500 * time.Millisecond })
+	dsn := newDSN(t)
+	way, slow := testdb.NewDatabaseWay(t, dsn)
+	direct := openStore(t, dsn)
+	s := openStore(t, slow, func(o *Options) { o.HungAfter = 1500 * time.Millisecond })
 	work := func(ctx context.Context) error {
 		return s.InTx(ctx, func(ctx context.Context, tx Repositories) error {
 			if err := tx.Locks.Hold(ctx, []Lock{LockModel(model1)}); err != nil {
@@ -53,7 +50,7 @@ func TestADatabaseThatHangsIsNotAsked(t *testing.T) {
 		func(ctx context.Context) error { _, err := s.Models.All(ctx); return err },
 	} {
 		resume := way.Hang()
-		err = ask(t.Context())
+		err := ask(t.Context())
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.NotErrorIs(t, err, ErrUncertain, "nothing was committed")
 		require.NotErrorIs(t, err, context.Canceled, "whoever asks still waits")
@@ -68,7 +65,7 @@ func TestADatabaseThatHangsIsNotAsked(t *testing.T) {
 
 	require.NoError(t, work(t.Context()), "which prepares the COMMIT")
 	resume := func() {}
-	err = s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
+	err := s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
 		_, err := tx.Models.Register(ctx, []entities.Model{{ID: "uncertain", DisplayName: "U", Kind: entities.ModelCompetitor}})
 		if err == nil {
 			err = tx.Flush(ctx)

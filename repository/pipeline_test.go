@@ -149,7 +149,7 @@ func TestAQueryOfManyThatFails(t *testing.T) {
 // A server that is gone at the commit is an outage, and what came of it is not said.
 func TestAConnectionThatIsCutWithStatementsWaiting(t *testing.T) {
 	t.Parallel()
-	gate, dsn := testdb.NewGate(t, direct(t))
+	gate, dsn := testdb.NewDatabaseWay(t, direct(t))
 	s := openStore(t, dsn)
 	err := s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
 		if err := errors.Join(tx.Flush(ctx), laterSymbol(ctx, tx, "cut")); err != nil {

@@ -270,7 +270,7 @@ func TestOutageOfAConnectionThatIsCut(t *testing.T) {
 	for name, parameters := range map[string][]string{"prepared statements": nil, "simple protocol": {simpleProtocol}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, dsn := testdb.NewGate(t, newDSN(t, parameters...))
+			g, dsn := testdb.NewDatabaseWay(t, newDSN(t, parameters...))
 			s := openStore(t, dsn, func(o *Options) { o.MaxOpen, o.MaxIdle = 2, 2 })
 			err := s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
 				_, err := tx.Symbols.Register(ctx, []entities.Symbol{{Symbol: "BTC"}})
@@ -298,11 +298,11 @@ func TestOutageOfAConnectionThatIsCut(t *testing.T) {
 
 func TestOutageOfAServerThatFallsSilent(t *testing.T) {
 	t.Parallel()
-	g, dsn := testdb.NewGate(t, newDSN(t))
+	g, dsn := testdb.NewDatabaseWay(t, newDSN(t))
 	s := openStore(t, dsn, func(o *Options) { o.MaxOpen, o.MaxIdle, o.StatementTimeout = 2, 2, 0 })
 	_, err := s.Models.All(t.Context())
 	require.NoError(t, err)
-	g.Silence()
+	g.Hang()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	for _, call := range []func() error{
@@ -351,10 +351,7 @@ func TestOutageOfABackendThatIsTerminated(t *testing.T) {
 func TestOpenWhereThereIsNoDatabase(t *testing.T) {
 	t.Parallel()
 	const password = "hunter2-sEcReT"
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	closed := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	const closed = "127.0.0.1:1"
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = silent.Close() }) // it accepts in its backlog, and never answers

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"io"
-	"net"
 	"net/url"
 	"testing"
 
@@ -78,38 +75,11 @@ func TestCacheWarmAndDrop(t *testing.T) {
 // TestServeWaitsForPostgres starts a server before its database.
 func TestServeWaitsForPostgres(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Direct(t, testdb.Empty(t))
-	u, err := url.Parse(dsn)
-	require.NoError(t, err)
-	database := u.Host
-	reserved, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	u.Host = reserved.Addr().String()
-	require.NoError(t, reserved.Close())
-	r := start(t, []string{"DATABASE_URL=" + u.String(), "REDIS_URL=" + testdb.Redis(t), anyPort, "NOF0_POSTGRES_START_WAIT=1h"}, "serve", "--migrate")
+	way, dsn := testdb.NewDatabaseWay(t, testdb.Direct(t, testdb.Empty(t)))
+	way.Shut()
+	r := start(t, []string{"DATABASE_URL=" + dsn, "REDIS_URL=" + testdb.Redis(t), anyPort, "NOF0_POSTGRES_START_WAIT=1h"}, "serve", "--migrate")
 	r.says(t, "waiting for the database")
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", u.Host)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := (&net.Dialer{}).DialContext(context.WithoutCancel(t.Context()), "tcp", database)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			pass := func(to, from net.Conn) {
-				_, _ = io.Copy(to, from)
-				_, _ = to.Close(), from.Close()
-			}
-			go pass(client, server)
-			go pass(server, client)
-		}
-	}()
+	way.Open()
 	source, _ := get(t, r.ready(t)+"/api/trades")
 	require.Equal(t, "store", source)
 	require.Zero(t, r.stop(t).code)

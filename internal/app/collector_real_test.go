@@ -6,11 +6,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/testdb"
 )
 
 // collectThrough starts the collector that NOF0_TEST_COLLECTOR names, which sends on what
@@ -18,10 +21,7 @@ import (
 func collectThrough(t *testing.T) (url string, got *spans, flush func()) {
 	t.Helper()
 	behind, got := collect(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(testdb.FreePort(t)))
 	collector := exec.CommandContext(t.Context(), os.Getenv("NOF0_TEST_COLLECTOR"), "--config", `yaml:
 receivers: {otlp: {protocols: {http: {endpoint: "`+addr+`"}}}}
 exporters: {otlp_http: {endpoint: "`+behind+`", headers: {authorization: Bearer of the collector}}}

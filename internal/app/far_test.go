@@ -3,7 +3,6 @@ package app_test
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -23,17 +22,10 @@ import (
 // four times for a fill, which may take six.
 func TestStoreFarAway(t *testing.T) {
 	t.Parallel()
-	var gate *testdb.Gate
-	var way *testdb.SlowWay
+	var way *testdb.Way
 	b := setup(t, withIngest, func(c *config.Config) {
 		// A pooler answers for the database, and takes no names of sessions.
-		var dsn string
-		gate, dsn = testdb.NewGate(t, testdb.Direct(t, c.DatabaseURL))
-		u, err := url.Parse(dsn)
-		require.NoError(t, err)
-		way = testdb.NewSlowWay(t, u.Host)
-		u.Host = way.Addr
-		c.DatabaseURL = u.String()
+		way, c.DatabaseURL = testdb.NewDatabaseWay(t, testdb.Direct(t, c.DatabaseURL))
 		c.HTTP.RequestTimeout, c.Cache.LoadTimeout = waitLong, waitLong
 	})
 	b.load(t, madeUp(t, season.Options{Seed: 15, Models: 3, Hours: 5}))
@@ -62,21 +54,21 @@ func TestStoreFarAway(t *testing.T) {
 	way.Delay(100 * time.Millisecond)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		for _, path := range paths {
-			before := gate.Answers("nof0 reads", "nof0 writes")
+			before := way.Answers("nof0 reads", "nof0 writes")
 			plain := get(t, b.url+path)
 			require.Equal(t, http.StatusOK, plain.StatusCode, "%s: %s", path, plain.body)
 			require.Equal(t, "store", plain.Header.Get("X-Data-Source"), path)
 			require.Equal(t, http.StatusOK, get(t, b.url+path, "Accept-Encoding", "gzip").StatusCode, path)
 			known := get(t, b.url+path, "If-None-Match", plain.Header.Get("Etag"))
 			assert.Equal(c, http.StatusNotModified, known.StatusCode, path)
-			assert.Zero(c, gate.Answers("nof0 reads", "nof0 writes")-before, "round trips of %s", path)
+			assert.Zero(c, way.Answers("nof0 reads", "nof0 writes")-before, "round trips of %s", path)
 		}
 	}, waitLong, waitTick, "views that are known cost no round trip")
 
 	trips := func(ask func()) int64 {
-		before := gate.Answers("nof0 reads", "nof0 writes")
+		before := way.Answers("nof0 reads", "nof0 writes")
 		ask()
-		return gate.Answers("nof0 reads", "nof0 writes") - before
+		return way.Answers("nof0 reads", "nof0 writes") - before
 	}
 	fewest := trips(func() { fill(8) }) // a connection that is new has prepared nothing
 	for n := 9; n < 12; n++ {

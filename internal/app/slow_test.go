@@ -143,11 +143,11 @@ func TestAKnownAnswerBeatsAWait(t *testing.T) {
 // instances that have answers to give, and takes out the one that has none.
 func TestReadyWhileTheDatabaseIsSilent(t *testing.T) {
 	t.Parallel()
-	var gate *testdb.Gate
+	var gate *testdb.Way
 	b := setup(t, func(c *config.Config) {
 		c.Cache.StaleAfter = config.Default().Cache.StaleAfter
 		c.Cache.LocalTTL = 1
-		gate, c.DatabaseURL = testdb.NewGate(t, testdb.Direct(t, c.DatabaseURL))
+		gate, c.DatabaseURL = testdb.NewDatabaseWay(t, testdb.Direct(t, c.DatabaseURL))
 	})
 	b.load(t, madeUp(t, season.Options{Seed: 13, Models: 3, Hours: 20}))
 	_, newcomer := start(t, b.cfg)
@@ -157,7 +157,7 @@ func TestReadyWhileTheDatabaseIsSilent(t *testing.T) {
 		known[endpoint] = get(t, b.url+"/api/"+endpoint)
 	}
 	require.Eventually(t, func() bool { return get(t, newcomer+"/readyz").StatusCode == http.StatusOK }, waitLong, waitTick)
-	gate.Silence()
+	gate.Hang()
 	t.Cleanup(gate.Cut) // so that the pools need not wait for a farewell
 	b.redis.Kill()
 

@@ -20,7 +20,7 @@ import (
 // names one or not.
 func TestWritesOfAccountsCostNoMoreForCompetitions(t *testing.T) {
 	t.Parallel()
-	gate, dsn := testdb.NewGate(t, testdb.New(t, atlastest.Migrator{}))
+	gate, dsn := testdb.NewDatabaseWay(t, testdb.New(t, atlastest.Migrator{}))
 	store, err := repository.Open(t.Context(), repository.Options{DSN: dsn, MaxOpen: 1, MaxIdle: 1})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })

@@ -270,7 +270,7 @@ func TestOutages(t *testing.T) {
 	s := startSystem(t)
 	at, err := redis.ParseURL(s.redis.URL())
 	require.NoError(t, err)
-	way := testdb.NewSlowWay(t, at.Addr)
+	way := testdb.NewWay(t, at.Addr)
 	s.env = append(s.env, "REDIS_URL=redis://"+way.Addr)
 	one, _ := s.serve(s.bin)
 	two, _ := s.serve(s.bin)

@@ -20,7 +20,7 @@ import (
 	"github.com/peterldowns/pgtestdb"
 )
 
-const dropTimeout = 30 * time.Second
+const dropTimeout = 2 * time.Minute
 
 // New returns the URL of a database that m has migrated and nobody else uses.
 // It lies on the server in DATABASE_URL, is cloned from a template that is made

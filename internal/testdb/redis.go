@@ -114,7 +114,7 @@ func RedisCluster(t testing.TB, masters int, replicas bool) (nodes []*RedisServe
 	}
 	raw := make([]*redis.Client, number)
 	for i := range number {
-		bus := freePort(t)
+		bus := strconv.Itoa(FreePort(t))
 		node := NewRedis(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "1000")
 		raw[i] = redis.NewClient(&redis.Options{Addr: node.Addr(), MaxRetries: -1})
 		t.Cleanup(func() { _ = raw[i].Close() })
@@ -168,14 +168,14 @@ func (r *RedisServer) Port() int {
 	return n
 }
 
-func freePort(t testing.TB) string {
+// FreePort is a port of loopback that nobody listens on, and that the kernel gives to
+// nobody until the test binds it.
+func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := devstack.FreePort(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	return port
 }
 
