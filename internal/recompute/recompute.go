@@ -100,19 +100,6 @@ func (j *Job) next(ctx context.Context) (more bool, err error) {
 	return false, err
 }
 
-// Once computes every account that is behind. The error joins what kept some from
-// it; a run that is under way elsewhere is none.
-func (j *Job) Once(ctx context.Context) error {
-	_, err := j.round(ctx)
-	return err
-}
-
-// Advance brings the metrics of one model up to date, in the competition that the
-// store is bound to.
-func (j *Job) Advance(ctx context.Context, model string) (Result, error) {
-	return j.compute(ctx, j.o.Store, model, false)
-}
-
 // round computes every account that is behind. One that fails does not keep the
 // others from it.
 func (j *Job) round(ctx context.Context) (busy bool, err error) {

@@ -1,10 +1,10 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -112,10 +112,7 @@ func (s *System) Ingested(context.Context) (*wire.IngestState, error) {
 		}
 	}
 	slices.SortFunc(state.Minutes, func(a, b wire.IngestMinute) int {
-		if a.At != b.At {
-			return int(a.At - b.At)
-		}
-		return strings.Compare(a.Kind, b.Kind)
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind))
 	})
 	state.Rejected = append([]wire.RejectedWrite{}, w.rejected...)
 	slices.Reverse(state.Rejected)

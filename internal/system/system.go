@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -90,7 +91,7 @@ func (s *System) Cache(context.Context) (*wire.CacheState, error) {
 		}
 	}
 	state := &wire.CacheState{Families: []wire.CacheFamily{}}
-	for _, name := range sorted(names) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		of := func(metric string, labels ...string) int64 {
 			return m.count("nof0_cache_"+metric, append(labels, "family", name)...)
 		}
@@ -265,12 +266,3 @@ func (s *System) SetLogLevel(ctx context.Context, level, by string) (*wire.LogLe
 }
 
 func seconds(at time.Time) float64 { return float64(at.UnixMicro()) / 1e6 }
-
-func sorted(names map[string]bool) []string {
-	list := make([]string, 0, len(names))
-	for name := range names {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return list
-}

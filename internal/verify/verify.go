@@ -3,6 +3,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -225,10 +226,12 @@ func (v *verification) model(facts *facts, model string) error {
 	for _, f := range analytics.Fields() {
 		v.field(m, f, of)
 	}
-	v.newest(m, "last_trade_doc_id and last_trade_exit_time", "trade", newestTrades(trades),
+	byExit := newestFirst(trades, func(t *wire.Trade) (string, float64) { return t.ID, t.ExitTime })
+	v.newest(m, "last_trade_doc_id and last_trade_exit_time", "trade", byExit,
 		place{published.LastTradeDocID, published.LastTradeExitTime})
 	const convo = "last_convo_doc_id and last_convo_timestamp"
-	known, named := newestDecisions(decisions), place{published.LastConvoDocID, published.LastConvoTimestamp}
+	known := newestFirst(decisions, func(d *wire.Decision) (string, float64) { return d.ID, d.Timestamp })
+	named := place{published.LastConvoDocID, published.LastConvoTimestamp}
 	if !m.DecisionsWhole && !slices.Contains(known[:min(len(known), 2)], named) {
 		v.leave(convo, "the directory's decisions are of another time than its metrics", model)
 		return nil
@@ -259,23 +262,19 @@ func tablesOf(doc analytics.Document) (map[string]map[string]float64, error) {
 
 // readTables reads what is a number; the rest counts as absent.
 func readTables(raw jsontext.Value) (map[string]map[string]float64, error) {
-	var members map[string]jsontext.Value
+	var members map[string]any
 	if err := wire.Unmarshal(raw, &members); err != nil {
 		return nil, err
 	}
 	tables := map[string]map[string]float64{}
 	for name, member := range members {
-		if member.Kind() != '{' || !strings.HasSuffix(name, "_table") {
+		fields, ok := member.(map[string]any)
+		if !ok || !strings.HasSuffix(name, "_table") {
 			continue
-		}
-		var fields map[string]jsontext.Value
-		if err := wire.Unmarshal(member, &fields); err != nil {
-			return nil, err
 		}
 		tables[name] = map[string]float64{}
 		for field, value := range fields {
-			var x float64
-			if value.Kind() == '0' && wire.Unmarshal(value, &x) == nil {
+			if x, ok := value.(float64); ok {
 				tables[name][field] = x
 			}
 		}
@@ -345,38 +344,17 @@ func (p place) String() string {
 	return fmt.Sprintf("%s at %.6f", id, p.at.Or(0))
 }
 
-// newestTrades returns the newest trades by exit time, of ties the smallest id
-// first.
-func newestTrades(trades []wire.Trade) []place {
-	sorted := slices.SortedFunc(slices.Values(trades), func(a, b wire.Trade) int {
-		return order(a.ExitTime, b.ExitTime, a.ID, b.ID)
+// newestFirst returns facts by time, the newest first, of ties the smallest id.
+func newestFirst[T any](facts []T, of func(*T) (id string, at float64)) []place {
+	places := make([]place, len(facts))
+	for i := range facts {
+		id, at := of(&facts[i])
+		places[i] = place{wire.Some(id), wire.Some(at)}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		return cmp.Or(cmp.Compare(b.at.Or(0), a.at.Or(0)), cmp.Compare(a.id.Or(""), b.id.Or("")))
 	})
-	places := make([]place, len(sorted))
-	for i := range sorted {
-		places[i] = place{wire.Some(sorted[i].ID), wire.Some(sorted[i].ExitTime)}
-	}
 	return places
-}
-
-func newestDecisions(decisions []wire.Decision) []place {
-	sorted := slices.SortedFunc(slices.Values(decisions), func(a, b wire.Decision) int {
-		return order(a.Timestamp, b.Timestamp, a.ID, b.ID)
-	})
-	places := make([]place, len(sorted))
-	for i := range sorted {
-		places[i] = place{wire.Some(sorted[i].ID), wire.Some(sorted[i].Timestamp)}
-	}
-	return places
-}
-
-func order(at, bt float64, a, b string) int {
-	switch {
-	case at > bt:
-		return -1
-	case at < bt:
-		return 1
-	}
-	return strings.Compare(a, b)
 }
 
 // newest compares which fact a document takes for the newest.
