@@ -175,7 +175,7 @@ func TestCompetitionsAreReadApart(t *testing.T) {
 	post(t, b.url, "prices", `{"symbol":"SOL","price":190.5,"timestamp":1761452335744}`) // both have moved
 	require.Eventually(t, func() bool {
 		return quantity("nof0:positions:{ant}") == "5000"
-	}, 30*time.Second, 20*time.Millisecond)
+	}, waitLong, 20*time.Millisecond)
 
 	post(t, b.url, "competitions", `{"id":"season-2","status":"ended"}`)
 	post(t, b.url, "competitions", `{"id":"season-1","status":"running","ends_at":null}`)
@@ -186,7 +186,7 @@ func TestCompetitionsAreReadApart(t *testing.T) {
 	}
 	require.Eventually(t, func() bool {
 		return quantity("nof0:positions:{ant}") == "10000" && quantity("nof0:season-2:positions:{ant}") == "5000"
-	}, 30*time.Second, 20*time.Millisecond)
+	}, waitLong, 20*time.Millisecond)
 }
 
 // requireLinksWithin follows the links of what names a competition: each names it too

@@ -56,6 +56,6 @@ func TestNextReadSeesTheWrite(t *testing.T) {
 	for path, want := range ask {
 		require.Eventually(t, func() bool {
 			return bytes.Contains(get(t, other+"/api/"+path).body, []byte(want))
-		}, 30*time.Second, 20*time.Millisecond, path)
+		}, waitLong, 20*time.Millisecond, path)
 	}
 }

@@ -155,7 +155,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	}))
 	require.Eventually(t, func() bool {
 		return get(t, b.url+"/api/conversations").Header.Get("X-Data-Source") == "store"
-	}, 30*time.Second, 50*time.Millisecond)
+	}, waitLong, 50*time.Millisecond)
 	for path, methods := range d.at("paths") {
 		for method, operation := range methods.(map[string]any) {
 			method = strings.ToUpper(method)

@@ -47,7 +47,7 @@ func TestAChangeBehindTheCacheIsFound(t *testing.T) {
 	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
 	require.Eventually(t, func() bool {
 		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
-	}, 30*time.Second, 10*time.Millisecond)
+	}, waitLong, 10*time.Millisecond)
 	_, err := b.app.Warm(t.Context())
 	require.NoError(t, err)
 	status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")

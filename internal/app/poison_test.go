@@ -80,7 +80,7 @@ func TestRowsOfAbsurdSizeSpoilNothing(t *testing.T) {
 
 	require.Eventually(t, func() bool {
 		return strings.Contains(string(get(t, b.url+"/api/analytics/poison").body), `"coverage"`)
-	}, 30*time.Second, 50*time.Millisecond, "metrics are computed")
+	}, waitLong, 50*time.Millisecond, "metrics are computed")
 	for _, path := range []string{
 		"/api/crypto-prices", "/api/account-totals", "/api/account-totals?lastHourlyMarker=39000", "/api/account-totals?lastHourlyMarker=1000000",
 		"/api/trades", "/api/since-inception-values", "/api/leaderboard", "/api/analytics", "/api/analytics/poison", "/api/positions",
@@ -103,7 +103,7 @@ func TestRowsOfAbsurdSizeSpoilNothing(t *testing.T) {
 	} {
 		require.Eventually(t, func() bool {
 			return strings.Contains(string(get(t, b.url+"/metrics").body), "nof0_not_finite_total"+absent)
-		}, 30*time.Second, 50*time.Millisecond, absent)
+		}, waitLong, 50*time.Millisecond, absent)
 	}
 	var n int
 	require.NoError(t, b.sql(t).QueryRowContext(t.Context(), `SELECT count(*) FROM v_leaderboard WHERE return_pct IS NULL OR win_dollars IS NOT NULL`).Scan(&n))

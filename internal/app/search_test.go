@@ -139,7 +139,7 @@ func TestPagesOfDecisions(t *testing.T) {
 	b.set(t, arena.DomainConversations, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
 	require.Eventually(t, func() bool {
 		return get(t, b.url+"/api/conversations").Header.Get("X-Data-Source") == "store"
-	}, 30*time.Second, 50*time.Millisecond)
+	}, waitLong, 50*time.Millisecond)
 	require.Equal(t, rows(t, fromFiles), rows(t, get(t, b.url+"/api/conversations")), "without parameters, what it always was")
 	for _, size := range []int{1, 7, 1000} {
 		require.Equal(t, filed, idsOf(pages[wire.Conversations](t, b.url+"/api/conversations?model_id="+model+"&", size, func() {})), "pages of %d", size)

@@ -115,13 +115,13 @@ func TestMetricsFollowIngest(t *testing.T) {
 		for _, path := range []string{"/api/analytics", "/api/analytics/m"} {
 			require.Eventually(t, func() bool {
 				return strings.Contains(string(get(t, b.url+path).body), want)
-			}, 30*time.Second, 50*time.Millisecond, path)
+			}, waitLong, 50*time.Millisecond, path)
 		}
 	}
 	post(t, b.url, "decisions", `{"id":"m_5.5","model_id":"m","timestamp":5.5,"llm_response":{"SOL":{"signal":"hold","confidence":0.5}}}`)
 	require.Eventually(t, func() bool {
 		return strings.Contains(string(get(t, b.url+"/api/analytics/m").body), `"num_hold_signals":1`)
-	}, 30*time.Second, 50*time.Millisecond)
+	}, waitLong, 50*time.Millisecond)
 	require.Contains(t, string(get(t, b.url+"/api/analytics/m").body), `"coverage":{`)
 	post(t, b.url, "models", `{"id":"m","since_inception":{"model_id":"m","nav_since_inception":10000,"inception_date":1}}`)
 	require.Contains(t, string(get(t, b.url+"/api/since-inception-values").body), `"num_invocations":1`, "counted, as no source gave a value")

@@ -44,6 +44,7 @@ func setup(t testing.TB, change ...func(*config.Config)) *bundle {
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
 	cfg.Cache.StaleAfter = 0       // a busy machine takes long, and tests wait
 	cfg.Redis.SlowAfter, cfg.Postgres.HungAfter = 0, 0
+	cfg.Postgres.LockTimeout, cfg.Postgres.ConnectTimeout = waitLong, waitLong
 	var owner string
 	cfg.DatabaseURL, owner = newDatabase(t)
 	redis := testdb.NewRedis(t)

@@ -288,7 +288,7 @@ func (w *walk) flip(d arena.Domain, to map[string]any) {
 		require.Eventually(w.t, func() bool {
 			_, from, _ := w.ask(i, endpointOf(d))
 			return from == source
-		}, 30*time.Second, 2*time.Millisecond, "%s to %v", d, to)
+		}, waitLong, 2*time.Millisecond, "%s to %v", d, to)
 		w.slowest = max(w.slowest, time.Since(flipped))
 		w.settled[i][d].Store(&source)
 	}
@@ -506,7 +506,7 @@ func TestReadSwitchOfACapture(t *testing.T) {
 	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
 	require.Eventually(t, func() bool {
 		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
-	}, 30*time.Second, 10*time.Millisecond)
+	}, waitLong, 10*time.Millisecond)
 	files := readDir(t, dir)
 	for _, endpoint := range []string{"crypto-prices", "account-totals", "analytics", "positions", "conversations", "leaderboard"} {
 		res := get(t, b.url+"/api/"+endpoint)

@@ -164,10 +164,10 @@ func (c *Checker) IsShown(process int, path string, before Seen) bool {
 }
 
 // ComesTo waits until a process shows what is stored. It reports false where it
-// does not within 20 s.
+// does not within two minutes.
 func (c *Checker) ComesTo(process int, path string, before Seen) bool {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
 	defer cancel()
 	for !c.IsShown(process, path, before) {
 		if ctx.Err() != nil {

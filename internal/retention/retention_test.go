@@ -83,6 +83,7 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, err)
 	b := &bundle{store: store, conn: conn, options: Options{
 		DSN: dsn, Prices: store.Prices, Keep: 30 * 24 * time.Hour, ArchiveDir: filepath.Join(t.TempDir(), "archive"), Now: now,
+		LockTimeout: time.Minute, // a busy machine
 	}}
 	b.ticks = b.rows(t)
 	require.Len(t, b.ticks, 2000)
@@ -342,6 +343,7 @@ func TestAMonthInUseIsPostponed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []repository.Outcome{repository.Inserted}, latest)
 	require.NoError(t, reader.Rollback(t.Context()))
+	b.options.LockTimeout = time.Minute
 
 	assert.Equal(t, StateArchived, states(b.run(t))[october])
 	assert.Len(t, b.archives(t), 2)
@@ -362,6 +364,7 @@ func TestAMonthThatIsToBeKeptAfterAllComesBack(t *testing.T) {
 	_, err = Run(t.Context(), b.options) // archives September, and comes half-way with October
 	require.ErrorIs(t, err, ErrPostponed)
 	require.NoError(t, reader.Rollback(t.Context()))
+	b.options.LockTimeout = time.Minute
 	assert.Equal(t, b.ticks[1000:], b.rows(t))
 
 	b.options.Keep = 1000 * 24 * time.Hour
@@ -441,7 +444,7 @@ func TestATickWhoseMonthLeavesMeanwhile(t *testing.T) {
 	b.options.LockTimeout = 100 * time.Millisecond
 	_, err = Run(t.Context(), b.options)
 	require.ErrorIs(t, err, ErrPostponed) // half detached
-	b.options.LockTimeout = 0
+	b.options.LockTimeout = time.Minute
 	late.Symbol = "later"
 	require.ErrorIs(t, b.store.InTxRetrying(t.Context(), write), repository.ErrContended)
 	_, err = reader.Exec(t.Context(), "COMMIT")
