@@ -107,7 +107,10 @@ func TestEmptyArena(t *testing.T) {
 // what it says.
 func TestRedisMayFail(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *config.Config) { c.Cache.LocalTTL = 0 })
+	b := setup(t, func(c *config.Config) {
+		c.Cache.LocalTTL = 0
+		redisWaits(c, config.Default().Redis.ReadTimeout) // it hangs
+	})
 	b.load(t, madeUp(t, season.Options{Seed: 5, Models: 4, Hours: 30}))
 	want := make(map[string]map[string]any)
 	ask := func(when string) {

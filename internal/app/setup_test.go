@@ -44,7 +44,8 @@ func setup(t testing.TB, change ...func(*config.Config)) *bundle {
 	cfg.Bounds.EarliestYear = 1970 // many tests count from there
 	cfg.Cache.StaleAfter = 0       // a busy machine takes long, and tests wait
 	cfg.Redis.SlowAfter, cfg.Postgres.HungAfter = 0, 0
-	cfg.Postgres.LockTimeout, cfg.Postgres.ConnectTimeout = waitLong, waitLong
+	cfg.Postgres.LockTimeout, cfg.Postgres.ConnectTimeout = 20*time.Second, 20*time.Second // less than a request may take
+	redisWaits(&cfg, 10*time.Second)
 	var owner string
 	cfg.DatabaseURL, owner = newDatabase(t)
 	redis := testdb.NewRedis(t)
@@ -55,6 +56,12 @@ func setup(t testing.TB, change ...func(*config.Config)) *bundle {
 	b := &bundle{cfg: cfg, owner: owner, redis: redis}
 	b.app, b.url = start(t, cfg)
 	return b
+}
+
+// redisWaits is for how long Redis is waited for. A breaker that opens on a busy machine is
+// no fault of what is tested.
+func redisWaits(c *config.Config, atMost time.Duration) {
+	c.Redis.DialTimeout, c.Redis.ReadTimeout, c.Redis.WriteTimeout, c.Redis.PoolTimeout = atMost, atMost, atMost, atMost
 }
 
 // newDatabase returns the URLs of a database for nof0_server and for who may do anything.
