@@ -2,12 +2,10 @@ package handlers
 
 import (
 	"slices"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"nof0/internal/arena"
-	"nof0/internal/wire"
 )
 
 const (
@@ -16,41 +14,9 @@ const (
 	pathDomain = pathRollout + "/:domain"
 )
 
-// admin is the surface of those who run the service.
-type admin struct {
-	rollout arena.Rollout
-	tokens  *tokens
-	within  time.Duration // in which a body has to arrive
-	now     func() time.Time
-}
-
-func newAdmin(opts Options, who *tokens) *admin {
-	return &admin{
-		rollout: opts.Rollout, tokens: who,
-		within: bodyTimeoutOf(opts.Config), now: opts.Now,
-	}
-}
-
-// check refuses who may not be here.
-func (a *admin) check(c *gin.Context) (*token, error) {
-	if a.rollout == nil {
-		return nil, errNotConfigured
-	}
-	return a.tokens.admin(c)
-}
-
-// list shows where every domain is.
-func (a *admin) list(c *gin.Context) {
-	if _, err := a.check(c); err != nil {
-		fail(c, err)
-		return
-	}
-	state, err := a.rollout.List(c.Request.Context())
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	sendOnce(c, state)
+// listDomains shows where every domain is.
+func (o *operators) listDomains(c *gin.Context) {
+	o.answer(c, o.rollout != nil, func(*token) (any, error) { return o.rollout.List(c.Request.Context()) })
 }
 
 // flip is the body of a request to set the switches of a domain.
@@ -61,53 +27,22 @@ type flip struct {
 	Force  bool            `json:"force,omitzero" jsonschema_description:"Override what can be overridden, for a reason"`
 }
 
-// set sets the switches of a domain.
-func (a *admin) set(c *gin.Context) {
-	who, err := a.check(c)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	domain := arena.Domain(c.Param("domain"))
-	if !slices.Contains(arena.Domains(), domain) {
-		unknownRoute(c)
-		return
-	}
-	f, err := a.read(c)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	ctx, done := staying(c.Request.Context())
-	defer done()
-	state, err := a.rollout.Set(ctx, arena.Flip{
-		Domain: domain, Read: f.Read, Write: f.Write,
-		By: who.who(c), Reason: f.Reason, Force: f.Force,
+// setDomain sets the switches of a domain.
+func (o *operators) setDomain(c *gin.Context) {
+	o.answer(c, o.rollout != nil, func(who *token) (any, error) {
+		domain := arena.Domain(c.Param("domain"))
+		if !slices.Contains(arena.Domains(), domain) {
+			return nil, errUnknownRoute
+		}
+		var f flip
+		if _, err := o.read(c, &f, "read, write, reason (text) and force (true or false)"); err != nil {
+			return nil, err
+		}
+		ctx, done := staying(c.Request.Context())
+		defer done()
+		return o.rollout.Set(ctx, arena.Flip{
+			Domain: domain, Read: f.Read, Write: f.Write,
+			By: who.who(c), Reason: f.Reason, Force: f.Force,
+		})
 	})
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	sendOnce(c, state)
-}
-
-func (a *admin) read(c *gin.Context) (f flip, err error) {
-	if err := checkContent(c.Request.Header); err != nil {
-		return f, err
-	}
-	body, err := readBody(c, a.now().Add(a.within))
-	if err != nil {
-		return f, err
-	}
-	return f, readObject(body, &f, "read, write, reason (text) and force (true or false)")
-}
-
-// sendOnce answers with what nobody may keep.
-func sendOnce(c *gin.Context, value any) {
-	body, err := wire.Marshal(value)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	sendStatus(c, string(body))
 }

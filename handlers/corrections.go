@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
@@ -25,29 +24,6 @@ const (
 	mostCorrections    = 1000
 )
 
-// corrections is where operators correct facts.
-type corrections struct {
-	to     arena.Corrector
-	tokens *tokens
-	within time.Duration // in which a body has to arrive
-	now    func() time.Time
-}
-
-func newCorrections(opts Options, who *tokens) *corrections {
-	return &corrections{
-		to: opts.Corrections, tokens: who,
-		within: bodyTimeoutOf(opts.Config), now: opts.Now,
-	}
-}
-
-// check refuses who may not be here.
-func (s *corrections) check(c *gin.Context) (*token, error) {
-	if s.to == nil {
-		return nil, errNotConfigured
-	}
-	return s.tokens.admin(c)
-}
-
 func correctionParameters() []parameter[arena.CorrectionQuery] {
 	kinds := arena.CorrectionKinds()
 	return []parameter[arena.CorrectionQuery]{
@@ -63,23 +39,15 @@ func correctionParameters() []parameter[arena.CorrectionQuery] {
 	}
 }
 
-// list shows a page of corrections.
-func (s *corrections) list(c *gin.Context) {
-	asked := arena.CorrectionQuery{Limit: defaultCorrections}
-	_, err := s.check(c)
-	if err == nil {
-		err = readParameters(c, &asked, correctionParameters())
-	}
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	page, err := s.to.Corrections(c.Request.Context(), asked)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	sendOnce(c, page)
+// listCorrections shows a page of corrections.
+func (o *operators) listCorrections(c *gin.Context) {
+	o.answer(c, o.facts != nil, func(*token) (any, error) {
+		asked := arena.CorrectionQuery{Limit: defaultCorrections}
+		if err := readParameters(c, &asked, correctionParameters()); err != nil {
+			return nil, err
+		}
+		return o.facts.Corrections(c.Request.Context(), asked)
+	})
 }
 
 // correctionBody is the body of a request to correct a fact.
@@ -94,24 +62,23 @@ type correctionBody struct {
 }
 
 // correct voids or replaces a fact.
-func (s *corrections) correct(c *gin.Context) {
-	request, err := s.read(c)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	ctx, done := staying(c.Request.Context())
-	defer done()
-	reply, err := s.to.Correct(ctx, request)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	if reply.Response != nil {
-		sendStatus(c, string(reply.Response.Body))
-		return
-	}
-	sendOnce(c, &reply.CorrectionResult)
+func (o *operators) correct(c *gin.Context) {
+	o.answer(c, o.facts != nil, func(who *token) (any, error) {
+		request, err := o.readCorrection(c, who)
+		if err != nil {
+			return nil, err
+		}
+		ctx, done := staying(c.Request.Context())
+		defer done()
+		reply, err := o.facts.Correct(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		if reply.Response != nil {
+			return jsontext.Value(reply.Response.Body), nil
+		}
+		return &reply.CorrectionResult, nil
+	})
 }
 
 // respondCorrection renders the result of a correction.
@@ -120,24 +87,14 @@ func respondCorrection(result *arena.CorrectionResult) (arena.Response, error) {
 	return arena.Response{Status: http.StatusOK, Body: body}, err
 }
 
-func (s *corrections) read(c *gin.Context) (r arena.CorrectionRequest, err error) {
-	who, err := s.check(c)
-	if err != nil {
-		return r, err
-	}
+func (o *operators) readCorrection(c *gin.Context, who *token) (r arena.CorrectionRequest, err error) {
 	var options writeOptions
 	if err := readParameters(c, &options, []parameter[writeOptions]{competitionParameter(), keyParameter()}); err != nil {
 		return r, err
 	}
-	if err := checkContent(c.Request.Header); err != nil {
-		return r, err
-	}
-	raw, err := readBody(c, s.now().Add(s.within))
-	if err != nil {
-		return r, err
-	}
 	var body correctionBody
-	if err := readObject(raw, &body, "kind, model_id, fact_id, action and reason (text), competition_id (text) where it is not the default one, and fact to replace one"); err != nil {
+	raw, err := o.read(c, &body, "kind, model_id, fact_id, action and reason (text), competition_id (text) where it is not the default one, and fact to replace one")
+	if err != nil {
 		return r, err
 	}
 	r = arena.CorrectionRequest{

@@ -18,6 +18,7 @@ import (
 var (
 	errNotAcceptable = errors.New("no acceptable content coding")
 	errNotReady      = errors.New("not ready")
+	errUnknownRoute  = errors.New("unknown route")
 
 	errNotConfigured  = errors.New("the surface is not configured")
 	errNoToken        = errors.New("the write surface has no token")
@@ -111,7 +112,7 @@ func makeFailures() []failure {
 		},
 		{
 			problemUnknownRoute, http.StatusNotFound, "Unknown route",
-			"There is nothing at this path; /openapi.json lists what there is.", none, nil,
+			"There is nothing at this path; /openapi.json lists what there is.", none, oneOf(errUnknownRoute),
 		},
 		{
 			problemMethod, http.StatusMethodNotAllowed, "Method not allowed",

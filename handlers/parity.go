@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"nof0/internal/arena"
-	"nof0/internal/wire"
 )
 
 const (
@@ -18,16 +16,6 @@ const (
 	defaultRuns = 20
 	mostRuns    = 1000
 )
-
-// comparisons is the surface of the comparisons of the two sources.
-type comparisons struct {
-	parity arena.Parity
-	tokens *tokens
-}
-
-func newParity(opts Options, who *tokens) *comparisons {
-	return &comparisons{parity: opts.Parity, tokens: who}
-}
 
 // comparison are the parameters of both routes; limit is for the list alone.
 type comparison struct {
@@ -50,47 +38,28 @@ func limitParameter() parameter[comparison] {
 	return query("limit", integer(1), func(o *comparison, n int64) { o.limit = int(min(n, mostRuns)) })
 }
 
-// list shows the newest reports.
-func (p *comparisons) list(c *gin.Context) {
-	p.answer(c, []parameter[comparison]{domainParameter(), limitParameter()},
-		func(ctx context.Context, asked comparison) (*wire.ParityRuns, error) {
-			return p.parity.List(ctx, asked.domain, asked.limit)
-		})
+// listParity shows the newest reports.
+func (o *operators) listParity(c *gin.Context) {
+	o.answer(c, o.parity != nil, func(*token) (any, error) {
+		asked := comparison{limit: defaultRuns}
+		if err := readParameters(c, &asked, []parameter[comparison]{domainParameter(), limitParameter()}); err != nil {
+			return nil, err
+		}
+		return o.parity.List(c.Request.Context(), asked.domain, asked.limit)
+	})
 }
 
-// run compares now.
-func (p *comparisons) run(c *gin.Context) {
-	p.answer(c, []parameter[comparison]{domainParameter()},
-		func(ctx context.Context, asked comparison) (*wire.ParityRuns, error) {
-			if asked.domain == "" {
-				return p.parity.Compare(ctx)
-			}
-			return p.parity.Compare(ctx, asked.domain)
-		})
-}
-
-func (p *comparisons) answer(
-	c *gin.Context, parameters []parameter[comparison], ask func(context.Context, comparison) (*wire.ParityRuns, error),
-) {
-	asked := comparison{limit: defaultRuns}
-	_, err := p.tokens.admin(c)
-	if p.parity == nil {
-		err = errNotConfigured
-	}
-	if err == nil {
-		err = readParameters(c, &asked, parameters)
-	}
-	var runs *wire.ParityRuns
-	if err == nil {
-		runs, err = ask(c.Request.Context(), asked)
-	}
-	var body []byte
-	if err == nil {
-		body, err = wire.Marshal(runs)
-	}
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	sendStatus(c, string(body))
+// runParity compares now.
+func (o *operators) runParity(c *gin.Context) {
+	o.answer(c, o.parity != nil, func(*token) (any, error) {
+		var asked comparison
+		err := readParameters(c, &asked, []parameter[comparison]{domainParameter()})
+		switch {
+		case err != nil:
+			return nil, err
+		case asked.domain == "":
+			return o.parity.Compare(c.Request.Context())
+		}
+		return o.parity.Compare(c.Request.Context(), asked.domain)
+	})
 }

@@ -82,16 +82,7 @@ func newEngine(opts Options) (*gin.Engine, error) {
 		kind := write.Kind
 		registerWrite(api, "/ingest/"+string(kind), writes.handler(kind))
 	}
-	control := newAdmin(opts, who)
-	register(engine, pathRollout, control.list)
-	registerSet(engine, pathDomain, control.set)
-	comparisons := newParity(opts, who)
-	register(engine, pathParity, comparisons.list)
-	engine.POST(pathParity, comparisons.run)
-	facts := newCorrections(opts, who)
-	register(engine, pathCorrections, facts.list)
-	engine.POST(pathCorrections, facts.correct)
-	registerSystem(engine, opts, who)
+	registerOperators(engine, opts, who)
 	register(engine, pathHealth, health)
 	register(engine, pathReady, ready(opts.Ready))
 	register(engine, pathMetrics, scrape(opts.Gatherer, log))
