@@ -88,7 +88,8 @@ faults-schema: servers build ## the same, of migrations and rolling deploys
 	$(FAULTS) 'Migration|Deploy|PreviousBinary|AMemberMoves'
 faults-outages: servers build ## the same, of what is slow, frozen or refuses, under reads that are compared
 	$(FAULTS) 'Outages'
-faults-scaling: servers build ## the same, of more than one machine: sentinels, a cluster, several servers, standbys, a failover
+faults-scaling: TESTFLAGS += -tags autofailover
+faults-scaling: servers failover build ## the same, of more than one machine: sentinels, a cluster, several servers, standbys, failovers
 	$(FAULTS) 'Scaling'
 faults-positions: servers build ## five minutes of generated stories and of reads after every kind of write, by two processes that are killed
 	$(FAULTS) 'Stories|ReadsBehind'
@@ -211,11 +212,13 @@ clean-data: build ## remove the data of make run, wherever they lie
 
 # What is missing of what a target needs is installed, or the command that does is
 # named, before anything is compiled.
-.PHONY: postgres servers pooler browser prometheus deploy-tools
+.PHONY: postgres servers failover pooler browser prometheus deploy-tools
 postgres:
 	@./.ci/install-servers postgres
 servers:
 	@./.ci/install-servers postgres redis compiler
+failover:
+	@./.ci/install-servers postgres failover
 pooler:
 	@./.ci/install-servers postgres redis compiler pooler
 browser:

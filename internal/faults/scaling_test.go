@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -299,16 +300,16 @@ func TestScalingReplicas(t *testing.T) {
 	s.figuref("loads from the standby: %d; from the primary since it was behind: %d, since it failed: %d", read("replica"), read("behind"), read("failed"))
 }
 
-// metric reads one of a server's, 0 where it has none of the name.
+// metric reads one of a server's, 0 where it has none of the name or does not answer.
 func (s *system) metric(server, name string) int {
-	s.t.Helper()
 	res, err := http.Get(server + "/metrics")
-	require.NoError(s.t, err)
+	if err != nil {
+		return 0
+	}
 	defer res.Body.Close()
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
 		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			n, err := strconv.ParseFloat(value, 64)
-			require.NoError(s.t, err)
+			n, _ := strconv.ParseFloat(value, 64) // as Prometheus reads it
 			return int(n)
 		}
 	}
@@ -335,43 +336,74 @@ func TestScalingFailover(t *testing.T) {
 	both := *primary
 	both.Host += "," + other.Host
 	both.RawQuery = "sslmode=disable&target_session_attrs=read-write"
-	server := s.url
 	s.env = append(s.env, "DATABASE_URL="+both.String())
-	s.killAPI() // it starts again, with both
-	s.await(server)
+	s.failOver("the synchronous standby promoted", func() {
+		require.NoError(t, s.stack.KillPostgres())
+		db, err := pgx.Connect(t.Context(), standby.DatabaseURL)
+		require.NoError(t, err)
+		defer db.Close(context.Background())
+		_, err = db.Exec(t.Context(), "SELECT pg_promote()")
+		require.NoError(t, err)
+	})
+}
 
-	count := sized(30_000, 1_500)
+// failOver loses the primary under a load of fills, and holds the one that takes its place
+// to what was acknowledged. The environment names both.
+func (s *system) failOver(what string, lose func()) {
+	s.t.Helper()
+	s.killAPI() // it starts again, with both
+	s.awaitAPI()
+	const workers, batch = 20, 50 // of play
+	count := sized(30_000, 4_500)
 	plan := season.Fills(season.FillsOptions{Seed: 3, Count: count})
 	book := seasontest.NewBook()
-	var acknowledged atomic.Int64
+	var mu sync.Mutex
+	var acknowledged int
+	var newest time.Time
+	var away time.Duration
+	sofar := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return acknowledged
+	}
 	done := make(chan struct{})
 	var played season.Played
 	var playErr error
 	go func() {
 		defer close(done)
 		played, playErr = s.play(plan, func(events []season.Event, results []apiclient.Result) {
+			mu.Lock()
+			defer mu.Unlock()
 			for _, e := range events {
 				if err := book.Apply(e.Kind, e.Items, e.Body); err != nil {
-					t.Errorf("the events contradict themselves: %v", err)
+					s.t.Errorf("the events contradict themselves: %v", err)
 				}
 			}
-			acknowledged.Add(int64(len(results)))
+			now := time.Now()
+			if acknowledged > 0 {
+				away = max(away, now.Sub(newest))
+			}
+			acknowledged, newest = acknowledged+len(results), now
 		})
 	}()
-	s.eventually("half is acknowledged", func() bool { return acknowledged.Load() > int64(plan.Len()/2) })
-	require.NoError(t, s.stack.KillPostgres())
-	killed, before := time.Now(), acknowledged.Load()
-	db, err := pgx.Connect(t.Context(), standby.DatabaseURL)
-	require.NoError(t, err)
-	defer db.Close(context.Background())
-	_, err = db.Exec(t.Context(), "SELECT pg_promote()")
-	require.NoError(t, err)
-	s.eventually("writes are taken again", func() bool { return acknowledged.Load() > before })
-	away := time.Since(killed)
+	s.eventually("half is acknowledged", func() bool { return sofar() > plan.Len()/2 })
+	lose()
+	under := sofar() + workers*batch // what may have been under way
+	require.Less(s.t, under, plan.Len(), "writes go on")
+	s.eventually("writes are taken again", func() bool { return sofar() > under })
 	<-done
-	require.NoError(t, playErr)
-	require.Zero(t, played.Rejected, "%+v", played.Rejections)
+	require.NoError(s.t, playErr)
+	require.Zero(s.t, played.Rejected, "%+v", played.Rejections)
+	var both string
+	for _, variable := range s.env {
+		if url, ok := strings.CutPrefix(variable, "DATABASE_URL="); ok {
+			both = url // the last one is in force
+		}
+	}
+	db, err := pgx.Connect(s.t.Context(), both)
+	require.NoError(s.t, err)
+	defer db.Close(context.Background())
 	s.agree(db, book)
-	s.figuref("%d fills, the primary killed, the synchronous standby promoted: %d items acknowledged, %d retries, 0 lost, 0 doubled; writes were away for %.1f s",
-		count, played.Items, played.Retries, away.Seconds())
+	s.figuref("%d fills, the primary killed, %s: %d items acknowledged, %d retries, 0 lost, 0 doubled; no write was acknowledged for %.1f s",
+		count, what, played.Items, played.Retries, away.Seconds())
 }
