@@ -87,26 +87,6 @@ func Collated(t testing.TB, m pgtestdb.Migrator, locale string) string {
 	return pooled(t, direct.String())
 }
 
-// pooled is the same database through the pooler of NOF0_TEST_POOLER_URL, where
-// there is one: `make test-pooler` sets it. The database was migrated past it.
-func pooled(t testing.TB, dsn string) string {
-	t.Helper()
-	pooler := os.Getenv("NOF0_TEST_POOLER_URL")
-	if pooler == "" {
-		return dsn
-	}
-	through, err := url.Parse(pooler)
-	if err != nil {
-		t.Fatalf("NOF0_TEST_POOLER_URL is no URL: %v", err)
-	}
-	direct, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct.Host, direct.RawQuery = through.Host, through.RawQuery
-	return direct.String()
-}
-
 // Direct is the same database as that of a URL of this package, past the pooler:
 // for what has to have the same connection from one statement to the next.
 func Direct(t testing.TB, dsn string) string {

@@ -166,3 +166,37 @@ func TestRedis(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The server stands in for a pooler here, which is where a request to cancel would end
+// the statement.
+func TestNoRequestToCancelReachesThePooler(t *testing.T) {
+	t.Setenv("NOF0_TEST_POOLER_URL", os.Getenv("DATABASE_URL"))
+	conn, err := pgx.Connect(t.Context(), testdb.New(t, migrator{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	direct, err := pgx.Connect(t.Context(), os.Getenv("DATABASE_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close(context.WithoutCancel(t.Context()))
+	pid := conn.PgConn().PID()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.WithoutCancel(t.Context()), "SELECT pg_sleep(1)")
+		ended <- err
+	}()
+	for active := false; !active; {
+		const is = "SELECT state = 'active' AND query LIKE '%pg_sleep%' FROM pg_stat_activity WHERE pid = $1"
+		if err := direct.QueryRow(t.Context(), is, pid).Scan(&active); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the statement was cancelled: %v", err)
+	}
+}
