@@ -41,6 +41,8 @@ type Options struct {
 	// Observe, where given, is called as each method starts; what it returns
 	// is called with the method's error as it ends.
 	Observe func(ctx context.Context, repository, method string) func(err *error)
+
+	unprepared bool // see behindPooler
 }
 
 // Store is the pool of connections and the repositories bound to it.
@@ -96,8 +98,22 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Session = Session{}
 		return Open(ctx, o)
 	}
+	var pooled bool
+	if err == nil {
+		pooled, err = behindPooler(ctx, s.pool)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), s.Close())
+	}
+	if pooled && !o.unprepared && !choosesExecMode(o.DSN) {
+		if o.Logger != nil {
+			o.Logger.InfoContext(ctx, "a pooler stands before the database: statements are not prepared; default_query_exec_mode in DATABASE_URL chooses another way")
+		}
+		o.unprepared = true
+		if err := s.Close(); err != nil {
+			return nil, err
+		}
+		return Open(ctx, o)
 	}
 	return s, nil
 }
@@ -123,6 +139,9 @@ func open(o Options, from *origin) (*Store, error) {
 	}
 	conf.RuntimeParams["timezone"] = "UTC"
 	o.Session.set(conf)
+	if o.unprepared {
+		conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	}
 	conf.OnPgError = keepsSession
 	connections := connector{observe: o.Observe, Connector: stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		readUTC(conn)

@@ -1,12 +1,12 @@
 package testdb
 
 import (
-	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -60,8 +60,13 @@ func withoutCancels(t testing.TB, pooler string) string {
 
 func passUnlessCancel(client net.Conn, pooler string) {
 	defer client.Close()
-	var begin [8]byte // the length, and the code of what is asked
-	if _, err := io.ReadFull(client, begin[:]); err != nil || binary.BigEndian.Uint32(begin[4:]) == cancelRequest {
+	head := make([]byte, 8) // the length of what the client begins with, and its code
+	if _, err := io.ReadFull(client, head); err != nil || binary.BigEndian.Uint32(head[4:]) == cancelRequest {
+		return
+	}
+	// PgBouncer wants the whole of it at once.
+	rest := make([]byte, max(0, int(binary.BigEndian.Uint16(head[2:]))-len(head)))
+	if _, err := io.ReadFull(client, rest); err != nil {
 		return
 	}
 	server, err := net.Dial("tcp", pooler) //nolint:noctx,gosec // the tests' own
@@ -69,9 +74,12 @@ func passUnlessCancel(client net.Conn, pooler string) {
 		return
 	}
 	defer server.Close()
+	if _, err := server.Write(slices.Concat(head, rest)); err != nil {
+		return
+	}
 	go func() {
 		defer server.Close()
-		_, _ = io.Copy(server, io.MultiReader(bytes.NewReader(begin[:]), client))
+		_, _ = io.Copy(server, client)
 	}()
 	_, _ = io.Copy(client, server)
 }
