@@ -59,7 +59,6 @@ type soak struct {
 
 	reads, cutOff, notHeld, stale  atomic.Int64
 	compared, flips, parities      atomic.Int64
-	refused                        atomic.Int64 // acts of operators, which were repeated
 	restarts, kills, rounds, wrong atomic.Int64
 	// walking is the domain that is being moved, whose views the files may not hold.
 	walking atomic.Pointer[string]
@@ -72,6 +71,7 @@ type soak struct {
 	lags     []time.Duration // of events, since the last sample
 	freshest time.Duration   // how long a committed fact was not shown, at most
 	streams  []map[string]int
+	refused  map[string]int // acts of operators that were repeated, by what was answered
 }
 
 // TestSoak plays a season in compressed time beside two servers, of which one is stopped or
@@ -85,17 +85,20 @@ func TestSoak(t *testing.T) {
 	lasts := *soakLasts
 	files := filepath.Join(t.TempDir(), "json")
 	require.NoError(t, os.Mkdir(files, 0o700))
+	admin := freeAddr(t)
 	s := &soak{
 		system: startSystemOf(t, bin, "NOF0_JSON_DIR="+files, "NOF0_ADMIN_TOKEN="+token, "NOF0_HTTP_STREAMS_PER_CLIENT=1000",
-			"GOGC=100", "NOF0_CACHE_LOCAL_BYTES=67108864"), // full soon
+			"GOGC=100", "NOF0_CACHE_LOCAL_BYTES=67108864", // full soon
+			"NOF0_HTTP_ADMIN_ADDR="+admin),
 		balancer: balancer{t: t},
 		client:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
-		book:     seasontest.NewBook(), archived: map[string]retention.Partition{},
+		book:     seasontest.NewBook(), archived: map[string]retention.Partition{}, refused: map[string]int{},
 		archive: filepath.Join(t.TempDir(), "archive"),
 		keep:    soakSpeed * lasts / 8,
 	}
 	db := s.database()
 	s.balancer.add(s.url)
+	s.env = append(s.env, "NOF0_HTTP_ADMIN_ADDR=") // of the first alone
 	for _, d := range catalogue.Domains() {
 		s.flip(t.Context(), string(d), "store", "store", true)
 	}
@@ -143,6 +146,11 @@ func TestSoak(t *testing.T) {
 	}
 	samples := newSamples(s, db)
 	work.Go(func() {
+		if loop.Sleep(ctx, lasts/4) == nil { // from when on the samples count
+			s.profile(admin, "start")
+		}
+	})
+	work.Go(func() {
 		for every := min(max(lasts/200, 500*time.Millisecond), 10*time.Second); loop.Sleep(ctx, every) == nil; {
 			samples.take()
 		}
@@ -152,6 +160,7 @@ func TestSoak(t *testing.T) {
 		_ = loop.Sleep(ctx, lasts/15) // it ends with ctx
 	}
 	work.Wait()
+	s.profile(admin, "end")
 	s.retain(t.Context())
 	require.NoError(t, playErr)
 	require.Zero(t, played.Rejected, "%+v", played.Rejections)
@@ -161,9 +170,9 @@ func TestSoak(t *testing.T) {
 
 	end := s.reached()
 	s.figuref("%v, %d processes and one machine for all of them: a season of %.1f days, %d items in %d requests (%d sent again), %d reads (%d cut off by kill -9, %d of what files do not hold, %d stale), "+
-		"%d facts compared (shown after %v at most), %d flips, %d comparisons of both sides (%d refused as busy, and repeated), %d runs of retention (%d archives), %d restarts, %d kills, %d errors",
+		"%d facts compared (shown after %v at most), %d flips, %d comparisons of both sides, acts refused and repeated %v, %d runs of retention (%d archives), %d restarts, %d kills, %d errors",
 		lasts, 3, end.Sub(plan.start).Hours()/24, played.Items, played.Requests, played.Retries, s.reads.Load(), s.cutOff.Load(), s.notHeld.Load(), s.stale.Load(),
-		s.compared.Load(), s.freshest.Round(time.Millisecond), s.flips.Load(), s.parities.Load(), s.refused.Load(), s.rounds.Load(), len(s.archived), s.restarts.Load(), s.kills.Load(), s.wrong.Load())
+		s.compared.Load(), s.freshest.Round(time.Millisecond), s.flips.Load(), s.parities.Load(), s.refused, s.rounds.Load(), len(s.archived), s.restarts.Load(), s.kills.Load(), s.wrong.Load())
 	grown := samples.report(lasts)
 	require.Empty(t, s.faults)
 	require.NotEmpty(t, s.archived, "no month was archived")
@@ -563,7 +572,13 @@ func (s *soak) operate(ctx context.Context, method, path, body string) (res apic
 		if res, ok = s.ask(ctx, method, path, body); !ok || res.StatusCode != http.StatusServiceUnavailable {
 			break
 		}
-		s.refused.Add(1)
+		var said struct {
+			Detail string `json:"detail"`
+		}
+		_ = json.Unmarshal(res.Body, &said) // what is no problem document says nothing
+		s.mu.Lock()
+		s.refused[method+" "+path+": "+said.Detail]++
+		s.mu.Unlock()
 		_ = loop.Sleep(ctx, time.Second)
 	}
 	return res, ok
