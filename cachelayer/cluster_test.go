@@ -76,6 +76,53 @@ func TestCluster(t *testing.T) {
 	require.Zero(t, count(one.cache.metrics.failures)+count(two.cache.metrics.failures))
 }
 
+// TestOneMasterOfAClusterRefuses holds that who meets a refusal of one master trusts nothing
+// that was kept before, also what that master holds of other keys, where the process that
+// could not invalidate is gone and the master that has versionOfAll took every write.
+func TestOneMasterOfAClusterRefuses(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 2)
+	ctx := t.Context()
+	url := nodes[0].url() + "?cluster=true"
+	gone, two, three := newProcess(t, url), newProcess(t, url), newProcess(t, url)
+	pg := newSource("old")
+	fetch := func(p *process, v catalogue.Version) string {
+		t.Helper()
+		key := keyOf("nof0:view:"+string(v), time.Minute)
+		key.Versions = []catalogue.Version{v}
+		got, err := Fetch(ctx, p.cache, key, pg.load)
+		require.NoError(t, err)
+		return got.Text
+	}
+	require.Equal(t, "old", fetch(gone, "0"))
+	refuses := nodes[0]
+	if refuses.raw.Exists(ctx, versionName(versionOfAll)).Val() == 1 {
+		refuses = nodes[1]
+	}
+	var there []catalogue.Version // that it holds
+	for i := range 40 {
+		v := catalogue.Version(strconv.Itoa(i))
+		require.Equal(t, "old", fetch(two, v))
+		if refuses.raw.Exists(ctx, versionName(v)).Val() == 1 {
+			there = append(there, v)
+		}
+	}
+	require.Greater(t, len(there), 1)
+
+	require.NoError(t, refuses.raw.ConfigSet(ctx, "min-replicas-to-write", "1").Err())
+	pg.write("new")
+	require.ErrorIs(t, gone.cache.Invalidate(ctx, there...), ErrUnavailable)
+	two.clock.Advance(two.cache.versions.life)
+	require.Equal(t, "new", fetch(two, there[0]))
+	require.NoError(t, refuses.raw.ConfigSet(ctx, "min-replicas-to-write", "0").Err())
+	two.clock.Advance(two.cache.versions.life)
+	for _, p := range []*process{two, three} {
+		for _, v := range there {
+			require.Equal(t, "new", fetch(p, v), "version %s", v)
+		}
+	}
+}
+
 func TestClusterThatLosesANode(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t, 2)

@@ -196,9 +196,10 @@ func (v *versions) refresh(ctx context.Context, names []catalogue.Version) error
 		if !next.shared {
 			next.token = v.newToken()
 		}
-		if old := before[i]; name == versionOfAll && !next.shared && old != nil && refusalOf(err) == "" {
-			// Nobody learnt anything. That names were not answered keeps this process from
-			// Redis; a lost packet need not keep everybody from all that is in it.
+		if old := before[i]; name == versionOfAll && !next.shared && old != nil {
+			// Nobody learnt anything, unless it was refused: see below. That names were not
+			// answered keeps this process from Redis; a lost packet need not keep everybody
+			// from all that is in it.
 			next.token, next.shared = old.token, old.shared
 		}
 		v.set(name, before[i], next)

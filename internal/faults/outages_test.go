@@ -290,9 +290,16 @@ func TestOutages(t *testing.T) {
 			run()
 		})
 	}
+	// noticed waits until both say that they do without Redis, in a metric that is 0 else.
+	noticed := func(metric string) {
+		for _, server := range []string{one, two} {
+			s.eventually(server+" says "+metric, func() bool { return s.metric(server, metric) > 0 })
+		}
+	}
 	part("RedisReadOnly", func() {
 		w := s.witness(often, one, two)
 		require.NoError(s.t, raw.ReplicaOf(s.t.Context(), "127.0.0.1", "1").Err())
+		noticed("nof0_redis_refusing")
 		time.Sleep(lasts())
 		require.NoError(s.t, raw.ReplicaOf(s.t.Context(), "NO", "ONE").Err())
 		time.Sleep(lasts() / 4)
@@ -302,6 +309,7 @@ func TestOutages(t *testing.T) {
 		w := s.witness(often, one, two)
 		for range 4 {
 			require.NoError(s.t, raw.ConfigSet(s.t.Context(), "min-replicas-to-write", "1").Err())
+			noticed("nof0_redis_refusing")
 			time.Sleep(lasts() / 8)
 			require.NoError(s.t, raw.ConfigSet(s.t.Context(), "min-replicas-to-write", "0").Err())
 			time.Sleep(lasts() / 8)
@@ -311,6 +319,7 @@ func TestOutages(t *testing.T) {
 	part("RedisFull", func() {
 		w := s.witness(often, one, two)
 		require.NoError(s.t, raw.ConfigSet(s.t.Context(), "maxmemory", "1").Err())
+		noticed("nof0_redis_refusing")
 		time.Sleep(lasts())
 		require.NoError(s.t, raw.ConfigSet(s.t.Context(), "maxmemory", "0").Err())
 		time.Sleep(lasts() / 4)
@@ -319,6 +328,7 @@ func TestOutages(t *testing.T) {
 	part("RedisSlow", func() {
 		w := s.witness(often, one, two)
 		way.Delay(40 * time.Millisecond)
+		noticed("nof0_redis_breaker_state")
 		time.Sleep(lasts())
 		way.Delay(0)
 		time.Sleep(lasts() / 4)
