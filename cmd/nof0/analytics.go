@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 
 	"nof0/config"
 	"nof0/entities"
-	"nof0/internal/app"
 	"nof0/internal/recompute"
 	"nof0/internal/verify"
 	"nof0/repository"
@@ -47,39 +45,27 @@ other, each in a transaction of its own; Ctrl-C leaves those done that are done.
 		),
 		ValidArgsFunction: c.completeModels,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, logger, err := c.start(config.RequireDatabase())
-			if err != nil {
+			var results []recompute.Result
+			err := c.onStore(cmd.Context(), func(_ config.Config, logger *slog.Logger, store *repository.Store) error {
+				known, err := store.Models.All(cmd.Context())
+				if err != nil {
+					return err
+				}
+				models, err := chosen(args, known)
+				if err != nil {
+					return err
+				}
+				progress, finish := c.progressOf("computing metrics", "accounts")
+				defer finish()
+				results, err = recompute.New(recompute.Options{Store: store, Logger: logger}).All(cmd.Context(), models, progress)
 				return err
-			}
-			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
-				return err
-			}
-			results, err := c.recompute(cmd.Context(), cfg, logger, args)
+			})
 			if err != nil && len(results) == 0 {
 				return err
 			}
 			return errors.Join(c.printRecomputed(results), err)
 		},
 	}
-}
-
-func (c *cli) recompute(ctx context.Context, cfg config.Config, logger *slog.Logger, models []string) (results []recompute.Result, err error) {
-	store, err := app.OpenStore(ctx, cfg, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	known, err := store.Models.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if models, err = chosen(models, known); err != nil {
-		return nil, err
-	}
-	job := recompute.New(recompute.Options{Store: store, Logger: logger})
-	progress, finish := c.progressOf("computing metrics", "accounts")
-	defer finish()
-	return job.All(ctx, models, progress)
 }
 
 // chosen is the models that are asked for, or every competitor.
@@ -107,15 +93,13 @@ func chosen(models []string, known []entities.Model) ([]string, error) {
 }
 
 func (c *cli) printRecomputed(results []recompute.Result) error {
-	if c.json {
-		return c.printJSON(map[string]any{"models": results})
-	}
-	t := c.newTable(table.Row{"competition", "model", "outcome", "trades", "decisions", "took"}, 4, 5, 6)
-	for _, r := range results {
-		t.AppendRow(table.Row{r.Competition, r.Model, r.Outcome, r.Trades, r.Decisions, r.Elapsed.Round(time.Millisecond / 10)})
-	}
-	t.Render()
-	return nil
+	return c.print(map[string]any{"models": results}, func() {
+		t := c.newTable(table.Row{"competition", "model", "outcome", "trades", "decisions", "took"}, 4, 5, 6)
+		for _, r := range results {
+			t.AppendRow(table.Row{r.Competition, r.Model, r.Outcome, r.Trades, r.Decisions, r.Elapsed.Round(time.Millisecond / 10)})
+		}
+		t.Render()
+	})
 }
 
 func (c *cli) analyticsVerifyCommand() *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -32,15 +33,11 @@ func (c *cli) cacheDropCommand() *cobra.Command {
 				return err
 			}
 			cfg.Redis = patient(cfg.Redis)
-			dropped, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(cmd.Context()) })
+			dropped, err := dropCache(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
-			if c.json {
-				return c.printJSON(map[string]int64{"dropped": dropped})
-			}
-			fmt.Fprintf(c.out, "%d keys dropped\n", dropped)
-			return nil
+			return c.print(map[string]int64{"dropped": dropped}, func() { fmt.Fprintf(c.out, "%d keys dropped\n", dropped) })
 		},
 	}
 }
@@ -60,7 +57,7 @@ func (c *cli) cacheWarmCommand() *cobra.Command {
 			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
 				return err
 			}
-			if _, err := withCache(cfg, func(cache *cachelayer.Cache) (int64, error) { return cache.Drop(cmd.Context()) }); err != nil {
+			if _, err := dropCache(cmd.Context(), cfg); err != nil {
 				return err
 			}
 			a, err := app.New(cmd.Context(), cfg, logger, build())
@@ -75,11 +72,7 @@ func (c *cli) cacheWarmCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				return c.printJSON(map[string]int{"views": warmed})
-			}
-			fmt.Fprintf(c.out, "%d views rendered\n", warmed)
-			return nil
+			return c.print(map[string]int{"views": warmed}, func() { fmt.Fprintf(c.out, "%d views rendered\n", warmed) })
 		},
 	}
 }
@@ -97,8 +90,9 @@ func patient(r config.Redis) config.Redis {
 	return r
 }
 
-// withCache opens the Redis side of a configuration for the time of do.
-func withCache(cfg config.Config, do func(*cachelayer.Cache) (int64, error)) (n int64, err error) {
+// dropCache removes every key of nof0 from the Redis of a configuration, and returns how
+// many there were.
+func dropCache(ctx context.Context, cfg config.Config) (n int64, err error) {
 	client, err := cachelayer.Open(cfg.RedisURL, cfg.Redis, cachelayer.Options{})
 	if err != nil {
 		return 0, err
@@ -109,5 +103,5 @@ func withCache(cfg config.Config, do func(*cachelayer.Cache) (int64, error)) (n 
 		return 0, err
 	}
 	defer cache.Close()
-	return do(cache)
+	return cache.Drop(ctx)
 }

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"nof0/config"
-	"nof0/internal/app"
+	"nof0/repository"
 )
 
 func (c *cli) candlesCommand() *cobra.Command {
@@ -26,30 +26,18 @@ It may run while others read and write: a day of a series is one transaction, fo
 which writers of that day wait. Ctrl-C leaves those done that are done.`,
 		Example: example("DATABASE_URL=postgres://… nof0 candles rebuild"),
 		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			cfg, logger, err := c.start(config.RequireDatabase())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var days int
+			err := c.onStore(cmd.Context(), func(_ config.Config, _ *slog.Logger, store *repository.Store) (err error) {
+				progress, finish := c.progressOf("candles", "days")
+				defer finish()
+				days, err = store.Candles.Rebuild(cmd.Context(), progress)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
-				return err
-			}
-			store, err := app.OpenStore(cmd.Context(), cfg, nil)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			progress, finish := c.progressOf("candles", "days")
-			defer finish()
-			days, err := store.Candles.Rebuild(cmd.Context(), progress)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(map[string]int{"days": days})
-			}
-			fmt.Fprintf(c.out, "candles of %d days are made anew\n", days)
-			return nil
+			return c.print(map[string]int{"days": days}, func() { fmt.Fprintf(c.out, "candles of %d days are made anew\n", days) })
 		},
 	})
 }

@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"nof0/config"
-	"nof0/entities"
-	"nof0/internal/app"
 	"nof0/internal/mapping"
 	"nof0/internal/wire"
+	"nof0/repository"
 )
 
 // listedCompetition is a competition as the command lists it.
@@ -31,46 +30,36 @@ starts, changes and ends them.`,
 		Example: example("DATABASE_URL=postgres://… nof0 competitions", "nof0 competitions --json"),
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, logger, err := c.start(config.RequireDatabase())
+			var listed []listedCompetition
+			err := c.onStore(cmd.Context(), func(cfg config.Config, _ *slog.Logger, store *repository.Store) (err error) {
+				listed, err = listCompetitions(cmd.Context(), store, cfg.Arena.Competition)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
-				return err
-			}
-			listed, err := listCompetitions(cmd.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(listed)
-			}
-			t := c.newTable(table.Row{"id", "name", "status", "starts", "ends", "default"})
-			for _, one := range listed {
-				isDefault := ""
-				if one.IsDefault {
-					isDefault = "default"
+			return c.print(listed, func() {
+				t := c.newTable(table.Row{"id", "name", "status", "starts", "ends", "default"})
+				for _, one := range listed {
+					isDefault := ""
+					if one.IsDefault {
+						isDefault = "default"
+					}
+					t.AppendRow(table.Row{one.ID, one.Name.Or(""), one.Status.Or(""), when(one.StartsAt), when(one.EndsAt), isDefault})
 				}
-				t.AppendRow(table.Row{one.ID, one.Name.Or(""), one.Status.Or(""), when(one.StartsAt), when(one.EndsAt), isDefault})
-			}
-			t.Render()
-			return nil
+				t.Render()
+			})
 		},
 	}
 }
 
-func listCompetitions(ctx context.Context, cfg config.Config) (listed []listedCompetition, err error) {
-	store, err := app.OpenStore(ctx, cfg, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+func listCompetitions(ctx context.Context, store *repository.Store, configured string) (listed []listedCompetition, err error) {
 	rows, err := store.Competitions.All(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var standard *entities.Competition
-	if standard, err = store.Competitions.Default(ctx, cfg.Arena.Competition); err != nil {
+	standard, err := store.Competitions.Default(ctx, configured)
+	if err != nil {
 		return nil, err
 	}
 	for _, row := range rows {

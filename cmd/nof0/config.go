@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
@@ -15,18 +17,13 @@ func (c *cli) configCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			rows, faults := config.Print(config.Options{File: c.file, Env: c.environ})
-			if c.json {
-				if err := c.printJSON(rows); err != nil {
-					return err
+			return errors.Join(faults, c.print(rows, func() {
+				t := c.newTable(table.Row{"key", "value", "from", "variable"})
+				for _, r := range rows {
+					t.AppendRow(table.Row{r.Key, r.Value, r.Origin, r.Env})
 				}
-				return faults
-			}
-			t := c.newTable(table.Row{"key", "value", "from", "variable"})
-			for _, r := range rows {
-				t.AppendRow(table.Row{r.Key, r.Value, r.Origin, r.Env})
-			}
-			t.Render()
-			return faults
+				t.Render()
+			}))
 		},
 	}
 }

@@ -124,58 +124,53 @@ func (c *cli) readFile(name string) ([]byte, error) {
 	return raw, nil
 }
 
-// corrector opens what corrects facts.
-func (c *cli) corrector(ctx context.Context) (arena.Corrector, func() error, error) {
+// onFacts runs do with what corrects facts.
+func (c *cli) onFacts(ctx context.Context, do func(arena.Corrector) error) (err error) {
 	cfg, logger, err := c.start(config.RequireDatabase())
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	if err := checkSchema(ctx, cfg, logger); err != nil {
-		return nil, nil, err
+		return err
 	}
-	return app.OpenCorrector(ctx, cfg, logger)
-}
-
-func (c *cli) correct(ctx context.Context, request arena.CorrectionRequest) (err error) {
-	to, closeAll, err := c.corrector(ctx)
+	facts, closeAll, err := app.OpenCorrector(ctx, cfg, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
-	reply, err := to.Correct(ctx, request)
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return c.printJSON(reply.CorrectionResult)
-	}
-	fmt.Fprintf(c.out, "%s %s of %s: %s\n", request.Kind, request.ID, request.Model, reply.Outcome)
-	if reply.Detail != "" {
-		fmt.Fprintln(c.out, reply.Detail)
-	}
-	return nil
+	return do(facts)
 }
 
-func (c *cli) listCorrections(ctx context.Context, q arena.CorrectionQuery) (err error) {
-	from, closeAll, err := c.corrector(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeAll()) }()
-	page, err := from.Corrections(ctx, q)
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return c.printJSON(page)
-	}
-	t := c.newTable(table.Row{"id", "at", "kind", "model", "fact", "action", "by", "reason"}, 1)
-	for _, one := range page.Corrections {
-		t.AppendRow(table.Row{one.ID, moment(one.At), one.Kind, one.Model, one.FactID, one.Action, one.By, one.Reason})
-	}
-	t.Render()
-	if page.Next > 0 {
-		fmt.Fprintf(c.out, "… and more: --before %d\n", page.Next)
-	}
-	return nil
+func (c *cli) correct(ctx context.Context, request arena.CorrectionRequest) error {
+	return c.onFacts(ctx, func(facts arena.Corrector) error {
+		reply, err := facts.Correct(ctx, request)
+		if err != nil {
+			return err
+		}
+		return c.print(reply.CorrectionResult, func() {
+			fmt.Fprintf(c.out, "%s %s of %s: %s\n", request.Kind, request.ID, request.Model, reply.Outcome)
+			if reply.Detail != "" {
+				fmt.Fprintln(c.out, reply.Detail)
+			}
+		})
+	})
+}
+
+func (c *cli) listCorrections(ctx context.Context, q arena.CorrectionQuery) error {
+	return c.onFacts(ctx, func(facts arena.Corrector) error {
+		page, err := facts.Corrections(ctx, q)
+		if err != nil {
+			return err
+		}
+		return c.print(page, func() {
+			t := c.newTable(table.Row{"id", "at", "kind", "model", "fact", "action", "by", "reason"}, 1)
+			for _, one := range page.Corrections {
+				t.AppendRow(table.Row{one.ID, moment(one.At), one.Kind, one.Model, one.FactID, one.Action, one.By, one.Reason})
+			}
+			t.Render()
+			if page.Next > 0 {
+				fmt.Fprintf(c.out, "… and more: --before %d\n", page.Next)
+			}
+		})
+	})
 }

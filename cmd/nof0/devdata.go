@@ -14,8 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"nof0/internal/app"
 	"nof0/internal/season"
+	"nof0/repository"
 )
 
 // source is what dev shows, and the database that holds it. Each snapshot has its
@@ -174,11 +174,10 @@ func (d *dev) importInto(ctx context.Context, dir, competition string) error {
 }
 
 func (d *dev) hasModels(ctx context.Context) (known bool, err error) {
-	store, err := app.OpenStore(ctx, d.cfg, nil)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	models, err := store.Models.All(ctx)
-	return len(models) > 0, err
+	err = withStore(ctx, d.cfg, func(store *repository.Store) error {
+		models, err := store.Models.All(ctx)
+		known = len(models) > 0
+		return err
+	})
+	return known, err
 }

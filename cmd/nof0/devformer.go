@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"nof0/entities"
-	"nof0/internal/app"
 	"nof0/internal/season"
 	"nof0/repository"
 )
@@ -45,14 +43,11 @@ func (d *dev) loadFormer(ctx context.Context, from source) error {
 	return d.importInto(ctx, dir, former)
 }
 
-func (d *dev) register(ctx context.Context, c entities.Competition) (err error) {
-	store, err := app.OpenStore(ctx, d.cfg, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return store.InTx(ctx, func(ctx context.Context, tx repository.Repositories) error {
-		_, err := tx.Competitions.Put(ctx, []entities.Competition{c})
-		return err
+func (d *dev) register(ctx context.Context, c entities.Competition) error {
+	return withStore(ctx, d.cfg, func(store *repository.Store) error {
+		return store.InTx(ctx, func(ctx context.Context, tx repository.Repositories) error {
+			_, err := tx.Competitions.Put(ctx, []entities.Competition{c})
+			return err
+		})
 	})
 }

@@ -3,14 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"nof0/internal/app"
 	"nof0/internal/cutover"
+	"nof0/repository"
 )
 
 // copyToJSON makes the snapshot the JSON store, once: from then on it has a life
@@ -36,18 +35,15 @@ func (d *dev) jsonDir(from source) string {
 
 // moveToStore moves every domain that nobody has moved to the store, where it is
 // equal to the JSON files.
-func (d *dev) moveToStore(ctx context.Context) (err error) {
-	store, err := app.OpenStore(ctx, d.cfg, nil)
-	if err != nil {
+func (d *dev) moveToStore(ctx context.Context) error {
+	return withStore(ctx, d.cfg, func(store *repository.Store) error {
+		moved, stay, err := cutover.MoveToStore(ctx, d.cfg, store, "nof0 dev")
+		if len(moved) > 0 {
+			fmt.Fprintf(d.err, "served from Postgres, where it equals the files: %s\n", strings.Join(moved, ", "))
+		}
+		for _, one := range stay {
+			fmt.Fprintln(d.err, one)
+		}
 		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	moved, stay, err := cutover.MoveToStore(ctx, d.cfg, store, "nof0 dev")
-	if len(moved) > 0 {
-		fmt.Fprintf(d.err, "served from Postgres, where it equals the files: %s\n", strings.Join(moved, ", "))
-	}
-	for _, one := range stay {
-		fmt.Fprintln(d.err, one)
-	}
-	return err
+	})
 }

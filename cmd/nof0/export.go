@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -11,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"nof0/config"
-	"nof0/internal/app"
 	"nof0/internal/export"
+	"nof0/repository"
 )
 
 func (c *cli) exportCommand() *cobra.Command {
@@ -52,14 +50,31 @@ metrics that were recomputed.`,
 			if err := refuseOwnDirs(cfg, args[0], force); err != nil {
 				return err
 			}
-			if err := checkSchema(cmd.Context(), cfg, logger); err != nil {
+			var exported *export.Report
+			err = withSchema(cmd.Context(), cfg, logger, func(store *repository.Store) (err error) {
+				progress, finish := c.progress("exporting to " + args[0])
+				defer finish()
+				exported, err = export.Write(cmd.Context(), args[0], export.Options{
+					Store:       store,
+					Competition: competition, DefaultCompetition: cfg.Arena.Competition,
+					PrimaryProvider: cfg.Arena.PrimaryProvider,
+					Now:             time.Now,
+					LockWait:        cfg.Postgres.StatementTimeout,
+					Force:           force,
+					Progress:        progress,
+				})
 				return err
-			}
-			exported, err := c.exportDir(cmd.Context(), cfg, args[0], competition, force)
+			})
 			if err != nil {
 				return err
 			}
-			return c.printExport(exported)
+			return c.print(exported, func() {
+				t := c.newTable(table.Row{"file", "rows", "bytes"}, 2, 3)
+				for _, f := range exported.Files {
+					t.AppendRow(table.Row{f.Name, f.Rows, f.Bytes})
+				}
+				t.Render()
+			})
 		},
 	}
 	cmd.Flags().StringVar(&competition, "competition", "", "competition to write (default: the default one)")
@@ -95,35 +110,4 @@ func resolved(path string) string {
 		path = target
 	}
 	return path
-}
-
-func (c *cli) exportDir(ctx context.Context, cfg config.Config, dir, competition string, force bool) (exported *export.Report, err error) {
-	store, err := app.OpenStore(ctx, cfg, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	progress, finish := c.progress("exporting to " + dir)
-	defer finish()
-	return export.Write(ctx, dir, export.Options{
-		Store:       store,
-		Competition: competition, DefaultCompetition: cfg.Arena.Competition,
-		PrimaryProvider: cfg.Arena.PrimaryProvider,
-		Now:             time.Now,
-		LockWait:        cfg.Postgres.StatementTimeout,
-		Force:           force,
-		Progress:        progress,
-	})
-}
-
-func (c *cli) printExport(exported *export.Report) error {
-	if c.json {
-		return c.printJSON(exported)
-	}
-	t := c.newTable(table.Row{"file", "rows", "bytes"}, 2, 3)
-	for _, f := range exported.Files {
-		t.AppendRow(table.Row{f.Name, f.Rows, f.Bytes})
-	}
-	t.Render()
-	return nil
 }

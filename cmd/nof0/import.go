@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"nof0/config"
-	"nof0/internal/app"
 	"nof0/internal/importer"
 	"nof0/internal/wire"
+	"nof0/repository"
 )
 
 // Exit statuses of import.
@@ -97,10 +96,7 @@ func (c *cli) explainImport(dir, competition string, skipDamaged bool) error {
 	if err != nil {
 		return &exitError{exitNothingDone, err}
 	}
-	explanation, err := importer.Explain(dir, importer.Options{
-		PrimaryProvider: cfg.Arena.PrimaryProvider, Benchmarks: cfg.Arena.Benchmarks, Bounds: wire.Bounds(cfg.Bounds), Now: time.Now,
-		Competition: competition, DefaultCompetition: cfg.Arena.Competition,
-	})
+	explanation, err := importer.Explain(dir, importOptions(cfg, competition))
 	if err != nil {
 		return &exitError{exitNothingDone, err}
 	}
@@ -137,24 +133,26 @@ func (c *cli) printExplanation(e *importer.Explanation) error {
 }
 
 func (c *cli) importDir(ctx context.Context, cfg config.Config, dir, competition string, skipDamaged bool) (report *importer.Report, err error) {
-	store, err := app.OpenStore(ctx, cfg, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	progress, finish := c.progress("importing " + dir)
-	defer finish()
-	return importer.Import(ctx, dir, importer.Options{
-		Store:       store,
+	err = withStore(ctx, cfg, func(store *repository.Store) (err error) {
+		progress, finish := c.progress("importing " + dir)
+		defer finish()
+		o := importOptions(cfg, competition)
+		o.Store, o.LockWait, o.SkipDamaged, o.Progress = store, cfg.Postgres.StatementTimeout, skipDamaged, progress
+		report, err = importer.Import(ctx, dir, o)
+		return err
+	})
+	return report, err
+}
+
+// importOptions are what a configuration says of imports.
+func importOptions(cfg config.Config, competition string) importer.Options {
+	return importer.Options{
 		Competition: competition, DefaultCompetition: cfg.Arena.Competition,
 		PrimaryProvider: cfg.Arena.PrimaryProvider,
-		LockWait:        cfg.Postgres.StatementTimeout,
 		Benchmarks:      cfg.Arena.Benchmarks,
 		Bounds:          wire.Bounds(cfg.Bounds),
 		Now:             time.Now,
-		SkipDamaged:     skipDamaged,
-		Progress:        progress,
-	})
+	}
 }
 
 func (c *cli) printImport(report *importer.Report) error {

@@ -222,14 +222,10 @@ func (c *cli) migrateStatusCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.migrate(cmd.Context(), func(ctx context.Context, m *atlas.Migrator) error {
 				status, err := m.Status(ctx)
-				switch {
-				case err != nil:
+				if err != nil {
 					return err
-				case c.json:
-					return c.printJSON(status)
 				}
-				c.printStatus(status)
-				return nil
+				return c.print(status, func() { c.printStatus(status) })
 			})
 		},
 	}
@@ -270,11 +266,7 @@ drops again; no data is touched.`,
 		Example: example("nof0 dev -- nof0 migrate diff add_trade_strategy"),
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, _, err := c.start(config.RequireDatabase())
-			if err != nil {
-				return err
-			}
-			scratch, err := atlas.NewScratch(cfg.DatabaseURL)
+			scratch, err := c.scratch()
 			if err != nil {
 				return err
 			}
@@ -284,16 +276,14 @@ drops again; no data is touched.`,
 			if err != nil {
 				return err
 			}
-			if c.json {
-				return c.printJSON(map[string][]string{"files": append([]string{}, written...)})
-			}
-			if len(written) == 0 {
-				fmt.Fprintln(c.out, "nothing to do: the migrations build what the entities describe")
-			}
-			for _, name := range written {
-				fmt.Fprintln(c.out, name)
-			}
-			return nil
+			return c.print(map[string][]string{"files": append([]string{}, written...)}, func() {
+				if len(written) == 0 {
+					fmt.Fprintln(c.out, "nothing to do: the migrations build what the entities describe")
+				}
+				for _, name := range written {
+					fmt.Fprintln(c.out, name)
+				}
+			})
 		},
 	}
 	atlasDirFlag(cmd, &root)
@@ -315,11 +305,7 @@ migration that a database has run already must stay as it is.`,
 				return err
 			}
 			sum := filepath.Join(root, "migrations", "atlas.sum")
-			if c.json {
-				return c.printJSON(map[string][]string{"files": {sum}})
-			}
-			fmt.Fprintln(c.out, sum)
-			return nil
+			return c.print(map[string][]string{"files": {sum}}, func() { fmt.Fprintln(c.out, sum) })
 		},
 	}
 	atlasDirFlag(cmd, &root)
@@ -328,6 +314,15 @@ migration that a database has run already must stay as it is.`,
 
 func atlasDirFlag(cmd *cobra.Command, root *string) {
 	cmd.Flags().StringVar(root, "dir", *root, "directory of schema.sql, migrations and rollback")
+}
+
+// scratch makes databases to try things in on the server of the configuration.
+func (c *cli) scratch() (atlas.Scratch, error) {
+	cfg, _, err := c.start(config.RequireDatabase())
+	if err != nil {
+		return atlas.Scratch{}, err
+	}
+	return atlas.NewScratch(cfg.DatabaseURL)
 }
 
 // loadForMigrations loads what migrations need: a database, reached past a

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"nof0/atlas"
-	"nof0/config"
 	"nof0/entities"
 	"nof0/internal/wire"
 )
@@ -52,11 +51,7 @@ before, and in the last tag, count as reviewed.`,
 		),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := c.start(config.RequireDatabase())
-			if err != nil {
-				return err
-			}
-			scratch, err := atlas.NewScratch(cfg.DatabaseURL)
+			scratch, err := c.scratch()
 			if err != nil {
 				return err
 			}

@@ -26,6 +26,15 @@ func (c *cli) printJSON(v any) error {
 	return err
 }
 
+// print prints a result: as JSON where that is asked for, else as people says it.
+func (c *cli) print(result any, people func()) error {
+	if c.json {
+		return c.printJSON(result)
+	}
+	people()
+	return nil
+}
+
 // newTable returns an aligned table without ornament; numeric names the columns
 // that are set flush right.
 func (c *cli) newTable(header table.Row, numeric ...int) table.Writer {

@@ -13,11 +13,11 @@ import (
 
 	"nof0/config"
 	"nof0/internal/apiclient"
-	"nof0/internal/app"
 	"nof0/internal/arena"
 	"nof0/internal/cutover"
 	"nof0/internal/cutover/parity"
 	"nof0/internal/wire"
+	"nof0/repository"
 )
 
 // Exit statuses of parity.
@@ -115,9 +115,7 @@ func domainsOf(cmd *cobra.Command, names []string) ([]arena.Domain, error) {
 
 // compare compares and keeps the report.
 func (c *cli) compare(ctx context.Context, f parityFlags, domains []arena.Domain) (report *parity.Report, err error) {
-	cfg, logger, err := c.startWith(config.Options{
-		Required: []config.Requirement{config.RequireDatabase()},
-	})
+	cfg, logger, err := c.start(config.RequireDatabase())
 	if err != nil {
 		return nil, err
 	}
@@ -127,22 +125,18 @@ func (c *cli) compare(ctx context.Context, f parityFlags, domains []arena.Domain
 	if cfg.JSONDir == "" {
 		return nil, errors.New("there is no JSON directory to compare with: give --snapshot, or set NOF0_JSON_DIR")
 	}
-	if err := checkSchema(ctx, cfg, logger); err != nil {
-		return nil, err
-	}
-	store, err := app.OpenStore(ctx, cfg, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	o := cutover.ParityOptions(cfg, store) //nolint:contextcheck // reading a file carries none
-	if f.once {
-		o.Compare.Confirm = parity.Confirm{}
-	}
-	progress, finish := c.progress("comparing")
-	defer finish()
-	o.Compare.Progress = progress
-	return parity.NewRunner(o).Run(ctx, domains...)
+	err = withSchema(ctx, cfg, logger, func(store *repository.Store) (err error) {
+		o := cutover.ParityOptions(cfg, store) //nolint:contextcheck // reading a file carries none
+		if f.once {
+			o.Compare.Confirm = parity.Confirm{}
+		}
+		progress, finish := c.progress("comparing")
+		defer finish()
+		o.Compare.Progress = progress
+		report, err = parity.NewRunner(o).Run(ctx, domains...)
+		return err
+	})
+	return report, err
 }
 
 // compareThere lets a running server compare, which keeps the report.

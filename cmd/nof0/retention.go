@@ -9,9 +9,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"nof0/config"
-	"nof0/internal/app"
 	"nof0/internal/retention"
+	"nof0/repository"
 )
 
 func (c *cli) retentionCommand() *cobra.Command {
@@ -101,39 +100,27 @@ retention.keep reaches back that far by then.`,
 			if err != nil {
 				return err
 			}
-			if c.json {
-				return c.printJSON(restored)
-			}
-			fmt.Fprintf(c.out, "%s: %d rows, %d inserted, %d unchanged, %d in conflict with what is stored\n",
-				restored.Partition, restored.Rows, restored.Inserted, restored.Unchanged, restored.Conflicts)
-			return nil
+			return c.print(restored, func() {
+				fmt.Fprintf(c.out, "%s: %d rows, %d inserted, %d unchanged, %d in conflict with what is stored\n",
+					restored.Partition, restored.Rows, restored.Inserted, restored.Unchanged, restored.Conflicts)
+			})
 		},
 	}
 }
 
 // withRetention connects past a pooler, where one is configured, for the time
 // of do.
-func (c *cli) withRetention(ctx context.Context, do func(retention.Options) error) (err error) {
-	cfg, logger, err := c.startWith(config.Options{
-		Derive: migrationDSN, Required: []config.Requirement{{
-			Path: "migrate_database_url", Help: "set DATABASE_URL, or NOF0_MIGRATE_DATABASE_URL where DATABASE_URL goes through a pooler",
-		}},
-	})
+func (c *cli) withRetention(ctx context.Context, do func(retention.Options) error) error {
+	cfg, logger, err := c.loadForMigrations()
 	if err != nil {
 		return err
 	}
 	cfg.DatabaseURL = cfg.MigrateDatabaseURL
-	if err := checkSchema(ctx, cfg, logger); err != nil {
-		return err
-	}
-	store, err := app.OpenStore(ctx, cfg, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return do(retention.Options{
-		DSN: cfg.MigrateDatabaseURL, Prices: store.Prices,
-		Keep: cfg.Retention.Keep, ArchiveDir: cfg.Retention.ArchiveDir, Now: time.Now(),
+	return withSchema(ctx, cfg, logger, func(store *repository.Store) error {
+		return do(retention.Options{
+			DSN: cfg.MigrateDatabaseURL, Prices: store.Prices,
+			Keep: cfg.Retention.Keep, ArchiveDir: cfg.Retention.ArchiveDir, Now: time.Now(),
+		})
 	})
 }
 

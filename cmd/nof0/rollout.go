@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"nof0/config"
-	"nof0/internal/app"
 	"nof0/internal/arena"
 	"nof0/internal/cutover"
+	"nof0/repository"
 )
 
 func (c *cli) rolloutCommand() *cobra.Command {
@@ -87,58 +87,46 @@ func flipOf(cmd *cobra.Command, args []string) (f arena.Flip, err error) {
 	return f, nil
 }
 
-func (c *cli) rollout(ctx context.Context, flip arena.Flip) (err error) {
-	cfg, logger, err := c.start(config.RequireDatabase())
-	if err != nil {
-		return err
-	}
-	if err := checkSchema(ctx, cfg, logger); err != nil {
-		return err
-	}
-	store, err := app.OpenStore(ctx, cfg, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	moves := cutover.OpenRollout(cfg, store, logger)
-	if flip.Read != "" || flip.Write != "" {
-		state, err := moves.Set(ctx, flip)
+func (c *cli) rollout(ctx context.Context, flip arena.Flip) error {
+	return c.onStore(ctx, func(cfg config.Config, logger *slog.Logger, store *repository.Store) error {
+		moves := cutover.OpenRollout(cfg, store, logger)
+		if flip.Read != "" || flip.Write != "" {
+			state, err := moves.Set(ctx, flip)
+			if err != nil {
+				return err
+			}
+			return c.printDomains(state, *state)
+		}
+		state, err := moves.List(ctx)
 		if err != nil {
 			return err
 		}
-		return c.printDomains(state, *state)
-	}
-	state, err := moves.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range state.Domains {
-		if d.Domain == flip.Domain {
-			return c.printDomains(d, d)
+		for _, d := range state.Domains {
+			if d.Domain == flip.Domain {
+				return c.printDomains(d, d)
+			}
 		}
-	}
-	if err := c.printDomains(state, state.Domains...); err != nil || c.json {
-		return err
-	}
-	c.printChanges(state.Changes)
-	return nil
+		if err := c.printDomains(state, state.Domains...); err != nil || c.json {
+			return err
+		}
+		c.printChanges(state.Changes)
+		return nil
+	})
 }
 
 // printDomains prints where domains are; whole is that for machines.
 func (c *cli) printDomains(whole any, domains ...arena.DomainState) error {
-	if c.json {
-		return c.printJSON(whole)
-	}
-	t := c.newTable(table.Row{"domain", "read", "write", "since", "by", "reason"})
-	for _, d := range domains {
-		row := table.Row{d.Domain, d.Read, d.Write, "the start", "", ""}
-		if d.Changed != nil {
-			row = table.Row{d.Domain, d.Read, d.Write, moment(d.Changed.At), d.Changed.By, reasonOf(*d.Changed)}
+	return c.print(whole, func() {
+		t := c.newTable(table.Row{"domain", "read", "write", "since", "by", "reason"})
+		for _, d := range domains {
+			row := table.Row{d.Domain, d.Read, d.Write, "the start", "", ""}
+			if d.Changed != nil {
+				row = table.Row{d.Domain, d.Read, d.Write, moment(d.Changed.At), d.Changed.By, reasonOf(*d.Changed)}
+			}
+			t.AppendRow(row)
 		}
-		t.AppendRow(row)
-	}
-	t.Render()
-	return nil
+		t.Render()
+	})
 }
 
 // printedChanges is how many changes people are shown.

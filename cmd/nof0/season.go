@@ -89,13 +89,11 @@ func writeSeason(ctx context.Context, dir string, o season.Options) (writtenSeas
 }
 
 func (c *cli) printSeasons(document any, seasons ...writtenSeason) error {
-	if c.json {
-		return c.printJSON(document)
-	}
-	for _, s := range seasons {
-		fmt.Fprintf(c.out, "%d files, %d bytes written to %s\n", s.Files, s.Bytes, s.Dir)
-	}
-	return nil
+	return c.print(document, func() {
+		for _, s := range seasons {
+			fmt.Fprintf(c.out, "%d files, %d bytes written to %s\n", s.Files, s.Bytes, s.Dir)
+		}
+	})
 }
 
 // checkDirName refuses an id of a competition that cannot name a directory of its own.

@@ -44,11 +44,9 @@ func (c *cli) versionCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			b := build()
-			if c.json {
-				return c.printJSON(b)
-			}
-			fmt.Fprintf(c.out, "nof0 %s\ncommit %s\ndate %s\n%s\n", b.Version, b.Revision, b.Date, b.Go)
-			return nil
+			return c.print(b, func() {
+				fmt.Fprintf(c.out, "nof0 %s\ncommit %s\ndate %s\n%s\n", b.Version, b.Revision, b.Date, b.Go)
+			})
 		},
 	}
 }
