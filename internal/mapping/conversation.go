@@ -81,28 +81,19 @@ func ThreadPayload(c entities.Conversation, messages []entities.ConversationMess
 // model's answer could not be read.
 const failedAnswer = "failed_json_response_raw_text"
 
+var decisions = newMapper[wire.Decision, entities.DecisionCycle]("Timestamp", "LlmResponse")
+
 // Decision is the table row of a decision document.
 func Decision(d wire.Decision) entities.DecisionCycle {
 	x := newExtra(d.Extra)
-	row := entities.DecisionCycle{
-		ModelID:         d.ModelID,
-		ID:              d.ID,
-		ExecutedAt:      x.seconds("timestamp", d.Timestamp),
-		InsertedAt:      x.optSeconds("inserted_at", d.InsertedAt),
-		CycleID:         column(x, "cycle_id", d.CycleID),
-		RunID:           column(x, "run_id", d.RunID),
-		Skill:           column(x, "skill", d.Skill),
-		UserPrompt:      column(x, "user_prompt", d.UserPrompt),
-		CotTrace:        entities.JSON(d.CotTrace),
-		CotTraceSummary: column(x, "cot_trace_summary", d.CotTraceSummary),
-		Decisions:       entities.JSON(d.LlmResponse),
-	}
+	row := decisions.row(d, x, entities.DecisionCycle{
+		ExecutedAt: x.seconds("timestamp", d.Timestamp), Decisions: entities.JSON(d.LlmResponse),
+	})
 	if row.UserPrompt != nil {
 		sum := digest(*row.UserPrompt)
 		row.PromptDigest = &sum
 	}
 	row.Success, row.Error = answered(row.Decisions)
-	row.Extra = x.json()
 	return row
 }
 
@@ -120,20 +111,7 @@ func answered(answer entities.JSON) (success bool, reason *string) {
 
 // DecisionPayload is the payload of a decision cycle's table row.
 func DecisionPayload(row entities.DecisionCycle) (wire.Decision, error) {
-	d := wire.Decision{
-		ID:              row.ID,
-		ModelID:         row.ModelID,
-		Timestamp:       wire.Seconds(row.ExecutedAt),
-		InsertedAt:      optTime(row.InsertedAt),
-		CycleID:         wire.FromPtr(row.CycleID),
-		RunID:           wire.FromPtr(row.RunID),
-		Skill:           wire.FromPtr(row.Skill),
-		UserPrompt:      wire.FromPtr(row.UserPrompt),
-		CotTrace:        raw(row.CotTrace),
-		CotTraceSummary: wire.FromPtr(row.CotTraceSummary),
-		LlmResponse:     raw(row.Decisions),
-	}
-	return d, Overlay(row.Extra, &d)
+	return decisions.payload(row, wire.Decision{Timestamp: wire.Seconds(row.ExecutedAt), LlmResponse: raw(row.Decisions)})
 }
 
 // DecisionMessages is the conversation of a model's decision cycles and the

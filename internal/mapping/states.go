@@ -78,126 +78,56 @@ func CompetitionPayload(row entities.Competition) wire.Competition {
 // DefaultQuote is the currency of prices that do not say theirs.
 const DefaultQuote = "USD"
 
+var symbols = newMapper[wire.Symbol, entities.Symbol]("QuoteCurrency")
+
 // Symbol is the table row of a symbol.
 func Symbol(s wire.Symbol) entities.Symbol {
 	x := newExtra(s.Extra)
-	row := entities.Symbol{
-		Symbol:        s.Symbol,
-		QuoteCurrency: DefaultQuote,
-		TickSize:      column(x, "tick_size", s.TickSize),
-		SizeStep:      column(x, "size_step", s.SizeStep),
-		Metadata:      entities.JSON(s.Metadata),
-	}
+	row := entities.Symbol{QuoteCurrency: DefaultQuote}
 	if quote := column(x, "quote_currency", s.QuoteCurrency); quote != nil {
 		row.QuoteCurrency = *quote
 	}
-	row.Extra = x.json()
-	return row
+	return symbols.row(s, x, row)
 }
 
 // SymbolPayload is the payload of a symbol's table row.
 func SymbolPayload(row entities.Symbol) (wire.Symbol, error) {
-	s := wire.Symbol{
-		Symbol: row.Symbol, QuoteCurrency: wire.Some(row.QuoteCurrency), TickSize: wire.FromPtr(row.TickSize),
-		SizeStep: wire.FromPtr(row.SizeStep), Metadata: raw(row.Metadata),
-	}
-	return s, Overlay(row.Extra, &s)
+	return symbols.payload(row, wire.Symbol{QuoteCurrency: wire.Some(row.QuoteCurrency)})
 }
+
+var traders = newMapper[wire.TraderState, entities.TraderState]()
 
 // TraderState is the table row of a trader's state.
 func TraderState(t wire.TraderState) entities.TraderState {
-	x := newExtra(t.Extra)
-	row := entities.TraderState{
-		TraderID:         t.TraderID,
-		ExchangeProvider: column(x, "exchange_provider", t.ExchangeProvider),
-		MarketProvider:   column(x, "market_provider", t.MarketProvider),
-		AllocationPct:    column(x, "allocation_pct", t.AllocationPct),
-		Cooldown:         entities.JSON(t.Cooldown),
-		RiskGuards:       entities.JSON(t.RiskGuards),
-		LastDecisionAt:   x.optSeconds("last_decision_at", t.LastDecisionAt),
-		PauseUntil:       x.optSeconds("pause_until", t.PauseUntil),
-	}
-	row.Extra = x.json()
-	return row
+	return traders.row(t, newExtra(t.Extra), entities.TraderState{})
 }
 
 // TraderStatePayload is the payload of a trader's table row.
 func TraderStatePayload(row entities.TraderState) (wire.TraderState, error) {
-	t := wire.TraderState{
-		TraderID:         row.TraderID,
-		ExchangeProvider: wire.FromPtr(row.ExchangeProvider),
-		MarketProvider:   wire.FromPtr(row.MarketProvider),
-		AllocationPct:    wire.FromPtr(row.AllocationPct),
-		Cooldown:         raw(row.Cooldown),
-		RiskGuards:       raw(row.RiskGuards),
-		LastDecisionAt:   optTime(row.LastDecisionAt),
-		PauseUntil:       optTime(row.PauseUntil),
-	}
-	return t, Overlay(row.Extra, &t)
+	return traders.payload(row, wire.TraderState{})
 }
+
+var assets = newMapper[wire.MarketAsset, entities.MarketAsset]("Provider")
 
 // MarketAsset is the table row of a venue's metadata of a symbol.
 func MarketAsset(m wire.MarketAsset, primary string) entities.MarketAsset {
 	x := newExtra(m.Extra)
-	row := entities.MarketAsset{
-		Provider:      x.provider(m.Provider, primary),
-		Symbol:        m.Symbol,
-		SizeDecimals:  column(x, "size_decimals", m.SizeDecimals),
-		MaxLeverage:   column(x, "max_leverage", m.MaxLeverage),
-		OnlyIsolated:  column(x, "only_isolated", m.OnlyIsolated),
-		MarginTableID: column(x, "margin_table_id", m.MarginTableID),
-		IsDelisted:    column(x, "is_delisted", m.IsDelisted),
-	}
-	row.Extra = x.json()
-	return row
+	return assets.row(m, x, entities.MarketAsset{Provider: x.provider(m.Provider, primary)})
 }
 
 // MarketAssetPayload is the payload of a symbol's metadata at a venue.
 func MarketAssetPayload(row entities.MarketAsset) (wire.MarketAsset, error) {
-	m := wire.MarketAsset{
-		Symbol:        row.Symbol,
-		SizeDecimals:  wire.FromPtr(row.SizeDecimals),
-		MaxLeverage:   wire.FromPtr(row.MaxLeverage),
-		OnlyIsolated:  wire.FromPtr(row.OnlyIsolated),
-		MarginTableID: wire.FromPtr(row.MarginTableID),
-		IsDelisted:    wire.FromPtr(row.IsDelisted),
-	}
-	return m, Overlay(row.Extra, &m)
+	return assets.payload(row, wire.MarketAsset{})
 }
+
+var contexts = newMapper[wire.MarketContext, entities.MarketAssetCtx]()
 
 // MarketContext is the table row of the market around a price.
 func MarketContext(m wire.MarketContext, provider, symbol string, at time.Time) entities.MarketAssetCtx {
-	x := newExtra(m.Extra)
-	row := entities.MarketAssetCtx{
-		Provider:      provider,
-		Symbol:        symbol,
-		ObservedAt:    at,
-		Funding:       column(x, "funding", m.Funding),
-		OpenInterest:  column(x, "open_interest", m.OpenInterest),
-		OraclePrice:   column(x, "oracle_price", m.OraclePrice),
-		MarkPrice:     column(x, "mark_price", m.MarkPrice),
-		MidPrice:      column(x, "mid_price", m.MidPrice),
-		ImpactPrices:  entities.JSON(m.ImpactPrices),
-		PrevDayPrice:  column(x, "prev_day_price", m.PrevDayPrice),
-		DayNotional:   column(x, "day_notional", m.DayNotional),
-		DayBaseVolume: column(x, "day_base_volume", m.DayBaseVolume),
-	}
-	row.Extra = x.json()
-	return row
+	return contexts.row(m, newExtra(m.Extra), entities.MarketAssetCtx{Provider: provider, Symbol: symbol, ObservedAt: at})
 }
 
 // MarketContextPayload is the payload of the market around a price.
 func MarketContextPayload(row entities.MarketAssetCtx) (wire.MarketContext, error) {
-	m := wire.MarketContext{
-		Funding:       wire.FromPtr(row.Funding),
-		OpenInterest:  wire.FromPtr(row.OpenInterest),
-		OraclePrice:   wire.FromPtr(row.OraclePrice),
-		MarkPrice:     wire.FromPtr(row.MarkPrice),
-		MidPrice:      wire.FromPtr(row.MidPrice),
-		ImpactPrices:  raw(row.ImpactPrices),
-		PrevDayPrice:  wire.FromPtr(row.PrevDayPrice),
-		DayNotional:   wire.FromPtr(row.DayNotional),
-		DayBaseVolume: wire.FromPtr(row.DayBaseVolume),
-	}
-	return m, Overlay(row.Extra, &m)
+	return contexts.payload(row, wire.MarketContext{})
 }
