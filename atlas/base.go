@@ -31,7 +31,7 @@ func (b Base) has(file migrate.File) bool {
 func (b Base) kept(files []migrate.File) []Finding {
 	var found []Finding
 	find := func(name, text string) {
-		found = append(found, Finding{Rule: RuleHistory, File: name, Next: RuleHistory.advice(), Text: fmt.Sprintf(text, b)})
+		found = append(found, RuleHistory.finding(name, 0, fmt.Sprintf(text, b)))
 	}
 	newest := ""
 	for name, content := range b.Files {

@@ -3,7 +3,6 @@ package atlas
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -84,21 +83,15 @@ func Drift(ctx context.Context, live *sql.DB, scratch Scratch, files fs.FS) erro
 		if err != nil {
 			return err
 		}
-		have, err := definitions(ctx, live)
-		if err != nil {
-			return err
-		}
-		want, err := definitions(ctx, wanted)
-		if err != nil {
-			return err
-		}
-		hasNames, err := objectNames(ctx, live)
-		if err != nil {
-			return err
-		}
-		wantNames, err := objectNames(ctx, wanted)
-		if err != nil {
-			return err
+		var have, want, hasNames, wantNames map[string]string
+		for _, read := range []struct {
+			into *map[string]string
+			from func(context.Context, schema.ExecQuerier) (map[string]string, error)
+			db   *sql.DB
+		}{{&have, definitions, live}, {&want, definitions, wanted}, {&hasNames, objectNames, live}, {&wantNames, objectNames, wanted}} {
+			if *read.into, err = read.from(ctx, read.db); err != nil {
+				return err
+			}
 		}
 		return drift(ctx, found, slices.Concat(definitionDifferences(have, want), renamed(hasNames, wantNames)), DriftError{
 			Have: "the database", Want: "the migrations",
@@ -122,8 +115,10 @@ func drift(ctx context.Context, found []schema.Change, more []string, e DriftErr
 // definitions are what a database has beside its tables, by what it is, without
 // the parts of extensions; and what is wrong with tables and indexes for as long
 // as it lasts.
-func definitions(ctx context.Context, db schema.ExecQuerier) (_ map[string]string, err error) {
-	rows, err := db.QueryContext(ctx, `
+func definitions(ctx context.Context, db schema.ExecQuerier) (map[string]string, error) {
+	var name, definition string
+	found := make(map[string]string)
+	err := eachRow(ctx, db, `
 WITH home AS (SELECT quote_ident(current_schema())::regnamespace AS oid),
 relation AS (
   SELECT c.oid, c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity
@@ -171,20 +166,8 @@ WHERE NOT k.convalidated
 UNION ALL
 SELECT 'invalid index ' || c.relname, pg_get_indexdef(c.oid)
 FROM pg_index i JOIN relation c ON c.oid = i.indexrelid
-WHERE NOT i.indisvalid`)
+WHERE NOT i.indisvalid`, []any{&name, &definition}, func() { found[name] = strings.TrimSpace(definition) })
 	if err != nil {
-		return nil, fmt.Errorf("error reading views and functions: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	found := make(map[string]string)
-	for rows.Next() {
-		var name, definition string
-		if err := rows.Scan(&name, &definition); err != nil {
-			return nil, fmt.Errorf("error reading the definition of a view or function: %w", err)
-		}
-		found[name] = strings.TrimSpace(definition)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("error reading views and functions: %w", err)
 	}
 	return found, nil

@@ -2,12 +2,10 @@ package atlas
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
-	"ariga.io/atlas/sql/postgres"
 )
 
 // Planned is a file as it would run.
@@ -96,9 +94,9 @@ func (m *Migrator) PlanDown(ctx context.Context, version string) ([]Planned, err
 }
 
 func (m *Migrator) planned(file migrate.File, done int) (Planned, error) {
-	driver, err := postgres.Open(m.db)
+	driver, err := openDriver(m.db)
 	if err != nil {
-		return Planned{}, fmt.Errorf("error opening the migration driver: %w", err)
+		return Planned{}, err
 	}
 	p, err := m.opts.prepare(driver, file)
 	if err != nil {

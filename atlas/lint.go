@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"ariga.io/atlas/sql/migrate"
-	"ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/schema"
 	"ariga.io/atlas/sql/sqlcheck"
 )
@@ -39,34 +38,25 @@ func allowableRules() []Rule {
 	return []Rule{RuleDestructive, RuleDataDepend, RuleIncompatible, RuleConcurrentIndex, RuleRewrite, RuleLockTimeout, RuleDangling, RuleUnmoved}
 }
 
-// advice says what to do instead.
-func (r Rule) advice() string {
-	switch r {
-	case RuleDestructive:
-		return "name the file contract_…, once no running binary uses it"
-	case RuleDataDepend:
-		return "split it into steps that rows cannot stop: add it nullable or NOT VALID, fill in batches, then validate"
-	case RuleIncompatible:
-		return "add the new beside the old, write both, fill in batches, and drop the old in a file named contract_…"
-	case RuleConcurrentIndex:
-		return "CREATE INDEX CONCURRENTLY in a file with -- atlas:txmode none; on a partitioned table ON ONLY it, concurrently on each partition, then attach"
-	case RuleRewrite:
-		return "add a column of the new form beside it, and fill that in batches"
-	case RuleLockTimeout:
-		return "leave the timeout in force, or give it a finite one"
-	case RuleDangling, RuleUnusable:
-		return "drop or replace the trigger and its function in the same file, and bring them back in its rollback"
-	case RuleHistory:
-		return "restore it, and write a new migration instead"
-	case RuleRollback:
-		return "write the statements that undo it into rollback/, under the same name"
-	case RuleUnmoved:
-		return "keep the file …_from_extra that `nof0 migrate diff` writes with the column"
-	case RuleNolint:
-		return "take the line out"
-	default:
-		return ""
-	}
+// advice says of each rule what to do instead.
+var advice = map[Rule]string{
+	RuleDestructive:     "name the file contract_…, once no running binary uses it",
+	RuleDataDepend:      "split it into steps that rows cannot stop: add it nullable or NOT VALID, fill in batches, then validate",
+	RuleIncompatible:    "add the new beside the old, write both, fill in batches, and drop the old in a file named contract_…",
+	RuleConcurrentIndex: "CREATE INDEX CONCURRENTLY in a file with -- atlas:txmode none; on a partitioned table ON ONLY it, concurrently on each partition, then attach",
+	RuleRewrite:         "add a column of the new form beside it, and fill that in batches",
+	RuleLockTimeout:     "leave the timeout in force, or give it a finite one",
+	RuleDangling:        "drop or replace the trigger and its function in the same file, and bring them back in its rollback",
+	RuleUnusable:        "drop or replace the trigger and its function in the same file, and bring them back in its rollback",
+	RuleHistory:         "restore it, and write a new migration instead",
+	RuleRollback:        "write the statements that undo it into rollback/, under the same name",
+	RuleUnmoved:         "keep the file …_from_extra that `nof0 migrate diff` writes with the column",
+	RuleNolint:          "take the line out",
+}
+
+// finding is one of a rule.
+func (r Rule) finding(file string, line int, text string) Finding {
+	return Finding{Rule: r, File: file, Line: line, Text: text, Next: advice[r]}
 }
 
 // Finding is one thing that Lint found.
@@ -115,9 +105,7 @@ func Lint(ctx context.Context, params LintParams) (LintReport, error) {
 	dir, err := openDir(params.Migrations)
 	if edited, ok := errors.AsType[*SumError](err); ok {
 		// What such files do is of no interest.
-		report.Findings = append(report.Findings, Finding{
-			Rule: RuleHistory, File: edited.File, Text: edited.Error(), Next: RuleHistory.advice(),
-		})
+		report.Findings = append(report.Findings, RuleHistory.finding(edited.File, 0, edited.Error()))
 		return report, nil
 	}
 	if err != nil {
@@ -135,8 +123,8 @@ func Lint(ctx context.Context, params LintParams) (LintReport, error) {
 	}
 	err = params.Scratch.Use(ctx, func(ctx context.Context, db *sql.DB) error {
 		l := &linter{db: db, members: params.Members}
-		if l.driver, err = postgres.Open(db); err != nil {
-			return fmt.Errorf("error opening the migration driver: %w", err)
+		if l.driver, err = openDriver(db); err != nil {
+			return err
 		}
 		if l.session, err = openSession(ctx, db); err != nil {
 			return err
@@ -307,7 +295,7 @@ END $$`)
 
 // findf adds a finding at a statement; nil is the file as a whole.
 func (f *linted) findf(rule Rule, line int, format string, args ...any) {
-	finding := Finding{Rule: rule, File: f.file.Name(), Line: line, Text: fmt.Sprintf(format, args...), Next: rule.advice()}
+	finding := rule.finding(f.file.Name(), line, fmt.Sprintf(format, args...))
 	if !slices.Contains(f.findings, finding) {
 		f.findings = append(f.findings, finding)
 	}

@@ -97,7 +97,7 @@ ORDER BY 2, 3`, []any{&of, &t.name, &t.table, &t.body}, func() {
 // runs the file again. Again says that this could be done.
 func (l *linter) wayBack(ctx context.Context, rollbacks fs.FS, file migrate.File) (found []Finding, again bool, err error) {
 	findf := func(format string, args ...any) {
-		found = append(found, Finding{Rule: RuleRollback, File: file.Name(), Next: RuleRollback.advice(), Text: fmt.Sprintf(format, args...)})
+		found = append(found, RuleRollback.finding(file.Name(), 0, fmt.Sprintf(format, args...)))
 	}
 	content, err := fs.ReadFile(rollbacks, file.Name())
 	switch {

@@ -33,13 +33,9 @@ func (f *linted) watch(ctx context.Context, db schema.ExecQuerier, statement *mi
 	f.watchTables(line, statement, after)
 	f.watchConstraints(line, after)
 
-	driver, err := postgres.Open(db)
+	next, _, err := inspect(ctx, db)
 	if err != nil {
-		return fmt.Errorf("error opening the migration driver: %w", err)
-	}
-	next, err := driver.InspectSchema(ctx, "", &schema.InspectOptions{Exclude: []string{historyTable}})
-	if err != nil {
-		return fmt.Errorf("error reading the schema of the scratch database: %w", err)
+		return err
 	}
 	found, err := f.driver.SchemaDiff(f.schema, next)
 	if err != nil {

@@ -58,10 +58,16 @@ func openSession(ctx context.Context, db *sql.DB) (_ *session, err error) {
 			return nil, fmt.Errorf("error preparing the migration session (%s): %w", set, err)
 		}
 	}
-	if s.driver, err = postgres.Open(conn); err != nil {
+	s.driver, err = openDriver(conn)
+	return s, err
+}
+
+func openDriver(db schema.ExecQuerier) (migrate.Driver, error) {
+	driver, err := postgres.Open(db)
+	if err != nil {
 		return nil, fmt.Errorf("error opening the migration driver: %w", err)
 	}
-	return s, nil
+	return driver, nil
 }
 
 // currentSchema is where the tables are: the first schema of the search path
@@ -166,9 +172,9 @@ func (s *session) inTx(ctx context.Context, do func(tx *sql.Tx, driver migrate.D
 	// After a commit this does nothing; after a failure its own outcome adds
 	// nothing, since the connection is dropped in the end.
 	defer func() { _ = tx.Rollback() }()
-	driver, err := postgres.Open(tx)
+	driver, err := openDriver(tx)
 	if err != nil {
-		return fmt.Errorf("error opening the migration driver in a transaction: %w", err)
+		return err
 	}
 	if err := do(tx, driver); err != nil {
 		return err
@@ -182,9 +188,9 @@ func (s *session) inTx(ctx context.Context, do func(tx *sql.Tx, driver migrate.D
 // stepwise runs do statement by statement; see there.
 func (s *session) stepwise(killed bool, do func(driver migrate.Driver, history revisions) error) error {
 	steps := &stepwise{conn: s.conn, killed: killed}
-	driver, err := postgres.Open(steps)
+	driver, err := openDriver(steps)
 	if err != nil {
-		return fmt.Errorf("error opening the migration driver: %w", err)
+		return err
 	}
 	return do(driver, revisions{recorder{steps}})
 }

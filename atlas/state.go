@@ -7,7 +7,6 @@ import (
 	"io/fs"
 
 	"ariga.io/atlas/sql/migrate"
-	"ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/schema"
 )
 
@@ -80,10 +79,10 @@ func changes(ctx context.Context, from, to *sql.DB) ([]schema.Change, error) {
 	return found, nil
 }
 
-func inspect(ctx context.Context, db *sql.DB) (*schema.Schema, migrate.Driver, error) {
-	driver, err := postgres.Open(db)
+func inspect(ctx context.Context, db schema.ExecQuerier) (*schema.Schema, migrate.Driver, error) {
+	driver, err := openDriver(db)
 	if err != nil {
-		return nil, nil, fmt.Errorf("error opening the migration driver: %w", err)
+		return nil, nil, err
 	}
 	state, err := driver.InspectSchema(ctx, "", &schema.InspectOptions{Exclude: []string{historyTable}})
 	if err != nil {

@@ -2,8 +2,10 @@ package cachelayer
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -59,16 +61,20 @@ func Open(redisURL string, cfg config.Redis, opts Options) (*Client, error) {
 	seen := &histories{known: map[string]bool{}}
 	switch {
 	case addr.Cluster != nil:
-		tuneCluster(addr.Cluster, cfg)
-		addr.Cluster.OnConnect, addr.Cluster.Dialer = seen.connected, dialer(cfg.DialTimeout, addr.Cluster.TLSConfig)
+		// A replica may be behind: a read after an invalidation could find there
+		// what the master has deleted.
+		addr.Cluster.ReadOnly, addr.Cluster.RouteByLatency, addr.Cluster.RouteRandomly = false, false, false
+		addr.Cluster.MaintNotificationsConfig = noNotifications()
+		tune(addr.Cluster, cfg, seen.connected, addr.Cluster.TLSConfig)
 		c.rdb = redis.NewClusterClient(addr.Cluster)
 	case addr.Sentinel != nil:
-		tuneSentinel(addr.Sentinel, cfg)
-		addr.Sentinel.OnConnect, addr.Sentinel.Dialer = seen.connected, dialer(cfg.DialTimeout, addr.Sentinel.TLSConfig)
-		c.rdb = redis.NewFailoverClient(addr.Sentinel)
+		o := addr.Sentinel // as of a cluster
+		o.ReplicaOnly, o.RouteByLatency, o.RouteRandomly, o.UseDisconnectedReplicas = false, false, false, false
+		tune(o, cfg, seen.connected, o.TLSConfig)
+		c.rdb = redis.NewFailoverClient(o)
 	default:
-		tuneNode(addr.Node, cfg)
-		addr.Node.OnConnect, addr.Node.Dialer = seen.connected, dialer(cfg.DialTimeout, addr.Node.TLSConfig)
+		addr.Node.MaintNotificationsConfig = noNotifications()
+		tune(addr.Node, cfg, seen.connected, addr.Node.TLSConfig)
 		c.rdb = redis.NewClient(addr.Node)
 	}
 	c.rdb.AddHook(c.breaker)
@@ -127,47 +133,29 @@ func validateRedis(cfg config.Redis) error {
 	return errors.Join(errs...)
 }
 
-func tuneNode(o *redis.Options, cfg config.Redis) {
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = cfg.DialTimeout, cfg.ReadTimeout, cfg.WriteTimeout
-	o.PoolTimeout, o.PoolSize = cfg.PoolTimeout, cfg.PoolSize
-	o.MaxRetries = maxRetries(cfg)
-	o.MinRetryBackoff, o.MaxRetryBackoff = minRetryBackoff, maxRetryBackoff
-	// A dial is retried by the command's own retry, within its budget.
-	o.DialerRetries = 1
-	o.ContextTimeoutEnabled = true
-	// One pool, so that PoolSize is the number of connections.
-	o.PipelinePoolSize = -1
-	// Both cost a new connection a round trip and serve nobody here.
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+// tune sets, of options of any kind of server, what no URL says. The members have the
+// same names in each.
+func tune(options any, cfg config.Redis, connected func(context.Context, *redis.Conn) error, secure *tls.Config) {
+	o := reflect.ValueOf(options).Elem()
+	for name, value := range map[string]any{
+		"DialTimeout": cfg.DialTimeout, "ReadTimeout": cfg.ReadTimeout, "WriteTimeout": cfg.WriteTimeout,
+		"PoolTimeout": cfg.PoolTimeout, "PoolSize": cfg.PoolSize,
+		"MaxRetries": maxRetries(cfg), "MinRetryBackoff": minRetryBackoff, "MaxRetryBackoff": maxRetryBackoff,
+		// A dial is retried by the command's own retry, within its budget.
+		"DialerRetries": 1, "Dialer": dialer(cfg.DialTimeout, secure), "OnConnect": connected,
+		"ContextTimeoutEnabled": true,
+		// One pool, so that PoolSize is the number of connections.
+		"PipelinePoolSize": -1,
+		// It costs a new connection a round trip and serves nobody here.
+		"DisableIdentity": true,
+	} {
+		o.FieldByName(name).Set(reflect.ValueOf(value))
+	}
 }
 
-func tuneCluster(o *redis.ClusterOptions, cfg config.Redis) {
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = cfg.DialTimeout, cfg.ReadTimeout, cfg.WriteTimeout
-	o.PoolTimeout, o.PoolSize = cfg.PoolTimeout, cfg.PoolSize
-	o.MaxRetries = maxRetries(cfg)
-	o.MinRetryBackoff, o.MaxRetryBackoff = minRetryBackoff, maxRetryBackoff
-	o.DialerRetries = 1
-	o.ContextTimeoutEnabled = true
-	o.PipelinePoolSize = -1
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	// A replica may be behind: a read after an invalidation could find there
-	// what the master has deleted.
-	o.ReadOnly, o.RouteByLatency, o.RouteRandomly = false, false, false
-}
-
-func tuneSentinel(o *redis.FailoverOptions, cfg config.Redis) {
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = cfg.DialTimeout, cfg.ReadTimeout, cfg.WriteTimeout
-	o.PoolTimeout, o.PoolSize = cfg.PoolTimeout, cfg.PoolSize
-	o.MaxRetries = maxRetries(cfg)
-	o.MinRetryBackoff, o.MaxRetryBackoff = minRetryBackoff, maxRetryBackoff
-	o.DialerRetries = 1
-	o.ContextTimeoutEnabled = true
-	o.PipelinePoolSize = -1
-	o.DisableIdentity = true
-	// As of a cluster.
-	o.ReplicaOnly, o.RouteByLatency, o.RouteRandomly, o.UseDisconnectedReplicas = false, false, false, false
+// noNotifications spares a new connection another such round trip.
+func noNotifications() *maintnotifications.Config {
+	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
 // maxRetries spells no retry as go-redis does: -1, since its 0 means three.

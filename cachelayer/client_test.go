@@ -2,6 +2,7 @@ package cachelayer
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -29,17 +30,24 @@ func TestURLDoesNotLoosenTheTimeouts(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default().Redis
 	cfg.MaxRetries = 0
-	for _, url := range []string{
-		"redis://h:1?read_timeout=1h&dial_timeout=1h&write_timeout=1h&max_retries=9&pool_size=9",
-	} {
+	const loose = "read_timeout=1h&dial_timeout=1h&write_timeout=1h&max_retries=9&pool_size=9"
+	for _, url := range []string{"redis://h:1?" + loose, "redis://h:1,h:2?" + loose, "redis://h:1?master_name=m&" + loose} {
 		addr, err := config.ParseRedisURL(url, "")
 		require.NoError(t, err)
-		tuneNode(addr.Node, cfg)
-		require.Equal(t, cfg.ReadTimeout, addr.Node.ReadTimeout)
-		require.Equal(t, cfg.DialTimeout, addr.Node.DialTimeout)
-		require.Equal(t, cfg.WriteTimeout, addr.Node.WriteTimeout)
-		require.Equal(t, -1, addr.Node.MaxRetries, "go-redis reads 0 as three")
-		require.Equal(t, cfg.PoolSize, addr.Node.PoolSize)
+		var options any = addr.Node
+		switch {
+		case addr.Cluster != nil:
+			options = addr.Cluster
+		case addr.Sentinel != nil:
+			options = addr.Sentinel
+		}
+		tune(options, cfg, nil, nil)
+		for name, want := range map[string]any{
+			"ReadTimeout": cfg.ReadTimeout, "DialTimeout": cfg.DialTimeout, "WriteTimeout": cfg.WriteTimeout, "PoolSize": cfg.PoolSize,
+			"MaxRetries": -1, // go-redis reads 0 as three
+		} {
+			require.Equal(t, want, reflect.ValueOf(options).Elem().FieldByName(name).Interface(), "%s of %T", name, options)
+		}
 	}
 }
 

@@ -26,12 +26,6 @@ func NewGuard(client *Client, cfg config.Cache) *Guard {
 // TradeRef names a trade.
 type TradeRef struct{ Model, ID string }
 
-// SetIngested remembers the digest of a trade that was taken in. Errors:
-// ErrUnavailable, ErrBadID.
-func (g *Guard) SetIngested(ctx context.Context, model, id, digest string) error {
-	return g.SetAllIngested(ctx, map[TradeRef]string{{Model: model, ID: id}: digest})
-}
-
 // SetAllIngested remembers the digests of trades that were taken in. Errors:
 // ErrUnavailable, ErrBadID.
 func (g *Guard) SetAllIngested(ctx context.Context, digests map[TradeRef]string) error {

@@ -85,7 +85,7 @@ func TestRedisIsTakenOver(t *testing.T) {
 	require.NoError(t, p.PublishTrades(b.ctx, []TradeEvent{{ID: 1, Model: "m", Payload: []byte("{}")}}))
 	old := newSource("old")
 	require.Equal(t, "old", b.fetch(t, old.load))
-	require.NoError(t, NewGuard(b.client, testConfig().Cache).SetIngested(b.ctx, "m", "m_1", "digest"))
+	require.NoError(t, NewGuard(b.client, testConfig().Cache).SetAllIngested(b.ctx, map[TradeRef]string{{"m", "m_1"}: "digest"}))
 
 	two := newProcess(t, b.redis.url())
 	two.own(t, restored)
