@@ -158,20 +158,16 @@ func givenKeys(keys []positionKey, others map[string]any) map[string]any {
 }
 
 // askRows asks for the positions of keys and the open ones that a condition selects, of
-// models, and for what askFacts asks of them. Each is looked up by its whole key: of a
-// list of ids the planner reads every row of an account, for as long as it believes that
-// there are few.
+// models, and for what askFacts asks of them.
 func (b *book) askRows(r *queries, models []string, keys []positionKey, which string, symbols []string) (taken func(db *gorm.DB) error) {
-	columns := columnsOf[entities.Position](r.db, "p")
 	open := ` FROM positions p WHERE p.competition_id = @competition AND p.model_id = ANY (@models) AND p.status = 'open' AND ` + which
 	args := []any{in(r.db), givenKeys(keys, map[string]any{"models": &models, "symbols": &symbols})}
 	var rows []entities.Position
 	r.find(&rows, `
-		SELECT `+columns+open+`
+		SELECT `+columnsOf[entities.Position](r.db, "p")+open+`
 		UNION ALL
-		SELECT `+columns+`
-		FROM `+given+`
-		CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.competition_id = @competition AND p.model_id = given.model_id AND p.id = given.id LIMIT 1) p`, args...)
+		SELECT `+columnsOf[entities.Position](r.db, "found")+`
+		FROM `+given+foundByKey("positions", "", "model_id", "id"), args...)
 	known := b.askFacts(r, "SELECT p.model_id, p.id"+open+" UNION SELECT * FROM "+given, args...)
 	return func(db *gorm.DB) error { return b.takeIn(db, rows, known) }
 }
@@ -183,7 +179,7 @@ type knownFacts struct {
 }
 
 // askFacts asks for the facts of the positions whose keys a query selects, and the newest
-// statements of models.
+// statements of models. No other index has the order of the positions.
 func (b *book) askFacts(r *queries, keys string, args ...any) *knownFacts {
 	known := new(knownFacts)
 	r.find(&known.accounts, `
@@ -192,11 +188,12 @@ func (b *book) askFacts(r *queries, keys string, args ...any) *knownFacts {
 		WHERE a.competition_id = @competition AND a.model_id = ANY (@models)`, args...)
 	r.find(&known.facts, `
 		SELECT `+columnsOf[entities.PositionFact](r.db, "f")+`
-		FROM (`+keys+`) AS wanted (model_id, id)
+		FROM (`+keys+`) AS given (model_id, position_id)
 		CROSS JOIN LATERAL (
 			SELECT *
 			FROM position_facts f
-			WHERE f.competition_id = @competition AND f.model_id = wanted.model_id AND f.position_id = wanted.id
+			WHERE f.competition_id = @competition AND f.model_id = given.model_id AND f.position_id BETWEEN given.position_id AND given.position_id
+			ORDER BY f.position_id
 			OFFSET 0
 		) f`, args...)
 	return known
@@ -296,7 +293,7 @@ func (b *book) unkeptFills(db *gorm.DB, positions []*entities.Position) (map[pos
 }
 
 // readSuccessors reads, for positions that are not open, the newest one that
-// was opened in the place of each.
+// was opened in the place of each. It asks as foundByKey does.
 func (b *book) readSuccessors(db *gorm.DB, keys []positionKey) error {
 	places := make(map[slot]bool)
 	for _, key := range keys {
@@ -324,13 +321,13 @@ func (b *book) readSuccessors(db *gorm.DB, keys []positionKey) error {
 		SELECT `+columnsOf[entities.Position](db, "newest")+`
 		FROM (VALUES `+strings.Join(values, ", ")+`) AS given (model_id, provider, symbol)
 		CROSS JOIN LATERAL (
-			SELECT p.*
-			FROM positions p
-			WHERE p.competition_id = @competition AND p.model_id = given.model_id AND p.provider = given.provider AND p.symbol = given.symbol
-				AND p.entry_time IS NOT NULL
-			ORDER BY p.entry_time DESC
+			SELECT *
+			FROM positions
+			WHERE (competition_id, model_id, provider, symbol, entry_time) <= (@competition, given.model_id, given.provider, given.symbol, 'infinity')
+			ORDER BY competition_id DESC, model_id DESC, provider DESC, symbol DESC, entry_time DESC
 			LIMIT 1
-		) newest`, append(args, in(db))...).Find(&rows).Error
+		) newest
+		WHERE newest.competition_id = @competition AND (newest.model_id, newest.provider, newest.symbol) = (given.model_id, given.provider, given.symbol)`, append(args, in(db))...).Find(&rows).Error
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -361,7 +358,7 @@ type span struct {
 	from, to time.Time
 }
 
-// within reads the rows whose entry times lie in spans.
+// within reads the rows whose entry times lie in spans. The primary key has not their order.
 func within[T entities.Position | entities.PositionFact](db *gorm.DB, spans []span) (rows []T, err error) {
 	if len(spans) == 0 {
 		return nil, nil
@@ -379,8 +376,14 @@ func within[T entities.Position | entities.PositionFact](db *gorm.DB, spans []sp
 	err = db.Raw(`
 		SELECT DISTINCT `+columnsOf[T](db, "r")+`
 		FROM (VALUES `+strings.Join(values, ", ")+`) AS given (model_id, provider, symbol, since, until)
-		JOIN `+table.name+` r ON r.competition_id = @competition AND r.model_id = given.model_id AND r.provider = given.provider AND r.symbol = given.symbol
-			AND r.entry_time BETWEEN given.since AND given.until`, append(args, in(db))...).Find(&rows).Error
+		CROSS JOIN LATERAL (
+			SELECT *
+			FROM `+table.name+` r
+			WHERE r.competition_id = @competition AND r.model_id = given.model_id AND r.provider = given.provider AND r.symbol = given.symbol
+				AND r.entry_time BETWEEN given.since AND given.until
+			ORDER BY r.entry_time
+			OFFSET 0
+		) r`, append(args, in(db))...).Find(&rows).Error
 	return rows, err
 }
 

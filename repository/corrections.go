@@ -105,15 +105,9 @@ func (r *queries) corrections(refs []FactRef) func() map[FactRef]*entities.Corre
 		found := new([]entities.Correction)
 		chunks = append(chunks, found)
 		r.find(found, `
-			SELECT `+columnsOf[entities.Correction](r.db, "newest")+`
-			FROM unnest(?::text[], ?::text[], ?::text[]) AS given (kind, model_id, fact_id)
-			CROSS JOIN LATERAL (
-				SELECT *
-				FROM corrections c
-				WHERE c.competition_id = @competition AND c.kind = given.kind AND c.model_id = given.model_id AND c.fact_id = given.fact_id
-				ORDER BY c.id DESC
-				LIMIT 1
-			) newest`, &kinds, &models, &ids, in(r.db))
+			SELECT `+columnsOf[entities.Correction](r.db, "found")+`
+			FROM unnest(?::text[], ?::text[], ?::text[]) AS given (kind, model_id, fact_id)`+
+			foundByKey("corrections", ", id DESC", "kind", "model_id", "fact_id"), &kinds, &models, &ids, in(r.db))
 	}
 	return func() map[FactRef]*entities.Correction {
 		newest := make(map[FactRef]*entities.Correction)

@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+
+	"nof0/entities"
 )
 
 // Postgres takes at most this many bind parameters in one statement.
@@ -109,31 +110,82 @@ func insertBatch[T any](db *gorm.DB, table *table, rows []T, at []keyed, outcome
 
 // insertMissing inserts the rows whose identity is not stored and returns the
 // identities of those that it inserted itself, as the database names them.
-// GORM's own RETURNING says how many there were, but not which; its Scan would
-// spell out every statement with its values for a log that there is not.
 func insertMissing[T any](db *gorm.DB, table *table, rows []T) (map[string]bool, error) {
 	inserted := make(map[string]bool, len(rows))
 	if len(rows) == 0 {
 		return inserted, nil
 	}
-	key := make([]clause.Column, len(table.keyColumns))
-	for i, name := range table.keyColumns {
-		key[i].Name = name
-	}
-	rows = slices.Clone(rows) // GORM writes into them
-	insert := db.Session(&gorm.Session{DryRun: true}).Omit(bookkeeping()...).
-		Clauses(clause.OnConflict{DoNothing: true}, clause.Returning{Columns: key}).Create(&rows)
-	if insert.Error != nil {
-		return nil, insert.Error
+	query, args, err := insertOf(db, table, rows)
+	if err != nil {
+		return nil, err
 	}
 	var returned []T
-	if err := db.Raw(insert.Statement.SQL.String(), insert.Statement.Vars...).Find(&returned).Error; err != nil {
+	query += ` ON CONFLICT DO NOTHING RETURNING "` + strings.Join(table.keyColumns, `", "`) + `"`
+	if err := db.Raw(query, args...).Find(&returned).Error; err != nil {
 		return nil, err
 	}
 	for i := range returned {
 		inserted[table.key(&returned[i])] = true
 	}
 	return inserted, nil
+}
+
+// insertOf is an INSERT of rows, the same text for any number of them, since each column
+// comes as one array. A column that a row leaves at zero gets its default.
+func insertOf[T any](db *gorm.DB, table *table, rows []T) (query string, args []any, err error) {
+	list := reflect.ValueOf(slices.Clone(rows))
+	if table.scope != nil {
+		for i := range rows {
+			if err := stampRow(db, table.scope, list.Index(i)); err != nil {
+				return "", nil, err
+			}
+		}
+	}
+	var columns, arrays, values []string
+	for _, f := range table.fields {
+		name, of, value := fmt.Sprintf("%q", f.DBName), string(f.DataType), fmt.Sprintf("given.%q", f.DBName)
+		switch {
+		case f.FieldType == reflect.TypeFor[entities.JSON]():
+			of, value = "text", value+"::jsonb"
+		case hasExpression(f):
+			value = "coalesce(" + value + ", " + f.DefaultValue + ")"
+		}
+		columns, arrays, values, args = append(columns, name), append(arrays, "?::"+of+"[]"), append(values, value), append(args, columnOf(db, f, list))
+	}
+	return fmt.Sprintf("INSERT INTO %q (%[2]s) SELECT %[3]s FROM unnest(%[4]s) AS given (%[2]s)",
+		table.name, strings.Join(columns, ", "), strings.Join(values, ", "), strings.Join(arrays, ", ")), args, nil
+}
+
+// hasExpression reports whether the server computes the default of a column.
+func hasExpression(f *schema.Field) bool { return f.HasDefaultValue && f.DefaultValueInterface == nil }
+
+// columnOf points to a slice of what rows have in a column. GORM would spread a slice.
+func columnOf(db *gorm.DB, f *schema.Field, rows reflect.Value) any {
+	of := f.FieldType
+	switch {
+	case of == reflect.TypeFor[entities.JSON]():
+		of = reflect.TypeFor[*string]()
+	case hasExpression(f):
+		of = reflect.PointerTo(of)
+	}
+	column := reflect.New(reflect.SliceOf(of))
+	column.Elem().Set(reflect.MakeSlice(reflect.SliceOf(of), rows.Len(), rows.Len()))
+	for i := range rows.Len() {
+		value, cell := f.ReflectValueOf(db.Statement.Context, rows.Index(i)), column.Elem().Index(i)
+		json, isJSON := reflect.TypeAssert[entities.JSON](value)
+		switch {
+		case isJSON && json != nil:
+			cell.Set(reflect.ValueOf(new(string(json))))
+		case isJSON || hasExpression(f) && value.IsZero():
+		case hasExpression(f):
+			cell.Set(value.Addr())
+		case f.HasDefaultValue && value.IsZero():
+			cell.Set(reflect.ValueOf(f.DefaultValueInterface).Convert(of))
+		default:
+			cell.Set(value)
+		}
+	}
+	return column.Interface()
 }
 
 // loadByKey returns the stored rows that have the identity of one of the rows
@@ -148,11 +200,29 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 	return keyedBy(table, found), err
 }
 
-// byKey is the query of loadByKey, the same text for any number of rows. It probes the key once for each: "(a, b) IN (…)" takes
-// the planner seconds where there are a thousand of them and a few partitions.
+// foundByKey joins, to rows named given, the one that a table has with the values of
+// their columns, as found: the first of them in an order. It is the first at or behind
+// the key, if that is of the key. Were the columns one by one equal, the planner would
+// take any index that begins with the account for as good, as long as it knows nothing of
+// the table, and read the whole account; no other has the rows in the order of the key.
+func foundByKey(table, order string, columns ...string) string {
+	return fmt.Sprintf(`
+		CROSS JOIN LATERAL (
+			SELECT *
+			FROM %[1]q
+			WHERE (competition_id, %[2]s) >= (@competition, given.%[3]s)
+			ORDER BY competition_id, %[2]s%[5]s
+			LIMIT 1
+		) found
+		WHERE found.competition_id = @competition AND (found.%[4]s) = (given.%[3]s)`,
+		table, strings.Join(columns, ", "), strings.Join(columns, ", given."), strings.Join(columns, ", found."), order)
+}
+
+// byKey is the query of loadByKey, the same text for any number of rows. It probes the key
+// once for each: "(a, b) IN (…)" takes the planner seconds where there are a thousand of
+// them and a few partitions.
 func byKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (query string, args []any) {
-	columns, given := make([]string, len(table.keyFields)), make([]string, len(table.keyFields))
-	same := make([]string, len(table.keyFields), len(table.keyFields)+1)
+	columns, given, same := make([]string, len(table.keyFields)), make([]string, len(table.keyFields)), make([]string, len(table.keyFields))
 	for i, f := range table.keyFields {
 		columns[i] = fmt.Sprintf("%q", f.DBName)
 		given[i] = "?::" + string(f.DataType) + "[]"
@@ -163,18 +233,13 @@ func byKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (query string
 		}
 		args = append(args, values.Interface())
 	}
-	if table.scoped {
-		same, args = append(same, "stored.competition_id = @competition"), append(args, in(db))
+	found := foundByKey(table.name, "", columns...)
+	if table.scope != nil {
+		args = append(args, in(db))
+	} else { // of ticks: an equal time tells the partition, which has no other index
+		found = fmt.Sprintf(" CROSS JOIN LATERAL (SELECT * FROM %q AS stored WHERE %s LIMIT 1) found", table.name, strings.Join(same, " AND "))
 	}
-	return fmt.Sprintf(`
-		SELECT %s
-		FROM unnest(%s) AS given (%s)
-		CROSS JOIN LATERAL (
-			SELECT stored.*
-			FROM %q AS stored
-			WHERE %s
-			LIMIT 1
-		) found`, columnsOf[T](db, "found"), strings.Join(given, ", "), strings.Join(columns, ", "), table.name, strings.Join(same, " AND ")), args
+	return fmt.Sprintf("SELECT %s FROM unnest(%s) AS given (%s)", columnsOf[T](db, "found"), strings.Join(given, ", "), strings.Join(columns, ", ")) + found, args
 }
 
 // keyedBy returns rows by their keys.
@@ -189,7 +254,8 @@ func keyedBy[T any](table *table, rows []T) map[string]*T {
 // table is what the helpers need to know of an entity.
 type table struct {
 	name       string
-	scoped     bool // by competition, which the key of its rows then leaves out
+	scope      *schema.Field   // the competition, which the key of its rows leaves out; nil where they are of none
+	fields     []*schema.Field // that a row brings
 	keyColumns []string
 	keyFields  []*schema.Field
 	batch      int
@@ -202,7 +268,12 @@ func tableOf[T any](db *gorm.DB) (*table, error) {
 		return nil, err
 	}
 	scope := scopeField(stmt.Schema)
-	t := &table{name: stmt.Table, scoped: scope != nil, stmt: db.Statement, batch: min(maxBatch, maxParameters/len(stmt.Schema.DBNames))}
+	t := &table{name: stmt.Table, scope: scope, stmt: db.Statement, batch: min(maxBatch, maxParameters/len(stmt.Schema.DBNames))}
+	for _, name := range stmt.Schema.DBNames {
+		if !slices.Contains(bookkeeping(), name) {
+			t.fields = append(t.fields, stmt.Schema.FieldsByDBName[name])
+		}
+	}
 	for _, f := range stmt.Schema.PrimaryFields {
 		if f == scope {
 			continue

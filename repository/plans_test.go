@@ -145,36 +145,6 @@ func fillTables(t testing.TB, s *Store) {
 	require.NoError(t, s.Analyze(t.Context()))
 }
 
-// TestFactsAreFoundByTheirWholeKeyInANewDatabase holds that the server, which knows nothing
-// of how many rows there will be, plans for them all the same: it may keep that plan for as
-// long as the first minutes of a season take.
-func TestFactsAreFoundByTheirWholeKeyInANewDatabase(t *testing.T) {
-	t.Parallel()
-	s := openStore(t, newDSN(t))
-	registerModels(t, s, "m", "n")
-	statements := record(t, s)
-	fills := make([]Fill, 3)
-	for i := range fills {
-		fills[i] = Fill{Trade: newTrade([]string{"m", "n"}[i%2], strconv.Itoa(i)), Remaining: RemainingNone, PositionID: strconv.Itoa(i)}
-	}
-	_, err := s.Trading.Fills(t.Context(), fills)
-	require.NoError(t, err)
-	scans := 0
-	for _, r := range statements.take() {
-		if !strings.Contains(r.sql, "FROM position_facts") {
-			continue
-		}
-		p := explainGeneric(t, s, r)
-		for _, node := range p.Plan.scans("position_facts") {
-			scans++
-			for _, column := range []string{"competition_id", "model_id", "position_id"} {
-				require.Contains(t, node.IndexCond, column, "%s", r.sql)
-			}
-		}
-	}
-	require.Positive(t, scans)
-}
-
 func noEnds(_, _ time.Time) (from time.Time) { return from }
 
 func noEquity(time.Time, int64, float64) error { return nil }

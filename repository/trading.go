@@ -452,8 +452,11 @@ func (f *facts[T]) add(row *T) {
 // account is locked.
 func (f *facts[T]) write(db *gorm.DB) error {
 	for fresh := range slices.Chunk(f.fresh, f.table.batch) {
-		fresh = slices.Clone(fresh) // GORM writes into them
-		if err := later(db).Omit(bookkeeping()...).Create(&fresh).Error; err != nil {
+		query, args, err := insertOf(db, f.table, fresh)
+		if err != nil {
+			return err
+		}
+		if err := later(db).Exec(query, args...).Error; err != nil {
 			return err
 		}
 	}

@@ -185,22 +185,30 @@ func (b Bounds) time(f *Faults, path string, seconds float64, now time.Time) {
 
 // raw bounds every number in a JSON value. A time in it may be 0: none yet.
 func (b Bounds) raw(f *Faults, path string, raw jsontext.Value, now time.Time) {
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw)) // of which it makes no copy
+	bound := ""                                      // of the member that was named last
 	for !f.full() {
 		token, err := dec.ReadToken()
 		if err != nil {
 			return // its end: the syntax was checked
 		}
-		if token.Kind() != '0' {
-			continue
-		}
-		at := dec.StackPointer()
-		n, _ := strconv.ParseFloat(token.String(), 64) // it was checked
+		in, nth := dec.StackIndex(dec.StackDepth())
 		switch {
-		case !namesTime(at.LastToken()):
-			b.number(f, path+string(at), "difference", n, now)
-		case n != 0:
-			b.number(f, path+string(at), "time", n, now)
+		case in == '{' && nth%2 == 1:
+			bound = "difference"
+			if namesTime(token.String()) {
+				bound = "time"
+			}
+			continue
+		case token.Kind() != '0':
+			continue
+		case in != '{':
+			bound = "difference"
+		}
+		n, _ := token.Float() // it was checked
+		var fault Faults
+		if b.number(&fault, "", bound, n, now); len(fault) > 0 && (bound != "time" || n != 0) {
+			b.number(f, path+string(dec.StackPointer()), bound, n, now)
 		}
 	}
 }
