@@ -285,10 +285,13 @@ describe("a generated season", () => {
     assert.equal(await page.locator("#operator").isVisible(), false);
     assert.deepEqual(await violations(page), []);
     const faults = page.faults.length;
-    await page.getByLabel("Admin token").fill("a wrong one");
-    await page.getByRole("button", { name: "Enter" }).click();
-    await page.getByText("This is not the admin token").waitFor();
-    assert.equal(await page.locator("#domains tr").count(), 0);
+    for (const wrong of ["a wrong one", "keiner – ключ ☃"]) {
+      await page.reload();
+      await page.getByLabel("Admin token").fill(wrong);
+      await page.getByRole("button", { name: "Enter" }).click();
+      await page.getByText("This is not the admin token").waitFor();
+      assert.equal(await page.locator("#domains tr").count(), 0);
+    }
     page.faults.length = faults; // the browser notes each 401
     await page.getByLabel("Admin token").fill(adminToken);
     await page.getByRole("button", { name: "Enter" }).click();
@@ -640,6 +643,78 @@ describe("a capture", () => {
   before(async () => (system = await start({ env: { NOF0_SNAPSHOT_DIR: resolve("../../../testdata/earlier") } })), { timeout: 2 * patience });
   after(() => system.stop());
   test("every page renders", async () => renders(system, await pagesOf(system)));
+});
+
+describe("names and figures at the edge of what is accepted", () => {
+  let system;
+  const odd = 'ann/the "first" <b>ü</b> 50%2F?#&';
+  const symbol = "A'B ß";
+  before(async () => {
+    system = await start({ args: ["--empty"] });
+    const now = Math.floor(Date.now() / 1000);
+    const curve = async (model_id, ...equities) => {
+      await system.post("models", { id: model_id, display_name: model_id });
+      for (const [i, dollar_equity] of equities.entries()) {
+        await system.post("equity", { model_id, timestamp: now - 60 * (equities.length - i), dollar_equity, since_inception_hourly_marker: 0, positions: {} });
+      }
+    };
+    await curve(odd, 1e4, 2e4, 3e4);
+    await curve("in debt", 1e4, 0, -500, 200);
+    await curve("from nothing", 0, 0, -1e-6);
+    await curve("rich", 1e15, 9e14);
+    await curve("without trades", 1e4);
+    await system.post("prices", { items: [0, 1, 2].map((i) => ({ symbol, price: 1e-6 * (1 + i), timestamp: (now - 7200 * i) * 1000 })) });
+    await system.post("trades", { trade: {
+      id: 'a/"trade"', model_id: odd, symbol, side: "long", quantity: 1e-9, entry_time: now - 600, entry_price: 1e-6,
+      exit_time: now - 1, exit_price: 2e-6, realized_gross_pnl: 1e-6, realized_net_pnl: 1e-6, total_commission_dollars: 0,
+    }, remaining: null });
+  }, { timeout: 2 * patience });
+  after(() => system?.stop());
+
+  test("a scale that a curve has no place on says so", async () => {
+    const page = await look(browser);
+    const says = () => page.locator("#equity").getAttribute("data-says");
+    const note = (text) => page.waitForFunction((text) => document.querySelector(".legend li:last-child").textContent === text, text);
+    for (const [query, nothing, left] of [
+      ["", null, ""],
+      ["?scale=log", null, "What is not above zero is left out."],
+      ["?scale=log&model=in+debt", null, "What is not above zero is left out."],
+      ["?scale=log&model=from+nothing", "Nothing here is above zero, as a log scale needs it."],
+      ["?unit=pct", null, "What is not above zero is left out."],
+      ["?unit=pct&model=from+nothing", "Nothing here began above zero, as a change in percent needs it."],
+      ["?range=custom&from=1000&to=2000", "Nothing in this range."],
+    ]) {
+      await page.goto(`${system.url}/${query}`);
+      await settled(page);
+      assert.equal(await says(), nothing, query);
+      if (left != null) await note(left);
+    }
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test("an address with a range that is none says so, and the page goes on", async () => {
+    const page = await look(browser);
+    for (const query of ["from=2000&to=1000", "from=soon&to=later", "from=1e300&to=2e300", "from=-1&to=5"]) {
+      for (const path of ["/", `/models/${encodeURIComponent(odd)}`, `/symbols/${encodeURIComponent(symbol)}`]) {
+        await page.goto(`${system.url}${path}?range=custom&${query}`);
+        await page.locator(".chart[data-says]").first().waitFor();
+        await page.waitForFunction(() => !/Loading/.test(document.querySelector(".chart").dataset.says));
+        await page.locator('#live[data-state="live"]').waitFor();
+      }
+    }
+    assert.deepEqual(page.faults.filter((f) => !/400/.test(f)), []);
+    // What is entered is checked before it is asked for.
+    await page.goto(system.url);
+    await settled(page);
+    await page.getByLabel("Custom").check({ force: true });
+    await page.getByLabel("From").fill("2025-01-02T10:30");
+    await page.getByLabel("to", { exact: true }).fill("2025-01-01T10:30");
+    await page.getByRole("button", { name: "Show" }).click();
+    assert.equal(await page.locator("#custom [name=to]").evaluate((input) => input.validationMessage), "The end lies before the begin.");
+    assert.equal(new URL(page.url()).searchParams.get("from"), null);
+    await page.context().close();
+  });
 });
 
 describe("an empty arena", () => {

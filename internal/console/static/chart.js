@@ -16,6 +16,7 @@ const clock = [
 // Times of the inputs are in the zone that is chosen.
 const local = new Map();
 function toInput(seconds) {
+  if (!(Math.abs(seconds) < 8.64e12)) return ""; // no time of any calendar
   const name = zone() ?? "";
   if (!local.has(name)) {
     local.set(name, new Intl.DateTimeFormat("sv-SE", {

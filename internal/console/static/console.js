@@ -127,7 +127,7 @@ function showPrices(prices) {
     item.className = price > Number(shown.value) ? "up" : "down";
     setTimeout(() => (item.className = ""), 300);
     shown.value = price;
-    shown.textContent = "$" + price.toLocaleString("en", { maximumFractionDigits: 12 });
+    shown.textContent = "$" + price.toLocaleString("en", { maximumSignificantDigits: 15 });
   }
 }
 

@@ -2,7 +2,13 @@
 import { choose, chosen, live, written } from "./console.js";
 import { basics, before, colorOf, loaded, loader, look, named, query, ranges, read, resized, usd } from "./chart.js";
 
-const short = (v) => (Math.abs(v) >= 1e6 ? usd(v / 1e6) + "M" : usd(v, Number.isInteger(v) ? 0 : 2));
+// A tick of an axis has little room.
+const units = [[1e12, "T"], [1e9, "B"], [1e6, "M"]];
+function short(v) {
+  const [size, unit] = units.find(([least]) => Math.abs(v) >= least) ?? [1, ""];
+  if (unit) return usd(v / size, Math.abs(v / size) >= 100 ? 0 : 2) + unit;
+  return usd(v, Number.isInteger(v) ? 0 : Math.max(2, 1 - Math.floor(Math.log10(Math.abs(v)))));
+}
 const percent = (v) => (v > 0 ? "+" : v < 0 ? "−" : "") + Math.abs(v).toFixed(2) + "%";
 
 function equityChart(box) {
@@ -17,7 +23,7 @@ function equityChart(box) {
   when.className = "quiet";
   let curves = new Map(); // model to [[time…], [equity…]]
   let trades = [];
-  let plot, low, data, drawn;
+  let plot, low, data, drawn, left;
 
   const alone = () => (models.length === 1 ? models[0] : models.includes(chosen("model")) ? chosen("model") : "");
   const unit = () => (chosen("unit") === "pct" ? "pct" : "usd");
@@ -59,11 +65,17 @@ function equityChart(box) {
   function align() {
     const times = [...new Set(Float64Array.from([...curves.values()].flatMap(([t]) => t)).sort())];
     const relative = unit() === "pct";
+    const zero = isLog();
+    left = false;
     const place = new Map(times.map((t, i) => [t, i]));
     const rows = models.map((model) => {
       const row = new Array(times.length).fill(null);
       const [t, v] = curves.get(model) ?? [[], []];
-      t.forEach((at, i) => (row[place.get(at)] = relative ? (v[i] / v[0] - 1) * 100 : v[i]));
+      // A change is one of something, and a logarithm has what is above zero.
+      t.forEach((at, i) => {
+        if (relative ? v[0] > 0 : !zero || v[i] > 0) row[place.get(at)] = relative ? (v[i] / v[0] - 1) * 100 : v[i];
+        else left = true;
+      });
       return row;
     });
     return [times, ...rows];
@@ -79,9 +91,10 @@ function equityChart(box) {
     show();
     data = align();
     const only = alone();
-    if (data[0].length === 0) {
+    const rows = only ? [data[1 + models.indexOf(only)]] : data.slice(1);
+    if (rows.every((row) => row.every((v) => v == null))) {
       clear();
-      box.dataset.says = "Nothing in this range.";
+      box.dataset.says = left ? `Nothing here ${isLog() ? "is above zero, as a log scale" : "began above zero, as a change in percent"} needs it.` : "Nothing in this range.";
       return;
     }
     delete box.dataset.says;
@@ -159,7 +172,7 @@ function equityChart(box) {
       const there = before(data[0], at, data[1 + i]);
       button.querySelector("b").textContent = there == null ? "" : write(data[1 + i][there]);
     });
-    when.textContent = idx == null ? "" : written(new Date(at * 1000));
+    when.textContent = idx != null ? written(new Date(at * 1000)) : left ? "What is not above zero is left out." : "";
   }
 
   function select(selection) {

@@ -6,7 +6,7 @@ import { basics, colorOf, loaded, loader, look, named, query, ranges, read, resi
 const widths = [[60, "1m", "a minute"], [900, "15m", "15 minutes"], [3600, "1h", "an hour"], [86400, "1d", "a day"]];
 const most = 300; // candles beside each other, where there is a choice
 
-const usd = (v) => "$" + v.toLocaleString("en", { maximumFractionDigits: 8 });
+const usd = (v) => "$" + v.toLocaleString("en", { maximumSignificantDigits: 15 });
 
 function priceChart(box) {
   const card = box.closest(".card");
