@@ -110,13 +110,13 @@ tracing-test: servers $(COLLECTOR) build ## send the spans of requests through a
 	NOF0_TEST_COLLECTOR='$(abspath $(COLLECTOR))' $(DEV) -- $(GO) test -tags collector,nomsgpack -count=1 -run OneTrace $(TESTFLAGS) ./internal/app
 
 # With fsync, unlike the servers of tests.
-BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 60m ./internal/bench -run
+BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 180m ./internal/bench -run
 .PHONY: bench bench-history bench-growth bench-short bench-go
 bench: servers wrk build ## measure the running system beside yardsticks, for ten minutes: docs/performance.md
 	$(BENCH) Table -json $(CURDIR)/bin/bench.json $(TESTFLAGS)
 bench-history: servers build ## page through a million trades of one model while others are written, and download them: docs/performance.md
 	$(BENCH) History $(TESTFLAGS)
-bench-growth: servers build ## what views, pages and fills cost in seasons of 10^5 and 10^6 equity rows and trades (TESTFLAGS="-sizes 100000,10000000"): docs/performance.md
+bench-growth: servers build ## what views, pages and fills cost in seasons of 10^5 and 10^6 equity rows and trades (TESTFLAGS="-sizes 100000,1000000,10000000"): docs/performance.md
 	$(BENCH) Growth $(TESTFLAGS)
 bench-short: servers wrk build ## the same in half a minute, of a few rows
 	$(BENCH) 'Table|History|Growth' -short-form $(TESTFLAGS)

@@ -235,7 +235,9 @@ func resident(t *testing.T, url string) string {
 	t.Helper()
 	for line := range strings.Lines(string(get(t, url+"/metrics").body)) {
 		if value, ok := strings.CutPrefix(line, "process_resident_memory_bytes "); ok {
-			return strings.TrimSpace(value) + " bytes"
+			bytes, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			require.NoError(t, err)
+			return fmt.Sprintf("%.0f MiB", bytes/(1<<20))
 		}
 	}
 	return "unknown"
