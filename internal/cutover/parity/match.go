@@ -27,7 +27,7 @@ func listed[T any](rows []T, name func(T) string) named[T] {
 // of the store where there is one, and what the store alone has.
 func match[T any](json, store named[T], both func(name string, json, store T) error, onlyJSON, onlyStore func(name string, one T) error) error {
 	for _, name := range json.names {
-		err := error(nil)
+		var err error
 		if other, ok := store.rows[name]; ok {
 			err = both(name, json.rows[name], other)
 		} else {
