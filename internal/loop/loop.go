@@ -19,8 +19,8 @@ type Options struct {
 	// Interval is from the end of a round to the beginning of the next, where no kick
 	// comes before.
 	Interval time.Duration
-	// Apart is from the beginning of a round to the beginning of the next at least, where
-	// a kick asks for it: a kick that comes alone is followed at once, and many share a
+	// Apart is from the beginning of a round that a kick asked for to the beginning of the
+	// next such one at least: a kick that comes alone is followed at once, and many share a
 	// round.
 	Apart time.Duration
 	// Rests makes the pause after a kick at least as long as the last round took, so that
@@ -71,12 +71,18 @@ const (
 // when it is over.
 func (l *Loop) Run(ctx context.Context) {
 	var backoff time.Duration
+	var asked time.Time // when the last round began that a kick asked for
+	kicked := false
 	for ctx.Err() == nil {
 		select {
 		case <-l.kicked: // this round serves whoever has kicked up to now
+			kicked = true
 		default:
 		}
 		began := time.Now()
+		if kicked {
+			asked, kicked = began, false
+		}
 		more, err := l.o.Round(ctx)
 		took := time.Since(began)
 		if ctx.Err() != nil {
@@ -93,12 +99,12 @@ func (l *Loop) Run(ctx context.Context) {
 		if more {
 			continue
 		}
-		apart := l.o.Apart
-		if l.o.Rests {
-			apart = max(apart, 2*took)
-		}
-		if wait(ctx, l.kicked, l.o.Interval) {
-			wait(ctx, nil, apart-time.Since(began))
+		if kicked = wait(ctx, l.kicked, l.o.Interval); kicked {
+			pause := l.o.Apart - time.Since(asked)
+			if l.o.Rests {
+				pause = max(pause, 2*took-time.Since(began))
+			}
+			wait(ctx, nil, pause)
 		}
 	}
 }

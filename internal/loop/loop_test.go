@@ -67,6 +67,11 @@ func TestRounds(t *testing.T) {
 		o := Options{Round: nothing, Interval: time.Second, Apart: 100 * time.Millisecond}
 		require.Equal(t, ms(0, 150, 250, 1250), rounds(t, o, 1300*time.Millisecond, kickAt(150, 160, 170, 180, 190)))
 	})
+	t.Run("a round that nobody asked for delays no kick", func(t *testing.T) {
+		t.Parallel()
+		o := Options{Round: nothing, Interval: 200 * time.Millisecond, Apart: 100 * time.Millisecond}
+		require.Equal(t, ms(0, 200, 210, 310, 510, 530), rounds(t, o, 600*time.Millisecond, kickAt(210, 220, 530)))
+	})
 	t.Run("constant kicks take half of the time", func(t *testing.T) {
 		t.Parallel()
 		slow := func(context.Context) (bool, error) { time.Sleep(300 * time.Millisecond); return false, nil }
