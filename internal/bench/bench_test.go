@@ -30,7 +30,7 @@ var (
 	rounds = flag.Int("rounds", 3, "how often each row is measured")
 	during = flag.Duration("during", 2*time.Second, "how long a row is measured in a round")
 	output = flag.String("json", "", "a file that the table is written to as JSON")
-	parts  = flag.String("parts", "reads,writes,import", "what is measured")
+	parts  = flag.String("parts", "reads,writes,relay,import", "what is measured")
 )
 
 // row is one line of the table: ours beside its yardstick, in one run.
@@ -85,13 +85,18 @@ func TestTable(t *testing.T) {
 		rows = append(rows, writes(t, url, dsn)...)
 	}
 	text := table(rows)
+	var following *relayed
+	if strings.Contains(*parts, "relay") {
+		following = relays(t, dsn)
+		text += "\n" + following.String() + "\n"
+	}
 	if capture != nil {
 		text += "\n" + capture.String()
 	}
 	if *output != "" {
 		raw, err := json.MarshalIndent(map[string]any{
 			"processors": runtime.NumCPU(), "go": runtime.Version(), "rounds": *rounds, "seconds": during.Seconds(),
-			"rows": rows, "import": capture,
+			"rows": rows, "relay": following, "import": capture,
 		}, "", "  ")
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(*output, append(raw, '\n'), 0o600))
@@ -217,7 +222,12 @@ func fill(ctx context.Context, url, model string, n int) error {
 	at := time.Now().Unix() - 1000
 	body := fmt.Sprintf(`{"trade":{"id":"%[1]s-%[2]d-%[3]d","model_id":"%[1]s","symbol":"BTC","side":"long","quantity":1,"entry_oid":%[2]d,"entry_time":%[3]d,"exit_time":%[4]d,`+
 		`"entry_price":100,"exit_price":101,"realized_net_pnl":1},"remaining":null}`, model, n+1, at, at+1)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/ingest/trades", strings.NewReader(body))
+	return send(ctx, url+"/api/ingest/trades", body)
+}
+
+// send posts a body, which has to be taken.
+func send(ctx context.Context, url, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -284,16 +294,7 @@ end
 
 func post(t *testing.T, url, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
-	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	var b bytes.Buffer
-	_, _ = b.ReadFrom(res.Body)
-	require.Equal(t, http.StatusOK, res.StatusCode, "%s", &b)
+	require.NoError(t, send(t.Context(), url, body))
 }
 
 // transaction does in one transaction what a fill needs.
