@@ -19,7 +19,7 @@ func TestRollout(t *testing.T) {
 	require.Len(t, state.Domains, 6)
 	require.Empty(t, state.Changes)
 	for _, d := range state.Domains {
-		require.Equal(t, arena.DomainState{Domain: d.Domain, Read: arena.ReadJSON, Write: arena.WriteJSON}, d)
+		require.Equal(t, arena.DomainState{Domain: d.Domain, Read: arena.ReadJSON, Write: arena.WriteJSON, Moves: d.Moves}, d)
 	}
 
 	one := parsed[arena.DomainState](t, mustNof0(t, environ, "rollout", "prices", "write=both", "--reason", "begin", "--json"))

@@ -109,6 +109,18 @@ type DomainState struct {
 	Write  WriteMode `json:"write"` // where writes go; in both the files follow Postgres
 	// Changed is the last change; absent where nobody has made one.
 	Changed *RolloutChange `json:"changed,omitzero"`
+	// Moves are those to each other pair of modes; only in a list.
+	Moves []Move `json:"moves,omitzero"`
+}
+
+// Move says what it would be to bring a domain to other modes now.
+type Move struct {
+	Read    ReadMode  `json:"read"`
+	Write   WriteMode `json:"write"`
+	Effects []string  `json:"effects"` // what it does, and what holds from then on
+	// Refused is why it cannot be made, and Forceable whether force overrides that.
+	Refused   string `json:"refused,omitzero"`
+	Forceable bool   `json:"forceable,omitzero"`
 }
 
 // RolloutChange is one change of a domain.

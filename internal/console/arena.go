@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -50,8 +51,8 @@ func (m model) Class() string {
 	return "m" + strconv.Itoa(m.Color)
 }
 
-// Name is its name for people.
-func (m model) Name() string { return cmp.Or(m.DisplayName.Or(""), m.ID) }
+// Name is its name for people, who see no blanks.
+func (m model) Name() string { return cmp.Or(strings.TrimSpace(m.DisplayName.Or("")), m.ID) }
 
 // colors is how many colors there are before they repeat.
 const colors = 8

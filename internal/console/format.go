@@ -3,6 +3,7 @@ package console
 import (
 	"html/template"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ func functions() template.FuncMap {
 		"millis":  func(ms int64) template.HTML { return moment(float64(ms) / 1000) },
 		"sign":    sign,
 		"words":   words,
+		"segment": url.PathEscape,
 	}
 }
 
@@ -86,8 +88,13 @@ func grouped(s string) string {
 	return whole
 }
 
-// plain is a figure with six decimals at most.
-func plain(f float64) string { return grouped(shortest(math.Round(f*1e6) / 1e6)) }
+// plain is a figure with six decimals at most, unless they are all zero.
+func plain(f float64) string {
+	if rounded := math.Round(f*1e6) / 1e6; rounded != 0 {
+		f = rounded
+	}
+	return grouped(shortest(f))
+}
 
 func dollars(f float64) string { return signBefore("$", fixed(f, 2)) }
 

@@ -27,6 +27,8 @@ func TestFiguresForPeople(t *testing.T) {
 		{data(0.00001234, price), `<data value="0.00001234">$0.00001234</data>`},
 		{data(105883.7, price), `<data value="105883.7">$105,883.7</data>`},
 		{data(-9.010000000000002, plain), `<data value="-9.010000000000002">−9.01</data>`},
+		{data(1e-9, plain), `<data value="0.000000001">0.000000001</data>`},
+		{data(0.0, plain), `<data value="0">0</data>`},
 		{data(1e21, plain), `<data value="1000000000000000000000">1,000,000,000,000,000,000,000</data>`},
 		{moment(1761452335.123456), `<time datetime="2025-10-26T04:18:55.123456Z">26 Oct 04:18 UTC</time>`},
 		{moment(wire.Opt[float64]{}), "–"},

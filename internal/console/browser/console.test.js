@@ -522,6 +522,18 @@ describe("operators", () => {
     await button.focus();
     await page.keyboard.press("Enter");
     await page.getByLabel("Read from").waitFor();
+    const { read, write, moves } = rollout.domains.find((d) => d.domain === "trades");
+    const options = (name) => page.locator(`#move [name=${name}] option`).evaluateAll((all) => all.map((o) => o.value));
+    for (const to of await options("read")) {
+      for (const writeTo of await options("write")) {
+        await page.getByLabel("Read from").selectOption(to);
+        await page.getByLabel("Writes to").selectOption(writeTo);
+        const move = moves.find((m) => m.read === to && m.write === writeTo);
+        const refused = move?.refused ? [`Refused${move.forceable ? " unless forced" : ""}: ${move.refused}.`] : [];
+        assert.deepEqual(await page.locator("#effects li").allTextContents(),
+          to === read && writeTo === write ? ["Nothing changes."] : [...refused, ...move.effects]);
+      }
+    }
     await page.keyboard.press("Escape");
     await page.waitForFunction(() => document.activeElement.ariaLabel === "Move trades");
     assert.deepEqual(page.faults, []);
@@ -648,12 +660,12 @@ describe("a capture", () => {
 describe("names and figures at the edge of what is accepted", () => {
   let system;
   const odd = 'ann/the "first" <b>ü</b> 50%2F?#&';
-  const symbol = "A'B ß";
+  const symbol = "A/B?'ß";
   before(async () => {
     system = await start({ args: ["--empty"] });
     const now = Math.floor(Date.now() / 1000);
     const curve = async (model_id, ...equities) => {
-      await system.post("models", { id: model_id, display_name: model_id });
+      await system.post("models", { id: model_id, display_name: model_id === "rich" ? "  " : model_id });
       for (const [i, dollar_equity] of equities.entries()) {
         await system.post("equity", { model_id, timestamp: now - 60 * (equities.length - i), dollar_equity, since_inception_hourly_marker: 0, positions: {} });
       }
@@ -670,6 +682,27 @@ describe("names and figures at the edge of what is accepted", () => {
     }, remaining: null });
   }, { timeout: 2 * patience });
   after(() => system?.stop());
+
+  test("every page shows them, and its links lead on", async () => {
+    const page = await look(browser);
+    await page.goto(system.url);
+    await settled(page);
+    await page.locator("#standings").getByRole("link", { name: odd }).click();
+    await page.getByRole("heading", { level: 1, name: odd }).waitFor();
+    await settled(page);
+    await page.locator("#trades").getByRole("link", { name: symbol }).click();
+    await page.getByRole("heading", { level: 1, name: symbol }).waitFor();
+    await settled(page);
+    assert.equal(await page.locator("#price canvas").count(), 1);
+    assert.equal(await page.locator("#trades tbody td").nth(1).textContent(), "0.000000001");
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+    await renders(system, {
+      arena: "/", alone: `/?model=${encodeURIComponent(odd)}`, symbol: `/symbols/${encodeURIComponent(symbol)}`,
+      ...Object.fromEntries([odd, "in debt", "from nothing", "rich", "without trades"].map((id) => [id, `/models/${encodeURIComponent(id)}`])),
+      compare: `/compare?${[odd, "in debt", "rich"].map((id) => `with=${encodeURIComponent(id)}`).join("&")}`,
+    });
+  });
 
   test("a scale that a curve has no place on says so", async () => {
     const page = await look(browser);

@@ -58,28 +58,6 @@ function drawRuns(shown) {
   if (shown.length === 0) $("#runs").append(element("p", { className: "quiet" }, "Nothing was compared yet."));
 }
 
-// What a move does, and what refuses it.
-function effects(from, to, parity) {
-  const says = [];
-  if (to.read === "store" && to.write === "json") says.push("Refused: what goes to the files alone cannot be read from Postgres.");
-  if (to.write === "store" && to.read !== "store") says.push("Refused: what goes to Postgres alone cannot be read from the files.");
-  if (from.read === to.read && from.write === to.write) says.push("Nothing changes.");
-  if (from.write === "json" && to.write !== "json") says.push("First the JSON files are imported; a row that Postgres cannot take refuses the move.");
-  const rendered = from.write !== "json" && (from.write !== to.write ? to.write !== "store" : from.read === "store" && to.read !== "store");
-  if (rendered) says.push("First the JSON files are rendered from Postgres.");
-  if (to.read === "store" && from.read !== "store" && parity?.verdict !== "equal") {
-    says.push(parity ? `Refused unless forced: the last parity run ended with ${parity.verdict}.` : "Refused unless forced: there is no parity run yet.");
-  }
-  says.push({
-    json: "Answers come from the JSON files.", shadow: "Answers come from the JSON files; a sample is also asked of Postgres and compared.",
-    store: "Answers come from Postgres.",
-  }[to.read]);
-  says.push({
-    json: "Writes go to the JSON files alone.", both: "Writes go to Postgres, and the JSON files follow.", store: "Writes go to Postgres alone.",
-  }[to.write]);
-  return says;
-}
-
 const form = $("#move form");
 const wanted = () => ({ read: form.elements.read.value, write: form.elements.write.value });
 function open(domain) {
@@ -93,7 +71,10 @@ function open(domain) {
   $("#move").showModal();
 }
 function explain() {
-  $("#effects").replaceChildren(...effects(moving, wanted(), newestOf(moving.domain)).map((text) => element("li", {}, text)));
+  const { read, write } = wanted();
+  const move = moving.moves.find((m) => m.read === read && m.write === write);
+  const refused = move?.refused ? [`Refused${move.forceable ? " unless forced" : ""}: ${move.refused}.`] : [];
+  $("#effects").replaceChildren(...[...refused, ...(move?.effects ?? ["Nothing changes."])].map((text) => element("li", {}, text)));
 }
 form.addEventListener("change", explain);
 $("#cancel").addEventListener("click", () => $("#move").close());

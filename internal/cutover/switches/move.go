@@ -46,10 +46,7 @@ func (m *move) run(ctx context.Context, tx repository.Repositories) error {
 	if m.to == m.from {
 		return nil
 	}
-	if err := m.allowed(); err != nil {
-		return err
-	}
-	if err := m.catchUp(ctx); err != nil {
+	if err := m.catchUp(ctx, m.rollout.plan(m.flip.Domain, m.from, m.to, m.parity)); err != nil {
 		return err
 	}
 	change := entities.RolloutChange{
@@ -64,29 +61,20 @@ func (m *move) run(ctx context.Context, tx repository.Repositories) error {
 	return tx.Rollout.Set(ctx, change)
 }
 
-// allowed refuses what would answer or write wrongly.
-func (m *move) allowed() error {
-	d := m.flip.Domain
-	storeAlone := m.to == arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore}
+// catchUp brings the side along that the domain moves to, unless the move is refused.
+func (m *move) catchUp(ctx context.Context, p plan) error {
 	switch {
-	case m.to.Read == arena.ReadStore && m.to.Write == arena.WriteJSON:
-		return refuse("%s cannot be read from the store while its writes go to the JSON files alone; set write=both as well", d)
-	case m.to.Write == arena.WriteStore && m.to.Read != arena.ReadStore:
-		return refuse("writes of %s cannot go to the store alone while it is read from the JSON files (read=%s); set read=store as well, or write=both", d, m.to.Read)
-	case m.rollout.o.Renderer == nil && !storeAlone:
-		return refuse("no JSON store is configured here: without json_dir (NOF0_JSON_DIR) read=store write=store is all there is")
-	case m.to.Read == arena.ReadStore && m.from.Read != arena.ReadStore && m.parity != "":
-		return m.unlessForced(m.parity)
+	case p.refused != "" && !p.forceable:
+		return refuse("%s", p.refused)
+	case p.refused != "":
+		if err := m.unlessForced(p.refused); err != nil {
+			return err
+		}
 	}
-	return nil
-}
-
-// catchUp brings the side along that the domain moves to.
-func (m *move) catchUp(ctx context.Context) error {
 	switch {
-	case m.from.Write == arena.WriteJSON && m.to.Write != arena.WriteJSON:
+	case p.imports && m.rollout.o.Importer != nil:
 		return m.importFiles(ctx)
-	case m.filesAreNeeded():
+	case p.renders:
 		if err := m.rollout.o.Renderer.Render(ctx, m.tx, m.flip.Domain); err != nil {
 			return fmt.Errorf("%w: error rendering the JSON files of %s: %w", arena.ErrUnavailable, m.flip.Domain, err)
 		}
@@ -94,24 +82,8 @@ func (m *move) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// filesAreNeeded reports whether the files, which lie behind what is written to
-// Postgres, become what is written to, followed, or read.
-func (m *move) filesAreNeeded() bool {
-	switch {
-	case m.from.Write == arena.WriteJSON:
-		return false // they are ahead
-	case m.from.Write != m.to.Write:
-		return m.to.Write != arena.WriteStore
-	default:
-		return m.from.Read == arena.ReadStore && m.to.Read != arena.ReadStore
-	}
-}
-
 // importFiles takes in what the files hold.
 func (m *move) importFiles(ctx context.Context) error {
-	if m.rollout.o.Importer == nil {
-		return m.unlessForced(fmt.Sprintf("writes of %s go to the JSON files, and none are configured here to take over from: set json_dir (NOF0_JSON_DIR)", m.flip.Domain))
-	}
 	refused, err := m.rollout.o.Importer.Import(ctx, m.tx, m.flip.Domain)
 	if _, said := errors.AsType[*arena.RefusedError](err); said {
 		return err

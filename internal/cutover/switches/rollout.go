@@ -107,6 +107,11 @@ func (r *Rollout) List(ctx context.Context) (*arena.RolloutState, error) {
 			change := changeOf(last[i])
 			one.Changed = &change
 		}
+		parity, err := r.parity(ctx, arena.Flip{Domain: d, Read: arena.ReadStore})
+		if err != nil {
+			return nil, err
+		}
+		one.Moves = r.moves(d, modes[d], parity)
 		state.Domains = append(state.Domains, one)
 	}
 	return state, nil

@@ -1,6 +1,7 @@
 package switches_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,10 +52,14 @@ func TestEveryMove(t *testing.T) {
 					next++
 					b.write(t, "trades.json", fmt.Sprintf(`{"trades":[%s]}`, tradeRow(fmt.Sprint("m_", next))))
 
+					listed := b.listed(t, d, to)
+					require.Equal(t, whole(to), listed.Refused == "", "%s: listed as %q", name, listed.Refused)
+
 					state, err := b.rollout.Set(t.Context(), arena.Flip{Domain: d, Read: to.Read, Write: to.Write, By: "test"})
 					if !whole(to) {
-						_, refused := errors.AsType[*arena.RefusedError](err)
-						require.True(t, refused, "%s: %v", name, err)
+						refused, ok := errors.AsType[*arena.RefusedError](err)
+						require.True(t, ok, "%s: %v", name, err)
+						require.Equal(t, listed.Refused, refused.Reason, name)
 						require.Equal(t, from, b.modes(t, d), name)
 						require.Empty(t, b.rendered.taken(), name)
 						continue
@@ -65,13 +70,32 @@ func TestEveryMove(t *testing.T) {
 
 					imported := b.has(t, fmt.Sprint("m_", next))
 					require.Equal(t, from.Write == arena.WriteJSON && to.Write != arena.WriteJSON, imported, "%s: imported", name)
+					says := strings.Join(listed.Effects, " ")
+					require.Equal(t, imported, strings.Contains(says, "files are imported"), "%s: %s", name, says)
 					render := from.Write != arena.WriteJSON && to.Write != from.Write && to.Write != arena.WriteStore ||
 						from.Write == arena.WriteBoth && to.Write == arena.WriteBoth && from.Read == arena.ReadStore
 					require.Equal(t, render, len(b.rendered.taken()) == 1, "%s: rendered", name)
+					require.Equal(t, render, strings.Contains(says, "files are rendered"), "%s: %s", name, says)
 				}
 			}
 		}
 	}
+}
+
+// listed is what a list says of a move.
+func (b *bundle) listed(t *testing.T, d arena.Domain, to arena.Modes) arena.Move {
+	t.Helper()
+	state, err := b.rollout.List(t.Context())
+	require.NoError(t, err)
+	for _, one := range state.Domains {
+		for _, move := range one.Moves {
+			if one.Domain == d && modesAre(move.Read, move.Write) == to {
+				return move
+			}
+		}
+	}
+	require.Fail(t, "no such move", "%s to %s", d, to)
+	return arena.Move{}
 }
 
 func tradeRow(id string) string {
@@ -175,6 +199,12 @@ func TestRefusals(t *testing.T) {
 			}
 			b.at(t, arena.DomainTrades, c.from.Read, c.from.Write)
 			c.flip.Domain, c.flip.By = arena.DomainTrades, "test"
+			if c.trades == "" { // what the files hold is known once they are imported
+				to := modesAre(cmp.Or(c.flip.Read, c.from.Read), cmp.Or(c.flip.Write, c.from.Write))
+				listed := b.listed(t, arena.DomainTrades, to)
+				require.Contains(t, listed.Refused, c.says)
+				require.Equal(t, c.forced, listed.Forceable)
+			}
 			_, err := b.rollout.Set(t.Context(), c.flip)
 			refused, ok := errors.AsType[*arena.RefusedError](err)
 			require.True(t, ok, "%v", err)
@@ -229,6 +259,8 @@ func TestChangesAreKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, state.Domains, 6)
 	for i, d := range arena.Domains() {
+		require.Len(t, state.Domains[i].Moves, 8)
+		state.Domains[i].Moves = nil
 		require.Equal(t, arena.DomainState{Domain: d, Read: arena.ReadJSON, Write: arena.WriteJSON}, state.Domains[i])
 	}
 	flip := func(f arena.Flip) {
