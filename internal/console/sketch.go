@@ -25,10 +25,8 @@ const sketchSize = 1000
 // they are seen before any script runs. It is nil where the address asks the script for
 // something else.
 func (r *reading) sketch(models []model, curves map[string]wire.EquityCurve) (lines []sketched) {
-	for _, selection := range []string{"range", "unit", "scale", "model"} {
-		if r.ask.Query.Has(selection) {
-			return nil
-		}
+	if slices.ContainsFunc([]string{"range", "unit", "scale", "model"}, r.ask.Query.Has) {
+		return nil
 	}
 	var at, equity []float64
 	for _, m := range models {
