@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -59,4 +60,13 @@ func TestADSNMayChooseHowStatementsAreSent(t *testing.T) {
 	assert.True(t, choosesExecMode(dsn+"&default_query_exec_mode=exec"))
 	assert.True(t, choosesExecMode("host=h default_query_exec_mode=cache_describe"))
 	assert.False(t, choosesExecMode("host=h dbname=d"))
+}
+
+// Of a DSN, too, a pooler takes no settings of sessions that it does not know.
+func TestASettingThatNobodyTakesIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, session := range []Session{{}, {Name: "n", LockTimeout: time.Second}} {
+		_, err := Open(t.Context(), Options{DSN: newDSN(t, "nobodys_setting=1"), Session: session})
+		require.ErrorContains(t, err, "nobodys_setting")
+	}
 }

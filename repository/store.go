@@ -90,32 +90,32 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.pool.PingContext(ctx)
-	if refusesSettings(err) {
-		if o.Logger != nil {
-			o.Logger.WarnContext(ctx, "the pooler takes no settings of sessions: set lock_timeout and idle_in_transaction_session_timeout for the role", slog.Any("error", err))
-		}
-		o.Session = Session{}
-		return Open(ctx, o)
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	err = s.pool.PingContext(ctx)
+	refused := refusesSettings(err) && o.Session != (Session{})
 	var pooled bool
 	if err == nil {
 		pooled, err = behindPooler(ctx, s.pool)
 	}
-	if err != nil {
+	switch {
+	case refused:
+		log.WarnContext(ctx, "the pooler takes no settings of sessions: set lock_timeout and idle_in_transaction_session_timeout for the role", slog.Any("error", err))
+		o.Session = Session{}
+	case err != nil:
 		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), s.Close())
-	}
-	if pooled && !o.unprepared && !choosesExecMode(o.DSN) {
-		if o.Logger != nil {
-			o.Logger.InfoContext(ctx, "a pooler stands before the database: statements are not prepared; default_query_exec_mode in DATABASE_URL chooses another way")
-		}
+	case pooled && !o.unprepared && !choosesExecMode(o.DSN):
+		log.InfoContext(ctx, "a pooler stands before the database: statements are not prepared; default_query_exec_mode in DATABASE_URL chooses another way")
 		o.unprepared = true
-		if err := s.Close(); err != nil {
-			return nil, err
-		}
-		return Open(ctx, o)
+	default:
+		return s, nil
 	}
-	return s, nil
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return Open(ctx, o)
 }
 
 // Beside opens another pool of connections to the same database, with what change

@@ -133,7 +133,7 @@ func TestWritesReadLittleWhateverIsKnownOfTheTables(t *testing.T) {
 			return discard(tx.Trades.Find(ctx, []entities.Trade{trade("id7", "S3"), trade("none", "S3")}))
 		},
 	}
-	s := openStore(t, newDSN(t, "plan_cache_mode=force_generic_plan"), func(o *Options) { o.MaxOpen, o.MaxIdle = 1, 1 })
+	s := openStore(t, withParameters(t, direct(t), "plan_cache_mode=force_generic_plan"), func(o *Options) { o.MaxOpen, o.MaxIdle = 1, 1 })
 	registerModels(t, s, "m")
 	require.NoError(t, s.Prices.EnsurePartitions(t.Context(), []time.Time{begin, begin.AddDate(0, 1, 0)}))
 	execute(t, s, `DO $$
