@@ -198,11 +198,9 @@ func buildWithStrategy(t *testing.T, dsn string) (bin, before string) {
 	}
 	edit("internal/wire/rows.go", "type Trade struct {", "\n\tStrategy Opt[string] `json:\"strategy,omitzero\"`\n")
 	edit("internal/wire/rows.go", "type Position struct {", "\n\tStrategy Opt[string] `json:\"strategy,omitzero\"`\n")
-	keep := "\n\tif v, ok := %s.Strategy.Get(); ok {\n\t\tx.set(\"strategy\", v)\n\t}\n\trow.Strategy = column(x, \"strategy\", %s.Strategy)"
-	edit("internal/mapping/trade.go", "RealizedNetPnl:         t.RealizedNetPnl,\n\t\tTotalCommissionDollars: column(x, \"total_commission_dollars\", t.TotalCommissionDollars),\n\t}", fmt.Sprintf(keep, "t", "t"))
-	edit("internal/mapping/trade.go", "t := wire.Trade{", "\n\t\tStrategy: wire.FromPtr(row.Strategy),")
-	edit("internal/mapping/position.go", "SlOid:            column(x, \"sl_oid\", p.SlOid),\n\t}", fmt.Sprintf(keep, "p", "p"))
-	edit("internal/mapping/position.go", "p := wire.Position{", "\n\t\tStrategy: wire.FromPtr(row.Strategy),")
+	keep := "\n\tif v, ok := %s.Strategy.Get(); ok {\n\t\tx.set(\"strategy\", v)\n\t}"
+	edit("internal/mapping/trade.go", "x := newExtra(t.Extra)", fmt.Sprintf(keep, "t"))
+	edit("internal/mapping/position.go", "x := newExtra(p.Extra)", fmt.Sprintf(keep, "p"))
 	for _, name := range written {
 		for _, dir := range []string{"migrations", "rollback"} {
 			content, err := os.ReadFile(filepath.Join(root, dir, name))

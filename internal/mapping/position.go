@@ -14,7 +14,8 @@ var positions = newMapper[wire.Position, entities.Position]()
 // Position is the table row of an open position of a model at a provider. Its
 // status and the time of its data are the repository's to set.
 func Position(model, provider string, p wire.Position) entities.Position {
-	return positions.row(p, newExtra(p.Extra), entities.Position{
+	x := newExtra(p.Extra)
+	return positions.row(p, x, entities.Position{
 		ModelID: model, ID: PositionID(model, provider, p), Provider: provider,
 	})
 }
