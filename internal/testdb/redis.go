@@ -85,7 +85,7 @@ func Sentinels(t testing.TB, master *RedisServer, number int) (addrs []string) {
 	for range number {
 		file := filepath.Join(t.TempDir(), "sentinel.conf")
 		settings := "sentinel monitor nof0 127.0.0.1 " + strconv.Itoa(master.Port()) + " " + strconv.Itoa(number/2+1) +
-			"\nsentinel down-after-milliseconds nof0 1000\nsentinel failover-timeout nof0 3000\n"
+			"\nsentinel down-after-milliseconds nof0 3000\nsentinel failover-timeout nof0 3000\n"
 		if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 			t.Fatal(err)
 		}
