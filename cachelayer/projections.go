@@ -57,8 +57,8 @@ const rewriteTries = 5
 // called. Where somebody laid claim to a projection later and has written it,
 // this write of it is dropped, for the other one has seen whatever build has
 // seen. Build may leave a projection of keys as it is. It runs again, and must
-// begin with a new reading, where a claim ran out or a short way does not lead
-// on (see [Append]).
+// begin with a new reading, for those of which the claim ran out or a short way does
+// not lead on (see [Append]).
 //
 // The error is that of build as it is, or ErrUnavailable. Of several projections
 // some may then be written and others not; the next Rewrite mends that.
@@ -78,8 +78,7 @@ func (p *Projections) Rewrite(ctx context.Context, keys []Key, build func(ctx co
 		if err := build(ctx, b); err != nil {
 			return err
 		}
-		done, err := p.write(ctx, b.writes)
-		if err != nil || done {
+		if keys, err = p.write(ctx, b.writes); err != nil || len(keys) == 0 {
 			return err
 		}
 	}
@@ -117,30 +116,31 @@ func (p *Projections) claim(ctx context.Context, keys []Key) (map[string]string,
 	return tokens, nil
 }
 
-// write stores what a batch gathered. done is false where the caller has to
+// write stores what a batch gathered. The keys are those with which the caller has to
 // begin again.
-func (p *Projections) write(ctx context.Context, writes []write) (done bool, err error) {
+func (p *Projections) write(ctx context.Context, writes []write) (again []Key, err error) {
 	commands := make([]command, 0, len(writes))
 	for _, w := range writes {
 		c, err := p.commandOf(ctx, w)
 		if err != nil {
-			return false, fmt.Errorf("error writing projections: %w", err)
+			return nil, fmt.Errorf("error writing projections: %w", err)
 		}
 		commands = append(commands, c)
 	}
 	replies, err := p.run(ctx, commands)
 	if err != nil {
-		return false, fmt.Errorf("error writing projections: %w", err)
+		return nil, fmt.Errorf("error writing projections: %w", err)
 	}
-	done = true
-	for _, reply := range replies {
+	for i, reply := range replies {
 		verdict, err := reply.Int()
 		if err != nil {
-			return false, fmt.Errorf("error writing projections: %w", unavailable(err))
+			return nil, fmt.Errorf("error writing projections: %w", unavailable(err))
 		}
-		done = done && verdict != verdictAgain
+		if verdict == verdictAgain {
+			again = append(again, writes[i].key)
+		}
 	}
-	return done, nil
+	return again, nil
 }
 
 // commandOf makes the one command that stores a write. The values of a large

@@ -30,6 +30,9 @@ type write struct {
 // Whole says that projections must be given whole: the short way did not lead on.
 func (b *Batch) Whole() bool { return b.whole }
 
+// Claimed says that a projection is to be built.
+func (b *Batch) Claimed(key Key) bool { return b.tokens[key.Name] != "" }
+
 // Put makes v the value of a projection; of two values the later holds. The error says
 // that the projection was not claimed, or is of another structure.
 func (b *Batch) Put(key Key, v Value) error {
@@ -54,7 +57,7 @@ func (b *Batch) Put(key Key, v Value) error {
 type Value struct {
 	structure catalogue.Structure
 	parts     []any
-	appends   bool // the last of two elements is new, or takes the place of the last
+	appends   bool // the elements after the first take the place of those that are stored after it
 }
 
 // String is one document.
@@ -113,13 +116,10 @@ func Points(points []Point) Value {
 	return Value{catalogue.List, parts, false}
 }
 
-// Append makes last the newest point of a list and before, nil where there is none, the
-// one before it: it replaces the stored last point or comes after it. Where neither
-// follows from what is stored, Rewrite asks again, with Whole.
-func Append(before *Point, last Point) Value {
-	parts := []any{"", last.element()}
-	if before != nil {
-		parts[0] = before.element()
-	}
-	return Value{catalogue.List, parts, true}
+// Append puts points in place of what comes after the first of them in a list. Where the
+// list does not have that one among its last, Rewrite asks again, with Whole.
+func Append(points []Point) Value {
+	v := Points(points)
+	v.appends = true
+	return v
 }

@@ -44,8 +44,8 @@ type projectionScripts struct {
 	// replace, adopt and appendLast store KEYS[1] for ARGV[3] ms if the token
 	// ARGV[1] may, keep the tokens KEYS[2] for ARGV[2] ms more, and return a
 	// verdict. replace stores ARGV[5] and on by the command ARGV[4]; adopt stores
-	// the list KEYS[3] of ARGV[4] values; appendLast makes ARGV[5] the element
-	// after ARGV[4], empty where there is none, and the last.
+	// the list KEYS[3] of ARGV[4] values; appendLast makes ARGV[5] and on all that
+	// comes after ARGV[4], which is one of as many last elements as there are values.
 	replace, adopt, appendLast *redis.Script
 	// publish adds to the stream KEYS[1], bounded to about ARGV[2] entries, those
 	// of ARGV[3] and on, five values each, if the owner KEYS[2] begins with
@@ -117,18 +117,16 @@ redis.call('UNLINK', KEYS[3])
 return verdict
 `),
 		appendLast: redis.NewScript(fenceLua + `
-local before, last = ARGV[4], ARGV[5]
-local length = redis.pcall('LLEN', KEYS[1])
-if type(length) ~= 'number' or length == 0 then
+local stored = redis.pcall('LRANGE', KEYS[1], 3 - #ARGV, -1)
+local after = 0
+while not stored.err and after < #stored and stored[#stored - after] ~= ARGV[4] do
+	after = after + 1
+end
+if after == #stored then
 	return -1
 end
-if (length == 1 and before == '') or (length > 1 and redis.call('LINDEX', KEYS[1], -2) == before) then
-	redis.call('LSET', KEYS[1], -1, last)
-elseif redis.call('LINDEX', KEYS[1], -1) == before then
-	redis.call('RPUSH', KEYS[1], last)
-else
-	return -1
-end
+redis.call('LTRIM', KEYS[1], 0, -1 - after)
+redis.call('RPUSH', KEYS[1], unpack(ARGV, 5))
 pass()
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1

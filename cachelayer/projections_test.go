@@ -306,54 +306,59 @@ func TestAppendSinceInception(t *testing.T) {
 	b := setup(t)
 	p := b.projections()
 	key := ok(p.keys.Projection(catalogue.ProjectionSinceInception, "m"))
-	truth := []Point{}
-	wholes := 0
-	tell := func() {
+	beside := ok(p.keys.Projection(catalogue.ProjectionDecision, "m"))
+	truth := []Point{{10, 1}}
+	wholes, others := 0, 0
+	// tell tells the newest n points.
+	tell := func(n int) {
 		t.Helper()
-		require.NoError(t, p.Rewrite(b.ctx, []Key{key}, func(_ context.Context, batch *Batch) error {
-			n := len(truth)
-			switch {
-			case batch.Whole():
+		others = 0
+		require.NoError(t, p.Rewrite(b.ctx, []Key{key, beside}, func(_ context.Context, batch *Batch) error {
+			if batch.Claimed(beside) {
+				others++
+				require.NoError(t, batch.Put(beside, String(jsontext.Value("1"))))
+			}
+			if batch.Whole() {
 				wholes++
 				return batch.Put(key, Points(truth))
-			case n == 1:
-				return batch.Put(key, Append(nil, truth[0]))
-			default:
-				return batch.Put(key, Append(&truth[n-2], truth[n-1]))
 			}
+			return batch.Put(key, Append(truth[len(truth)-n:]))
 		}))
+		require.Equal(t, 1, others, "what is written is not built again")
 		var want []string
 		for _, point := range truth {
 			want = append(want, string(point.element()))
 		}
 		require.Equal(t, want, b.raw.LRange(b.ctx, key.Name, 0, -1).Val())
 	}
-	truth = append(truth, Point{10, 1})
-	tell()
+	truth = append(truth, Point{20, 1})
+	tell(2)
 	require.Equal(t, 1, wholes, "there was nothing to append to")
-	truth[0] = Point{20, 2} // the same hour
-	tell()
-	tell()
+	truth[1] = Point{21, 2} // the same hour
+	tell(2)
+	tell(2)
 	truth = append(truth, Point{70, 3}) // the next hour
-	tell()
-	tell()
-	truth[1] = Point{80, 4}
-	tell()
-	truth = append(truth, Point{130, 5})
-	tell()
+	tell(2)
+	tell(2)
+	tell(3)
+	truth[1], truth[2] = Point{22, 2}, Point{80, 4} // an hour ends
+	truth = append(truth, Point{130, 5}, Point{190, 6}, Point{250, 7})
+	tell(6)
+	truth[5] = Point{251, 7}
+	tell(2)
 	require.Equal(t, 1, wholes)
 
-	truth = append(truth, Point{190, 6}, Point{250, 7}) // two hours at once
-	tell()
+	truth = append(truth, Point{310, 8}, Point{370, 9}) // two hours, of which one is told
+	tell(2)
 	require.Equal(t, 2, wholes)
-	truth[3] = Point{191, 6} // a late snapshot of the hour before
-	tell()
+	truth[3] = Point{191, 6} // a late snapshot of an hour before
+	tell(5)
 	require.Equal(t, 3, wholes)
 	require.NoError(t, b.raw.Del(b.ctx, key.Name).Err())
-	tell()
+	tell(2)
 	require.Equal(t, 4, wholes)
 	require.NoError(t, b.raw.Set(b.ctx, key.Name, "poison", 0).Err())
-	tell()
+	tell(2)
 	require.Equal(t, 5, wholes)
 }
 
@@ -504,13 +509,16 @@ func TestProjectionsInACluster(t *testing.T) {
 				if i == 0 {
 					list = large
 				}
+				if batch.Whole() {
+					require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionSinceInception, model)), Points([]Point{{1, 1}, {2, 1}})))
+					continue
+				}
 				require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionConversations, model)), List(list)))
 				require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionDecision, model)), String(jsontext.Value("1"))))
-				if batch.Whole() {
-					require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionSinceInception, model)), Points([]Point{{1, 1}})))
-				} else {
-					require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionSinceInception, model)), Append(nil, Point{1, 1})))
-				}
+				require.NoError(t, batch.Put(ok(p.keys.Projection(catalogue.ProjectionSinceInception, model)), Append([]Point{{1, 1}, {2, 1}})))
+			}
+			if batch.Whole() {
+				return nil
 			}
 			return batch.Put(ok(p.keys.Projection(catalogue.ProjectionLeaderboard)), SortedSet(map[string]float64{"m0": 1}))
 		}))

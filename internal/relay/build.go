@@ -97,8 +97,8 @@ func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, ta
 			holders[t.competition]++
 		}
 	}
+	left := map[string]bool{} // out, by key
 	err = b.projections.Rewrite(ctx, keys, func(ctx context.Context, batch *cachelayer.Batch) error {
-		abandoned = 0
 		// The keys were claimed for this one. What becomes the default from here on
 		// is followed by an event, whose claim is a later one.
 		if now, err := arena.DefaultCompetition(ctx, repos, b.competition); err != nil || now != is {
@@ -106,6 +106,10 @@ func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, ta
 		}
 		readings := map[string]*reading{}
 		for _, t := range targets {
+			if !batch.Claimed(t.key) {
+				continue
+			}
+			delete(left, t.key.Name)
 			r := readings[t.competition]
 			if r == nil {
 				r = &reading{
@@ -124,7 +128,7 @@ func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, ta
 			if !lenient || isOutage(failed) {
 				return fmt.Errorf("error building %s: %w", t.key.Name, failed)
 			}
-			abandoned++
+			left[t.key.Name] = true
 			b.abandon(ctx, t.key.Family, failed)
 			if err := batch.Put(t.key, cachelayer.Value{}); err != nil {
 				return err
@@ -132,7 +136,7 @@ func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, ta
 		}
 		return nil
 	})
-	return abandoned, err
+	return len(left), err
 }
 
 // safely loads a projection, also where what is stored breaks who reads it.

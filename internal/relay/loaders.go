@@ -128,24 +128,24 @@ func openPositions(ctx context.Context, r *reading, s subject) (cachelayer.Value
 	return cachelayer.Hash(docs), nil
 }
 
-// sinceInception appends the newest hour, or replaces it, where the rows of the events
-// are of the newest two; any other changes what lies before.
+// sinceInception puts the newest hours in the place of those stored after the one before
+// them, where the rows of the events are of these; any other changes what lies before.
+// The newest may be an hour that has begun since.
 func sinceInception(ctx context.Context, r *reading, s subject) (cachelayer.Value, error) {
 	if changed := r.markers[s]; len(changed) > 0 && !r.whole {
-		hours, err := r.repos.Equity.NewestHoursOf(ctx, s.id, 2)
+		hours, err := r.repos.Equity.NewestHoursOf(ctx, s.id, len(changed)+2)
 		if err != nil {
 			return cachelayer.Value{}, err
 		}
+		if len(hours) < len(changed)+2 { // these are all
+			return cachelayer.Points(pointsOf(hours)), nil
+		}
 		newest := map[int64]bool{}
-		for _, h := range hours {
+		for _, h := range hours[1:] {
 			newest[h.Marker] = true
 		}
 		if subset(changed, newest) {
-			points := pointsOf(hours)
-			if len(points) == 1 {
-				return cachelayer.Append(nil, points[0]), nil
-			}
-			return cachelayer.Append(&points[0], points[1]), nil
+			return cachelayer.Append(pointsOf(hours)), nil
 		}
 	}
 	hours, err := r.repos.Equity.HoursOf(ctx, s.id)

@@ -45,9 +45,11 @@ func TestProjectionsAreBuiltOncePerModelAndRound(t *testing.T) {
 		defer mu.Unlock()
 		return maps.Clone(asked)
 	}
-	round(0, 1) // after which no series has to be read whole
-	one := round(1, 2)
-	require.Equal(t, one, round(2, 8)) // of the same hour: the first row of the next has the series read whole
+	first := round(0, 25) // of three hours, of which nothing is stored
+	one := round(25, 26)
+	require.Equal(t, one, round(26, 70), "an hour that has rows goes on, and five begin")
+	require.Equal(t, one, first)
+	require.NotContains(t, one, "equity.HoursOf", "a series that is read whole")
 	models := len(b.models)
 	for method, times := range map[string]int{
 		"trades.NewestVersions": models, "trades.Find": models, "equity.NewestHoursOf": models,
