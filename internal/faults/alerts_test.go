@@ -70,8 +70,8 @@ func deployed(t *testing.T, name string) string {
 
 // startPrometheus starts Debian's Prometheus. No disk can be filled here, so that a disk
 // of which not three times its size is free counts as full; rules_test.yml holds the rule
-// to its real bound.
-func startPrometheus(t *testing.T) *prometheus {
+// to its real bound. It sends what fires to those Alertmanagers that there are.
+func startPrometheus(t *testing.T, alertmanagers ...string) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
 	p := &prometheus{t: t, targets: filepath.Join(dir, "targets.json"), rules: deployed(t, "prometheus/rules.yml"), seen: map[string]bool{}}
@@ -81,44 +81,56 @@ func startPrometheus(t *testing.T) *prometheus {
 	for name, content := range map[string]string{
 		"rules.yml": strings.ReplaceAll(hastened(t, p.rules), disk, "nof0_disk_bytes < 3"),
 		"prometheus.yml": "global: {scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 250ms}\nrule_files: [rules.yml]\n" +
+			"alerting: {alertmanagers: [{static_configs: [{targets: [" + strings.Join(alertmanagers, ", ") + "]}]}]}\n" +
 			"scrape_configs:\n  - job_name: nof0\n    file_sd_configs: [{files: [targets.json], refresh_interval: 1s}]\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	addr := freeAddr(t)
 	p.url = "http://" + addr
-	log, err := os.Create(filepath.Join(dir, "log"))
-	require.NoError(t, err)
-	cmd := exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"),
+	daemon(t, p.url, "prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr, "--query.lookback-delta=5s")
+	return p
+}
+
+// daemon starts a program that is ready once it says so.
+func daemon(t *testing.T, url, name string, args ...string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(t, cmd.Start(), "make alerts-test installs Prometheus")
+	require.NoError(t, cmd.Start(), "make alerts-test installs it")
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
 		if t.Failed() {
 			said, _ := os.ReadFile(log.Name())
-			t.Logf("Prometheus said:\n%s", said[max(0, len(said)-2000):])
+			t.Logf("%s said:\n%s", name, said[max(0, len(said)-2000):])
 		}
 	})
-	p.until("Prometheus is ready", func() bool {
-		res, err := http.Get(p.url + "/-/ready")
+	until(t, name+" is ready", func() bool {
+		res, err := http.Get(url + "/-/ready")
 		if err != nil {
 			return false
 		}
 		defer res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	})
-	return p
 }
 
 // until waits for a condition, which may end the test.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !condition(); time.Sleep(100 * time.Millisecond) {
+		require.True(t, time.Now().Before(end), "never: %s", what)
+	}
+}
+
 func (p *prometheus) until(what string, condition func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !condition(); time.Sleep(100 * time.Millisecond) {
-		require.True(p.t, time.Now().Before(end), "never: %s", what)
-	}
+	until(p.t, what, condition)
 }
 
 // scrape makes servers the targets.
