@@ -86,6 +86,7 @@ faults-cutover: servers build ## the same, of the JSON files that follow
 	$(FAULTS) 'FilesFollow|JSONWrites'
 faults-schema: servers build ## the same, of migrations and rolling deploys
 	$(FAULTS) 'Migration|Deploy|PreviousBinary|AMemberMoves'
+faults-outages: TESTFLAGS += -tags fulldisk
 faults-outages: servers build ## the same, of what is slow, frozen or refuses, under reads that are compared
 	$(FAULTS) 'Outages'
 faults-scaling: TESTFLAGS += -tags autofailover

@@ -81,7 +81,7 @@ func makeFailures() []failure {
 		},
 		{
 			problemUnavailable, http.StatusServiceUnavailable, "Unavailable",
-			"What is needed to answer cannot be reached now.", again,
+			"What is needed to answer cannot be reached, or takes no writes, now.", again,
 			oneOf(arena.ErrUnavailable, context.DeadlineExceeded, context.Canceled),
 		},
 		{

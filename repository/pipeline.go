@@ -213,9 +213,10 @@ func (t *pipelined) Commit() (err error) {
 }
 
 // uncertain says of an error of a commit that was sent whether the server may have done it:
-// it has not where it says so.
+// it has not where it says so, and ends neither the session nor itself.
 func uncertain(err error) error {
-	if _, said := errors.AsType[*pgconn.PgError](err); err == nil || said || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) {
+	pg, said := errors.AsType[*pgconn.PgError](err)
+	if err == nil || said && pg.SeverityUnlocalized == "ERROR" || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUncertain, err)

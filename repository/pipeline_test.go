@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
@@ -159,4 +160,15 @@ func TestAConnectionThatIsCutWithStatementsWaiting(t *testing.T) {
 		return nil
 	})
 	require.ErrorIs(t, err, ErrUnavailable)
+}
+
+// A server that ends with the session, or altogether, may have the commit in its log.
+func TestWhetherACommitWasMade(t *testing.T) {
+	t.Parallel()
+	for severity, known := range map[string]bool{"ERROR": true, "FATAL": false, "PANIC": false} {
+		err := uncertain(&pgconn.PgError{SeverityUnlocalized: severity, Code: "53100"})
+		assert.Equal(t, !known, errors.Is(err, ErrUncertain), severity)
+		require.ErrorIs(t, classify(err), ErrUnavailable, severity)
+	}
+	require.NoError(t, uncertain(nil))
 }

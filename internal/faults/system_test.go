@@ -62,12 +62,25 @@ func startSystem(t *testing.T) *system {
 	return startSystemOf(t, bin, "NOF0_HTTP_DRAIN=0s")
 }
 
+// startSystemIn is startSystem with the files of Postgres in a directory, and a Redis.
+func startSystemIn(t *testing.T, dir string, redis *testdb.RedisServer) *system {
+	t.Helper()
+	bin, err := program()
+	require.NoError(t, err)
+	return startSystemOn(t, dir, redis, bin, "NOF0_HTTP_DRAIN=0s")
+}
+
 // startSystemOf is startSystem of a program that is built already, perhaps an older one,
 // which refuses variables that it does not know.
 func startSystemOf(t *testing.T, bin string, env ...string) *system {
 	t.Helper()
-	s := &system{t: t, redis: testdb.NewRedis(t), bin: bin, servers: map[string]*exec.Cmd{}}
-	o := devstack.Options{DataDir: t.TempDir(), RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler)}
+	return startSystemOn(t, t.TempDir(), testdb.NewRedis(t), bin, env...)
+}
+
+func startSystemOn(t *testing.T, dir string, redis *testdb.RedisServer, bin string, env ...string) *system {
+	t.Helper()
+	s := &system{t: t, redis: redis, bin: bin, servers: map[string]*exec.Cmd{}}
+	o := devstack.Options{DataDir: dir, RedisURL: s.redis.URL(), Logger: slog.New(slog.DiscardHandler)}
 	stack, err := devstack.Start(t.Context(), o)
 	require.NoError(t, err)
 	s.stack = stack
