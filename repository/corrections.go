@@ -144,7 +144,7 @@ func correctionsOf[T any](db *gorm.DB, rows []T, at []keyed, known map[string]*T
 // or shall be none.
 func replaceFact[T any](db *gorm.DB, old, next *T) error {
 	if next == nil {
-		return db.Delete(old).Error
+		return deleteByKey(db, old)
 	}
 	conflict, err := replaceAll[T](db)
 	if err != nil {

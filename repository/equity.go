@@ -26,9 +26,8 @@ func (r Equity) Insert(ctx context.Context, rows []entities.AccountEquitySnapsho
 const hoursAtOnce = 100
 
 // Hours returns the newest snapshot of each model and hourly marker from one
-// marker to another, both inclusive, by marker, then model. It probes the
-// index once per model and marker, so that its cost follows what it returns. A
-// long range takes several statements; outside a transaction, snapshots that
+// marker to another, both inclusive, by marker, then model. Its cost follows what it
+// returns. A long range takes several statements; outside a transaction, snapshots that
 // arrive meanwhile may be in the later of them.
 func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.AccountEquitySnapshot, err error) {
 	err = r.run(ctx, "equity", "Hours", func(db *gorm.DB) error {
@@ -71,18 +70,26 @@ func (r Equity) Hours(ctx context.Context, from, to int64) (rows []entities.Acco
 	return rows, err
 }
 
-// hours reads a range of markers. The markers are a series of constant ends:
-// the planner then knows how few they are and does not plan for a thousand.
+// hours reads a range of markers. The candles of an hour say which of its snapshots is the
+// newest; to look for that among the snapshots reads what a page of their index has of the
+// hour. The markers are a series of constant ends: the planner then knows how few they are
+// and does not plan for a thousand.
 func hours(db *gorm.DB, from, to int64, rows *[]entities.AccountEquitySnapshot) error {
 	return db.Raw(`
 		SELECT `+columnsOf[entities.AccountEquitySnapshot](db, "newest")+`
 		FROM models m
 		CROSS JOIN generate_series(?::bigint, ?::bigint) AS hour (marker)
 		CROSS JOIN LATERAL (
+			SELECT close_at
+			FROM equity_candles
+			WHERE competition_id = @competition AND model_id = m.id AND resolution = 3600 AND since_inception_hourly_marker = hour.marker
+			ORDER BY close_at DESC
+			LIMIT 1
+		) last
+		CROSS JOIN LATERAL (
 			SELECT *
 			FROM account_equity_snapshots e
-			WHERE e.competition_id = @competition AND e.model_id = m.id AND e.since_inception_hourly_marker = hour.marker
-			ORDER BY e.observed_at DESC
+			WHERE e.competition_id = @competition AND e.model_id = m.id AND e.observed_at = last.close_at
 			LIMIT 1
 		) newest
 		ORDER BY newest.since_inception_hourly_marker, newest.`+byModel, from, to, in(db)).Scan(rows).Error

@@ -195,7 +195,7 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 		return map[string]*T{}, nil
 	}
 	var found []T
-	query, args := byKey(db, table, rows, at)
+	query, args := byKey(db, table, columnsOf[T](db, "found"), rows, at)
 	err := db.Raw(query, args...).Find(&found).Error
 	return keyedBy(table, found), err
 }
@@ -208,7 +208,7 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 func foundByKey(table, order string, columns ...string) string {
 	return fmt.Sprintf(`
 		CROSS JOIN LATERAL (
-			SELECT *
+			SELECT ctid, *
 			FROM %[1]q
 			WHERE (competition_id, %[2]s) >= (@competition, given.%[3]s)
 			ORDER BY competition_id, %[2]s%[5]s
@@ -218,10 +218,10 @@ func foundByKey(table, order string, columns ...string) string {
 		table, strings.Join(columns, ", "), strings.Join(columns, ", given."), strings.Join(columns, ", found."), order)
 }
 
-// byKey is the query of loadByKey, the same text for any number of rows. It probes the key
-// once for each: "(a, b) IN (…)" takes the planner seconds where there are a thousand of
+// byKey is a query of the stored rows that have the identity of one of the rows at the given
+// places, the same text for any number of rows. It probes the key once for each: "(a, b) IN (…)" takes the planner seconds where there are a thousand of
 // them and a few partitions.
-func byKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (query string, args []any) {
+func byKey[T any](db *gorm.DB, table *table, what string, rows []T, at []keyed) (query string, args []any) {
 	columns, given, same := make([]string, len(table.keyFields)), make([]string, len(table.keyFields)), make([]string, len(table.keyFields))
 	for i, f := range table.keyFields {
 		columns[i] = fmt.Sprintf("%q", f.DBName)
@@ -239,7 +239,17 @@ func byKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (query string
 	} else { // of ticks: an equal time tells the partition, which has no other index
 		found = fmt.Sprintf(" CROSS JOIN LATERAL (SELECT * FROM %q AS stored WHERE %s LIMIT 1) found", table.name, strings.Join(same, " AND "))
 	}
-	return fmt.Sprintf("SELECT %s FROM unnest(%s) AS given (%s)", columnsOf[T](db, "found"), strings.Join(given, ", "), strings.Join(columns, ", ")) + found, args
+	return fmt.Sprintf("SELECT %s FROM unnest(%s) AS given (%s)", what, strings.Join(given, ", "), strings.Join(columns, ", ")) + found, args
+}
+
+// deleteByKey deletes the stored row that has the identity of one.
+func deleteByKey[T any](db *gorm.DB, row *T) error {
+	table, err := tableOf[T](db)
+	if err != nil {
+		return err
+	}
+	query, args := byKey(db, table, "found.ctid", []T{*row}, []keyed{{}})
+	return db.Exec(fmt.Sprintf("DELETE FROM %q WHERE competition_id = @competition AND ctid = (%s)", table.name, query), args...).Error
 }
 
 // keyedBy returns rows by their keys.

@@ -62,7 +62,8 @@ func (r Positions) History(ctx context.Context, f PositionFilter, n int) (positi
 }
 
 // Closings returns the trades that closed positions of a model, or parts of them, by
-// position, oldest exit first.
+// position, oldest exit first. Each trade is looked up: for a page of a thousand positions
+// the planner would read all trades there are.
 func (r Positions) Closings(ctx context.Context, model string, ids []string) (closings map[string][]entities.Trade, err error) {
 	closings = make(map[string][]entities.Trade)
 	if len(ids) == 0 {
@@ -72,7 +73,12 @@ func (r Positions) Closings(ctx context.Context, model string, ids []string) (cl
 		return eachRow(db, `
 			SELECT f.position_id, t.id, t.exit_time, t.quantity, t.exit_price, t.realized_net_pnl
 			FROM position_facts f
-			JOIN trades t ON t.competition_id = f.competition_id AND t.model_id = f.model_id AND t.id = f.ref
+			CROSS JOIN LATERAL (
+				SELECT *
+				FROM trades
+				WHERE competition_id = f.competition_id AND model_id = f.model_id AND id = f.ref
+				OFFSET 0
+			) t
 			WHERE f.competition_id = @competition AND f.model_id = ? AND f.position_id = ANY (?) AND f.kind = 'fill'
 			ORDER BY t.exit_time, t.id COLLATE "C"`, []any{model, &ids, in(db)}, func(scan func(...any) error) error {
 			var position string

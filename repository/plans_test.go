@@ -207,6 +207,7 @@ func TestPlansOnLargeTables(t *testing.T) {
 		{"Equity.Hours of one", func() error { _, err := s.Equity.Hours(ctx, 700, 700); return err }, "account_equity_snapshots", 20},
 		{"Equity.Hours of a day", func() error { _, err := s.Equity.Hours(ctx, 24, 47); return err }, "account_equity_snapshots", 20 * 24},
 		{"Equity.Hours of the season", func() error { _, err := s.Equity.Hours(ctx, 0, 999); return err }, "account_equity_snapshots", 20 * 1000},
+		{"Equity.Hours of the season, candles", func() error { _, err := s.Equity.Hours(ctx, 0, 999); return err }, "equity_candles", 20 * 2 * 101},
 		{"Equity.LastMarker", func() error { _, err := s.Equity.LastMarker(ctx); return err }, "account_equity_snapshots", 20},
 		{"Equity.Newest", func() error { _, err := s.Equity.Newest(ctx); return err }, "account_equity_snapshots", 20},
 		{"Equity.NewestHoursOf", func() error { _, err := s.Equity.NewestHoursOf(ctx, "m07", 2); return err }, "account_equity_snapshots", 2 * 3},
@@ -281,6 +282,7 @@ func TestPlansOnLargeTables(t *testing.T) {
 		}, "positions", 102},
 		{"Positions.Closings", func() error { return closings(100) }, "position_facts", 3 * 100},
 		{"Positions.Closings, trades", func() error { return closings(100) }, "trades", 3 * 100},
+		{"Positions.Closings of as many as a page may have, trades", func() error { return closings(3000) }, "trades", 3 * 3000},
 		{"Equity.During", func() error {
 			_, err := s.Equity.During(ctx, "m07", Span{From: begin.AddDate(0, 0, 3)}, 1000)
 			return err

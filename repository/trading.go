@@ -322,7 +322,7 @@ func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed [
 		}
 		for _, f := range stored {
 			book.drop(f)
-			if err := db.Delete(f).Error; err != nil {
+			if err := deleteByKey(db, f); err != nil {
 				return err
 			}
 		}
@@ -331,7 +331,7 @@ func (r Trading) Unfill(ctx context.Context, trades []entities.Trade) (changed [
 			if gone == nil {
 				continue
 			}
-			if err := db.Delete(gone).Error; err != nil {
+			if err := deleteByKey(db, gone); err != nil {
 				return err
 			}
 			gone.Status = entities.PositionClosed
@@ -407,7 +407,7 @@ func askFacts[T any](r *queries, rows []T) (func() *facts[T], error) {
 	for at := range slices.Chunk(table.sorted(rows), table.batch) {
 		found := new([]T)
 		chunks = append(chunks, found)
-		query, args := byKey(r.db, table, rows, at)
+		query, args := byKey(r.db, table, columnsOf[T](r.db, "found"), rows, at)
 		r.find(found, query, args...)
 		for _, k := range at {
 			if ref, ok := RefOf(&rows[k.at]); ok {

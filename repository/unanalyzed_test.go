@@ -32,6 +32,10 @@ func fillAccount(t testing.TB, s *Store) {
 		`INSERT INTO position_facts (model_id, kind, ref, position_id, provider, symbol, observed_at, seen_at, entry_time, quantity, state)
 			SELECT 'm', kind, 'id' || g, 'id' || g, 'hyperliquid', 'S' || g % 4, ` + at + `, ` + at + `, CASE WHEN kind = 'opening' THEN ` + at + ` END, 1, CASE WHEN kind = 'opening' THEN '{}'::jsonb END
 			` + series + `, (VALUES ('opening'), ('fill')) k (kind)`,
+		`INSERT INTO positions (model_id, id, provider, symbol, status, entry_time, stated_at, closed_at, entry_price, quantity)
+			SELECT 'm', 'filled', provider, symbol, status, entry_time, stated_at, closed_at, entry_price, quantity FROM positions WHERE id = 'id8'`,
+		`UPDATE position_facts SET position_id = 'filled' WHERE kind = 'fill' AND ref = 'id8'`,
+		`INSERT INTO model_stats (model_id, num_trades, num_decisions, ingested_until) VALUES ('m', 20000, 20000, '2025-10-18')`,
 		`INSERT INTO decision_cycles (model_id, id, executed_at, success) SELECT 'm', 'id' || g, ` + at + `, true ` + series,
 		`INSERT INTO conversations (id, model_id, kind, last_message_at) SELECT 'id' || g, 'm', 'thread', ` + at + ` ` + series,
 		`INSERT INTO conversation_messages (conversation_id, time, role, content_digest, sequence, content)
@@ -128,6 +132,25 @@ func TestWritesReadLittleWhateverIsKnownOfTheTables(t *testing.T) {
 		},
 		"corrections": func(ctx context.Context, tx Repositories) error {
 			return discard(tx.Corrections.Of(ctx, []FactRef{{entities.CorrectTrade, "m", "id7"}, {entities.CorrectTrade, "m", "none"}}))
+		},
+		"fills that are taken back": func(ctx context.Context, tx Repositories) error { // of the second the position too
+			return discard(tx.Trading.Unfill(ctx, []entities.Trade{trade("id7", "S3"), trade("id8", "S0")}))
+		},
+		"a trade that is replaced": func(ctx context.Context, tx Repositories) error {
+			old, next := trade("id7", "S3"), trade("id7", "S2")
+			return tx.Trades.Replace(ctx, &old, &next)
+		},
+		"a trade that is voided": func(ctx context.Context, tx Repositories) error {
+			old := trade("id7", "S3")
+			return tx.Trades.Replace(ctx, &old, nil)
+		},
+		"a decision that is replaced": func(ctx context.Context, tx Repositories) error {
+			old, next := newDecision("m", "id7", at), newDecision("m", "id7", long)
+			return tx.Decisions.Replace(ctx, &old, &next)
+		},
+		"a decision that is voided": func(ctx context.Context, tx Repositories) error {
+			old := newDecision("m", "id7", at)
+			return tx.Decisions.Replace(ctx, &old, nil)
 		},
 		"trades that are looked up": func(ctx context.Context, tx Repositories) error {
 			return discard(tx.Trades.Find(ctx, []entities.Trade{trade("id7", "S3"), trade("none", "S3")}))
