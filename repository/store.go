@@ -137,7 +137,7 @@ func open(o Options, from *origin) (*Store, error) {
 	if o.ConnectTimeout > 0 {
 		conf.ConnectTimeout = o.ConnectTimeout
 	}
-	conf.RuntimeParams["timezone"] = "UTC"
+	conf.RuntimeParams["timezone"], conf.RuntimeParams["client_encoding"] = "UTC", "UTF8"
 	o.Session.set(conf)
 	if o.unprepared {
 		conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
@@ -145,6 +145,9 @@ func open(o Options, from *origin) (*Store, error) {
 	conf.OnPgError = keepsSession
 	connections := connector{observe: o.Observe, Connector: stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		readUTC(conn)
+		if err := RequireUTF8(ctx, conn); err != nil {
+			return err
+		}
 		return from.ask(ctx, conn)
 	}))}
 	pool := sql.OpenDB(connections)

@@ -23,6 +23,7 @@ import (
 	"nof0/atlas"
 	"nof0/config"
 	"nof0/entities"
+	"nof0/repository"
 )
 
 func (c *cli) migrateCommand() *cobra.Command {
@@ -377,7 +378,7 @@ func withDatabase(ctx context.Context, dsn string, do func(*sql.DB) error) (err 
 	if conf.RuntimeParams["application_name"] == "" {
 		conf.RuntimeParams["application_name"] = "nof0 migrate" // for who waits for it
 	}
-	db := stdlib.OpenDB(*conf)
+	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(repository.RequireUTF8))
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.PingContext(ctx); err != nil {
 		return fmt.Errorf("error connecting to the database: %w", err)

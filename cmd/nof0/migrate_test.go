@@ -43,6 +43,15 @@ func TestMigrateApplyAndStatus(t *testing.T) {
 	require.Equal(t, atlas.Report{From: newest, To: newest, Files: []atlas.Step{}}, again)
 }
 
+func TestMigrateRefusesOtherEncodings(t *testing.T) {
+	t.Parallel()
+	for _, command := range [][]string{{"migrate", "apply"}, {"migrate", "status"}, {"serve"}} {
+		e := nof0(t, []string{"DATABASE_URL=" + testdb.Encoded(t, "SQL_ASCII"), "REDIS_URL=redis://127.0.0.1:1"}, command...)
+		require.Equal(t, 1, e.code)
+		require.Contains(t, e.err, "keeps text as SQL_ASCII, and UTF8 is needed")
+	}
+}
+
 func TestMigrateDryRunToAndDown(t *testing.T) {
 	t.Parallel()
 	environ := []string{emptyDatabase(t)}

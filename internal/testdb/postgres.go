@@ -51,6 +51,27 @@ func New(t testing.TB, m pgtestdb.Migrator) string {
 // installations do. It is migrated anew for each test.
 func Collated(t testing.TB, m pgtestdb.Migrator, locale string) string {
 	t.Helper()
+	dsn := created(t, "LOCALE_PROVIDER icu ICU_LOCALE '"+locale+"'")
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := m.Migrate(t.Context(), db, pgtestdb.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	return pooled(t, dsn)
+}
+
+// Encoded is Empty of a database that keeps text in an encoding of one's own.
+func Encoded(t testing.TB, encoding string) string {
+	t.Helper()
+	return created(t, "ENCODING '"+encoding+"' LOCALE 'C'")
+}
+
+// created returns the URL, past the pooler, of a database that is made as how says.
+func created(t testing.TB, how string) string {
+	t.Helper()
 	ctx := t.Context()
 	empty, err := url.Parse(Empty(t))
 	if err != nil {
@@ -61,9 +82,8 @@ func Collated(t testing.TB, m pgtestdb.Migrator, locale string) string {
 		t.Fatal(err)
 	}
 	defer admin.Close(ctx)
-	name := strings.TrimPrefix(empty.Path, "/") + "_icu"
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+
-		" LOCALE_PROVIDER icu ICU_LOCALE '"+locale+"' TEMPLATE template0"); err != nil {
+	name := strings.TrimPrefix(empty.Path, "/") + "_own"
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" "+how+" TEMPLATE template0"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -71,20 +91,12 @@ func Collated(t testing.TB, m pgtestdb.Migrator, locale string) string {
 			t.Error(err)
 		}
 	})
-	direct, err := url.Parse(os.Getenv("DATABASE_URL"))
+	dsn, err := url.Parse(os.Getenv("DATABASE_URL"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct.Path = "/" + name
-	db, err := sql.Open("pgx", direct.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := m.Migrate(ctx, db, pgtestdb.Config{}); err != nil {
-		t.Fatal(err)
-	}
-	return pooled(t, direct.String())
+	dsn.Path = "/" + name
+	return dsn.String()
 }
 
 // Direct is the same database as that of a URL of this package, past the pooler:
