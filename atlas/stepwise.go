@@ -29,18 +29,21 @@ var _ schema.ExecQuerier = (*stepwise)(nil)
 func (s *stepwise) ExecContext(ctx context.Context, statement string, args ...any) (sql.Result, error) {
 	killed := s.killed
 	s.killed = false
-	tx, err := s.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("error beginning transaction: %w", err)
-	}
-	result, err := tx.ExecContext(ctx, statement, args...)
-	if err == nil {
-		s.tx = tx
-		return result, nil
-	}
-	_ = tx.Rollback() // of what has failed already
-	if !refusesTransaction(err) {
-		return nil, err
+	// What is known to allow none is not tried: the server would log an error.
+	if !createConcurrently.MatchString(statement) && !dropConcurrently.MatchString(statement) {
+		tx, err := s.conn.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, fmt.Errorf("error beginning transaction: %w", err)
+		}
+		result, err := tx.ExecContext(ctx, statement, args...)
+		if err == nil {
+			s.tx = tx
+			return result, nil
+		}
+		_ = tx.Rollback() // of what has failed already
+		if !refusesTransaction(err) {
+			return nil, err
+		}
 	}
 	done, err := s.clear(ctx, statement, killed)
 	if err != nil || done {

@@ -1,10 +1,16 @@
 package atlas
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/testdb"
 )
 
 const (
@@ -117,4 +123,32 @@ func TestAStatementAndItsRecordAreOne(t *testing.T) {
 	require.ErrorContains(t, err, "no more")
 	assert.True(t, hasTable(t, db, "one"))
 	assert.False(t, hasTable(t, db, "two"))
+}
+
+// failures counts what a server refused, and would have logged as an error.
+type failures struct{ found []string }
+
+func (f *failures) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, f, q.SQL)
+}
+
+func (f *failures) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryEndData) {
+	if q.Err != nil {
+		f.found = append(f.found, fmt.Sprintf("%v: %v", ctx.Value(f), q.Err))
+	}
+}
+
+func TestNothingIsTriedThatTheServerRefuses(t *testing.T) {
+	t.Parallel()
+	conf, err := pgx.ParseConfig(testdb.Empty(t))
+	require.NoError(t, err)
+	refused := &failures{}
+	conf.Tracer = refused
+	db := stdlib.OpenDB(*conf)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+
+	_, err = New(db, Options{}).Apply(t.Context())
+
+	require.NoError(t, err)
+	require.Empty(t, refused.found)
 }
