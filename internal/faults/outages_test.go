@@ -253,13 +253,17 @@ func (w *witness) ends(what string) (p99 time.Duration) {
 		return took[len(took)*part/100].Round(100 * time.Microsecond)
 	}
 	slices.Sort(w.wrote)
-	w.s.figuref("%s: %d reads, %d old, %d failed, %d stale, p50 %v, p99 %v; %d writes, %d refused, p50 %v, p90 %v, p99 %v", what,
-		w.reads.Load(), w.old.Load(), w.failed.Load(), w.stale.Load(), at(w.took, 50), at(w.took, 99),
+	w.s.figuref("%s: %d reads, %d old, %d failed, %d stale, p50 %v, p99 %v, at most %v; %d writes, %d refused, p50 %v, p90 %v, p99 %v", what,
+		w.reads.Load(), w.old.Load(), w.failed.Load(), w.stale.Load(), at(w.took, 50), at(w.took, 99), w.slowest().Round(time.Millisecond),
 		w.written.Load(), w.refused.Load(), at(w.wrote, 50), at(w.wrote, 90), at(w.wrote, 99))
 	require.Empty(w.s.t, w.first)
 	w.shown(w.begun + int64(len(w.acks)))
 	return at(w.took, 99)
 }
+
+// slowest is how long the slowest read took, after ends: readers that wait for all of an
+// outage are four of thousands.
+func (w *witness) slowest() time.Duration { return w.took[len(w.took)-1] }
 
 // lasts is how long each outage lasts.
 func lasts() time.Duration { return time.Duration(sized(10, 1)) * time.Second }
@@ -277,6 +281,7 @@ func TestOutages(t *testing.T) {
 	raw := s.redisClient()
 	db := s.database()
 	const often, seldom = 20 * time.Millisecond, 200 * time.Millisecond
+	const longest = 3 * time.Second // that a read takes, a third of an outage
 	whole := s.t
 	bound := func(took, most time.Duration) {
 		if testsize.Full() { // on a quiet machine
@@ -344,6 +349,7 @@ func TestOutages(t *testing.T) {
 		require.NoError(s.t, tx.Rollback(s.t.Context()))
 		time.Sleep(lasts() / 4)
 		bound(w.ends("table locked against writes"), 100*time.Millisecond)
+		bound(w.slowest(), longest)
 	})
 	part("LockedAgainstReads", func() {
 		tx, err := db.Begin(s.t.Context())
@@ -355,12 +361,14 @@ func TestOutages(t *testing.T) {
 		require.NoError(s.t, tx.Rollback(s.t.Context()))
 		time.Sleep(lasts() / 4)
 		bound(w.ends("table locked against everybody"), 100*time.Millisecond)
+		bound(w.slowest(), longest)
 	})
 	part("OneModelIsBusy", func() {
 		w := s.witness(seldom, one, two)
 		taken, refused := s.fills(one, 150, lasts())
 		s.figuref("%d fills of one model in %v, %d more refused as busy", taken, lasts(), refused)
 		bound(w.ends("fills of one model"), 100*time.Millisecond)
+		bound(w.slowest(), longest)
 	})
 	part("PostgresReadOnly", func() {
 		w := s.witness(often, one, two)
@@ -397,6 +405,7 @@ func TestOutages(t *testing.T) {
 		s.figuref("readyz took at most %v", slowest.Round(time.Millisecond))
 		bound(slowest, time.Second)
 		bound(p99, time.Second)
+		bound(w.slowest(), longest)
 	})
 	part("WritesWhilePostgresHangs", s.writesWhilePostgresHangs)
 	part("AnnouncedBodies", func() { s.announce(one, 1000) })
@@ -465,6 +474,7 @@ func (s *system) writesWhilePostgresHangs() {
 		require.Contains(s.t, said, "/problems/unavailable")
 		slowest = max(slowest, took)
 	}
+	require.Equal(s.t, 1, s.metric(server, "nof0_postgres_hung"), "nothing is sent to Postgres meanwhile")
 	resume()
 	resumed := time.Now()
 	s.eventually("writes are taken again", func() bool { status, _, _ := write(); return status == http.StatusOK })
