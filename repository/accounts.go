@@ -60,23 +60,39 @@ func (r Accounts) Lock(ctx context.Context, models []string) (accounts []entitie
 func (r Repositories) LockAll(ctx context.Context, models map[string][]string, names []string) (accounts []entities.Account, symbols []entities.Symbol, err error) {
 	err = r.Accounts.run(ctx, "accounts", "LockAll", func(db *gorm.DB) error {
 		q := queries{db: db}
-		of := make([]*[]entities.Account, 0, len(models))
-		for _, c := range slices.Sorted(maps.Keys(models)) {
-			some, ids := new([]entities.Account), models[c]
-			of = append(of, some)
-			q.find(some, `SELECT `+columnsOf[entities.Account](db, "a")+` FROM accounts a
-				WHERE a.competition_id = ? AND a.model_id = ANY (?) ORDER BY a.`+byModel+` FOR UPDATE`, c, &ids)
-		}
-		if len(names) > 0 {
-			q.find(&symbols, `SELECT `+columnsOf[entities.Symbol](db, "s")+` FROM symbols s WHERE s.symbol = ANY (?)`, &names)
-		}
+		of, named := q.accounts(models, names)
 		err := q.run()
 		for _, some := range of {
 			accounts = append(accounts, *some...)
 		}
+		symbols = *named
 		return err
 	})
 	return accounts, symbols, err
+}
+
+// LockAllAhead asks ahead for what LockAll returns (see queries).
+func (r Repositories) LockAllAhead(ctx context.Context, models map[string][]string, names []string) error {
+	return r.Accounts.run(ctx, "accounts", "LockAllAhead", func(db *gorm.DB) error {
+		q := queries{db: db}
+		q.accounts(models, names)
+		return q.ahead()
+	})
+}
+
+// accounts asks for accounts, which are locked, by competition, and for symbols.
+func (r *queries) accounts(models map[string][]string, names []string) (of []*[]entities.Account, symbols *[]entities.Symbol) {
+	for _, c := range slices.Sorted(maps.Keys(models)) {
+		some, ids := new([]entities.Account), models[c]
+		of = append(of, some)
+		r.find(some, `SELECT `+columnsOf[entities.Account](r.db, "a")+` FROM accounts a
+			WHERE a.competition_id = ? AND a.model_id = ANY (?) ORDER BY a.`+byModel+` FOR UPDATE`, c, &ids)
+	}
+	symbols = new([]entities.Symbol)
+	if len(names) > 0 {
+		r.find(symbols, `SELECT `+columnsOf[entities.Symbol](r.db, "s")+` FROM symbols s WHERE s.symbol = ANY (?)`, &names)
+	}
+	return of, symbols
 }
 
 // SetInception records the facts of an account's inception and the number of

@@ -72,11 +72,7 @@ func (b *book) readFills(db *gorm.DB, keys []positionKey, fills []Fill, again ..
 // bookOfOpenings reads what openings change.
 func bookOfOpenings(db *gorm.DB, openings []Opening) (*book, error) {
 	b := newBook()
-	var keys []positionKey
-	var symbols []string
-	for i := range openings {
-		keys, symbols = append(keys, keyOf(&openings[i].Position)), append(symbols, openings[i].Position.Symbol)
-	}
+	keys, symbols := placesOf(openings)
 	if err := b.read(db, keys, symbols...); err != nil {
 		return nil, err
 	}
@@ -99,6 +95,14 @@ func bookOfOpenings(db *gorm.DB, openings []Opening) (*book, error) {
 		return nil, err
 	}
 	return b, b.readSuccessors(db, keys)
+}
+
+// placesOf are the keys of openings and their symbols.
+func placesOf(openings []Opening) (keys []positionKey, symbols []string) {
+	for i := range openings {
+		keys, symbols = append(keys, keyOf(&openings[i].Position)), append(symbols, openings[i].Position.Symbol)
+	}
+	return keys, symbols
 }
 
 // read reads the positions of keys, the open ones of their models and the

@@ -121,25 +121,6 @@ func (r *queries) corrections(refs []FactRef) func() map[FactRef]*entities.Corre
 	}
 }
 
-// correctionsOf returns, by key, the newest corrections of the rows at the given
-// places that are not stored as they come.
-func correctionsOf[T any](db *gorm.DB, rows []T, at []keyed, known map[string]*T, same func(a, b *T) bool) (map[string]*entities.Correction, error) {
-	keys := make(map[FactRef]string)
-	var refs []FactRef
-	for _, k := range at {
-		ref, ok := RefOf(&rows[k.at])
-		if stored := known[k.key]; ok && (stored == nil || !same(stored, &rows[k.at])) {
-			keys[ref], refs = k.key, append(refs, ref)
-		}
-	}
-	newest, err := newestCorrections(db, refs)
-	corrected := make(map[string]*entities.Correction, len(newest))
-	for ref, c := range newest {
-		corrected[keys[ref]] = c
-	}
-	return corrected, err
-}
-
 // replaceFact puts next in the place of the stored row old: nil where there is none,
 // or shall be none.
 func replaceFact[T any](db *gorm.DB, old, next *T) error {

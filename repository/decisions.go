@@ -39,6 +39,11 @@ func (r Decisions) insert(ctx context.Context, method string, rows []entities.De
 	return outcomes, err
 }
 
+// Ahead asks ahead for what Insert and Ingest read first (see queries).
+func (r Decisions) Ahead(ctx context.Context, rows []entities.DecisionCycle) error {
+	return factsAhead(ctx, r.base, "decisions", rows)
+}
+
 // Newest returns the newest n decision cycles of all models, newest first,
 // ties by id descending.
 func (r Decisions) Newest(ctx context.Context, n int) (rows []entities.DecisionCycle, err error) {

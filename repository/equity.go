@@ -20,6 +20,11 @@ func (r Equity) Insert(ctx context.Context, rows []entities.AccountEquitySnapsho
 	return outcomes, err
 }
 
+// Ahead asks ahead for what Insert reads first (see queries).
+func (r Equity) Ahead(ctx context.Context, rows []entities.AccountEquitySnapshot) error {
+	return factsAhead(ctx, r.base, "equity", rows)
+}
+
 // hoursAtOnce bounds the markers of one statement. The cost of more would be
 // estimated so high, with many models, that the server compiled the plan, which
 // takes longer than to run it.

@@ -64,14 +64,12 @@ type keyed struct {
 
 // insertBatch inserts the rows at the given places.
 func insertBatch[T any](db *gorm.DB, table *table, rows []T, at []keyed, outcomes []Outcome, same func(a, b *T) bool) error {
-	known, err := loadByKey(db, table, rows, at)
-	if err != nil {
+	q := queries{db: db}
+	open := askFactsAt(&q, table, rows, at)
+	if err := q.run(); err != nil {
 		return err
 	}
-	corrected, err := correctionsOf(db, rows, at, known, same)
-	if err != nil {
-		return err
-	}
+	known, corrected := open().known, open().corrected
 	var fresh []T
 	var freshAt []keyed
 	for _, k := range at {

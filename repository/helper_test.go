@@ -279,6 +279,12 @@ func record(t testing.TB, s *Store) *recorder {
 	hook := func(db *gorm.DB) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if x, ok := db.Statement.Context.Value(exchangeKey{}).(*exchange); ok {
+			for _, q := range x.asked {
+				r.statements = append(r.statements, recorded{sql: q.query, args: q.args})
+			}
+			return
+		}
 		r.statements = append(r.statements, recorded{sql: db.Statement.SQL.String(), args: slices.Clone(db.Statement.Vars)})
 	}
 	callbacks := s.db.Callback()

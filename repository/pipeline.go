@@ -2,10 +2,18 @@ package repository
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // connector makes the connections of a pool.
@@ -27,7 +36,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline{Conn: conn.(*stdlib.Conn), observe: c.observe}, nil //nolint:forcetypeassert // stdlib makes nothing else
+	return &pipeline{Conn: conn.(*stdlib.Conn), observe: c.observe, prepared: make(map[string]bool)}, nil //nolint:forcetypeassert // stdlib makes nothing else
 }
 
 // pipeline is a connection that sends statements of a transaction together, in one round
@@ -41,6 +50,10 @@ type pipeline struct {
 
 	in     bool        // a transaction that sends statements together
 	queued []statement // of the transaction, not sent yet
+	// ahead are queries to send with the next ones, and known those that were, as they
+	// have been answered (see queries).
+	ahead, known []question
+	prepared     map[string]bool // texts of queries that have been sent
 }
 
 // statement waits to be sent.
@@ -78,8 +91,12 @@ func (p *pipeline) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, 
 		return nil, driver.ErrBadConn
 	}
 	p.in, p.queued = true, []statement{{query: "BEGIN"}}
+	p.forget()
 	return &pipelined{ctx: ctx, conn: p}, nil
 }
+
+// forget drops what was asked ahead.
+func (p *pipeline) forget() { p.ahead, p.known = nil, nil }
 
 // ExecContext runs a statement, and those that wait, or lets it wait with them.
 func (p *pipeline) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -90,6 +107,7 @@ func (p *pipeline) ExecContext(ctx context.Context, query string, args []driver.
 		return driver.ResultNoRows, nil
 	}
 	if len(p.queued) == 0 {
+		p.forget()
 		return p.Conn.ExecContext(ctx, query, args)
 	}
 	results, err := p.send(ctx, statement{query, values(args)})
@@ -105,13 +123,11 @@ func (p *pipeline) ExecContext(ctx context.Context, query string, args []driver.
 
 // QueryContext is ExecContext of a statement that returns rows: none where it waits.
 func (p *pipeline) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if k, ok := ctx.Value(knownKey{}).(*known); ok {
-		return k, nil
-	}
 	if p.waits(ctx, query, args) {
-		return &known{}, nil
+		return nothing{}, nil
 	}
 	if len(p.queued) == 0 {
+		p.forget()
 		return p.Conn.QueryContext(ctx, query, args)
 	}
 	results, err := p.send(ctx, statement{query, values(args)})
@@ -150,7 +166,7 @@ func (p *pipeline) waits(ctx context.Context, query string, args []driver.NamedV
 	if !p.in || ctx.Value(laterKey{}) == nil {
 		return false
 	}
-	p.queued = append(p.queued, statement{query, values(args)})
+	p.queued, p.known = append(p.queued, statement{query, values(args)}), nil
 	return true
 }
 
@@ -162,6 +178,7 @@ func (p *pipeline) send(ctx context.Context, more ...statement) (pgx.BatchResult
 		batch.Queue(s.query, s.args...)
 	}
 	p.queued = nil
+	p.forget()
 	results := p.Conn.Conn().SendBatch(ctx, &batch)
 	for range waited {
 		if _, err := results.Exec(); err != nil {
@@ -171,6 +188,13 @@ func (p *pipeline) send(ctx context.Context, more ...statement) (pgx.BatchResult
 	}
 	return results, nil
 }
+
+// nothing is the rows of a statement that waits.
+type nothing struct{}
+
+func (nothing) Columns() []string         { return nil }
+func (nothing) Close() error              { return nil }
+func (nothing) Next([]driver.Value) error { return io.EOF }
 
 func values(args []driver.NamedValue) []any {
 	list := make([]any, len(args))
@@ -226,6 +250,7 @@ func uncertain(err error) error {
 func (t *pipelined) Rollback() error {
 	p := t.conn
 	p.in = false
+	p.forget()
 	unsent := t.unsent()
 	p.queued = nil
 	if unsent {
@@ -322,107 +347,181 @@ func decode(types *pgtype.Map, field pgconn.FieldDescription, raw []byte) (drive
 // queries are sent together, in one round trip.
 type queries struct {
 	db    *gorm.DB
-	asked []*gorm.DB // as GORM has rendered them, with what they are read into
+	asked []question
+	err   error
+}
+
+// question is a query and what its rows are read into.
+type question struct {
+	statement
+
+	into reflect.Value // a slice of structs
+	of   *schema.Schema
 }
 
 // find asks for the rows of a query, which run reads into a pointer to a slice of structs.
 func (r *queries) find(into any, query string, args ...any) {
-	r.asked = append(r.asked, r.db.Session(&gorm.Session{DryRun: true}).Raw(query, args...).Find(into))
+	q := question{into: reflect.ValueOf(into).Elem()}
+	q.query, q.args = render(query, args)
+	stmt := &gorm.Statement{DB: r.db}
+	r.err = errors.Join(r.err, stmt.Parse(into))
+	q.of = stmt.Schema
+	r.asked = append(r.asked, q)
 }
 
 type (
-	// exchangeKey is of the statements that ExecContext sends, and known for the rows
-	// that QueryContext returns instead of asking.
+	// exchangeKey is of the queries that ExecContext sends.
 	exchangeKey struct{}
-	knownKey    struct{}
 	exchange    struct {
-		statements []statement
-		answers    []*known
+		asked []question
+		ahead bool
 	}
 )
 
 // run sends the queries and reads what they return.
-func (r *queries) run() error {
-	x := new(exchange)
-	for _, q := range r.asked {
-		if q.Error != nil {
-			return q.Error
-		}
-		x.statements = append(x.statements, statement{q.Statement.SQL.String(), q.Statement.Vars})
+func (r *queries) run() error { return r.send(false) }
+
+// ahead makes the transaction send the queries behind those that run sends next, if
+// that is the next that it sends. A query that is the same has its answer from then on,
+// once, until anything else is sent or waits. Outside of a transaction it does nothing.
+//
+// It is for what is read under locks that are held by then, so that it stays so, and by
+// queries that the connection has sent before.
+func (r *queries) ahead() error { return r.send(true) }
+
+func (r *queries) send(ahead bool) error {
+	if r.err != nil || len(r.asked) == 0 {
+		return r.err
 	}
-	if len(x.statements) == 0 {
+	return with(r.db, exchangeKey{}, &exchange{r.asked, ahead}).Exec("an exchange").Error
+}
+
+// ask sends the queries of an exchange, and those that were asked ahead, unless all of the
+// former have been answered.
+func (p *pipeline) ask(ctx context.Context, x *exchange) error {
+	if x.ahead {
+		if p.in {
+			p.ahead = append(p.ahead, x.asked...)
+		}
 		return nil
 	}
-	if err := with(r.db, exchangeKey{}, x).Exec("an exchange").Error; err != nil {
-		return err
-	}
-	for i, q := range r.asked {
-		if err := take(with(r.db, knownKey{}, x.answers[i]), q); err != nil {
-			return err
+	var asked []question
+	for _, q := range x.asked {
+		if i := slices.IndexFunc(p.known, q.is); i >= 0 {
+			q.into.Set(p.known[i].into)
+			p.known = slices.Delete(p.known, i, i+1)
+		} else {
+			asked = append(asked, q)
 		}
 	}
-	return nil
-}
-
-// take reads the rows that a session has into what a query was asked for.
-func take(db, q *gorm.DB) (err error) {
-	rows, err := db.Raw("known").Rows()
+	if len(asked) == 0 {
+		return nil
+	}
+	// To prepare a query takes the lock of its table, before the transaction has begun and
+	// has bounded how long it waits for one.
+	known := slices.DeleteFunc(p.ahead, func(q question) bool { return !p.prepared[q.query] })
+	for i := range known {
+		known[i].into = reflect.New(known[i].into.Type()).Elem()
+	}
+	asked = append(asked, known...)
+	statements := make([]statement, len(asked))
+	for i, q := range asked {
+		statements[i] = q.statement
+	}
+	results, err := p.send(ctx, statements...)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	gorm.Scan(rows, q, 0)
-	return errors.Join(q.Error, rows.Err())
-}
-
-// ask sends the statements of an exchange and keeps their rows.
-func (p *pipeline) ask(ctx context.Context, x *exchange) error {
-	results, err := p.send(ctx, x.statements...)
-	if err != nil {
-		return err
-	}
-	for range x.statements {
-		rows, err := results.Query()
-		if err == nil {
-			a := &answer{conn: p.Conn.Conn(), rows: rows, more: rows.Next()}
-			k := &known{columns: a.Columns()}
-			x.answers = append(x.answers, k)
-			for err == nil {
-				row := make([]driver.Value, len(k.columns))
-				if err = a.Next(row); err == nil {
-					k.rows = append(k.rows, row)
-				}
-			}
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-		}
-		if err != nil {
+	for _, q := range asked {
+		if err := q.read(ctx, p.Conn.Conn(), results); err != nil {
 			_ = results.Close()
 			return err
 		}
+		p.prepared[q.query] = true
 	}
+	p.known = known
 	return results.Close()
 }
 
-// known are rows that have been read.
-type known struct {
-	columns []string
-	rows    [][]driver.Value
+// is reports whether a question is the same as another.
+func (q question) is(other question) bool {
+	return q.query == other.query && q.into.Type() == other.into.Type() && reflect.DeepEqual(q.args, other.args)
 }
 
-// Columns names them.
-func (k *known) Columns() []string { return k.columns }
-
-// Close forgets them.
-func (k *known) Close() error { return nil }
-
-// Next hands out one.
-func (k *known) Next(dest []driver.Value) error {
-	if len(k.rows) == 0 {
-		return io.EOF
+// read reads the rows of a query.
+func (q question) read(ctx context.Context, conn *pgx.Conn, results pgx.BatchResults) error {
+	rows, err := results.Query()
+	if err != nil {
+		return err
 	}
-	copy(dest, k.rows[0])
-	k.rows = k.rows[1:]
-	return nil
+	defer rows.Close()
+	q.into.SetZero()
+	for rows.Next() {
+		row := reflect.New(q.into.Type().Elem()).Elem()
+		for i, raw := range rows.RawValues() {
+			column := rows.FieldDescriptions()[i]
+			field := q.of.LookUpField(column.Name)
+			if field == nil || raw == nil {
+				continue
+			}
+			value, err := decode(conn.TypeMap(), column, raw)
+			if err == nil {
+				err = field.Set(ctx, row, value)
+			}
+			if err != nil {
+				return fmt.Errorf("error reading column %s: %w", column.Name, err)
+			}
+		}
+		q.into.Set(reflect.Append(q.into, row))
+	}
+	return rows.Err()
+}
+
+// rendered are texts of queries as they have been cut up: there are no more of them than
+// calls of find.
+var rendered sync.Map //nolint:gochecknoglobals // what is in it depends on nothing that changes
+
+// template is a query whose parameters are numbered in its text. Names has "" for those
+// that have none.
+type template struct {
+	text  string
+	names []string
+}
+
+var parameter = regexp.MustCompile(`\?|@\w+`)
+
+// render numbers the parameters of a query, written as GORM takes them: ? and @name, of
+// sql.Named or a map.
+func render(query string, args []any) (text string, values []any) {
+	t, ok := rendered.Load(query)
+	if !ok {
+		cut := &template{}
+		cut.text = parameter.ReplaceAllStringFunc(query, func(p string) string {
+			cut.names = append(cut.names, strings.TrimLeft(p, "?@"))
+			return "$" + strconv.Itoa(len(cut.names))
+		})
+		t, _ = rendered.LoadOrStore(query, cut)
+	}
+	cut := t.(*template) //nolint:forcetypeassert // which has been stored
+	named := make(map[string]any)
+	var others []any
+	for _, arg := range args {
+		switch a := arg.(type) {
+		case sql.NamedArg:
+			named[a.Name] = a.Value
+		case map[string]any:
+			maps.Copy(named, a)
+		default:
+			others = append(others, arg)
+		}
+	}
+	values = make([]any, len(cut.names))
+	for i, name := range cut.names {
+		if name != "" {
+			values[i] = named[name]
+		} else {
+			values[i], others = others[0], others[1:]
+		}
+	}
+	return cut.text, values
 }

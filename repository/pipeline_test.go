@@ -147,6 +147,64 @@ func TestAQueryOfManyThatFails(t *testing.T) {
 	})
 }
 
+// What was asked ahead comes with the queries before it, once its statement is known to the
+// connection, and is asked for again after whatever may have changed it.
+func TestQueriesThatAreAskedAhead(t *testing.T) {
+	t.Parallel()
+	gate, dsn := testdb.NewDatabaseWay(t, direct(t))
+	s, err := Open(t.Context(), Options{DSN: dsn, MaxOpen: 1, MaxIdle: 1})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	const symbols, models = "SELECT symbol FROM symbols WHERE symbol = ANY (?) ORDER BY symbol", "SELECT id FROM models WHERE id = ?"
+	for name, c := range map[string]struct {
+		between      func(ctx context.Context, tx Repositories) error
+		first, later []string
+		trips        int64 // of all queries, beside the COMMIT
+	}{
+		"nothing between": {func(context.Context, Repositories) error { return nil }, nil, nil, 2},
+		"a write that waits": {
+			func(ctx context.Context, tx Repositories) error { return laterSymbol(ctx, tx, "a") },
+			[]string{"a"},
+			[]string{"a"},
+			3,
+		},
+		"a write at once": {func(ctx context.Context, tx Repositories) error {
+			return tx.Symbols.db.WithContext(ctx).Exec("INSERT INTO symbols (symbol) VALUES ('a')").Error
+		}, []string{"a"}, []string{"a"}, 4},
+	} {
+		var trips int64
+		for range 3 { // until its statements have been prepared
+			before := gate.Answers()
+			err := s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
+				db := tx.Symbols.db.WithContext(ctx)
+				names := []string{"a", "b"}
+				read := func(want []string) error {
+					var rows []entities.Symbol
+					q := queries{db: db}
+					q.find(&rows, symbols, &names)
+					err := q.run()
+					var found []string
+					for _, r := range rows {
+						found = append(found, r.Symbol)
+					}
+					assert.Equal(t, want, found, name)
+					return err
+				}
+				ahead := queries{db: db}
+				ahead.find(new([]entities.Symbol), symbols, &[]string{"a", "b"})
+				other := queries{db: db}
+				other.find(new([]entities.Model), models, "m")
+				return errors.Join(ahead.ahead(), other.run(), c.between(ctx, tx), read(c.first), read(c.later), errRolledBack)
+			})
+			require.ErrorIs(t, err, errRolledBack, name)
+			trips = gate.Answers() - before - 1 // the ROLLBACK
+		}
+		require.Equal(t, c.trips, trips, name)
+	}
+}
+
+var errRolledBack = errors.New("enough")
+
 // A server that is gone at the commit is an outage, and what came of it is not said.
 func TestAConnectionThatIsCutWithStatementsWaiting(t *testing.T) {
 	t.Parallel()

@@ -82,31 +82,28 @@ func (s Scope) Competition(id string) *entities.Competition {
 // Scope returns the switches and the competitions in one statement.
 func (r Rollout) Scope(ctx context.Context) (scope Scope, err error) {
 	err = r.run(ctx, "rollout", "Scope", func(db *gorm.DB) error {
-		rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context, `
-			SELECT 0 AS place, domain, read_mode, write_mode, NULL FROM rollout_switches
+		var rows []struct {
+			Place               int64
+			Name, Status, Write string
+			EndsAt              *time.Time
+		}
+		q := queries{db: db}
+		q.find(&rows, `
+			SELECT 0 AS place, domain AS name, read_mode AS status, write_mode AS write, NULL AS ends_at FROM rollout_switches
 			UNION ALL
 			SELECT row_number() OVER (ORDER BY `+asDefault+`), id, status, '', ends_at FROM competitions
 			ORDER BY place`)
-		if err != nil {
+		if err := q.run(); err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var (
-				place              int64
-				name, first, write string
-				endsAt             *time.Time
-			)
-			if err := rows.Scan(&place, &name, &first, &write, &endsAt); err != nil {
-				return err
-			}
-			if place == 0 {
-				scope.Switches = append(scope.Switches, entities.RolloutSwitch{Domain: name, ReadMode: first, WriteMode: write})
+		for _, r := range rows {
+			if r.Place == 0 {
+				scope.Switches = append(scope.Switches, entities.RolloutSwitch{Domain: r.Name, ReadMode: r.Status, WriteMode: r.Write})
 			} else {
-				scope.Competitions = append(scope.Competitions, entities.Competition{ID: name, Status: first, EndsAt: endsAt})
+				scope.Competitions = append(scope.Competitions, entities.Competition{ID: r.Name, Status: r.Status, EndsAt: r.EndsAt})
 			}
 		}
-		return rows.Err()
+		return nil
 	})
 	return scope, err
 }

@@ -81,29 +81,16 @@ func (f *Fill) remainder(position string) entities.JSON {
 // fills.
 func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, err error) {
 	err = r.run(ctx, "trading", "Fills", func(db *gorm.DB) error {
-		trades := make([]entities.Trade, len(fills))
-		var snapshots []entities.AccountEquitySnapshot
-		for i := range fills {
-			trades[i] = fills[i].Trade
-			if fills[i].Equity != nil {
-				snapshots = append(snapshots, *fills[i].Equity)
-			}
-		}
 		r := queries{db: db}
-		openTrades, err := askFacts(&r, trades)
+		asked, err := askFills(&r, fills)
 		if err != nil {
 			return err
 		}
-		openEquity, err := askFacts(&r, snapshots)
-		if err != nil {
-			return err
-		}
-		book := newBook()
-		keys, taken := book.askFills(&r, fills)
 		if err := r.run(); err != nil {
 			return err
 		}
-		knownTrades, knownEquity := openTrades(), openEquity()
+		book, keys := asked.book, asked.keys
+		knownTrades, knownEquity := asked.trades(), asked.equity()
 		again, err := factsOf(db, fills, func(f *Fill) bool { return f.saysRemaining() && knownTrades.look(&f.Trade) == Unchanged })
 		if err != nil {
 			return err
@@ -118,7 +105,7 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		if err != nil {
 			return err
 		}
-		if err := taken(db); err != nil {
+		if err := asked.taken(db); err != nil {
 			return err
 		}
 		if err := book.readFills(db, keys, fills, again...); err != nil {
@@ -144,6 +131,47 @@ func (r Trading) Fills(ctx context.Context, fills []Fill) (applied []Applied, er
 		return book.write(db)
 	})
 	return applied, err
+}
+
+// FillsAhead asks ahead for what Fills reads first (see queries).
+func (r Trading) FillsAhead(ctx context.Context, fills []Fill) error {
+	return r.run(ctx, "trading", "FillsAhead", func(db *gorm.DB) error {
+		r := queries{db: db}
+		if _, err := askFills(&r, fills); err != nil {
+			return err
+		}
+		return r.ahead()
+	})
+}
+
+// askedFills is what was asked of fills, once it has been read.
+type askedFills struct {
+	trades func() *facts[entities.Trade]
+	equity func() *facts[entities.AccountEquitySnapshot]
+	book   *book
+	keys   []positionKey
+	taken  func(*gorm.DB) error
+}
+
+// askFills asks for what is stored of fills and of the positions that they name.
+func askFills(r *queries, fills []Fill) (a askedFills, err error) {
+	trades := make([]entities.Trade, len(fills))
+	var snapshots []entities.AccountEquitySnapshot
+	for i := range fills {
+		trades[i] = fills[i].Trade
+		if fills[i].Equity != nil {
+			snapshots = append(snapshots, *fills[i].Equity)
+		}
+	}
+	if a.trades, err = askFacts(r, trades); err != nil {
+		return a, err
+	}
+	if a.equity, err = askFacts(r, snapshots); err != nil {
+		return a, err
+	}
+	a.book = newBook()
+	a.keys, a.taken = a.book.askFills(r, fills)
+	return a, nil
 }
 
 // Stored reports whether fills are stored as they are given, apart from their
@@ -255,6 +283,16 @@ func (r Trading) Adjust(ctx context.Context, openings []Opening) (applied []Appl
 		return book.write(db)
 	})
 	return applied, err
+}
+
+// AdjustAhead asks ahead for what Adjust reads first (see queries).
+func (r Trading) AdjustAhead(ctx context.Context, openings []Opening) error {
+	return r.run(ctx, "trading", "AdjustAhead", func(db *gorm.DB) error {
+		r := queries{db: db}
+		keys, symbols := placesOf(openings)
+		newBook().ask(&r, keys, symbols...)
+		return r.ahead()
+	})
 }
 
 // Adopt makes facts of what a version that kept none has done to the positions of
@@ -401,10 +439,15 @@ func askFacts[T any](r *queries, rows []T) (func() *facts[T], error) {
 	if err != nil {
 		return nil, err
 	}
+	return askFactsAt(r, table, rows, table.sorted(rows)), nil
+}
+
+// askFactsAt is askFacts of the rows at the given places.
+func askFactsAt[T any](r *queries, table *table, rows []T, places []keyed) func() *facts[T] {
 	var chunks []*[]T
 	var refs []FactRef
 	keys := make(map[FactRef]string)
-	for at := range slices.Chunk(table.sorted(rows), table.batch) {
+	for at := range slices.Chunk(places, table.batch) {
 		found := new([]T)
 		chunks = append(chunks, found)
 		query, args := byKey(r.db, table, columnsOf[T](r.db, "found"), rows, at)
@@ -425,7 +468,19 @@ func askFacts[T any](r *queries, rows []T) (func() *facts[T], error) {
 			f.corrected[keys[ref]] = c
 		}
 		return f
-	}, nil
+	}
+}
+
+// factsAhead asks ahead for what is stored of rows and has been corrected of them, which
+// insertFacts and askFacts ask for.
+func factsAhead[T any](ctx context.Context, r base, repository string, rows []T) error {
+	return r.run(ctx, repository, "Ahead", func(db *gorm.DB) error {
+		q := queries{db: db}
+		if _, err := askFacts(&q, rows); err != nil {
+			return err
+		}
+		return q.ahead()
+	})
 }
 
 // look says what adding a row would come to: Inserted, Unchanged, Conflict or

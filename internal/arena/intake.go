@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,6 +32,8 @@ type Intake struct {
 	room      chan struct{}
 	lines     lines
 	gathering gathering
+	// standard was the default competition of the last write: what is asked ahead is of it.
+	standard atomic.Pointer[string]
 }
 
 var (
@@ -311,16 +314,19 @@ func (w *write) run(ctx context.Context, tx repository.Repositories, kind kind) 
 	if err := w.lock(ctx, kind); err != nil {
 		return err
 	}
+	if done, err := w.begin(ctx); done || err != nil {
+		return err
+	}
 	if len(kind.domains) > 0 {
+		if err := w.ahead(ctx, kind); err != nil {
+			return err
+		}
 		var err error
 		if w.scope, err = tx.Rollout.Scope(ctx); err != nil {
 			return err
 		}
 	}
 	if err := w.place(kind); err != nil {
-		return err
-	}
-	if done, err := w.begin(ctx); done || err != nil {
 		return err
 	}
 	if err := w.compete(ctx, kind); err != nil {
@@ -378,6 +384,32 @@ func (w *write) lock(ctx context.Context, kind kind) error {
 		}
 	}
 	return w.tx.Locks.Hold(ctx, locks)
+}
+
+// ahead asks for what will be read under the locks, together with the switches and the
+// competitions: as if the default competition were that of the write before. Where it is
+// another one now, that is asked for in its turn.
+func (w *write) ahead(ctx context.Context, kind kind) error {
+	standard := w.intake.standard.Load()
+	if !kind.accounts {
+		standard = new(string)
+	}
+	if standard == nil {
+		return nil
+	}
+	for _, e := range w.accepted() {
+		e.competition = cmp.Or(e.named, *standard)
+	}
+	defer func() {
+		for _, e := range w.accepted() {
+			e.competition = ""
+		}
+	}()
+	models, symbols := w.names()
+	if err := w.all.LockAllAhead(ctx, models, symbols); err != nil || kind.ahead == nil {
+		return err
+	}
+	return w.eachCompetition(func() error { return kind.ahead(ctx, w, w.bound(w.accepted())) })
 }
 
 // begin reserves the keys of the requests, in one order, and leaves those out that have
@@ -797,6 +829,8 @@ type kind struct {
 	always bool
 	// decode reads an item; one at fault comes back refused.
 	decode func(raw jsontext.Value) entry
+	// ahead, where given, asks ahead for what apply reads first.
+	ahead func(ctx context.Context, w *write, entries []*entry) error
 	// prepare does what must be there before the transaction.
 	prepare func(ctx context.Context, w *write, entries []*entry) error
 	// apply stores the accepted items and emits what has changed.

@@ -111,6 +111,7 @@ func (w *write) compete(ctx context.Context, kind kind) error {
 				repository.ErrUnknownCompetition, w.intake.o.Competition)}
 		}
 		w.standard = standard.ID
+		w.intake.standard.Store(new(standard.ID))
 	}
 	names := slices.DeleteFunc(w.namedCompetitions(), func(name string) bool { return w.scope.Competition(name) != nil })
 	if len(names) > 0 && w.batch.Register {

@@ -73,13 +73,41 @@ func (g *Intake) kinds() map[IngestKind]kind {
 			e.id, e.locks = c.ID, []repository.Lock{repository.LockCompetition(c.ID)}
 		}), applyCompetitions),
 	}
+	ahead := map[IngestKind]func(context.Context, *write, []*entry) error{
+		IngestTrades: aheadOf((*write).fill, func(ctx context.Context, w *write, fills []repository.Fill) error {
+			return w.tx.Trading.FillsAhead(ctx, fills)
+		}),
+		IngestPositions: aheadOf((*write).opening, func(ctx context.Context, w *write, openings []repository.Opening) error {
+			return w.tx.Trading.AdjustAhead(ctx, openings)
+		}),
+		IngestEquity: aheadOf(func(_ *write, a wire.AccountTotal) entities.AccountEquitySnapshot { return mapping.Equity(a) },
+			func(ctx context.Context, w *write, rows []entities.AccountEquitySnapshot) error {
+				return w.tx.Equity.Ahead(ctx, rows)
+			}),
+		IngestDecisions: aheadOf(func(_ *write, d wire.Decision) entities.DecisionCycle { return mapping.Decision(d) },
+			func(ctx context.Context, w *write, rows []entities.DecisionCycle) error {
+				return w.tx.Decisions.Ahead(ctx, rows)
+			}),
+	}
 	for _, w := range catalogue.Writes() {
 		k := kinds[w.Kind]
+		k.ahead = ahead[w.Kind]
 		k.shared = slices.Contains([]IngestKind{IngestTrades, IngestPositions, IngestEquity}, w.Kind)
 		k.domains, k.always, k.accounts, k.exclusive = w.Domains, w.Always, w.OfAccounts(), w.Kind == IngestCompetitions
 		kinds[w.Kind] = k
 	}
 	return kinds
+}
+
+// aheadOf asks ahead for what the rows of items change.
+func aheadOf[T, R any](row func(*write, T) R, ask func(context.Context, *write, []R) error) func(context.Context, *write, []*entry) error {
+	return func(ctx context.Context, w *write, entries []*entry) error {
+		rows := make([]R, len(entries))
+		for i, e := range entries {
+			rows[i] = row(w, e.value.(T)) //nolint:forcetypeassert // which decode has put there
+		}
+		return ask(ctx, w, rows)
+	}
 }
 
 func (g *Intake) trades() reader[wire.TradeItem] {
@@ -254,7 +282,7 @@ func (w *write) emitPositions(changed []*entities.Position) error {
 func applyPositions(ctx context.Context, w *write, items []item[wire.PositionItem]) error {
 	openings := make([]repository.Opening, len(items))
 	for i, e := range items {
-		openings[i] = OpeningOf(e.value, w.intake.o.PrimaryProvider, w.intake.o.MatchWindow, w.now)
+		openings[i] = w.opening(e.value)
 	}
 	applied, err := w.tx.Trading.Adjust(ctx, openings)
 	if err != nil {
@@ -268,6 +296,10 @@ func applyPositions(ctx context.Context, w *write, items []item[wire.PositionIte
 		}
 	}
 	return nil
+}
+
+func (w *write) opening(item wire.PositionItem) repository.Opening {
+	return OpeningOf(item, w.intake.o.PrimaryProvider, w.intake.o.MatchWindow, w.now)
 }
 
 // OpeningOf is what a position item says, as the rules of positions take it:

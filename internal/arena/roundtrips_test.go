@@ -33,13 +33,13 @@ func TestWritesOfAccountsCostNoMoreForCompetitions(t *testing.T) {
 		item  string // with places for a member and a number
 		trips int64
 	}{
-		arena.IngestEquity:    {`{%s"model_id":"m","timestamp":%d,"dollar_equity":1,"since_inception_hourly_marker":0,"positions":{}}`, 6},
-		arena.IngestPositions: {`{%s"model_id":"m","position":{"symbol":"SOL","entry_oid":1,"entry_time":5,"entry_price":1,"quantity":%d}}`, 4},
+		arena.IngestEquity:    {`{%s"model_id":"m","timestamp":%d,"dollar_equity":1,"since_inception_hourly_marker":0,"positions":{}}`, 3},
+		arena.IngestPositions: {`{%s"model_id":"m","position":{"symbol":"SOL","entry_oid":1,"entry_time":5,"entry_price":1,"quantity":%d}}`, 2},
 		arena.IngestTrades: {`{%s"id":"t%d","model_id":"m","symbol":"SOL","side":"long","quantity":1,"entry_oid":99,"entry_time":1,"exit_time":2,` +
-			`"entry_price":1,"exit_price":2,"realized_net_pnl":1}`, 4},
-		arena.IngestDecisions:     {`{%s"id":"d%d","model_id":"m","timestamp":5}`, 7},
-		arena.IngestConversations: {`{%s"model_id":"m","messages":[{"role":"user","content":"x","timestamp":%d}]}`, 7},
-		arena.IngestAnalytics:     {`{%s"model_id":"m","win_rate":1,"updated_at":%d}`, 6},
+			`"entry_price":1,"exit_price":2,"realized_net_pnl":1}`, 2},
+		arena.IngestDecisions:     {`{%s"id":"d%d","model_id":"m","timestamp":5}`, 4},
+		arena.IngestConversations: {`{%s"model_id":"m","messages":[{"role":"user","content":"x","timestamp":%d}]}`, 6},
+		arena.IngestAnalytics:     {`{%s"model_id":"m","win_rate":1,"updated_at":%d}`, 5},
 		arena.IngestModels:        {`{%s"id":"m","display_name":"%d"}`, 4},
 	} {
 		n := 0
