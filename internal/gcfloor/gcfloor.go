@@ -32,7 +32,8 @@ type cycle struct {
 // process for a moment, so that small changes are left alone.
 func (c *cycle) ended() {
 	const eighths = 8
-	wanted := percent(live(), c.size)
+	heap, besides := live()
+	wanted := percent(heap, besides, c.size)
 	if diff := wanted - c.percent; diff*diff > (c.percent/eighths)*(c.percent/eighths) {
 		debug.SetGCPercent(wanted)
 		c.percent = wanted
@@ -40,22 +41,21 @@ func (c *cycle) ended() {
 	runtime.SetFinalizer(&cycle{c.size, c.percent}, (*cycle).ended)
 }
 
-// percent is how much a heap of which live bytes live has to grow, to be of size.
-func percent(live, size uint64) int {
-	if live == 0 || size < 2*live {
+// percent is how much a heap has to grow, to be of size, of which so many bytes live, and
+// others besides. Before the first collection nobody knows how many live: what is set then
+// holds until the second where one is under way.
+func percent(heap, besides, size uint64) int {
+	live := heap + besides
+	if heap == 0 || size < 2*live {
 		return least
 	}
 	return int(min((size-live)*100/live, math.MaxInt32))
 }
 
-// live is what the last collection has left of the heap, with what it has to look at
-// besides, from which the runtime goes out.
-func live() uint64 {
+// live is what the last collection has left of the heap, and what it has to look at
+// besides; the runtime goes out from both.
+func live() (heap, besides uint64) {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/globals:bytes"}, {Name: "/gc/scan/stack:bytes"}}
 	metrics.Read(samples)
-	var sum uint64
-	for _, s := range samples {
-		sum += s.Value.Uint64()
-	}
-	return sum
+	return samples[0].Value.Uint64(), samples[1].Value.Uint64() + samples[2].Value.Uint64()
 }
