@@ -16,7 +16,7 @@ import (
 func chooseFormat(c *gin.Context, req *arena.Request) {
 	varyBy(c.Writer.Header(), "Accept")
 	if req.Format == "" {
-		req.Format = acceptedFormat(c.Request.Header.Values("Accept"))
+		req.Format = acceptedFormat(c.Request.Header["Accept"])
 	}
 	if req.Format == formatJSON {
 		req.Format = ""

@@ -43,7 +43,7 @@ func newSender(opts Options) (*sender, error) {
 func (s *sender) send(c *gin.Context, a *arena.Answer, contentType string) {
 	h := c.Writer.Header()
 	// Before the preconditions: these count only where the answer would be 200.
-	coding, ok := choose(c.Request.Header.Values("Accept-Encoding"), a)
+	coding, ok := choose(c.Request.Header["Accept-Encoding"], a)
 	if !ok {
 		fail(c, errNotAcceptable)
 		return

@@ -11,8 +11,8 @@ import (
 // view answers one endpoint of the table.
 func view(e endpoint, answers arena.Answerer, sender *sender) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		req := arena.Request{View: e.view}
-		if err := readParameters(c, &req, e.parameters); err != nil {
+		req, err := e.request(c)
+		if err != nil {
 			fail(c, err)
 			return
 		}
@@ -34,6 +34,17 @@ func view(e endpoint, answers arena.Answerer, sender *sender) gin.HandlerFunc {
 		}
 		sender.send(c, answer, contentType)
 	}
+}
+
+// request is what is asked for. Most of what clients poll has no parameters, and costs no
+// allocation.
+func (e endpoint) request(c *gin.Context) (arena.Request, error) {
+	if c.Request.URL.RawQuery == "" && len(c.Params) == 0 {
+		return arena.Request{View: e.view}, nil
+	}
+	req := arena.Request{View: e.view}
+	err := readParameters(c, &req, e.parameters)
+	return req, err
 }
 
 // nextPage is the same question with the cursor of the next page.
