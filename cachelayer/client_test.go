@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 )
 
 func TestOpenRefusesDelaysWithoutABound(t *testing.T) {
@@ -89,7 +90,7 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 
 	require.Zero(t, breakerGauge(t, reg))
 	s.Kill()
-	eventually(t, func() bool { return errors.Is(client.Ping(t.Context()), ErrUnavailable) && breakerGauge(t, reg) == 2 })
+	await.True(t, func() bool { return errors.Is(client.Ping(t.Context()), ErrUnavailable) && breakerGauge(t, reg) == 2 })
 }
 
 func breakerGauge(t *testing.T, reg *prometheus.Registry) float64 {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 )
 
 func TestFetchGoesThroughTheLevels(t *testing.T) {
@@ -157,7 +158,7 @@ func TestLoadThatEveryoneLeftStillFills(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, (<-only).err, context.Canceled)
 	close(slow.letGo)
-	eventually(t, func() bool { return b.raw.Exists(b.ctx, testKey().Name).Val() == 1 })
+	await.True(t, func() bool { return b.raw.Exists(b.ctx, testKey().Name).Val() == 1 })
 
 	_, err := Fetch(ctx, b.cache, testKey(), pg.load)
 	require.ErrorIs(t, err, context.Canceled, "a caller that has left gets nothing, not even from memory")
@@ -299,7 +300,7 @@ func TestTTLBelowASecondIsKept(t *testing.T) {
 		_, err := Fetch(b.ctx, b.cache, key, pg.load)
 		require.NoError(t, err)
 		require.LessOrEqual(t, b.raw.PTTL(b.ctx, key.Name).Val(), max(ttl, time.Millisecond))
-		eventually(t, func() bool { return b.raw.Exists(b.ctx, key.Name).Val() == 0 })
+		await.True(t, func() bool { return b.raw.Exists(b.ctx, key.Name).Val() == 0 })
 
 		// Nor is it kept for longer in memory.
 		b.clock.Advance(ttl)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 )
 
 func TestRedisKilledAndBack(t *testing.T) {
@@ -23,7 +24,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 
 	b.redis.Kill()
 	reads := 0
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		reads++
 		pg.write(fmt.Sprint(reads))
 		// A read before the process is gone may still find the value.
@@ -35,7 +36,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 
 	b.redis.Restart()
 	pg.write("back")
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		require.Equal(t, "back", b.fetch(t, pg.load))
 		return b.raw.Exists(b.ctx, testKey().Name).Val() == 1
 	})
@@ -49,7 +50,7 @@ func TestWithoutRedisMemoryProtectsPostgres(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.redis.Kill()
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		return b.client.breaker.circuit.State() == gobreaker.StateOpen || b.client.Ping(b.ctx) == nil
 	})
 	pg := newSource("one")
@@ -113,12 +114,12 @@ func TestRedisThatHangsAndGoesOn(t *testing.T) {
 
 	b.redis.Pause()
 	t.Cleanup(b.redis.Kill)
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		require.Equal(t, "one", b.fetch(t, pg.load))
 		return b.client.breaker.circuit.State() == gobreaker.StateOpen
 	})
 	b.redis.Resume()
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		before := pg.loads()
 		require.Equal(t, "one", b.fetch(t, pg.load))
 		return pg.loads() == before
@@ -190,7 +191,7 @@ func TestRedisThatWantsAPassword(t *testing.T) {
 	require.NoError(t, b.raw.ConfigSet(b.ctx, "requirepass", "secret").Err())
 	pg := newSource("one")
 	stranger := newProcess(t, b.redis.url(), noLocal)
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		require.Equal(t, "one", stranger.fetch(t, pg.load))
 		return stranger.client.breaker.circuit.State() == gobreaker.StateOpen
 	})
@@ -221,7 +222,7 @@ func TestOpenBreakerRefusesEveryCommand(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *config.Config) { cfg.Redis.BreakerOpen = time.Hour })
 	b.redis.Kill()
-	eventually(t, func() bool { return errors.Is(b.client.Ping(b.ctx), gobreaker.ErrOpenState) })
+	await.True(t, func() bool { return errors.Is(b.client.Ping(b.ctx), gobreaker.ErrOpenState) })
 	require.ErrorIs(t, b.client.rdb.Set(b.ctx, "nof0:x", "x", 0).Err(), ErrUnavailable)
 
 	pipe := b.client.rdb.Pipeline()

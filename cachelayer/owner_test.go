@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 )
 
@@ -249,8 +250,8 @@ func TestRunKeepsRedis(t *testing.T) {
 	two := newProcess(t, b.redis.url())
 	two.client.SetIdentity(ours)
 	running.Go(func() { two.client.Run(ctx) })
-	eventually(t, func() bool { return two.client.Usable() == nil })
+	await.True(t, func() bool { return two.client.Usable() == nil })
 	require.NoError(t, b.raw.FlushAll(b.ctx).Err())
-	eventually(t, func() bool { return b.raw.Exists(b.ctx, ownerName).Val() == 1 && two.client.Usable() == nil })
+	await.True(t, func() bool { return b.raw.Exists(b.ctx, ownerName).Val() == 1 && two.client.Usable() == nil })
 	require.Equal(t, time.Duration(-1), b.raw.TTL(b.ctx, ownerName).Val(), "whose it is does not expire")
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 )
 
@@ -164,7 +165,7 @@ func followed(t *testing.T, replica, master *redisServer) {
 
 func inSync(t *testing.T, replica *redisServer) {
 	t.Helper()
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		return strings.Contains(replica.raw.Info(context.Background(), "replication").Val(), "master_link_status:up")
 	})
 }
@@ -199,7 +200,7 @@ func TestAPromotedReplicaIsNotRead(t *testing.T) {
 	master.Kill()
 	for _, p := range []*process{one, two} {
 		p.clock.Advance(p.cache.versions.life)
-		eventually(t, func() bool {
+		await.True(t, func() bool {
 			require.Equal(t, "new", p.fetch(t, pg.load))
 			return p.cache.Trusts() && p.client.Ping(t.Context()) == nil
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 )
 
@@ -439,7 +440,7 @@ func TestProjectionsAfterARestart(t *testing.T) {
 	require.NoError(t, p.Rewrite(b.ctx, []Key{key}, put))
 	b.redis.Kill()
 	b.redis.Restart()
-	eventually(t, func() bool { return p.Rewrite(b.ctx, []Key{key}, put) == nil })
+	await.True(t, func() bool { return p.Rewrite(b.ctx, []Key{key}, put) == nil })
 	require.Equal(t, "1", b.raw.Get(b.ctx, key.Name).Val())
 }
 

@@ -2,7 +2,6 @@ package cachelayer
 
 import (
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -36,15 +35,3 @@ func look(t *testing.T, server *testdb.RedisServer) *redisServer {
 
 // url is without a database number, so that further hosts can follow.
 func (s *redisServer) url() string { return "redis://" + s.addr }
-
-// eventually waits until condition holds.
-func eventually(t *testing.T, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatal("condition never held")
-		}
-		time.Sleep(time.Millisecond)
-	}
-}

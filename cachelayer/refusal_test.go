@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 )
 
@@ -46,7 +47,7 @@ var refusing = map[string]struct {
 			set("dir", gone)(t, b)
 			require.NoError(t, os.Remove(gone))
 			require.NoError(t, b.raw.BgSave(b.ctx).Err())
-			eventually(t, func() bool {
+			await.True(t, func() bool {
 				return strings.Contains(b.raw.Info(b.ctx, "persistence").Val(), "rdb_last_bgsave_status:err")
 			})
 		},
@@ -102,7 +103,7 @@ func TestARedisThatRefusesWritesIsNotRead(t *testing.T) {
 			require.Positive(t, gaugeOf(t, two, "refusals_total"))
 
 			way.ends(t, b)
-			eventually(t, func() bool {
+			await.True(t, func() bool {
 				_ = b.client.Own(b.ctx) // it makes up for what it could not invalidate
 				return b.client.Usable() == nil && b.cache.Trusts()
 			})
@@ -146,7 +147,7 @@ func TestWhoInvalidatedIsGone(t *testing.T) {
 			require.ErrorIs(t, b.cache.Invalidate(b.ctx, testVersion), ErrUnavailable)
 			require.Error(t, two.client.Own(b.ctx), "it renews its lease, and reads nothing")
 			way.ends(t, b)
-			eventually(t, func() bool { return two.client.Own(b.ctx) == nil && two.cache.Trusts() })
+			await.True(t, func() bool { return two.client.Own(b.ctx) == nil && two.cache.Trusts() })
 			for _, p := range []*process{two, three} {
 				p.clock.Advance(p.cache.versions.life)
 				require.Equal(t, "new", p.fetch(t, pg.load))
@@ -162,7 +163,7 @@ func TestWhoInvalidatedIsGone(t *testing.T) {
 			before[name] = b.raw.Dump(b.ctx, name).Val()
 		}
 		lease := b.raw.Get(b.ctx, ownerName).Val()
-		eventually(t, func() bool { // it counts in milliseconds
+		await.True(t, func() bool { // it counts in milliseconds
 			return two.client.Own(b.ctx) == nil && b.raw.Get(b.ctx, ownerName).Val() != lease
 		})
 		pg.write("new")
@@ -216,7 +217,7 @@ func TestReadersWhileRedisComesAndGoes(t *testing.T) {
 		write(50)
 		refusing[word].ends(t, b)
 		write(5)
-		eventually(t, func() bool { return b.client.Usable() == nil })
+		await.True(t, func() bool { return b.client.Usable() == nil })
 	}
 	stop()
 	all.Wait()
@@ -246,17 +247,17 @@ func TestASlowRedisIsLeftAlone(t *testing.T) {
 	pg := newSource("one")
 	require.Equal(t, "one", p.fetch(t, pg.load))
 	way.Delay(40 * time.Millisecond)
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		require.Equal(t, "one", p.fetch(t, pg.load))
 		return p.client.breaker.circuit.State() == gobreaker.StateOpen
 	})
-	eventually(t, func() bool { // it is tried, and found to be slow
+	await.True(t, func() bool { // it is tried, and found to be slow
 		require.Equal(t, "one", p.fetch(t, pg.load))
 		return p.client.breaker.circuit.State() == gobreaker.StateHalfOpen
 	})
 	require.Equal(t, "one", p.fetch(t, pg.load))
 	way.Delay(0)
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		before := pg.loads()
 		require.Equal(t, "one", p.fetch(t, pg.load))
 		return pg.loads() == before

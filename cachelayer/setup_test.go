@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 )
 
@@ -103,7 +104,7 @@ func newProcess(t *testing.T, url string, change ...func(*config.Config)) *proce
 	p.key = p.cache.Prepared(testKey())
 	t.Cleanup(func() {
 		// A flight must not log after the test.
-		eventually(t, func() bool { return p.underWay() == 0 })
+		await.True(t, func() bool { return p.underWay() == 0 })
 		p.cache.Close()
 		require.NoError(t, p.client.Close())
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 )
 
@@ -175,7 +176,7 @@ func TestWhatWasWrittenWhileRedisWasAway(t *testing.T) {
 
 	b.redis.Kill()
 	pg.write("new")
-	eventually(t, func() bool { return errors.Is(b.cache.Invalidate(b.ctx, testVersion), ErrUnavailable) })
+	await.True(t, func() bool { return errors.Is(b.cache.Invalidate(b.ctx, testVersion), ErrUnavailable) })
 	require.Equal(t, "new", b.fetch(t, pg.load), "here at once")
 	other.clock.Advance(other.cache.versions.life)
 	require.Equal(t, "new", other.fetch(t, pg.load), "there after the local TTL")
@@ -184,7 +185,7 @@ func TestWhatWasWrittenWhileRedisWasAway(t *testing.T) {
 	b.redis.Restart()
 	require.NoError(t, b.raw.Set(b.ctx, testKey().Name, stored, time.Minute).Err())
 	require.NoError(t, b.raw.Set(b.ctx, versionName(testVersion), token, time.Minute).Err())
-	eventually(t, func() bool { return other.client.Ping(b.ctx) == nil })
+	await.True(t, func() bool { return other.client.Ping(b.ctx) == nil })
 	for range 3 {
 		other.clock.Advance(other.cache.versions.life)
 		require.Equal(t, "new", other.fetch(t, pg.load))
@@ -344,14 +345,14 @@ func TestInvalidateWithoutRedisStillClearsTheMemory(t *testing.T) {
 
 	b.redis.Kill()
 	pg.write("new")
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		return errors.Is(b.cache.Invalidate(b.ctx, testVersion), ErrUnavailable)
 	})
 	require.Equal(t, "new", b.fetch(t, pg.load))
 
 	// Nor does the load that was under way fill a Redis that is back.
 	b.redis.Restart()
-	eventually(t, func() bool { return b.client.Ping(b.ctx) == nil })
+	await.True(t, func() bool { return b.client.Ping(b.ctx) == nil })
 	close(slow.letGo)
 	require.NoError(t, <-early)
 	require.Zero(t, b.raw.Exists(b.ctx, other.Name).Val())
@@ -432,7 +433,7 @@ func TestDropOfADeadRedis(t *testing.T) {
 	b.fetch(t, pg.load)
 	b.redis.Kill()
 	pg.write("new")
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		_, err := b.cache.Drop(b.ctx)
 		return errors.Is(err, ErrUnavailable)
 	})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/await"
 )
 
 func TestRefreshEarly(t *testing.T) {
@@ -62,7 +64,7 @@ func TestValueNearItsEndIsRefreshedInTheBackground(t *testing.T) {
 
 	b.rand.set(0)
 	close(slow.letGo)
-	eventually(t, func() bool { return b.underWay() == 0 })
+	await.True(t, func() bool { return b.underWay() == 0 })
 	require.Equal(t, "new", b.fetch(t, pg.load))
 	require.Equal(t, 2, pg.loads())
 	require.Zero(t, count(b.cache.metrics.misses)-1, "only the first caller waited")
@@ -80,7 +82,7 @@ func TestValueFromRedisIsRefreshedEarlyToo(t *testing.T) {
 	pg.write("new")
 	other.rand.set(900_000)
 	require.Equal(t, "old", other.fetch(t, pg.load))
-	eventually(t, func() bool { return other.underWay() == 0 })
+	await.True(t, func() bool { return other.underWay() == 0 })
 	other.rand.set(0)
 	require.Equal(t, "new", other.fetch(t, pg.load))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/entities"
+	"nof0/internal/await"
 )
 
 func newInception(change ...func(*entities.Account)) entities.Account {
@@ -123,7 +124,7 @@ func TestAccountsLockKeepsOthersOut(t *testing.T) {
 					return err
 				})
 			}()
-			require.Eventually(t, func() bool { return waiting(t, s) > 0 }, 30*time.Second, time.Millisecond)
+			await.True(t, func() bool { return waiting(t, s) > 0 })
 			close(free)
 			return nil
 		}))

@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm"
 
 	"nof0/entities"
+	"nof0/internal/await"
 )
 
 // factKind is a table of facts: how to insert rows that are named by a number,
@@ -241,7 +242,7 @@ func TestTradesOfAWriterThatWaits(t *testing.T) {
 						second, err = insertTrades(ctx, s, newTrade(model1, "c"), newTrade(model1, "b"), other, newTrade(model1, "d"))
 						done <- err
 					}()
-					require.Eventually(t, func() bool { return waiting(t, s) > 0 }, 30*time.Second, time.Millisecond)
+					await.True(t, func() bool { return waiting(t, s) > 0 })
 					if !commit {
 						return assert.AnError
 					}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/entities"
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 )
 
@@ -40,7 +41,7 @@ func TestADatabaseThatHangsIsNotAsked(t *testing.T) {
 			return err
 		}
 		go func() { waiting <- work(t.Context()) }()
-		require.Eventually(t, func() bool { return s.hung.beside.Stats().OpenConnections > 0 }, time.Minute, time.Millisecond, "it pings")
+		await.True(t, func() bool { return s.hung.beside.Stats().OpenConnections > 0 }, "it pings")
 		return nil
 	}))
 	require.NoError(t, <-waiting)
@@ -59,7 +60,7 @@ func TestADatabaseThatHangsIsNotAsked(t *testing.T) {
 		require.ErrorIs(t, err, errHung)
 		require.True(t, s.Hung())
 		resume()
-		require.Eventually(t, func() bool { return ask(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
+		await.True(t, func() bool { return ask(t.Context()) == nil })
 		require.False(t, s.Hung())
 	}
 
@@ -76,8 +77,8 @@ func TestADatabaseThatHangsIsNotAsked(t *testing.T) {
 	resume()
 	require.ErrorIs(t, err, ErrUncertain)
 	require.ErrorIs(t, err, ErrUnavailable)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		stored, err := direct.Models.Exists(t.Context(), "uncertain")
 		return err == nil && stored
-	}, time.Minute, 10*time.Millisecond, "it was committed after all")
+	}, "it was committed after all")
 }

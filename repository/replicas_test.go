@@ -16,6 +16,7 @@ import (
 	"gorm.io/gorm"
 
 	"nof0/atlas/atlastest"
+	"nof0/internal/await"
 	"nof0/internal/devstack"
 	"nof0/internal/testdb"
 	"nof0/internal/testsize"
@@ -83,7 +84,7 @@ func TestReplicas(t *testing.T) {
 		})
 	}
 	patient := open(primary, time.Minute, standbyURL)
-	require.Eventually(t, func() bool { return read(patient) == nil }, time.Minute, 10*time.Millisecond, "it has begun to stream")
+	await.True(t, func() bool { return read(patient) == nil }, "it has begun to stream")
 	for range 20 {
 		write(primary)
 		require.NoError(t, read(patient))
@@ -104,12 +105,12 @@ func TestReplicas(t *testing.T) {
 	unprivileged := userOf(t, standbyURL, "reader")
 	execute(primaryURL, "CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
 	byReader := open(primary, time.Minute, unprivileged)
-	require.Eventually(t, func() bool { // the role is there
+	await.True(t, func() bool { // the role is there
 		err := read(byReader)
 		return err != nil && strings.Contains(err.Error(), "GRANT pg_read_all_stats")
-	}, time.Minute, 10*time.Millisecond)
+	})
 	execute(primaryURL, "GRANT pg_read_all_stats TO reader")
-	require.Eventually(t, func() bool { return read(byReader) == nil }, time.Minute, 10*time.Millisecond)
+	await.True(t, func() bool { return read(byReader) == nil })
 
 	require.ErrorIs(t, read(open(primary, time.Minute, primaryURL)), ErrUnavailable, "the primary is no replica")
 	require.ErrorContains(t, read(open(primary, time.Minute, testdb.Direct(t, newDSN(t)))), "no replica of the database")
@@ -126,7 +127,7 @@ func TestReplicas(t *testing.T) {
 	require.ErrorIs(t, read(open(promoted, time.Minute, primaryURL)), ErrUnavailable)
 	write(promoted)
 	follows := open(promoted, time.Minute, behind)
-	require.Eventually(t, func() bool { return read(follows) == nil }, time.Minute, 10*time.Millisecond)
+	await.True(t, func() bool { return read(follows) == nil })
 	require.ErrorIs(t, read(open(primary, time.Minute, behind)), ErrUnavailable, "it went another way than the old primary")
 }
 

@@ -8,12 +8,12 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
+	"nof0/internal/await"
 	"nof0/internal/devstack"
 	"nof0/internal/testdb"
 )
@@ -113,7 +113,7 @@ func TestDoctorLooksAtReplicas(t *testing.T) {
 		require.Len(t, found, len(dsns))
 		return found
 	}
-	require.Eventually(t, func() bool { return replicas(standby)[0].State == stateOK }, time.Minute, 100*time.Millisecond, "it streams")
+	await.True(t, func() bool { return replicas(standby)[0].State == stateOK }, "it streams")
 
 	other, err := url.Parse(standby)
 	require.NoError(t, err)
@@ -123,10 +123,10 @@ func TestDoctorLooksAtReplicas(t *testing.T) {
 	exec(primary, `CREATE ROLE blind LOGIN PASSWORD 'hidden'`)
 	limited.User = url.UserPassword("blind", "hidden")
 	var found []finding
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		found = replicas(standby, primary, other.String(), limited.String(), os.Getenv("DATABASE_URL"), unreachable[len("DATABASE_URL="):])
 		return strings.HasPrefix(found[3].Found, "its user may not see") // the role is there too
-	}, time.Minute, 100*time.Millisecond)
+	})
 	for i, says := range []string{"a standby, ", "no standby", "another database", "its user may not see", "of another cluster", "error connecting"} {
 		require.Contains(t, found[i].Found, says)
 		require.Equal(t, i == 0, found[i].State == stateOK, "%+v", found[i])
@@ -134,14 +134,14 @@ func TestDoctorLooksAtReplicas(t *testing.T) {
 	}
 
 	exec(standby, `SELECT pg_wal_replay_pause()`)
-	require.Eventually(t, func() bool { return strings.HasPrefix(replicas(standby)[0].Found, "it does not replay") }, time.Minute, 100*time.Millisecond)
+	await.True(t, func() bool { return strings.HasPrefix(replicas(standby)[0].Found, "it does not replay") })
 	exec(standby, `SELECT pg_wal_replay_resume()`)
 	exec(standby, `ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'`)
 	exec(standby, `SELECT pg_reload_conf()`)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		f := replicas(standby)[0]
 		return strings.HasPrefix(f.Found, "it streams nothing") && f.State == stateWarn
-	}, time.Minute, 100*time.Millisecond)
+	})
 }
 
 func TestDoctorWithoutAnything(t *testing.T) {

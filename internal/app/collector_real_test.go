@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 )
 
@@ -43,12 +44,12 @@ service:
 			_ = end()
 		}
 	})
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = conn.Close()
 		}
 		return err == nil
-	}, waitLong, waitTick)
+	})
 	return "http://" + addr, got, func() { require.NoError(t, end(), "%s", &said) }
 }

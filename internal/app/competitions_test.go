@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 )
 
@@ -173,9 +174,9 @@ func TestCompetitionsAreReadApart(t *testing.T) {
 		return position.Quantity.String()
 	}
 	post(t, b.url, "prices", `{"symbol":"SOL","price":190.5,"timestamp":1761452335744}`) // both have moved
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return quantity("nof0:positions:{ant}") == "5000"
-	}, waitLong, 20*time.Millisecond)
+	})
 
 	post(t, b.url, "competitions", `{"id":"season-2","status":"ended"}`)
 	post(t, b.url, "competitions", `{"id":"season-1","status":"running","ends_at":null}`)
@@ -184,9 +185,9 @@ func TestCompetitionsAreReadApart(t *testing.T) {
 			require.Equal(t, first[path], content(url, path), path)
 		}
 	}
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return quantity("nof0:positions:{ant}") == "10000" && quantity("nof0:season-2:positions:{ant}") == "5000"
-	}, waitLong, 20*time.Millisecond)
+	})
 }
 
 // requireLinksWithin follows the links of what names a competition: each names it too

@@ -23,6 +23,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 	"nof0/internal/readtest"
 	"nof0/internal/recompute"
@@ -187,7 +188,7 @@ func storyOf(t testing.TB, plan *season.Plan) (story []happened) {
 func (b *bundle) settled(t *testing.T) {
 	t.Helper()
 	db := b.sql(t)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		var waiting int
 		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM outbox_events WHERE relayed_at IS NULL").Scan(&waiting))
 		competitions, err := b.app.Store.Competitions.All(t.Context())
@@ -199,7 +200,7 @@ func (b *bundle) settled(t *testing.T) {
 			stale += len(models)
 		}
 		return waiting == 0 && stale == 0
-	}, time.Minute, 20*time.Millisecond)
+	})
 }
 
 // shown is everything that the system stores, keeps and answers, but for when it was
@@ -744,12 +745,12 @@ func TestCorrectionsAndTheJSONFiles(t *testing.T) {
 	for file, h := range facts {
 		kind, model, id := h.fact()
 		b.mustCorrect(t, "voided", kind, model, id, nil)
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			return !slices.ContainsFunc(rows(file), func(row any) bool {
 				_, other, same := happened{h.kind, row.(object)}.fact()
 				return other == model && same == id
 			})
-		}, time.Minute, 20*time.Millisecond, file)
+		}, file)
 	}
 	status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")
 	require.Equal(t, http.StatusOK, status)

@@ -5,21 +5,18 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
 	"nof0/config"
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 )
 
-// How long a test waits for what must come, and how often it looks.
-const (
-	waitLong = time.Minute
-	waitTick = 20 * time.Millisecond
-)
+// waitLong is how long a test waits for what must come.
+const waitLong = await.Long
 
 func withIngest(c *config.Config) { c.IngestToken = ingestToken }
 
@@ -72,7 +69,7 @@ func TestTwoDatabasesBesideOneRedis(t *testing.T) {
 		post(t, url, "trades", fillOf("only"+other[mark], 5)) // known to the guard, by the other database
 		require.Contains(t, string(get(t, url+"/api/trades").body), "only"+other[mark])
 	}
-	require.Eventually(t, func() bool { return string(get(t, one.url+"/readyz").body) == `{"status":"ready"}` }, waitLong, waitTick)
+	await.True(t, func() bool { return string(get(t, one.url+"/readyz").body) == `{"status":"ready"}` })
 	ready := get(t, two+"/readyz")
 	require.Equal(t, 200, ready.StatusCode, "it serves")
 	require.Contains(t, string(ready.body), "another database")
@@ -95,13 +92,13 @@ func TestTwoProvidersBesideOneRedis(t *testing.T) {
 		post(t, writer, "prices", strings.Replace(priceOf("binance", price+500), "5744", fmt.Sprint(price), 1))
 		for provider, url := range urls {
 			want := map[string]int{"hyperliquid": price, "binance": price + 500}[provider]
-			require.Eventually(t, func() bool {
+			await.True(t, func() bool {
 				body := string(get(t, url+"/api/crypto-prices").body)
 				for other := range urls {
 					require.False(t, other != provider && strings.Contains(body, other), "%s shows %s", provider, body)
 				}
 				return strings.Contains(body, fmt.Sprintf(`"price":%d`, want))
-			}, waitLong, waitTick, provider)
+			}, provider)
 		}
 	}
 	require.Contains(t, string(get(t, two+"/readyz").body), "arena.primary_provider")
@@ -135,15 +132,15 @@ func TestRestoredWhileServing(t *testing.T) {
 			INSERT INTO store_identity TABLE dump;
 			COMMIT`)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return !strings.Contains(shown(), "m_"+lost) }, waitLong, waitTick)
+		await.True(t, func() bool { return !strings.Contains(shown(), "m_"+lost) })
 		for range 10 {
 			require.NotContains(t, shown(), "m_"+lost)
 		}
 		post(t, b.url, "trades", fillOf(lost, 202))
 		require.Contains(t, shown(), "m_"+lost)
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			return string(get(t, b.url+"/readyz").body) == `{"status":"ready"}`
-		}, waitLong, waitTick, "Redis is used again")
+		}, "Redis is used again")
 		require.Contains(t, shown(), "m_"+lost)
 	}
 }
@@ -161,7 +158,7 @@ func TestEmptiedRedisIsUsedAgain(t *testing.T) {
 		require.Equal(t, before, get(t, b.url+"/api/trades").Header.Get("ETag"))
 		post(t, b.url, "trades", fillOf("a", 201))
 	}
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return string(get(t, b.url+"/readyz").body) == `{"status":"ready"}`
-	}, waitLong, waitTick)
+	})
 }

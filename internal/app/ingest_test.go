@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 )
 
 const ingestToken = "ingest"
@@ -54,8 +55,8 @@ func TestNextReadSeesTheWrite(t *testing.T) {
 		require.Contains(t, string(get(t, b.url+"/api/"+path).body), want, path)
 	}
 	for path, want := range ask {
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			return bytes.Contains(get(t, other+"/api/"+path).body, []byte(want))
-		}, waitLong, 20*time.Millisecond, path)
+		}, path)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/app"
+	"nof0/internal/await"
 	"nof0/internal/telemetry"
 )
 
@@ -83,10 +84,10 @@ func TestMetricsShowTheWholeSystem(t *testing.T) {
 		`nof0_ingest_items_total{kind="trades",outcome="invalid"}`:                     func(v float64) bool { return v == 2 },
 		`nof0_repository_seconds_count{method="EnsurePartitions",repository="prices"}`: above(1),
 	} {
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			v, ok := metric(t, b.url, series)
 			return ok && right(v)
-		}, waitLong, 50*time.Millisecond, "%s", series)
+		}, "%s", series)
 	}
 }
 
@@ -137,7 +138,7 @@ func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
 	for _, profile := range []string{"block", "mutex"} {
 		require.Equal(t, http.StatusBadRequest, get(t, operators+"/debug/pprof/"+profile).StatusCode)
 	}
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		recorded := get(t, operators+"/debug/pprof/block?seconds=1")
 		unpacked, err := gzip.NewReader(bytes.NewReader(recorded.body))
 		if err != nil {
@@ -145,7 +146,7 @@ func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
 		}
 		profile, err := io.ReadAll(unpacked)
 		return err == nil && bytes.Contains(profile, []byte("nof0/internal"))
-	}, waitLong, waitTick, "the jobs wait for their next round all the time, of which one has to end meanwhile")
+	}, "the jobs wait for their next round all the time, of which one has to end meanwhile")
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/log/level"} {
 		require.Equal(t, http.StatusNotFound, get(t, api+path).StatusCode, path)
 	}

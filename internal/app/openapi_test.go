@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
@@ -17,6 +16,7 @@ import (
 	"nof0/config"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/season"
 )
 
@@ -153,9 +153,9 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		Domain: string(arena.DomainConversations), ReadFrom: string(arena.ReadJSON), WriteFrom: string(arena.WriteJSON),
 		ReadTo: string(arena.ReadStore), WriteTo: string(arena.WriteStore),
 	}))
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return get(t, b.url+"/api/conversations").Header.Get("X-Data-Source") == "store"
-	}, waitLong, 50*time.Millisecond)
+	})
 	for path, methods := range d.at("paths") {
 		for method, operation := range methods.(map[string]any) {
 			method = strings.ToUpper(method)

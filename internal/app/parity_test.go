@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/captures"
 	"nof0/internal/season"
 	"nof0/internal/wire"
@@ -45,9 +45,9 @@ func TestAChangeBehindTheCacheIsFound(t *testing.T) {
 	b := setup(t, withJSON(madeUp(t, season.Options{Seed: 4, Models: 3, Hours: 20})))
 	b.load(t, b.cfg.JSONDir)
 	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
-	}, waitLong, 10*time.Millisecond)
+	})
 	_, err := b.app.Warm(t.Context())
 	require.NoError(t, err)
 	status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
+	"nof0/internal/await"
 	"nof0/internal/export"
 	"nof0/internal/importer"
 	"nof0/internal/season"
@@ -78,9 +79,9 @@ func TestRowsOfAbsurdSizeSpoilNothing(t *testing.T) {
 	b.exec(t, `UPDATE model_analytics SET payload = payload || '{"last_trade_exit_time":1e300}' WHERE model_id = 'poison' AND source = 'imported'`)
 	post(t, b.url, "trades", `{"id":"poison_5","model_id":"poison","symbol":"BTC","side":"long","quantity":1,"entry_time":1761000000,"exit_time":1761000200,"entry_price":1,"exit_price":1,"realized_net_pnl":1}`)
 
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return strings.Contains(string(get(t, b.url+"/api/analytics/poison").body), `"coverage"`)
-	}, waitLong, 50*time.Millisecond, "metrics are computed")
+	}, "metrics are computed")
 	for _, path := range []string{
 		"/api/crypto-prices", "/api/account-totals", "/api/account-totals?lastHourlyMarker=39000", "/api/account-totals?lastHourlyMarker=1000000",
 		"/api/trades", "/api/since-inception-values", "/api/leaderboard", "/api/analytics", "/api/analytics/poison", "/api/positions",
@@ -101,9 +102,9 @@ func TestRowsOfAbsurdSizeSpoilNothing(t *testing.T) {
 		`{field="return_pct",view="leaderboard"}`, `{field="win_dollars",view="leaderboard"}`, `{field="max_drawdown_pct",view="equity"}`,
 		`{field="gross_dollars",view="equity"}`, `{field="std_invocation_break_mins",view="analytics"}`,
 	} {
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			return strings.Contains(string(get(t, b.url+"/metrics").body), "nof0_not_finite_total"+absent)
-		}, waitLong, 50*time.Millisecond, absent)
+		}, absent)
 	}
 	var n int
 	require.NoError(t, b.sql(t).QueryRowContext(t.Context(), `SELECT count(*) FROM v_leaderboard WHERE return_pct IS NULL OR win_dollars IS NOT NULL`).Scan(&n))

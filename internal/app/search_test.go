@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/season"
 	"nof0/internal/wire"
 )
@@ -137,9 +137,9 @@ func TestPagesOfDecisions(t *testing.T) {
 
 	b.load(t, dir)
 	b.set(t, arena.DomainConversations, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return get(t, b.url+"/api/conversations").Header.Get("X-Data-Source") == "store"
-	}, waitLong, 50*time.Millisecond)
+	})
 	require.Equal(t, rows(t, fromFiles), rows(t, get(t, b.url+"/api/conversations")), "without parameters, what it always was")
 	for _, size := range []int{1, 7, 1000} {
 		require.Equal(t, filed, idsOf(pages[wire.Conversations](t, b.url+"/api/conversations?model_id="+model+"&", size, func() {})), "pages of %d", size)

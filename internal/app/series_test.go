@@ -12,6 +12,7 @@ import (
 	"nof0/config"
 	"nof0/internal/analytics"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/retention"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
@@ -113,15 +114,15 @@ func TestMetricsFollowIngest(t *testing.T) {
 		post(t, b.url, "trades", fmt.Sprintf(trade, i, i+2, 2*i-1))
 		want := fmt.Sprintf(`"total_trades":%d`, i+1)
 		for _, path := range []string{"/api/analytics", "/api/analytics/m"} {
-			require.Eventually(t, func() bool {
+			await.True(t, func() bool {
 				return strings.Contains(string(get(t, b.url+path).body), want)
-			}, waitLong, 50*time.Millisecond, path)
+			}, path)
 		}
 	}
 	post(t, b.url, "decisions", `{"id":"m_5.5","model_id":"m","timestamp":5.5,"llm_response":{"SOL":{"signal":"hold","confidence":0.5}}}`)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return strings.Contains(string(get(t, b.url+"/api/analytics/m").body), `"num_hold_signals":1`)
-	}, waitLong, 50*time.Millisecond)
+	})
 	require.Contains(t, string(get(t, b.url+"/api/analytics/m").body), `"coverage":{`)
 	post(t, b.url, "models", `{"id":"m","since_inception":{"model_id":"m","nav_since_inception":10000,"inception_date":1}}`)
 	require.Contains(t, string(get(t, b.url+"/api/since-inception-values").body), `"num_invocations":1`, "counted, as no source gave a value")
@@ -141,10 +142,10 @@ func TestArchivedPricesAreThoseOfTheirCandles(t *testing.T) {
 	}
 	shows := func(n int) {
 		t.Helper()
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			history := get(t, b.url+"/api/prices/SOL").object(t)
 			return len(history["points"].([]any)) == n && history["rows"] == 6.0
-		}, waitLong, waitTick)
+		})
 	}
 	shows(6)
 	o := retention.Options{

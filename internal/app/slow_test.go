@@ -16,6 +16,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/apiclient"
+	"nof0/internal/await"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
 )
@@ -80,7 +81,7 @@ func TestReadsDoNotWaitForWriters(t *testing.T) {
 		assert.NoError(t, b.query(t, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nof0 writes' AND wait_event_type = 'Lock' AND datname = current_database()", &n))
 		return n
 	}
-	require.Eventually(t, func() bool { return waiting() == 6 }, waitLong, waitTick, "all that writes may have")
+	await.True(t, func() bool { return waiting() == 6 }, "all that writes may have")
 	for range 3 {
 		for _, endpoint := range endpoints {
 			res := get(t, b.url+"/api/"+endpoint)
@@ -128,15 +129,15 @@ func TestAKnownAnswerBeatsAWait(t *testing.T) {
 		require.Equal(t, known.Header.Get("Etag"), res.Header.Get("Etag"))
 		require.Contains(t, []string{"public, max-age=5", "public, max-age=4"}, res.Header.Get("Cache-Control"))
 	}
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return get(t, b.url+"/api/crypto-prices").Header.Get("X-Data-Source") == "store"
-	}, waitLong, waitTick, "what the cache has is not stale")
+	}, "what the cache has is not stale")
 	require.Equal(t, http.StatusOK, get(t, b.url+"/readyz").StatusCode)
 	release()
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		res := get(t, b.url+"/api/trades")
 		return res.Header.Get("X-Data-Source") == "store" && strings.Contains(string(res.body), "m_late")
-	}, waitLong, waitTick)
+	})
 }
 
 // TestReadyWhileTheDatabaseIsSilent holds that a balancer does not take out the
@@ -156,7 +157,7 @@ func TestReadyWhileTheDatabaseIsSilent(t *testing.T) {
 	for _, endpoint := range asked {
 		known[endpoint] = get(t, b.url+"/api/"+endpoint)
 	}
-	require.Eventually(t, func() bool { return get(t, newcomer+"/readyz").StatusCode == http.StatusOK }, waitLong, waitTick)
+	await.True(t, func() bool { return get(t, newcomer+"/readyz").StatusCode == http.StatusOK })
 	gate.Hang()
 	t.Cleanup(gate.Cut) // so that the pools need not wait for a farewell
 	b.redis.Kill()

@@ -14,6 +14,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/app"
+	"nof0/internal/await"
 	"nof0/internal/telemetry"
 )
 
@@ -38,7 +39,7 @@ func TestAStopIsAnnounced(t *testing.T) {
 	defer stream.Body.Close()
 
 	stop()
-	require.Eventually(t, func() bool { return get(t, url+"/readyz").StatusCode == http.StatusServiceUnavailable }, waitLong, waitTick)
+	await.True(t, func() bool { return get(t, url+"/readyz").StatusCode == http.StatusServiceUnavailable })
 	for range 3 {
 		res := get(t, url+"/api/trades")
 		require.Equal(t, http.StatusOK, res.StatusCode)

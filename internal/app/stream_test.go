@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 )
 
@@ -79,7 +80,7 @@ func TestAnEventIDIsFollowedInItsOwnDatabaseAlone(t *testing.T) {
 		INSERT INTO store_identity TABLE dump;
 		COMMIT`)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return eventIDs(t, one.url, ofOne[2], 0) == nil }, waitLong, waitTick)
+	await.True(t, func() bool { return eventIDs(t, one.url, ofOne[2], 0) == nil })
 	post(t, one.url, "trades", fillOf("8", 308))
 	post(t, one.url, "trades", fillOf("9", 309))
 	post(t, one.url, "trades", fillOf("10", 310))

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"nof0/config"
 	"nof0/internal/app"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 	"nof0/internal/season"
 	"nof0/internal/telemetry"
@@ -43,9 +43,9 @@ func TestOperatorsSeeTheInside(t *testing.T) {
 		require.Equal(t, http.StatusOK, get(t, b.url+"/api/leaderboard").StatusCode)
 	}
 
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return inside[wire.SystemState](t, b, "system").Requests == 1 // this one: those before have been answered, and may not have ended yet
-	}, waitLong, waitTick)
+	})
 	state := inside[wire.SystemState](t, b, "system")
 	require.True(t, state.Postgres.Usable)
 	require.True(t, state.Redis.Usable, state.Redis.Reason)
@@ -69,13 +69,13 @@ func TestOperatorsSeeTheInside(t *testing.T) {
 	require.InDelta(t, float64(board.Local+board.Redis)/5, board.HitRatio.Or(-1), 1e-9)
 
 	outbox := func() wire.OutboxState { return inside[wire.OutboxState](t, b, "outbox") }
-	require.Eventually(t, func() bool { // events of metrics follow that of the import
+	await.True(t, func() bool { // events of metrics follow that of the import
 		o := outbox()
 		return o.Waiting == 0 && o.Lag == 0 && o.Relayed["import"] > 0
-	}, waitLong, waitTick)
+	})
 	require.Positive(t, outbox().Newest)
 
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		for _, job := range inside[wire.JobStates](t, b, "jobs").Jobs {
 			last, next := job.LastSuccess.Or(0), job.Next.Or(0)
 			if job.Name == "prune the outbox" && last > 0 {
@@ -84,7 +84,7 @@ func TestOperatorsSeeTheInside(t *testing.T) {
 			}
 		}
 		return false
-	}, time.Minute, 50*time.Millisecond)
+	})
 
 	migrations := inside[wire.MigrationStates](t, b, "migrations")
 	require.Empty(t, migrations.Pending)

@@ -22,6 +22,7 @@ import (
 
 	"nof0/config"
 	"nof0/internal/app"
+	"nof0/internal/await"
 	"nof0/internal/season"
 	"nof0/internal/telemetry"
 )
@@ -96,10 +97,10 @@ func TestARequestIsOneTrace(t *testing.T) {
 	url, got, flush := collectThrough(t)
 	b := setup(t, withIngest)
 	b.load(t, madeUp(t, season.Options{Seed: 3, Models: 2, Hours: 5}))
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		waiting, _, err := b.app.Store.Outbox.Lag(t.Context())
 		return err == nil && waiting == 0
-	}, waitLong, waitTick, "nothing is invalidated any more")
+	}, "nothing is invalidated any more")
 	cfg := b.cfg
 	cfg.Cache.LocalTTL, cfg.Cache.Short, cfg.Cache.Medium, cfg.Cache.Long = time.Hour, time.Hour, time.Hour, time.Hour
 	cfg.Tracing = config.Tracing{Endpoint: url, Headers: []string{"authorization=Bearer%20of%20the%20collector"}, ServiceName: "arena"}
@@ -183,11 +184,11 @@ func TestTheRelayIsTraced(t *testing.T) {
 		c.Tracing = config.Tracing{Endpoint: url, Headers: []string{"authorization=Bearer%20of%20the%20collector"}, SampleRatio: 1, ServiceName: "arena"}
 	})
 	post(t, b.url, "models", `{"id":"traced"}`)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		got.mu.Lock()
 		defer got.mu.Unlock()
 		return strings.Contains(got.tree(nil, ""), "relay\n  outbox.Claim\n")
-	}, waitLong, waitTick)
+	})
 }
 
 // TestACollectorThatHangsHoldsNobody holds that requests and a stop go on while nothing

@@ -22,6 +22,7 @@ import (
 	"nof0/internal/apiclient"
 	"nof0/internal/app"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/captures"
 	"nof0/internal/season"
 	"nof0/internal/season/seasontest"
@@ -285,10 +286,10 @@ func (w *walk) flip(d arena.Domain, to map[string]any) {
 		return
 	}
 	for i := range w.settled {
-		require.Eventually(w.t, func() bool {
+		await.True(w.t, func() bool {
 			_, from, _ := w.ask(i, endpointOf(d))
 			return from == source
-		}, waitLong, 2*time.Millisecond, "%s to %v", d, to)
+		}, "%s to %v", d, to)
 		w.slowest = max(w.slowest, time.Since(flipped))
 		w.settled[i][d].Store(&source)
 	}
@@ -298,8 +299,7 @@ func (w *walk) flip(d arena.Domain, to map[string]any) {
 func (w *walk) underLoad() {
 	w.t.Helper()
 	reads, writes := w.reads.Load(), w.writes.Load()
-	require.Eventually(w.t, func() bool { return w.reads.Load() >= reads+100 && w.writes.Load() >= writes+30 },
-		3*time.Minute, 5*time.Millisecond, "the load has ended")
+	await.True(w.t, func() bool { return w.reads.Load() >= reads+100 && w.writes.Load() >= writes+30 }, "the load has ended")
 }
 
 // compare runs parity on a domain and expects both sides to be equal.
@@ -504,9 +504,9 @@ func TestReadSwitchOfACapture(t *testing.T) {
 	})
 	b.load(t, captures.Later.Copy(t))
 	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
-	}, waitLong, 10*time.Millisecond)
+	})
 	files := readDir(t, dir)
 	for _, endpoint := range []string{"crypto-prices", "account-totals", "analytics", "positions", "conversations", "leaderboard"} {
 		res := get(t, b.url+"/api/"+endpoint)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/repository"
 )
 
@@ -57,7 +58,7 @@ func (b *intakeBundle) gathered(t *testing.T, writes []arena.Batch, meanwhile fu
 			}()
 			replies[i], errs[i] = b.intake.Ingest(t.Context(), w)
 		})
-		require.Eventually(t, func() bool { return b.intake.Gathered(arena.IngestTrades) == i+1 }, waitLong, waitTick)
+		await.True(t, func() bool { return b.intake.Gathered(arena.IngestTrades) == i+1 })
 	}
 	if meanwhile != nil {
 		meanwhile()
@@ -222,7 +223,7 @@ func TestAWriteThatGivesUpBeforeItsTurn(t *testing.T) {
 			_, err := b.intake.Ingest(ctx, fillOf("m", "gone", 1))
 			gone <- err
 		}()
-		assert.Eventually(t, func() bool { return b.intake.Gathered(arena.IngestTrades) == 3 }, waitLong, waitTick)
+		await.True(t, func() bool { return b.intake.Gathered(arena.IngestTrades) == 3 })
 		cancel()
 		assert.ErrorIs(t, <-gone, arena.ErrBusy)
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/wire/wiretest"
 	"nof0/repository"
 )
@@ -188,12 +189,12 @@ func TestWritersLeaveRoomForReads(t *testing.T) {
 	waiting := func() int {
 		return b.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
 	}
-	require.Eventually(t, func() bool { return waiting() == writersAtOnce }, waitLong, waitTick)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool { return waiting() == writersAtOnce })
+	await.True(t, func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return counts["busy"] == clients-writersAtOnce
-	}, waitLong, waitTick, "those without room are told")
+	}, "those without room are told")
 	for range 30 {
 		_, err := b.store.Models.All(t.Context())
 		require.NoError(t, err)

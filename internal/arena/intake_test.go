@@ -17,6 +17,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
 	"nof0/internal/wire/wiretest"
@@ -31,11 +32,8 @@ type intakeBundle struct {
 	mu     sync.Mutex
 }
 
-// How long a test waits for what must come, and how often it looks.
-const (
-	waitLong = time.Minute
-	waitTick = 10 * time.Millisecond
-)
+// waitLong is how long a test waits for what must come.
+const waitLong = await.Long
 
 func setupIntake(t testing.TB) *intakeBundle {
 	t.Helper()

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/await"
 )
 
 const longEnough = time.Minute
@@ -68,11 +70,11 @@ func TestALineIsBounded(t *testing.T) {
 			assert.ErrorIs(t, err, ErrBusy)
 		})
 	}
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.byModel["m"].in == longestLine
-	}, longEnough, time.Millisecond)
+	})
 	_, err = l.wait(ctx, []string{"m"}, longEnough)
 	require.ErrorContains(t, err, "wait for each other already")
 	cancel()

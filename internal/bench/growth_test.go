@@ -18,6 +18,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/await"
 )
 
 var sizes = flag.String("sizes", "100000,1000000", "how many equity rows, and as many trades, TestGrowth stores, from the least on")
@@ -128,11 +130,11 @@ func awaitMetrics(t *testing.T, dsn string, n int) {
 	db, err := pgx.Connect(t.Context(), dsn)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close(t.Context())) }()
-	require.Eventually(t, func() bool {
+	await.Within(t, time.Hour, func() bool {
 		var seen int
 		err := db.QueryRow(t.Context(), "SELECT coalesce(sum(seen_trades), 0) FROM analytics_states").Scan(&seen)
 		return err == nil && seen == n
-	}, time.Hour, 100*time.Millisecond)
+	})
 }
 
 // ask notes what an answer costs, with a pause before each. Each has to be of the store.

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/await"
 )
 
 // eventsPerSecond is the load that the relay is measured under. A fill has one event, its
@@ -193,12 +195,12 @@ func (s *stream) took(t *testing.T, a acknowledged) (took []time.Duration) {
 	t.Helper()
 	for _, id := range a.ids {
 		var came time.Time
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			came = s.came[id]
 			return !came.IsZero()
-		}, time.Minute, time.Millisecond, "%s is on the stream", id)
+		}, "%s is on the stream", id)
 		took = append(took, max(came.Sub(a.at), 0))
 	}
 	return took

@@ -17,11 +17,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/await"
 )
 
 const token = "a-token-that-only-this-run-knows"
@@ -86,14 +87,14 @@ func serve(t *testing.T, dsn string, env ...string) (base string) {
 		}
 	})
 	base = "http://" + addr
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		res, err := http.Get(base + "/readyz")
 		if err != nil {
 			return false
 		}
 		defer res.Body.Close()
 		return res.StatusCode == http.StatusOK
-	}, time.Minute, 50*time.Millisecond, "%s", &log)
+	}, "%s", &log)
 	return base
 }
 

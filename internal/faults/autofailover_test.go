@@ -13,10 +13,11 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/await"
 )
 
 // autoFailover is a pair of Postgres servers and the monitor of pg_auto_failover that
@@ -135,7 +136,7 @@ func (a *autoFailover) remove() {
 		}
 	}
 	// Backends end a moment later, and write until then.
-	require.Eventually(a.t, func() bool { return os.RemoveAll(a.dir) == nil }, time.Minute, 20*time.Millisecond)
+	await.True(a.t, func() bool { return os.RemoveAll(a.dir) == nil })
 }
 
 // TestScalingAutoFailover kills the primary of a pair that pg_auto_failover watches, with

@@ -18,6 +18,7 @@ import (
 
 	"nof0/atlas"
 	"nof0/atlas/rows"
+	"nof0/internal/await"
 	"nof0/internal/devstack"
 )
 
@@ -135,7 +136,7 @@ func (l *load) run(ctx context.Context, statement func() error) {
 func (l *load) more(n int64) {
 	l.t.Helper()
 	until := l.done.Load() + n
-	require.Eventually(l.t, func() bool { return l.done.Load() >= until }, time.Minute, time.Millisecond, "statements are answered")
+	await.True(l.t, func() bool { return l.done.Load() >= until }, "statements are answered")
 }
 
 func (l *load) stop() {

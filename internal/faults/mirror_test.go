@@ -22,6 +22,7 @@ import (
 
 	"nof0/atlas/atlastest"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/snapshot"
 	"nof0/internal/testdb"
@@ -312,10 +313,10 @@ func TestJSONWritesSurviveKills(t *testing.T) {
 		out, err := os.Create(filepath.Join(t.TempDir(), "acknowledged"))
 		require.NoError(t, err)
 		c := startChild(t, out, childVar+"=writer", childDir+"="+dir, fmt.Sprintf("%s=%d", childFrom, acknowledged+1))
-		require.Eventually(t, func() bool {
+		await.True(t, func() bool {
 			said, err := out.Stat()
 			return err == nil && said.Size() > 0 || c.ended()
-		}, 2*time.Minute, time.Millisecond, "a write is acknowledged")
+		}, "a write is acknowledged")
 		time.Sleep(time.Duration(random.Int64N(int64(300 * time.Millisecond)))) // the moment is the point
 		c.kill()
 		require.Equal(t, -1, c.cmd.ProcessState.ExitCode(), "it was killed and did not fail")

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/apiclient"
+	"nof0/internal/await"
 	"nof0/internal/devstack"
 	"nof0/internal/season"
 	"nof0/internal/testdb"
@@ -196,7 +197,7 @@ func (s *system) await(server string) {
 // eventually waits for a condition.
 func (s *system) eventually(what string, condition func() bool) {
 	s.t.Helper()
-	require.Eventually(s.t, condition, 2*time.Minute, 20*time.Millisecond, what)
+	await.True(s.t, condition, what)
 }
 
 // killPostgres kills the database and starts it again.

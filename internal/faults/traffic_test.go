@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/internal/await"
 	"nof0/internal/season"
 )
 
@@ -105,7 +106,7 @@ func (tr *traffic) fail(what string) {
 func (tr *traffic) more(n int64) {
 	tr.t.Helper()
 	until := tr.requests.Load() + n
-	require.Eventually(tr.t, func() bool { return tr.requests.Load() >= until }, 2*time.Minute, time.Millisecond, "requests are answered")
+	await.True(tr.t, func() bool { return tr.requests.Load() >= until }, "requests are answered")
 }
 
 func (tr *traffic) stop() {

@@ -4,9 +4,10 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/await"
 )
 
 func TestPercent(t *testing.T) {
@@ -38,7 +39,7 @@ func TestHeapIsCollectedFromTheFloorOn(t *testing.T) {
 			return is(sample[0].Value.Uint64())
 		}
 	}
-	require.Eventually(t, percentIs(func(p uint64) bool { return p > 4*least }), time.Minute, time.Millisecond)
+	await.True(t, percentIs(func(p uint64) bool { return p > 4*least }))
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -49,7 +50,7 @@ func TestHeapIsCollectedFromTheFloorOn(t *testing.T) {
 	require.LessOrEqual(t, after.NumGC-before.NumGC, uint32(1), "64 MiB of garbage, and a floor of 256")
 
 	held := make([]byte, floor)
-	require.Eventually(t, percentIs(func(p uint64) bool { return p == least }), time.Minute, time.Millisecond)
+	await.True(t, percentIs(func(p uint64) bool { return p == least }))
 	runtime.KeepAlive(held)
-	require.Eventually(t, percentIs(func(p uint64) bool { return p > 4*least }), time.Minute, time.Millisecond)
+	await.True(t, percentIs(func(p uint64) bool { return p > 4*least }))
 }

@@ -17,6 +17,7 @@ import (
 	"nof0/entities"
 	"nof0/internal/analytics"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/mapping"
 	"nof0/internal/recompute"
 	"nof0/internal/season"
@@ -397,11 +398,11 @@ func TestManyRunnersBesideWriters(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		b.job.Kick()
 		stale, err := b.store.Recompute.Stale(t.Context(), recompute.Version)
 		return err == nil && len(stale) == 0
-	}, time.Minute, 5*time.Millisecond)
+	})
 	cancel()
 	runners.Wait()
 	for _, model := range f.Competitors {

@@ -11,6 +11,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/repository"
 )
 
@@ -132,7 +133,7 @@ func TestASlowConsumerIsEndedAndTheOthersGoOn(t *testing.T) {
 	b.tell(t, 50)
 	fast.requireSequence(t, 1, 50)
 	for _, sub := range []arena.Subscription{slow, resuming} {
-		eventually(t, func() bool { return sub.Err() != nil })
+		await.True(t, func() bool { return sub.Err() != nil })
 		require.ErrorIs(t, sub.Err(), arena.ErrSlowConsumer)
 		_, open := <-sub.Events()
 		require.False(t, open)
@@ -154,7 +155,7 @@ func TestSubscriptionsEnd(t *testing.T) {
 	stuck, err := h.Subscribe(b.ctx, at(0))
 	require.NoError(t, err)
 	cancel()
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		select {
 		case _, open := <-leaving.Events():
 			return !open

@@ -20,6 +20,7 @@ import (
 	"nof0/cachelayer"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 	"nof0/internal/testdb"
 	"nof0/internal/wire"
@@ -84,7 +85,7 @@ func TestTwoRelaysAtOnce(t *testing.T) {
 		for _, eventType := range []string{arena.EventTrade, arena.EventPosition, arena.EventEquity, arena.EventDecision, arena.EventPrices} {
 			total += testutil.ToFloat64(p.relay.metrics.relayed.WithLabelValues(eventType))
 		}
-		eventually(t, func() bool {
+		await.True(t, func() bool {
 			return testutil.ToFloat64(p.relay.metrics.waiting) == 0 && testutil.ToFloat64(p.relay.metrics.lag) == 0
 		})
 	}

@@ -22,6 +22,7 @@ import (
 	"nof0/config"
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 	"nof0/internal/mapping"
 	"nof0/internal/testdb"
@@ -291,22 +292,10 @@ func (b *bundle) price(t testing.TB, symbol string, second int, price float64) [
 // relayed waits until nothing waits any more.
 func (b *bundle) relayed(t testing.TB) {
 	t.Helper()
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		waiting, _, err := b.store.Outbox.Lag(context.Background())
 		return err == nil && waiting == 0
 	})
-}
-
-// eventually waits until condition holds.
-func eventually(t testing.TB, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatal("condition never held")
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // streamed returns the ids of the events in the stream of trades, by model, in
@@ -419,7 +408,7 @@ func (r *reader) all() []arena.Event {
 // ids.
 func (r *reader) requireSequence(t testing.TB, first, last int64) {
 	t.Helper()
-	eventually(t, func() bool {
+	await.True(t, func() bool {
 		events := r.all()
 		return len(events) > 0 && events[len(events)-1].Sequence >= last
 	})

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"nof0/internal/await"
 	"nof0/internal/devstack"
 )
 
@@ -93,10 +93,10 @@ func Sentinels(t testing.TB, master *RedisServer, number int) (addrs []string) {
 	}
 	for _, addr := range addrs {
 		sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr})
-		eventually(t, "the sentinels know each other", func() bool {
+		await.True(t, func() bool {
 			state, err := sentinel.Master(context.Background(), "nof0").Result()
 			return err == nil && state["num-slaves"] != "0" && state["num-other-sentinels"] == strconv.Itoa(number-1)
-		})
+		}, "the sentinels know each other")
 		_ = sentinel.Close()
 	}
 	return addrs
@@ -141,14 +141,14 @@ func RedisCluster(t testing.TB, masters int, replicas bool) (nodes []*RedisServe
 		}
 	}
 	for _, node := range raw {
-		eventually(t, "the nodes know each other", whole(node))
+		await.True(t, whole(node), "the nodes know each other")
 	}
 	for i, node := range raw[masters:] {
 		id := raw[i].ClusterMyID(ctx).Val()
-		eventually(t, "a replica knows its master", func() bool { return node.ClusterReplicate(ctx, id).Err() == nil })
-		eventually(t, "a replica follows", func() bool {
+		await.True(t, func() bool { return node.ClusterReplicate(ctx, id).Err() == nil }, "a replica knows its master")
+		await.True(t, func() bool {
 			return strings.Contains(node.Info(ctx, "replication").Val(), "master_link_status:up")
-		})
+		}, "a replica follows")
 	}
 	return nodes
 }
@@ -177,13 +177,4 @@ func FreePort(t testing.TB) int {
 		t.Fatal(err)
 	}
 	return port
-}
-
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"nof0/atlas/atlastest"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/cutover/jsonstore"
 	"nof0/internal/importer"
 	"nof0/internal/season"
@@ -201,7 +202,7 @@ func TestAFailureWaitsAndHeals(t *testing.T) {
 		events, _, err := b.mirror.lag(ctx)
 		return err == nil && events == 0
 	}
-	require.Eventually(t, follows, 20*time.Second, time.Millisecond)
+	await.True(t, follows)
 	b.same(t, both...)
 
 	// One file cannot be replaced: the other domain goes on.
@@ -211,15 +212,15 @@ func TestAFailureWaitsAndHeals(t *testing.T) {
 	b.send(t, arena.IngestTrades, trade("m_2", 300))
 	b.send(t, arena.IngestPrices, price(2))
 	failures := b.mirror.metrics.failures.WithLabelValues(string(arena.DomainTrades))
-	require.Eventually(t, func() bool { return testutil.ToFloat64(failures) > 2 }, 20*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return testutil.ToFloat64(b.mirror.metrics.waiting) >= 1 }, 20*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return testutil.ToFloat64(b.mirror.metrics.lag) > 0 }, 20*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool { return testutil.ToFloat64(failures) > 2 })
+	await.True(t, func() bool { return testutil.ToFloat64(b.mirror.metrics.waiting) >= 1 })
+	await.True(t, func() bool { return testutil.ToFloat64(b.mirror.metrics.lag) > 0 })
+	await.True(t, func() bool {
 		prices, err := b.json.CryptoPrices(ctx)
 		return err == nil && prices.Prices["SOL"].Timestamp == 2
-	}, 20*time.Second, time.Millisecond, "the other domain follows")
+	}, "the other domain follows")
 	require.NoError(t, os.RemoveAll(trades))
-	require.Eventually(t, follows, 20*time.Second, time.Millisecond)
+	await.True(t, follows)
 	b.same(t, both...)
 
 	// The whole directory is away.
@@ -227,9 +228,9 @@ func TestAFailureWaitsAndHeals(t *testing.T) {
 	require.NoError(t, os.Rename(b.dir, away))
 	b.send(t, arena.IngestTrades, trade("m_3", 400))
 	before := testutil.ToFloat64(failures)
-	require.Eventually(t, func() bool { return testutil.ToFloat64(failures) > before+2 }, 20*time.Second, time.Millisecond)
+	await.True(t, func() bool { return testutil.ToFloat64(failures) > before+2 })
 	require.NoError(t, os.Rename(away, b.dir))
-	require.Eventually(t, follows, 20*time.Second, time.Millisecond)
+	await.True(t, follows)
 	b.same(t, both...)
 }
 
@@ -277,10 +278,10 @@ func TestSeveralFollowers(t *testing.T) {
 		b.send(t, arena.IngestTrades, trade(fmt.Sprintf("m_%d", i), 200+i))
 		b.send(t, arena.IngestEquity, equity(i))
 	}
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		events, _, err := b.mirror.lag(ctx)
 		return err == nil && events == 0
-	}, 20*time.Second, 5*time.Millisecond)
+	})
 	b.same(t, arena.DomainTrades, arena.DomainAccounts, arena.DomainAnalytics)
 }
 

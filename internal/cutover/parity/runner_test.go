@@ -11,24 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/catalogue"
 	"nof0/internal/cutover/parity"
 	"nof0/internal/wire"
 )
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			require.Fail(t, "it did not happen", what)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
 
 // while runs something until the test is over.
 func while(t *testing.T, run func(context.Context)) {
@@ -96,9 +83,9 @@ func TestComparesOnSchedule(t *testing.T) {
 		})
 		while(t, r.Follow)
 	}
-	eventually(t, "every domain is compared", func() bool {
+	await.True(t, func() bool {
 		return b.newest(t, arena.DomainConversations) == wire.VerdictEqual && b.newest(t, arena.DomainPrices) == wire.VerdictDifferent
-	})
+	}, "every domain is compared")
 	runs, err := b.store.Parity.List(t.Context(), "", 1000)
 	require.NoError(t, err)
 	require.Len(t, runs, len(arena.Domains()), "by one process, once")
@@ -154,18 +141,18 @@ func TestShadowFindsADifference(t *testing.T) {
 		}
 	}
 	for d, list := range requests {
-		eventually(t, string(d)+" is compared and equal", func() bool { return shadowCount(t, registry, d, "equal") == float64(len(list)) })
+		await.True(t, func() bool { return shadowCount(t, registry, d, "equal") == float64(len(list)) }, string(d)+" is compared and equal")
 		require.Empty(t, b.newest(t, d), "what is equal needs no report")
 	}
 
 	b.exec(t, `UPDATE trades SET exit_price = 12345.5 WHERE model_id || ' ' || id = (SELECT min(model_id || ' ' || id) FROM trades)`)
 	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: catalogue.ViewTrades})
-	eventually(t, "the difference is counted", func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 1 })
+	await.True(t, func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 1 }, "the difference is counted")
 	require.Equal(t, wire.VerdictDifferent, b.newest(t, arena.DomainTrades))
 	require.Empty(t, b.newest(t, arena.DomainPrices))
 
 	s.Offer(t.Context(), arena.DomainTrades, arena.Request{View: catalogue.ViewTrades})
-	eventually(t, "it is counted again", func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 2 })
+	await.True(t, func() bool { return shadowCount(t, registry, arena.DomainTrades, "different") == 2 }, "it is counted again")
 	runs, err := b.store.Parity.List(t.Context(), "", 100)
 	require.NoError(t, err)
 	require.Len(t, runs, 1, "and reported once in a period")
@@ -201,7 +188,7 @@ func TestShadowSamplesAndDrops(t *testing.T) {
 	require.Equal(t, 2, dropped(), "it was, as the first in a minute")
 
 	while(t, s.Run)
-	eventually(t, "those that wait are compared", func() bool { return shadowCount(t, registry, arena.DomainPrices, "equal") == 2 })
+	await.True(t, func() bool { return shadowCount(t, registry, arena.DomainPrices, "equal") == 2 }, "those that wait are compared")
 }
 
 func TestShadowOutlivesAnOutage(t *testing.T) {
@@ -212,5 +199,5 @@ func TestShadowOutlivesAnOutage(t *testing.T) {
 	require.NoError(t, b.store.Close())
 	while(t, s.Run)
 	s.Offer(t.Context(), arena.DomainPrices, arena.Request{View: catalogue.ViewCryptoPrices})
-	eventually(t, "it is counted", func() bool { return shadowCount(t, registry, arena.DomainPrices, "failed") == 1 })
+	await.True(t, func() bool { return shadowCount(t, registry, arena.DomainPrices, "failed") == 1 }, "it is counted")
 }

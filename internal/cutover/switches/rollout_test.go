@@ -13,6 +13,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/cutover/switches"
 	"nof0/internal/wire"
 	"nof0/repository"
@@ -353,12 +354,12 @@ func TestAFlipWaitsForWritesAndNotForever(t *testing.T) {
 	}()
 	// While it waits, nobody else gets in before it.
 	db := b.connect(t)
-	require.Eventually(t, func() bool {
+	await.True(t, func() bool {
 		var waiting int
 		err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks
 			WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waiting)
 		return err == nil && waiting > 0
-	}, 30*time.Second, 5*time.Millisecond)
+	})
 	select {
 	case err := <-flipped:
 		t.Fatalf("the switch moved under a write: %v", err)

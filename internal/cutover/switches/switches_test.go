@@ -13,6 +13,7 @@ import (
 
 	"nof0/entities"
 	"nof0/internal/arena"
+	"nof0/internal/await"
 	"nof0/internal/cutover/switches"
 	"nof0/repository"
 )
@@ -45,7 +46,7 @@ func startProcess(t *testing.T, store switches.Store, initial arena.Modes) *proc
 func (p *process) awaits(t *testing.T, d arena.Domain, want arena.Modes) time.Duration {
 	t.Helper()
 	began := time.Now()
-	require.Eventually(t, func() bool { return p.Modes(d) == want }, 30*time.Second, time.Millisecond)
+	await.True(t, func() bool { return p.Modes(d) == want })
 	return time.Since(began)
 }
 
@@ -131,7 +132,7 @@ func TestTheLastKnownHoldWhileTheDatabaseIsAway(t *testing.T) {
 	p.awaits(t, arena.DomainPrices, both)
 
 	store.set(true)
-	require.Eventually(t, func() bool { return store.times() > 2 }, 30*time.Second, time.Millisecond)
+	await.True(t, func() bool { return store.times() > 2 })
 	b.at(t, arena.DomainPrices, shadow.Read, shadow.Write)
 	require.Equal(t, both, p.Modes(arena.DomainPrices))
 	require.ErrorIs(t, p.Refresh(t.Context()), repository.ErrUnavailable)
