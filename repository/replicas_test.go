@@ -3,13 +3,11 @@ package repository
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/peterldowns/pgtestdb"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
@@ -17,43 +15,20 @@ import (
 
 	"nof0/atlas/atlastest"
 	"nof0/internal/await"
-	"nof0/internal/devstack"
 	"nof0/internal/testdb"
 	"nof0/internal/testsize"
 )
-
-// startPostgres starts a server of the test's own, where given as the standby of another.
-func startPostgres(t *testing.T, standbyOf string) string {
-	t.Helper()
-	o := devstack.Options{DataDir: t.TempDir(), RedisURL: "redis://127.0.0.1:1", StandbyOf: standbyOf, Logger: slog.New(slog.DiscardHandler)}
-	stack, err := devstack.Start(t.Context(), o)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, stack.Close(context.Background()))
-		_, err := devstack.RemoveData(context.Background(), o) // under root the files lie elsewhere
-		require.NoError(t, err)
-	})
-	return stack.DatabaseURL
-}
 
 // TestReplicas holds that a replica is read for what is committed before the question and
 // for nothing less: not one that stands still, is of another database, was promoted, went
 // another way than the primary, or is gone.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
-	primaryURL := startPostgres(t, "")
+	primaryURL := testdb.NewServer(t, "")
 	migrated := openStore(t, primaryURL)
 	require.NoError(t, atlastest.Migrator{}.Migrate(t.Context(), migrated.SQL(), pgtestdb.Config{}))
 	primary := openStore(t, primaryURL)
-	standbyURL := startPostgres(t, primaryURL)
-	execute := func(url, query string) {
-		t.Helper()
-		conn, err := pgx.Connect(t.Context(), url)
-		require.NoError(t, err)
-		defer conn.Close(context.Background())
-		_, err = conn.Exec(t.Context(), query)
-		require.NoError(t, err)
-	}
+	standbyURL := testdb.NewServer(t, primaryURL)
 	open := func(of *Store, wait time.Duration, urls ...string) *Replicas {
 		r, err := of.Replicas(urls, wait)
 		require.NoError(t, err)
@@ -94,22 +69,22 @@ func TestReplicas(t *testing.T) {
 	require.NoError(t, read(patient), "the connection is as it was")
 
 	hasty := open(primary, 5*time.Millisecond, standbyURL)
-	execute(standbyURL, "SELECT pg_wal_replay_pause()")
+	testdb.Execute(t, standbyURL, "SELECT pg_wal_replay_pause()")
 	write(primary)
 	require.ErrorIs(t, read(hasty), ErrNoReplica)
 	require.ErrorIs(t, hasty.Read(t.Context(), nil), ErrNoReplica, "it is left alone for a while")
-	execute(standbyURL, "SELECT pg_wal_replay_resume()")
+	testdb.Execute(t, standbyURL, "SELECT pg_wal_replay_resume()")
 	require.NoError(t, read(patient))
 	require.InDelta(t, 2, testutil.ToFloat64(hasty.reads.WithLabelValues("behind")), 0)
 
 	unprivileged := userOf(t, standbyURL, "reader")
-	execute(primaryURL, "CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+	testdb.Execute(t, primaryURL, "CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
 	byReader := open(primary, time.Minute, unprivileged)
 	await.True(t, func() bool { // the role is there
 		err := read(byReader)
 		return err != nil && strings.Contains(err.Error(), "GRANT pg_read_all_stats")
 	})
-	execute(primaryURL, "GRANT pg_read_all_stats TO reader")
+	testdb.Execute(t, primaryURL, "GRANT pg_read_all_stats TO reader")
 	await.True(t, func() bool { return read(byReader) == nil })
 
 	require.ErrorIs(t, read(open(primary, time.Minute, primaryURL)), ErrUnavailable, "the primary is no replica")
@@ -120,8 +95,8 @@ func TestReplicas(t *testing.T) {
 		return // a third server is slow to start
 	}
 	// A standby of the standby follows the new timeline; the old primary does not.
-	behind := startPostgres(t, standbyURL)
-	execute(standbyURL, "SELECT pg_promote()")
+	behind := testdb.NewServer(t, standbyURL)
+	testdb.Execute(t, standbyURL, "SELECT pg_promote()")
 	promoted := openStore(t, standbyURL)
 	require.ErrorIs(t, read(patient), ErrUnavailable, "it is a primary now")
 	require.ErrorIs(t, read(open(promoted, time.Minute, primaryURL)), ErrUnavailable)

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"context"
 	"database/sql"
-	"log/slog"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"nof0/atlas/atlastest"
 	"nof0/internal/await"
-	"nof0/internal/devstack"
 	"nof0/internal/testdb"
 )
 
@@ -73,34 +69,12 @@ func TestDoctor(t *testing.T) {
 	require.Equal(t, "fail", states(1)["Redis"])
 }
 
-// startPostgres starts a server of the test's own, where given as the standby of another.
-func startPostgres(t *testing.T, standbyOf string) string {
-	t.Helper()
-	o := devstack.Options{DataDir: t.TempDir(), RedisURL: "redis://127.0.0.1:1", StandbyOf: standbyOf, Logger: slog.New(slog.DiscardHandler)}
-	stack, err := devstack.Start(t.Context(), o)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, stack.Close(context.Background()))
-		_, err := devstack.RemoveData(context.Background(), o) // under root the files lie elsewhere
-		require.NoError(t, err)
-	})
-	return stack.DatabaseURL
-}
-
 // TestDoctorLooksAtReplicas holds that what keeps a replica from being read is found, with
 // what to do, on a real standby.
 func TestDoctorLooksAtReplicas(t *testing.T) {
 	t.Parallel()
-	primary := startPostgres(t, "")
-	standby := startPostgres(t, primary)
-	exec := func(dsn, statement string) {
-		t.Helper()
-		conn, err := pgx.Connect(t.Context(), dsn)
-		require.NoError(t, err)
-		defer func() { require.NoError(t, conn.Close(context.Background())) }()
-		_, err = conn.Exec(t.Context(), statement)
-		require.NoError(t, err)
-	}
+	primary := testdb.NewServer(t, "")
+	standby := testdb.NewServer(t, primary)
 	replicas := func(dsns ...string) (found []finding) {
 		t.Helper()
 		e := nof0(t, []string{"DATABASE_URL=" + primary, "REDIS_URL=redis://127.0.0.1:1", "NOF0_POSTGRES_REPLICAS=" + strings.Join(dsns, ",")}, "doctor", "--json")
@@ -120,7 +94,7 @@ func TestDoctorLooksAtReplicas(t *testing.T) {
 	other.Path = "/postgres"
 	limited, err := url.Parse(standby)
 	require.NoError(t, err)
-	exec(primary, `CREATE ROLE blind LOGIN PASSWORD 'hidden'`)
+	testdb.Execute(t, primary, `CREATE ROLE blind LOGIN PASSWORD 'hidden'`)
 	limited.User = url.UserPassword("blind", "hidden")
 	var found []finding
 	await.True(t, func() bool {
@@ -133,11 +107,11 @@ func TestDoctorLooksAtReplicas(t *testing.T) {
 		require.Equal(t, i == 0, found[i].Do == "", "%+v", found[i])
 	}
 
-	exec(standby, `SELECT pg_wal_replay_pause()`)
+	testdb.Execute(t, standby, `SELECT pg_wal_replay_pause()`)
 	await.True(t, func() bool { return strings.HasPrefix(replicas(standby)[0].Found, "it does not replay") })
-	exec(standby, `SELECT pg_wal_replay_resume()`)
-	exec(standby, `ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'`)
-	exec(standby, `SELECT pg_reload_conf()`)
+	testdb.Execute(t, standby, `SELECT pg_wal_replay_resume()`)
+	testdb.Execute(t, standby, `ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'`)
+	testdb.Execute(t, standby, `SELECT pg_reload_conf()`)
 	await.True(t, func() bool {
 		f := replicas(standby)[0]
 		return strings.HasPrefix(f.Found, "it streams nothing") && f.State == stateWarn
