@@ -12,7 +12,8 @@ import (
 func tolerateSlash(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, found := strings.CutSuffix(r.URL.Path, "/")
-		if !found || path == "" {
+		raw, separates := strings.CutSuffix(r.URL.RawPath, "/")
+		if !found || path == "" || !separates && raw != "" { // it may be the end of an id
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -21,7 +22,7 @@ func tolerateSlash(next http.Handler) http.Handler {
 		trimmed.URL = new(url.URL)
 		*trimmed.URL = *r.URL
 		trimmed.URL.Path = path
-		trimmed.URL.RawPath = strings.TrimSuffix(r.URL.RawPath, "/")
+		trimmed.URL.RawPath = raw
 		next.ServeHTTP(w, trimmed)
 	})
 }

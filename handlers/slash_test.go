@@ -18,6 +18,11 @@ func TestOneTrailingSlashIsTolerated(t *testing.T) {
 	} else if got := b.answers.requests[len(b.answers.requests)-1].Model; got != "a/b" {
 		t.Errorf("model is %q", got)
 	}
+	if w := b.do("GET", "/api/analytics/a%2F"); w.Code != 200 {
+		t.Errorf("escaped at the end: %d", w.Code)
+	} else if got := b.answers.requests[len(b.answers.requests)-1].Model; got != "a/" {
+		t.Errorf("model is %q", got)
+	}
 }
 
 func TestTheCallersRequestIsLeftAlone(t *testing.T) {

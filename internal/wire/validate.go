@@ -21,7 +21,8 @@ const MaxHourlyMarker = 1_000_000
 const MaxID = 256
 
 // CheckID refuses what cannot be an id: it becomes part of keys, where braces
-// mark the hash tag.
+// mark the hash tag, and a segment of paths, where clients take dots for a step, also
+// where they are escaped.
 func CheckID(id string) error {
 	var f Faults
 	f.id("", id)
@@ -32,6 +33,9 @@ func (f *Faults) id(path, id string) {
 	switch {
 	case id == "":
 		f.addf(path, "is empty")
+		return
+	case id == ".", id == "..":
+		f.addf(path, "is %q, which no address can name", id)
 		return
 	case len(id) > MaxID:
 		f.addf(path, "is %d bytes long; at most %d are accepted", len(id), MaxID)
