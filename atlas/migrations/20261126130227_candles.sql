@@ -21,8 +21,6 @@ CREATE TABLE "equity_candles" (
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("competition_id", "model_id", "resolution", "bucket", "since_inception_hourly_marker")
 );
--- Create index "equity_candles_account_hour" to table: "equity_candles"
-CREATE INDEX "equity_candles_account_hour" ON "equity_candles" ("competition_id", "model_id", "since_inception_hourly_marker") WHERE (resolution = 3600);
 -- Create "price_candles" table
 CREATE TABLE "price_candles" (
   "provider" text NOT NULL,

@@ -73,14 +73,16 @@ func TestMigrateDryRunToAndDown(t *testing.T) {
 	// What the version before uses is taken away when that is asked for; until then
 	// this one works beside it.
 	expanded := mustNof0(t, environ, "migrate", "apply")
-	contraction := files[slices.IndexFunc(files, func(name string) bool { return strings.Contains(name, "_contract_") }):]
+	contracts := func(name string) bool { return strings.Contains(name, "_contract_") }
+	contraction := files[slices.IndexFunc(files, contracts):]
 	require.Contains(t, expanded.out, files[1])
 	require.NotContains(t, expanded.out, contraction[0])
 	require.Contains(t, expanded.err, "left out: "+strings.Join(contraction, ", "))
 	require.Contains(t, expanded.err, "`nof0 migrate apply --contract`")
 	beside := parsed[atlas.Status](t, mustNof0(t, environ, "migrate", "status", "--json"))
 	require.Equal(t, contraction, beside.Pending)
-	require.False(t, beside.Older())
+	// What was written after a contraction waits for it, and so does this version.
+	require.Equal(t, slices.ContainsFunc(contraction, func(name string) bool { return !contracts(name) }), beside.Older())
 	require.Contains(t, mustNof0(t, environ, "migrate", "apply", "--contract").out, contraction[0])
 	down := parsed[atlas.Report](t, mustNof0(t, environ, "migrate", "down", "--to", first, "--yes", "--json"))
 	require.Equal(t, first, down.To)
