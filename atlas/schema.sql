@@ -144,6 +144,7 @@ CREATE TABLE "equity_candles" (
   "updated_at" timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY ("competition_id","model_id","resolution","bucket","since_inception_hourly_marker")
 );
+CREATE INDEX IF NOT EXISTS "equity_candles_account_hour" ON "equity_candles" ("competition_id","model_id","since_inception_hourly_marker") WHERE resolution = 3600;
 
 CREATE TABLE "positions" (
   "competition_id" text DEFAULT 'season-1',

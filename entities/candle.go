@@ -20,13 +20,13 @@ type Candle struct {
 
 // EquityCandle is the equity of an account within a quarter of an hour, an hour or a day.
 type EquityCandle struct {
-	CompetitionID string    `gorm:"type:text;primaryKey;default:season-1"`
-	ModelID       string    `gorm:"type:text;primaryKey"`
+	CompetitionID string    `gorm:"type:text;primaryKey;default:season-1;index:equity_candles_account_hour,priority:1,where:resolution = 3600"`
+	ModelID       string    `gorm:"type:text;primaryKey;index:equity_candles_account_hour,priority:2,where:resolution = 3600"`
 	Resolution    int       `gorm:"type:integer;primaryKey;autoIncrement:false"` // seconds
 	Bucket        time.Time `gorm:"type:timestamptz;primaryKey"`                 // when the span begins: a multiple of the resolution, UTC
 	// SinceInceptionHourlyMarker divides an hour of the clock into those of the account,
 	// which begin within it; 0 in the others.
-	SinceInceptionHourlyMarker int64 `gorm:"type:bigint;primaryKey;autoIncrement:false"`
+	SinceInceptionHourlyMarker int64 `gorm:"type:bigint;primaryKey;autoIncrement:false;index:equity_candles_account_hour,priority:3,where:resolution = 3600"`
 	// Fall is at least the largest fall from a peak within the span, as a fraction of the
 	// peak, and just that where the rows came in order of time; infinite where some are
 	// below 0, or where hours of the account overlap.
