@@ -16,8 +16,15 @@ func TestPercent(t *testing.T) {
 		heap, besides, size uint64
 		want                int
 	}{
-		{0, 0, 64, 100}, {1, 0, 64, 6300}, {8, 0, 64, 700}, {31, 0, 64, 106}, {30, 2, 64, 100}, {33, 0, 64, 100}, {1000, 0, 64, 100},
-		{7, 1, 64, 700}, {0, 1, 64, 100}, // before the first collection
+		{0, 0, 64, 100},
+		{1, 0, 64, 6300},
+		{8, 0, 64, 700},
+		{31, 0, 64, 106},
+		{30, 2, 64, 100},
+		{33, 0, 64, 100},
+		{1000, 0, 64, 100},
+		{7, 1, 64, 700},
+		{0, 1, 64, 100}, // before the first collection
 	} {
 		require.Equal(t, c.want, percent(c.heap, c.besides, c.size), "%v", c)
 	}
