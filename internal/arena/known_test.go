@@ -83,3 +83,45 @@ func TestAnAnswerThatLeavesTheMemoryIsWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// After some requests that waited in vain the next do not wait as long, until a while
+// has passed or the store has answered.
+func TestAfterOutagesNobodyWaitsLong(t *testing.T) {
+	t.Parallel()
+	client, err := cachelayer.Open("", config.Default().Redis, cachelayer.Options{})
+	require.NoError(t, err)
+	cache, err := cachelayer.New(client, config.Default().Cache, cachelayer.Options{})
+	require.NoError(t, err)
+	t.Cleanup(cache.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	now := time.Date(2025, time.November, 3, 12, 0, 0, 0, time.UTC)
+	ttls := config.Default().Cache
+	ttls.StaleAfter = time.Millisecond
+	s, err := NewService(ServiceOptions{Cache: cache, TTLs: ttls, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	q, err := s.ask(views[catalogue.ViewTrades], Request{View: catalogue.ViewTrades}, scope{competition: "season-2", keys: s.keys.In("season-2")})
+	require.NoError(t, err)
+	q.document.load = func(context.Context) (*rendering, error) {
+		<-ctx.Done() // the store hangs
+		return nil, ErrUnavailable
+	}
+	s.remember(q.document.key.Name, q.scope.competition, &rendering{ETag: "known"}, now)
+	ask := func() {
+		answer, err := s.fromStore(ctx, q)
+		require.NoError(t, err)
+		require.NoError(t, ctx.Err(), "it waited until the end of the test")
+		require.Equal(t, originStale, answer.Origin)
+	}
+	for range outageFailures {
+		ask()
+	}
+
+	const long = time.Hour
+	s.o.TTLs.StaleAfter = long
+	ask()
+
+	assert.Equal(t, long, s.outages.patience(now.Add(outageOpen), long))
+	s.outages.over()
+	assert.Equal(t, long, s.outages.patience(now, long))
+}
