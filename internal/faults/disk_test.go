@@ -178,3 +178,11 @@ func TestOutagesOfAFullRedis(t *testing.T) {
 	w.ends("full disk of Redis")
 	require.Zero(t, w.refused.Load())
 }
+
+// startSystemIn is startSystem with the files of Postgres in a directory, and a Redis.
+func startSystemIn(t *testing.T, dir string, redis *testdb.RedisServer) *system {
+	t.Helper()
+	bin, err := program()
+	require.NoError(t, err)
+	return startSystemOn(t, dir, redis, bin, "NOF0_HTTP_DRAIN=0s")
+}

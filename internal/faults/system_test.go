@@ -63,14 +63,6 @@ func startSystem(t *testing.T) *system {
 	return startSystemOf(t, bin, "NOF0_HTTP_DRAIN=0s")
 }
 
-// startSystemIn is startSystem with the files of Postgres in a directory, and a Redis.
-func startSystemIn(t *testing.T, dir string, redis *testdb.RedisServer) *system {
-	t.Helper()
-	bin, err := program()
-	require.NoError(t, err)
-	return startSystemOn(t, dir, redis, bin, "NOF0_HTTP_DRAIN=0s")
-}
-
 // startSystemOf is startSystem of a program that is built already, perhaps an older one,
 // which refuses variables that it does not know.
 func startSystemOf(t *testing.T, bin string, env ...string) *system {
