@@ -744,7 +744,7 @@ func (b *book) match(f *Fill) (id, conflict string) {
 	var candidates, fitting []string
 	for key := range b.slots[slot{t.ModelID, t.Provider, t.Symbol}] {
 		p := b.positions[key]
-		if !couldClose(t.Quantity, *f.entered(), p, f.Window) {
+		if !couldClose(t.Quantity, *f.entered(), t.ExitTime, p, f.Window) {
 			continue
 		}
 		candidates = append(candidates, key.id)
@@ -766,16 +766,16 @@ func (b *book) match(f *Fill) (id, conflict string) {
 }
 
 // couldClose reports whether a position is on the side of a fill without an
-// order id and was entered within a window of it, or is open and has neither a
-// time nor an order id.
-func couldClose(quantity float64, entered time.Time, p *entities.Position, window time.Duration) bool {
+// order id and was entered within a window of it and not after its exit, or is open
+// and has neither a time nor an order id.
+func couldClose(quantity float64, entered, exited time.Time, p *entities.Position, window time.Duration) bool {
 	if math.Signbit(p.Quantity) != math.Signbit(quantity) {
 		return false
 	}
 	if p.EntryTime == nil {
 		return p.Status == entities.PositionOpen && (p.EntryOid == nil || *p.EntryOid <= 0)
 	}
-	return p.EntryTime.Sub(entered).Abs() <= window
+	return p.EntryTime.Sub(entered).Abs() <= window && !p.EntryTime.After(exited)
 }
 
 // claims lists the fills without an order id that arrived before an opening
@@ -792,7 +792,7 @@ func (b *book) claims(p *entities.Position, window time.Duration) (claimed []*en
 			if f.EntryTime == nil || f.Provider != p.Provider || f.Symbol != p.Symbol {
 				continue
 			}
-			if f.EntryTime.Equal(*p.EntryTime) || b.positions[key] == nil && couldClose(*f.Quantity, *f.EntryTime, p, window) {
+			if f.EntryTime.Equal(*p.EntryTime) || b.positions[key] == nil && couldClose(*f.Quantity, *f.EntryTime, f.ObservedAt, p, window) {
 				claimed = append(claimed, f)
 			}
 		}

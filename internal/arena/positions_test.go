@@ -61,6 +61,18 @@ func TestWhatArrivesLateOrTwice(t *testing.T) {
 			{trades, closing("m_1", "7", 100, 200, -1, ""), "inserted", "no position matched", ""},
 			{positions, opening("7", 100, -3, ""), "inserted", "", ""},
 		}, []float64{-2}},
+		"a fill without an order id, and what was opened after its exit": {[]step{
+			{trades, closing("m_1", "null", 100, 110, 1, `,"remaining":null`), "inserted", "no position matched", ""},
+			{positions, opening("8", 120, 1, ""), "inserted", "", ""},
+		}, []float64{1}},
+		"what was opened after the exit of a fill without an order id, first": {[]step{
+			{positions, opening("8", 120, 1, ""), "inserted", "", ""},
+			{trades, closing("m_1", "-1", 100, 119, 1, ""), "inserted", "no position matched", ""},
+		}, []float64{1}},
+		"a fill without an order id that exits as its position is entered": {[]step{
+			{positions, opening("8", 120, 1, ""), "inserted", "", ""},
+			{trades, closing("m_1", "0", 100, 120, 1, ""), "inserted", "", ""},
+		}, nil},
 		"what remains, after the close": {[]step{
 			{positions, opening("7", 100, 5, ""), "inserted", "", ""},
 			{trades, closing("m_2", "7", 100, 300, 2, `,"remaining":null`), "inserted", "", ""},
@@ -155,7 +167,7 @@ func TestWhatArrivesLateOrTwice(t *testing.T) {
 		"no order id, of two openings": {[]step{
 			{positions, opening("0", 100, 2, ""), "inserted", "", ""},
 			{positions, opening("0", 120, 2, ""), "inserted", "was open in its place", ""},
-			{trades, closing("m_1", "0", 110, 115, 1, ""), "rejected", "hyperliquid/SOL/t120000000", ""},
+			{trades, closing("m_1", "0", 110, 125, 1, ""), "rejected", "hyperliquid/SOL/t120000000", ""},
 			{trades, closing("m_2", "0", 100, 115, 2, ""), "inserted", "", ""},
 			{trades, closing("m_3", "0", 110, 130, 1, ""), "inserted", "", ""},
 		}, []float64{1}},
