@@ -71,7 +71,7 @@ func TestModelNames(t *testing.T) {
 		"100%25":                 "100%",
 		"%2525":                  "%25",
 		"%C3%A9":                 "é",
-		"..":                     "..",
+		"...":                    "...",
 		strings.Repeat("x", 256): strings.Repeat("x", 256),
 	} {
 		b := setup(t)
@@ -81,7 +81,7 @@ func TestModelNames(t *testing.T) {
 			t.Errorf("%s: model %q, want %q", escaped, got, want)
 		}
 	}
-	for _, bad := range []string{"a%7Bb", "a%7Db", "a%00b", "%0A", "%FF", strings.Repeat("x", 257)} {
+	for _, bad := range []string{".", "..", "%2E%2e", "a%7Bb", "a%7Db", "a%00b", "%0A", "%FF", strings.Repeat("x", 257)} {
 		b := setup(t)
 		if p := problemIn(t, b.do("GET", "/api/analytics/"+bad)); p.Type != problemUnknownModel || p.Status != 404 {
 			t.Errorf("%s: %+v", bad, p)
