@@ -24,7 +24,7 @@ func True(t testing.TB, condition func() bool, msgAndArgs ...any) {
 func Within(t testing.TB, limit time.Duration, condition func() bool, msgAndArgs ...any) {
 	t.Helper()
 	began := time.Now()
-	for pause := time.Millisecond; !condition(); pause = min(2*pause, 50*time.Millisecond) {
+	for pause := time.Millisecond; !condition(); pause = min(2*pause, 10*time.Millisecond) {
 		if time.Since(began) > limit {
 			require.Fail(t, "the condition did not hold within "+limit.String(), msgAndArgs...)
 		}
