@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,4 +203,27 @@ func TestAJSONDirectoryHasOneCompetition(t *testing.T) {
 		require.Contains(t, string(res.body), `nof0 import DIR`)
 	}
 	require.Zero(t, b.count(t, `SELECT count(*) FROM trades`))
+}
+
+// TestOddIDsInTheFiles holds that an id, however odd, has its place in the JSON files.
+func TestOddIDsInTheFiles(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withJSON(madeUp(t, season.Options{Seed: 6, Models: 2, Hours: 5})))
+	b.load(t, b.cfg.JSONDir)
+	for _, d := range arena.Domains() {
+		b.set(t, d, arena.Modes{Read: arena.ReadStore, Write: arena.WriteBoth})
+	}
+	for _, id := range oddIDs() {
+		for _, kind := range []string{"models", "prices", "decisions", "trades", "positions"} {
+			post(t, b.url, kind, writesOf(t, id)[kind])
+		}
+	}
+	await.True(t, func() bool {
+		raw, err := os.ReadFile(filepath.Join(b.cfg.JSONDir, "trades.json"))
+		require.NoError(t, err)
+		return !slices.ContainsFunc(oddIDs(), func(id string) bool { return !strings.Contains(said(t, raw), quoted(t, id)) })
+	}, "the files follow")
+	status, runs := admin(t, http.MethodPost, b.url+"/admin/parity")
+	require.Equal(t, http.StatusOK, status)
+	requireVerdicts(t, runs, wire.VerdictEqual)
 }
