@@ -213,13 +213,9 @@ type HourClose struct {
 func (r Equity) HourCloses(ctx context.Context, model string, span Span) (closes []HourClose, err error) {
 	err = r.run(ctx, "equity", "HourCloses", func(db *gorm.DB) error {
 		return eachRow(db, `
-			SELECT string_agg(packed, ''::bytea)
-			FROM (
-				SELECT int8send(since_inception_hourly_marker) || float8send(close) AS packed
-				FROM equity_candles
-				WHERE competition_id = @competition AND model_id = ? AND resolution = 3600 AND bucket >= ? AND bucket <= ? AND close_at >= ? AND open_at <= ?
-				ORDER BY bucket, since_inception_hourly_marker
-			) hours`,
+			SELECT string_agg(int8send(since_inception_hourly_marker) || float8send(close), ''::bytea ORDER BY bucket, since_inception_hourly_marker)
+			FROM equity_candles
+			WHERE competition_id = @competition AND model_id = ? AND resolution = 3600 AND bucket >= ? AND bucket <= ? AND close_at >= ? AND open_at <= ?`,
 			[]any{model, span.From.UTC().Truncate(time.Hour), span.To, span.From, span.To, in(db)}, func(scan func(...any) error) error {
 				var raw []byte
 				if err := scan(&raw); err != nil {

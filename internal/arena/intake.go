@@ -872,18 +872,20 @@ func readerOf[T any](g *Intake, decode func(jsontext.Value) (T, error), describe
 // apply stores accepted items and emits events of what has changed.
 type apply[T any] func(ctx context.Context, w *write, items []item[T]) error
 
+// bind hands the entries of a batch to what takes them by their type.
+func bind[T any](do apply[T]) func(context.Context, *write, []*entry) error {
+	return func(ctx context.Context, w *write, entries []*entry) error {
+		items := make([]item[T], len(entries))
+		for i, e := range entries {
+			items[i] = item[T]{e, e.value.(T)} //nolint:forcetypeassert // which decode has put there
+		}
+		return do(ctx, w, items)
+	}
+}
+
 // kindOf is the kind of one batch whose items have one type. Prepare, where given, does
 // what must be there before the transaction.
 func kindOf[T any](read reader[T], store apply[T], prepare ...apply[T]) kind {
-	bind := func(do apply[T]) func(context.Context, *write, []*entry) error {
-		return func(ctx context.Context, w *write, entries []*entry) error {
-			items := make([]item[T], len(entries))
-			for i, e := range entries {
-				items[i] = item[T]{e, e.value.(T)} //nolint:forcetypeassert // which decode has put there
-			}
-			return do(ctx, w, items)
-		}
-	}
 	k := kind{apply: bind(store), decode: func(raw jsontext.Value) entry {
 		v, e := read(raw)
 		e.value = v

@@ -101,13 +101,13 @@ func (g *Intake) kinds() map[IngestKind]kind {
 
 // aheadOf asks ahead for what the rows of items change.
 func aheadOf[T, R any](row func(*write, T) R, ask func(context.Context, *write, []R) error) func(context.Context, *write, []*entry) error {
-	return func(ctx context.Context, w *write, entries []*entry) error {
-		rows := make([]R, len(entries))
-		for i, e := range entries {
-			rows[i] = row(w, e.value.(T)) //nolint:forcetypeassert // which decode has put there
+	return bind(func(ctx context.Context, w *write, items []item[T]) error {
+		rows := make([]R, len(items))
+		for i, e := range items {
+			rows[i] = row(w, e.value)
 		}
 		return ask(ctx, w, rows)
-	}
+	})
 }
 
 func (g *Intake) trades() reader[wire.TradeItem] {

@@ -14,16 +14,23 @@ import (
 	"nof0/internal/catalogue"
 )
 
-// What a load that nobody waits for any more brings is of when it began: it may end
-// after one that began later and has read a newer state.
-func TestALateLoadDoesNotReplaceWhatBeganAfterIt(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2025, time.November, 3, 12, 0, 0, 0, time.UTC)
+// cacheAlone is a cache without a Redis.
+func cacheAlone(t *testing.T) *cachelayer.Cache {
+	t.Helper()
 	client, err := cachelayer.Open("", config.Default().Redis, cachelayer.Options{})
 	require.NoError(t, err)
 	cache, err := cachelayer.New(client, config.Default().Cache, cachelayer.Options{})
 	require.NoError(t, err)
 	t.Cleanup(cache.Close)
+	return cache
+}
+
+// What a load that nobody waits for any more brings is of when it began: it may end
+// after one that began later and has read a newer state.
+func TestALateLoadDoesNotReplaceWhatBeganAfterIt(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, time.November, 3, 12, 0, 0, 0, time.UTC)
+	cache := cacheAlone(t)
 	s, err := NewService(ServiceOptions{Cache: cache, TTLs: config.Default().Cache, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
 	require.NoError(t, err)
 	key, sc := cachelayer.Key{Name: "trades"}, scope{competition: "season-2"}
@@ -47,11 +54,7 @@ func TestALateLoadDoesNotReplaceWhatBeganAfterIt(t *testing.T) {
 // memory meanwhile: there is nothing to serve instead.
 func TestAnAnswerThatLeavesTheMemoryIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	client, err := cachelayer.Open("", config.Default().Redis, cachelayer.Options{})
-	require.NoError(t, err)
-	cache, err := cachelayer.New(client, config.Default().Cache, cachelayer.Options{})
-	require.NoError(t, err)
-	t.Cleanup(cache.Close)
+	cache := cacheAlone(t)
 	ttls := config.Default().Cache
 	ttls.StaleAfter = time.Millisecond
 	for name, keeps := range map[string]bool{"it stays": true, "it leaves": false} {
@@ -88,11 +91,7 @@ func TestAnAnswerThatLeavesTheMemoryIsWaitedFor(t *testing.T) {
 // has passed or the store has answered.
 func TestAfterOutagesNobodyWaitsLong(t *testing.T) {
 	t.Parallel()
-	client, err := cachelayer.Open("", config.Default().Redis, cachelayer.Options{})
-	require.NoError(t, err)
-	cache, err := cachelayer.New(client, config.Default().Cache, cachelayer.Options{})
-	require.NoError(t, err)
-	t.Cleanup(cache.Close)
+	cache := cacheAlone(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	now := time.Date(2025, time.November, 3, 12, 0, 0, 0, time.UTC)
