@@ -113,14 +113,15 @@ tracing-test: servers $(COLLECTOR) build ## send the spans of requests through a
 # With fsync, unlike the servers of tests.
 BENCH = NOF0_DATA_DIR=$(TMP)/nof0-bench $(BIN) dev --redis=server -- $(GO) test -tags bench,nomsgpack -v -count=1 -timeout 180m ./internal/bench -run
 .PHONY: bench bench-history bench-growth bench-short bench-go
-bench: servers wrk build ## measure the running system beside yardsticks, for ten minutes: docs/performance.md
-	$(BENCH) Table -json $(CURDIR)/bin/bench.json $(TESTFLAGS)
+bench: servers wrk build ## measure the running system beside yardsticks, for seventeen minutes: docs/performance.md
+	$(BENCH) Table -results $(CURDIR)/bin/bench.json $(TESTFLAGS)
 bench-history: servers build ## page through a million trades of one model while others are written, and download them: docs/performance.md
 	$(BENCH) History $(TESTFLAGS)
 bench-growth: servers build ## what views, pages and fills cost in seasons of 10^5 and 10^6 equity rows and trades (TESTFLAGS="-sizes 100000,1000000,10000000"): docs/performance.md
 	$(BENCH) Growth $(TESTFLAGS)
 bench-short: servers wrk build ## the same in half a minute, of a few rows
-	$(BENCH) 'Table|History|Growth' -short-form $(TESTFLAGS)
+	$(BENCH) 'Table|History|Growth' -short-form -results $(CURDIR)/bin/bench-short.json $(TESTFLAGS)
+	test -s bin/bench-short.json
 bench-go: servers build ## run the benchmarks of packages, for benchstat; that of the metrics stores ten million trades, 5 GB, first
 	$(DEV) -- $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) $(or $(PACKAGES),./...)
 
