@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -65,6 +66,22 @@ func TestApplyKeepsNothingInThePool(t *testing.T) {
 
 	require.NoError(t, err)
 	assert.Equal(t, before, query[string](t, db, `SHOW lock_timeout`))
+}
+
+// What the database has been told otherwise changes nothing that a migration moves.
+func TestSettingsOfTheDatabaseChangeNoMigration(t *testing.T) {
+	t.Parallel()
+	db := emptyDB(t)
+	for _, setting := range []string{
+		"extra_float_digits = 0", "datestyle = 'SQL, DMY'", "timezone = 'Asia/Kathmandu'", "standard_conforming_strings = off", "default_transaction_isolation = 'serializable'",
+	} {
+		execute(t, db, fmt.Sprintf("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET %s', current_database()); END $$", strings.ReplaceAll(setting, "'", "''")))
+	}
+	db.SetMaxIdleConns(0) // the next session is a new one
+	_, err := New(db, Options{Migrations: migrations(t, map[string]string{"20260101000000_one.sql": `CREATE TABLE one AS SELECT
+		jsonb_build_object('d', 0.1::float8 + 0.2) AS moved, 'a\b' AS words, ('2026-01-02 03:04:05+00'::timestamptz)::text AS at, current_setting('transaction_isolation') AS isolation;`})}).Apply(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, `{"d": 0.30000000000000004} a\b 2026-01-02 03:04:05+00 read committed`, query[string](t, db, `SELECT concat_ws(' ', moved, words, at, isolation) FROM one`))
 }
 
 // gate is a lock that a migration of a test waits for, so that the test knows

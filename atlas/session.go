@@ -53,6 +53,13 @@ func openSession(ctx context.Context, db *sql.DB) (_ *session, err error) {
 		"SET search_path = " + pgx.Identifier{home}.Sanitize(),
 		"SET idle_in_transaction_session_timeout = 0",
 		"SET client_min_messages = warning",
+		// What the database or the role has otherwise changes no migration: how texts are read,
+		// how many digits of a double are written, and what others have committed meanwhile.
+		"SET standard_conforming_strings = on",
+		"SET extra_float_digits = 1",
+		"SET datestyle = 'ISO, YMD'",
+		"SET timezone = 'UTC'",
+		"SET default_transaction_isolation = 'read committed'",
 	} {
 		if _, err := conn.ExecContext(ctx, set); err != nil {
 			return nil, fmt.Errorf("error preparing the migration session (%s): %w", set, err)

@@ -82,6 +82,10 @@ func (r Repositories) Flush(ctx context.Context) error {
 	return r.Models.run(ctx, "store", "Flush", func(db *gorm.DB) error { return db.Exec("SELECT").Error })
 }
 
+// beginTx begins a transaction that sees what was committed before each of its statements,
+// whatever the database begins otherwise: what is read under a lock is newer than the lock.
+const beginTx = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
 // BeginTx queues the BEGIN of a transaction without options.
 func (p *pipeline) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	if o != (driver.TxOptions{}) {
@@ -90,7 +94,7 @@ func (p *pipeline) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, 
 	if p.Conn.Conn().IsClosed() {
 		return nil, driver.ErrBadConn
 	}
-	p.in, p.queued = true, []statement{{query: "BEGIN"}}
+	p.in, p.queued = true, []statement{{query: beginTx}}
 	p.forget()
 	return &pipelined{ctx: ctx, conn: p}, nil
 }
@@ -264,7 +268,7 @@ func (t *pipelined) Rollback() error {
 }
 
 // unsent reports whether the server has not heard of the transaction.
-func (t *pipelined) unsent() bool { return len(t.conn.queued) > 0 && t.conn.queued[0].query == "BEGIN" }
+func (t *pipelined) unsent() bool { return len(t.conn.queued) > 0 && t.conn.queued[0].query == beginTx }
 
 // undo ends the transaction on the server where an error has left it open.
 func (t *pipelined) undo(err error) error {

@@ -3,6 +3,8 @@ package repository
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -12,6 +14,9 @@ import (
 // such a session goes by another number there than it was told. Where the pooler gives
 // each transaction whatever session is free, a statement that one session has prepared
 // is unknown to the next.
+//
+// It refuses a database that writes fewer digits of a double than tell it from others: as text
+// it would come back as another one.
 func behindPooler(ctx context.Context, pool *sql.DB) (behind bool, err error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -21,7 +26,11 @@ func behindPooler(ctx context.Context, pool *sql.DB) (behind bool, err error) {
 	err = conn.Raw(func(driver any) error {
 		pg := driver.(*pipeline).Conn.Conn() //nolint:forcetypeassert // Open made the pool
 		var pid uint32
-		err := pg.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)
+		var digits int
+		err := pg.QueryRow(ctx, "SELECT pg_backend_pid(), current_setting('extra_float_digits')::int", pgx.QueryExecModeSimpleProtocol).Scan(&pid, &digits)
+		if err == nil && digits < 1 {
+			err = errors.New("the pooler leaves extra_float_digits at " + strconv.Itoa(digits) + ", by which doubles lose digits: ALTER ROLE … RESET extra_float_digits, or set it to 1 there")
+		}
 		behind = pid != pg.PgConn().PID()
 		return err
 	})

@@ -22,15 +22,25 @@ type Session struct {
 	IdleInTransaction time.Duration
 }
 
+// everySession is how a session speaks, whatever its database and its role have been told:
+// settings that a pooler keeps for each client.
+//
+//nolint:gochecknoglobals // a constant
+var everySession = map[string]string{
+	"timezone": "UTC", "client_encoding": "UTF8", "datestyle": "ISO, YMD", "standard_conforming_strings": "on",
+}
+
 // keepalive is how long the server waits before it asks a silent client whether it is
 // still there, and how often it asks; after three questions it ends the session.
 const keepalive = 10 * time.Second
 
 func (s Session) set(conf *pgx.ConnConfig) {
+	params := conf.RuntimeParams
+	// As everySession, but of those that a pooler does not keep: see beginTx and behindPooler.
+	params["default_transaction_isolation"], params["extra_float_digits"], params["bytea_output"] = "read committed", "1", "hex"
 	if s == (Session{}) {
 		return
 	}
-	params := conf.RuntimeParams
 	params["application_name"] = s.Name
 	// What a statement here costs is estimated by its limits, of which it needs a part:
 	// to compile its plan takes longer than to run it.
@@ -61,14 +71,6 @@ const readOnlyTransaction = "25006"
 // leads to a server that takes no writes, since the primary may be elsewhere now.
 func keepsSession(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 	return err.SeverityUnlocalized != "FATAL" && err.Code != readOnlyTransaction
-}
-
-// renamed is what another pool asks for, where this one was allowed to ask.
-func (s Session) renamed(other Session) Session {
-	if s == (Session{}) {
-		return s
-	}
-	return other
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(max(d.Milliseconds(), 1), 10) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ type Options struct {
 	Observe func(ctx context.Context, repository, method string) func(err *error)
 
 	unprepared bool // see behindPooler
+	bare       bool // a pooler takes no settings of sessions
 }
 
 // Store is the pool of connections and the repositories bound to it.
@@ -95,7 +97,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	err = s.pool.PingContext(ctx)
-	refused := refusesSettings(err) && o.Session != (Session{})
+	refused := refusesSettings(err) && !o.bare
 	var pooled bool
 	if err == nil {
 		pooled, err = behindPooler(ctx, s.pool)
@@ -103,7 +105,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	switch {
 	case refused:
 		log.WarnContext(ctx, "the pooler takes no settings of sessions: set lock_timeout and idle_in_transaction_session_timeout for the role", slog.Any("error", err))
-		o.Session = Session{}
+		o.bare = true
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("error connecting to the database: %w", classify(withCause(ctx, err))), s.Close())
 	case pooled && !o.unprepared && !choosesExecMode(o.DSN):
@@ -124,7 +126,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) Beside(change func(*Options)) (*Store, error) {
 	o := s.options
 	change(&o)
-	o.Session = s.options.Session.renamed(o.Session)
 	return open(o, s.origin)
 }
 
@@ -137,8 +138,10 @@ func open(o Options, from *origin) (*Store, error) {
 	if o.ConnectTimeout > 0 {
 		conf.ConnectTimeout = o.ConnectTimeout
 	}
-	conf.RuntimeParams["timezone"], conf.RuntimeParams["client_encoding"] = "UTC", "UTF8"
-	o.Session.set(conf)
+	maps.Copy(conf.RuntimeParams, everySession)
+	if !o.bare {
+		o.Session.set(conf)
+	}
 	if o.unprepared {
 		conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	}

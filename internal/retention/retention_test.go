@@ -19,6 +19,7 @@ import (
 
 	"nof0/atlas/atlastest"
 	"nof0/entities"
+	"nof0/internal/await"
 	"nof0/internal/testdb"
 	"nof0/repository"
 )
@@ -416,6 +417,40 @@ func TestWhatIsWrittenMeanwhileIsNotDropped(t *testing.T) {
 	assert.Len(t, b.archives(t), 3, "the earlier file stays")
 	b.restoreAll(t)
 	assert.Len(t, b.rows(t), len(b.ticks)+1)
+}
+
+// A tick that is committed while the drop waits for the table is counted, however the
+// database begins its transactions.
+func TestWhatIsCommittedWhileTheDropWaitsIsNotDropped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, statement := range []string{
+		"ALTER TABLE price_ticks DETACH PARTITION " + september,
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database()); END $$",
+	} {
+		_, err := b.conn.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	s, err := openSession(t.Context(), b.options.DSN, time.Minute)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.close(t.Context())) }()
+	p := Partition{Name: september}
+	p.Rows, err = s.count(t.Context(), s.conn, september)
+	require.NoError(t, err)
+	tx, err := b.conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "INSERT INTO "+september+" (provider, symbol, observed_at, price) SELECT provider, 'late', observed_at, price FROM "+september+" LIMIT 1")
+	require.NoError(t, err)
+
+	dropped := make(chan error, 1)
+	go func() { dropped <- s.drop(t.Context(), &p) }()
+	await.True(t, func() bool {
+		var waits bool
+		return tx.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = '"+september+"'::regclass AND NOT granted)").Scan(&waits) == nil && waits
+	})
+	require.NoError(t, tx.Commit(t.Context()))
+	var inUse *inUseError
+	require.ErrorAs(t, <-dropped, &inUse)
 }
 
 // A month leaves between the look at its partition and a late tick: the write makes it

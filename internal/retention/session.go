@@ -47,7 +47,9 @@ func openSession(ctx context.Context, dsn string, lockTimeout time.Duration) (_ 
 	maps.Copy(conf.RuntimeParams, map[string]string{
 		// Texts of times and doubles in an archive do not depend on the server.
 		"timezone": "UTC", "datestyle": "ISO, YMD", "extra_float_digits": "1", "client_encoding": "UTF8",
-		"lock_timeout": strconv.FormatInt(lockTimeout.Milliseconds(), 10),
+		// A count is of what was there once its table was locked.
+		"default_transaction_isolation": "read committed",
+		"lock_timeout":                  strconv.FormatInt(lockTimeout.Milliseconds(), 10),
 		// Copying a month may take longer than any request is allowed to.
 		"statement_timeout": "0", "idle_in_transaction_session_timeout": "0",
 	})
