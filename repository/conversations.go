@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -145,13 +144,9 @@ func (r Conversations) putMessages(db *gorm.DB, messages []entities.Conversation
 	if err != nil {
 		return false, err
 	}
-	return moved || slices.Contains(outcomes, Inserted), upsert(db, clause.OnConflict{
-		Columns:   []clause.Column{{Name: "competition_id"}, {Name: "conversation_id"}, {Name: "time"}, {Name: "role"}, {Name: "content_digest"}},
-		DoUpdates: clause.AssignmentColumns([]string{"sequence", "updated_at"}),
-		Where: clause.Where{Exprs: []clause.Expression{
-			clause.Expr{SQL: "excluded.sequence > conversation_messages.sequence"},
-		}},
-	}, later)
+	return moved || slices.Contains(outcomes, Inserted), upsert(db,
+		raise("competition_id, conversation_id, time, role, content_digest", "sequence")+
+			" WHERE excluded.sequence > conversation_messages.sequence", later)
 }
 
 // moves reports whether messages stand elsewhere among those of their moment

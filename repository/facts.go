@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 
@@ -143,8 +144,8 @@ func insertOf[T any](db *gorm.DB, table *table, rows []T) (query string, args []
 	for _, f := range table.fields {
 		name, of, value := fmt.Sprintf("%q", f.DBName), string(f.DataType), fmt.Sprintf("given.%q", f.DBName)
 		switch {
-		case f.FieldType == reflect.TypeFor[entities.JSON]():
-			of, value = "text", value+"::jsonb"
+		case f.FieldType == reflect.TypeFor[entities.JSON](), f.FieldType == reflect.TypeFor[decimal.Decimal]():
+			of, value = "text", value+"::"+of
 		case hasExpression(f):
 			value = "coalesce(" + value + ", " + f.DefaultValue + ")"
 		}
@@ -161,7 +162,7 @@ func hasExpression(f *schema.Field) bool { return f.HasDefaultValue && f.Default
 func columnOf(db *gorm.DB, f *schema.Field, rows reflect.Value) any {
 	of := f.FieldType
 	switch {
-	case of == reflect.TypeFor[entities.JSON]():
+	case of == reflect.TypeFor[entities.JSON](), of == reflect.TypeFor[decimal.Decimal]():
 		of = reflect.TypeFor[*string]()
 	case hasExpression(f):
 		of = reflect.PointerTo(of)
@@ -171,7 +172,10 @@ func columnOf(db *gorm.DB, f *schema.Field, rows reflect.Value) any {
 	for i := range rows.Len() {
 		value, cell := f.ReflectValueOf(db.Statement.Context, rows.Index(i)), column.Elem().Index(i)
 		json, isJSON := reflect.TypeAssert[entities.JSON](value)
+		number, isNumber := reflect.TypeAssert[decimal.Decimal](value)
 		switch {
+		case isNumber:
+			cell.Set(reflect.ValueOf(new(number.String())))
 		case isJSON && json != nil:
 			cell.Set(reflect.ValueOf(new(string(json))))
 		case isJSON || hasExpression(f) && value.IsZero():
@@ -278,8 +282,8 @@ func tableOf[T any](db *gorm.DB) (*table, error) {
 	scope := scopeField(stmt.Schema)
 	t := &table{name: stmt.Table, scope: scope, stmt: db.Statement, batch: min(maxBatch, maxParameters/len(stmt.Schema.DBNames))}
 	for _, name := range stmt.Schema.DBNames {
-		if !slices.Contains(bookkeeping(), name) {
-			t.fields = append(t.fields, stmt.Schema.FieldsByDBName[name])
+		if f := stmt.Schema.FieldsByDBName[name]; !f.AutoIncrement && !slices.Contains(bookkeeping(), name) {
+			t.fields = append(t.fields, f)
 		}
 	}
 	for _, f := range stmt.Schema.PrimaryFields {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -58,13 +57,8 @@ func (r Models) Register(ctx context.Context, models []entities.Model) (added []
 // changed or added.
 func (r Models) List(ctx context.Context, models []entities.Model) (changed int64, err error) {
 	err = r.run(ctx, "models", "List", func(db *gorm.DB) error {
-		changed, err = upsertCounted(db, clause.OnConflict{
-			Columns:   []clause.Column{{Name: "id"}},
-			DoUpdates: clause.AssignmentColumns([]string{"listed_at", "listing", "updated_at"}),
-			Where: clause.Where{Exprs: []clause.Expression{
-				clause.Expr{SQL: "(excluded.listed_at, excluded.listing) < (models.listed_at, models.listing)"},
-			}},
-		}, models)
+		changed, err = upsertCounted(db, raise("id", "listed_at", "listing")+
+			" WHERE (excluded.listed_at, excluded.listing) < (models.listed_at, models.listing)", models)
 		return err
 	})
 	return changed, err

@@ -3,6 +3,7 @@ package repository
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -25,7 +26,13 @@ func (r Outbox) Append(ctx context.Context, events []entities.OutboxEvent) error
 		events[i].CompetitionID = cmp.Or(events[i].CompetitionID, r.competition)
 	}
 	return r.run(ctx, "outbox", "Append", func(db *gorm.DB) error {
-		return later(db).CreateInBatches(&events, maxBatch).Error
+		table, err := tableOf[entities.OutboxEvent](db)
+		for some := range slices.Chunk(events, maxBatch) {
+			if err == nil {
+				_, err = insert(later(db), table, some, "")
+			}
+		}
+		return err
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -37,13 +36,7 @@ func (r Prices) InsertTicks(ctx context.Context, ticks []entities.PriceTick) (ou
 // is as new or newer. At most one price per provider and symbol may be given.
 func (r Prices) RaiseLatest(ctx context.Context, prices []entities.PriceLatest) error {
 	return r.run(ctx, "prices", "RaiseLatest", func(db *gorm.DB) error {
-		return upsert(db, clause.OnConflict{
-			Columns:   []clause.Column{{Name: "provider"}, {Name: "symbol"}},
-			DoUpdates: clause.AssignmentColumns([]string{"observed_at", "price", "extra", "updated_at"}),
-			Where: clause.Where{Exprs: []clause.Expression{
-				clause.Expr{SQL: "excluded.observed_at > price_latest.observed_at"},
-			}},
-		}, prices)
+		return upsert(db, raise("provider, symbol", "observed_at", "price", "extra")+" WHERE excluded.observed_at > price_latest.observed_at", prices)
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -81,17 +80,14 @@ func (r Recompute) Keep(ctx context.Context, state entities.AnalyticsState, doc 
 		if err != nil {
 			return err
 		}
-		if err := db.Clauses(conflict).Omit(bookkeeping()...).Create(&state).Error; err != nil || doc == nil {
+		if err := upsert(db, conflict, []entities.AnalyticsState{state}); err != nil || doc == nil {
 			return err
 		}
 		replace, err := replaceAll[entities.ModelAnalytics](db)
 		if err != nil {
 			return err
 		}
-		replace.Where = clause.Where{Exprs: []clause.Expression{
-			clause.Expr{SQL: "excluded.source = ?", Vars: []any{entities.AnalyticsComputed}},
-		}}
-		return db.Clauses(replace).Omit(bookkeeping()...).Create(doc).Error
+		return upsert(db, replace+" WHERE excluded.source = '"+entities.AnalyticsComputed+"'", []entities.ModelAnalytics{*doc})
 	})
 }
 

@@ -117,7 +117,7 @@ func (r Rollout) Set(ctx context.Context, change entities.RolloutChange) error {
 		if err != nil {
 			return err
 		}
-		if err := db.Clauses(conflict).Omit(bookkeeping()...).Create(&row).Error; err != nil {
+		if err := upsert(db, conflict, []entities.RolloutSwitch{row}); err != nil {
 			return err
 		}
 		return db.Create(&change).Error

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -41,10 +40,7 @@ func (r Markets) RaiseContexts(ctx context.Context, markets []entities.MarketAss
 		if err != nil {
 			return err
 		}
-		conflict.Where = clause.Where{Exprs: []clause.Expression{
-			clause.Expr{SQL: "excluded.observed_at > market_asset_ctx.observed_at"},
-		}}
-		return upsert(db, conflict, markets)
+		return upsert(db, conflict+" WHERE excluded.observed_at > market_asset_ctx.observed_at", markets)
 	})
 }
 

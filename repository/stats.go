@@ -8,7 +8,6 @@ import (
 
 	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"nof0/entities"
 )
@@ -85,20 +84,17 @@ func (d statsDelta) write(db *gorm.DB) error {
 	for _, model := range slices.Sorted(maps.Keys(d)) {
 		rows = append(rows, *d[model])
 	}
-	moved := map[string]any{
-		"ingested_until": gorm.Expr("greatest(model_stats.ingested_until, excluded.ingested_until)"),
-		"updated_at":     gorm.Expr("excluded.updated_at"),
-	}
-	for _, column := range []string{"num_trades", "num_decisions", "winners_count", "losers_count"} {
-		moved[column] = gorm.Expr("model_stats." + column + " + excluded." + column)
-	}
-	for _, column := range []string{"winners_net_sum", "losers_net_sum"} {
-		// The scale of a sum is that of its widest term so far, which depends on the
-		// order of the terms.
-		moved[column] = gorm.Expr("trim_scale(model_stats." + column + " + excluded." + column + ")")
-	}
-	return upsert(db, clause.OnConflict{
-		Columns:   []clause.Column{{Name: "competition_id"}, {Name: "model_id"}},
-		DoUpdates: clause.Assignments(moved),
-	}, rows)
+	return upsert(db, movedStats, rows)
 }
+
+// The scale of a sum is that of its widest term so far, which depends on the order of the
+// terms.
+const movedStats = `(competition_id, model_id) DO UPDATE SET
+	ingested_until = greatest(model_stats.ingested_until, excluded.ingested_until),
+	num_trades = model_stats.num_trades + excluded.num_trades,
+	num_decisions = model_stats.num_decisions + excluded.num_decisions,
+	winners_count = model_stats.winners_count + excluded.winners_count,
+	losers_count = model_stats.losers_count + excluded.losers_count,
+	winners_net_sum = trim_scale(model_stats.winners_net_sum + excluded.winners_net_sum),
+	losers_net_sum = trim_scale(model_stats.losers_net_sum + excluded.losers_net_sum),
+	updated_at = excluded.updated_at`

@@ -1,10 +1,11 @@
 package repository
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 )
 
 // bookkeeping returns the columns that the database sets by itself, also where a
@@ -44,29 +45,44 @@ func withdraw[T any](db *gorm.DB, rows []T) error {
 
 // upsert inserts rows, or does with those whose identity is stored what
 // conflict says, later. No identity may stand twice among them.
-func upsert[T any](db *gorm.DB, conflict clause.OnConflict, rows []T) error {
+func upsert[T any](db *gorm.DB, conflict string, rows []T) error {
 	_, err := upsertCounted(later(db), conflict, rows)
 	return err
 }
 
 // upsertCounted is upsert, and returns how many rows it inserted or changed.
-func upsertCounted[T any](db *gorm.DB, conflict clause.OnConflict, rows []T) (changed int64, err error) {
+func upsertCounted[T any](db *gorm.DB, conflict string, rows []T) (changed int64, err error) {
 	table, err := tableOf[T](db)
 	if err != nil {
 		return 0, err
 	}
 	for at := range slices.Chunk(table.sorted(rows), table.batch) {
-		batch := pick(rows, at)
-		res := db.Clauses(conflict).Omit(bookkeeping()...).Create(&batch)
-		if res.Error != nil {
-			return 0, res.Error
+		n, err := insert(db, table, pick(rows, at), " ON CONFLICT "+conflict)
+		if err != nil {
+			return 0, err
 		}
-		changed += res.RowsAffected
+		changed += n
 	}
 	return changed, nil
 }
 
-// pick copies the rows at the given places: GORM writes into what it stores.
+// insert inserts rows, by a statement that GORM does not write anew each time, and returns
+// how many it inserted or changed: 0 of what is sent later.
+func insert[T any](db *gorm.DB, table *table, rows []T, conflict string) (changed int64, err error) {
+	query, args, err := insertOf(db, table, rows)
+	if err != nil {
+		return 0, err
+	}
+	text, values := render(query+conflict, args)
+	res, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, text, values...)
+	if err != nil {
+		return 0, err
+	}
+	changed, _ = res.RowsAffected() // an error is of what is sent later
+	return changed, nil
+}
+
+// pick copies the rows at the given places.
 func pick[T any](rows []T, at []keyed) []T {
 	picked := make([]T, len(at))
 	for i, k := range at {
@@ -75,24 +91,31 @@ func pick[T any](rows []T, at []keyed) []T {
 	return picked
 }
 
-// replaceAll is the conflict clause that overwrites every column of a stored
-// row but its key and created_at. GORM's own UpdateAll leaves out columns that
-// have a default, updated_at among them.
-func replaceAll[T any](db *gorm.DB) (clause.OnConflict, error) {
-	stmt := &gorm.Statement{DB: db}
-	if err := stmt.Parse(new(T)); err != nil {
-		return clause.OnConflict{}, err
+// raise is the conflict that overwrites columns of a stored row, and says when.
+func raise(key string, columns ...string) string {
+	var set []string
+	for _, column := range append(columns, "updated_at") {
+		set = append(set, fmt.Sprintf("%[1]q = excluded.%[1]q", column))
 	}
-	var conflict clause.OnConflict
+	return "(" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
+}
+
+// replaceAll is the conflict that overwrites every column of a stored row but its key
+// and created_at.
+func replaceAll[T any](db *gorm.DB) (string, error) {
+	table, err := tableOf[T](db)
+	if err != nil {
+		return "", err
+	}
+	key := slices.Clone(table.keyColumns)
+	if table.scope != nil {
+		key = append(key, table.scope.DBName)
+	}
 	var columns []string
-	for _, f := range stmt.Schema.PrimaryFields {
-		conflict.Columns = append(conflict.Columns, clause.Column{Name: f.DBName})
-	}
-	for _, name := range stmt.Schema.DBNames {
-		if name != "created_at" && !slices.Contains(stmt.Schema.PrimaryFieldDBNames, name) {
-			columns = append(columns, name)
+	for _, f := range table.fields {
+		if !slices.Contains(key, f.DBName) {
+			columns = append(columns, f.DBName)
 		}
 	}
-	conflict.DoUpdates = clause.AssignmentColumns(columns)
-	return conflict, nil
+	return raise(strings.Join(key, ", "), columns...), nil
 }
