@@ -1,6 +1,10 @@
 package repository
 
-import "gorm.io/gorm"
+import (
+	"strings"
+
+	"gorm.io/gorm"
+)
 
 // advisory is the key of an advisory lock, as the functions of the server take it. A key
 // stays what it is: a process of another release takes the same. All keys of this
@@ -27,8 +31,13 @@ const RetentionLock = "hashtext('nof0 retention')"
 
 // try takes the lock until the transaction ends, unless somebody else holds it.
 func (key advisory) try(db *gorm.DB, args ...any) (taken bool, err error) {
-	err = db.Raw("SELECT pg_try_advisory_xact_lock("+string(key)+")", args...).Scan(&taken).Error
+	err = db.Raw("SELECT "+key.tried("?"), args...).Scan(&taken).Error
 	return taken, err
+}
+
+// tried is a condition that try takes the lock of a column with.
+func (key advisory) tried(column string) string {
+	return "pg_try_advisory_xact_lock(" + strings.Replace(string(key), "?", column, 1) + ")"
 }
 
 // wait takes the lock until the transaction ends, once whoever holds it lets go.

@@ -75,8 +75,7 @@ func TestTransactionsOfACompetition(t *testing.T) {
 	append1(s.In("calm").In(""), entities.OutboxEvent{})
 	append1(s.In("calm"), entities.OutboxEvent{CompetitionID: "wild"})
 	require.NoError(t, s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
-		events, claimed, err := tx.Outbox.Claim(ctx, model1, 10)
-		require.True(t, claimed)
+		events, err := tx.Outbox.Claim(ctx, []string{model1}, 10)
 		var of []string
 		for _, e := range events {
 			of = append(of, e.CompetitionID)

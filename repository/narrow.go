@@ -9,13 +9,13 @@ import (
 	"nof0/entities"
 )
 
-// The queries of this file read what concerns one model, or a few symbols, for
+// The queries of this file read what concerns a few models, or a few symbols, for
 // those who follow every change and would read everything with each.
 
-// OpenOf returns the open positions of a model at a provider, by symbol.
-func (r Positions) OpenOf(ctx context.Context, model, provider string) (positions []entities.Position, err error) {
+// OpenOf returns the open positions of models at a provider, by symbol.
+func (r Positions) OpenOf(ctx context.Context, models []string, provider string) (positions []entities.Position, err error) {
 	err = r.run(ctx, "positions", "OpenOf", func(db *gorm.DB) error {
-		return db.Where(isOpen).Where("model_id = ? AND provider = ?", model, provider).
+		return db.Where(isOpen).Where("model_id = ANY (?) AND provider = ?", &models, provider).
 			Order(bySymbol).Find(&positions).Error
 	})
 	return positions, err
@@ -32,17 +32,22 @@ func (r Trades) NewestOf(ctx context.Context, model string, n int) (trades []ent
 }
 
 // TradeVersion is a stored trade as it is now: whenever it changes, so does Version.
-type TradeVersion struct{ ID, Version string }
+type TradeVersion struct{ ModelID, ID, Version string }
 
-// NewestVersions returns which trades NewestOf returns, in its order.
-func (r Trades) NewestVersions(ctx context.Context, model string, n int) (versions []TradeVersion, err error) {
+// NewestVersions returns which trades NewestOf returns of each of some models, in its order.
+func (r Trades) NewestVersions(ctx context.Context, models []string, n int) (versions []TradeVersion, err error) {
 	err = r.run(ctx, "trades", "NewestVersions", func(db *gorm.DB) error {
 		return db.Raw(`
-			SELECT id, concat_ws(' ', xmin, ctid, updated_at) AS version
-			FROM trades
-			WHERE competition_id = @competition AND model_id = ?
-			ORDER BY `+newestTrades+`
-			LIMIT ?`, model, n, in(db)).Scan(&versions).Error
+			SELECT newest.model_id, newest.id, newest.version
+			FROM unnest(CAST(? AS text[])) AS m (id)
+			CROSS JOIN LATERAL (
+				SELECT model_id, id, exit_time, concat_ws(' ', xmin, ctid, updated_at) AS version
+				FROM trades
+				WHERE competition_id = @competition AND model_id = m.id
+				ORDER BY `+newestTrades+`
+				LIMIT ?
+			) newest
+			ORDER BY newest.`+byModel+`, newest.exit_time DESC, newest.id COLLATE "C" DESC`, &models, n, in(db)).Scan(&versions).Error
 	})
 	return versions, err
 }

@@ -54,24 +54,36 @@ func (r Outbox) Pending(ctx context.Context) (models []string, err error) {
 	return models, err
 }
 
-// Claim returns the oldest events of a model that are not relayed yet, in the
-// order of their commits, and keeps other relays from that model until the
-// transaction ends. claimed is false where another relay is at it.
-func (r Outbox) Claim(ctx context.Context, model string, limit int) (events []entities.OutboxEvent, claimed bool, err error) {
+// Claim returns the oldest events of models that are not relayed yet, up to limit of each,
+// in the order of their ids, and keeps other relays from those models until the
+// transaction ends. It returns none of a model that another relay is at.
+func (r Outbox) Claim(ctx context.Context, models []string, limit int) (events []entities.OutboxEvent, err error) {
 	err = r.run(ctx, "outbox", "Claim", func(db *gorm.DB) error {
-		if claimed, err = relayLock.try(db, model); err != nil || !claimed {
-			return err
-		}
-		return db.Where("relayed_at IS NULL AND model_id = ?", model).Order("id").Limit(limit).Find(&events).Error
+		q := queries{db: db}
+		var claimed []entities.OutboxEvent
+		q.find(&claimed, "SELECT m.id AS model_id FROM unnest(CAST(? AS text[])) AS m (id) WHERE "+relayLock.tried("m.id"), &models)
+		// A statement of its own: it sees what whoever held the locks before has committed.
+		q.find(&events, `
+			SELECT `+columnsOf[entities.OutboxEvent](db, "oldest")+`
+			FROM unnest(CAST(? AS text[])) AS m (id)
+			CROSS JOIN LATERAL (
+				SELECT * FROM outbox_events WHERE relayed_at IS NULL AND model_id = m.id ORDER BY id LIMIT ?
+			) oldest
+			ORDER BY oldest.id`, &models, limit)
+		err := q.run()
+		events = slices.DeleteFunc(events, func(e entities.OutboxEvent) bool {
+			return !slices.ContainsFunc(claimed, func(c entities.OutboxEvent) bool { return c.ModelID == e.ModelID })
+		})
+		return err
 	})
-	return events, claimed, err
+	return events, err
 }
 
 // MarkRelayed gives events, in the order of their ids, their places in the
 // order of all events, where they have none. That order is the order of commits: whoever
 // has read up to a sequence has missed nothing before it. To that end relays wait
 // for each other here, until the transaction ends, so it should be the last
-// thing the transaction does.
+// thing the transaction does. It happens later.
 func (r Outbox) MarkRelayed(ctx context.Context, events []entities.OutboxEvent, at time.Time) error {
 	if len(events) == 0 {
 		return nil
@@ -80,32 +92,34 @@ func (r Outbox) MarkRelayed(ctx context.Context, events []entities.OutboxEvent, 
 	for i, e := range events {
 		ids[i] = e.ID
 	}
-	_, err := r.order(ctx, "MarkRelayed", "relayed_at = ?, updated_at = ?", "id IN ?", at, at, ids)
-	return err
+	return r.run(ctx, "outbox", "MarkRelayed", func(db *gorm.DB) error {
+		return order(later(db), "relayed_at = ?, updated_at = ?", "id = ANY (?)", at, at, &ids).Error
+	})
 }
 
 // Order gives all committed events their places that have none, as MarkRelayed does,
 // without saying that they are relayed. It returns how many these were.
 func (r Outbox) Order(ctx context.Context, at time.Time) (ordered int64, err error) {
-	return r.order(ctx, "Order", "updated_at = ?", "sequence IS NULL", at)
-}
-
-// order gives the events of a condition their places, and sets more of their columns.
-func (r Outbox) order(ctx context.Context, method, set, of string, args ...any) (ordered int64, err error) {
-	err = r.run(ctx, "outbox", method, func(db *gorm.DB) error {
-		if err := sequenceLock.wait(db); err != nil {
-			return err
-		}
-		res := db.Exec(`
-			UPDATE outbox_events o
-			SET sequence = coalesce(o.sequence, last.sequence + ordered.place), `+set+`
-			FROM (SELECT id, row_number() OVER (PARTITION BY sequence IS NULL ORDER BY id) AS place FROM outbox_events WHERE `+of+`) ordered,
-				(SELECT coalesce(max(sequence), 0) AS sequence FROM outbox_events) last
-			WHERE o.id = ordered.id`, args...)
+	err = r.run(ctx, "outbox", "Order", func(db *gorm.DB) error {
+		res := order(db, "updated_at = ?", "sequence IS NULL", at)
 		ordered = res.RowsAffected
 		return res.Error
 	})
 	return ordered, err
+}
+
+// order gives the events of a condition their places, and sets more of their columns.
+func order(db *gorm.DB, set, of string, args ...any) *gorm.DB {
+	if err := sequenceLock.wait(later(db)); err != nil {
+		_ = db.AddError(err)
+		return db
+	}
+	return db.Exec(`
+		UPDATE outbox_events o
+		SET sequence = coalesce(o.sequence, last.sequence + ordered.place), `+set+`
+		FROM (SELECT id, row_number() OVER (PARTITION BY sequence IS NULL ORDER BY id) AS place FROM outbox_events WHERE `+of+`) ordered,
+			(SELECT coalesce(max(sequence), 0) AS sequence FROM outbox_events) last
+		WHERE o.id = ordered.id`, args...)
 }
 
 // Since returns events past a sequence, in order.

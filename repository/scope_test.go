@@ -282,7 +282,7 @@ func reads() []scoped {
 			return r.Positions.Open(ctx, provider)
 		}},
 		{"Positions.OpenOf", func(ctx context.Context, r Repositories, _ contest) (any, error) {
-			return r.Positions.OpenOf(ctx, model1, provider)
+			return r.Positions.OpenOf(ctx, []string{model1}, provider)
 		}},
 		{"Positions.NewestClosed", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			return r.Positions.NewestClosed(ctx, provider, 5)
@@ -320,7 +320,7 @@ func reads() []scoped {
 			return r.Trades.Page(ctx, TradeFilter{Model: model1}, 4)
 		}},
 		{"Trades.NewestVersions", func(ctx context.Context, r Repositories, _ contest) (any, error) {
-			versions, err := r.Trades.NewestVersions(ctx, model1, 4)
+			versions, err := r.Trades.NewestVersions(ctx, []string{model1}, 4)
 			for i := range versions {
 				versions[i].Version = "" // which says when and where it was written
 			}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 
 	"nof0/cachelayer"
 	"nof0/entities"
@@ -29,6 +30,9 @@ type builder struct {
 	logger      *slog.Logger
 	metrics     *metrics
 	rendered    rendered
+	// standard was the default competition last time: that it still is one is looked at
+	// once the projections are claimed.
+	standard atomic.Pointer[string]
 }
 
 // target is one projection with its key and how it is loaded.
@@ -46,19 +50,23 @@ var errOtherDefault = errors.New("the default competition has changed")
 // lenient one leaves out and removes what cannot be built, for a reason other
 // than an outage, and returns how many these were.
 func (b *builder) rebuild(ctx context.Context, repos repository.Repositories, c *changes, lenient bool) (abandoned int, err error) {
-	for {
-		abandoned, err = b.rebuildOnce(ctx, repos, c, lenient)
+	for is := b.standard.Load(); ; is = nil {
+		if is == nil {
+			now, err := arena.DefaultCompetition(ctx, repos, b.competition)
+			if err != nil {
+				return 0, err
+			}
+			is = &now
+			b.standard.Store(is)
+		}
+		abandoned, err = b.rebuildOnce(ctx, repos, c, *is, lenient)
 		if !errors.Is(err, errOtherDefault) {
 			return abandoned, err
 		}
 	}
 }
 
-func (b *builder) rebuildOnce(ctx context.Context, repos repository.Repositories, c *changes, lenient bool) (abandoned int, err error) {
-	is, err := arena.DefaultCompetition(ctx, repos, b.competition)
-	if err != nil {
-		return 0, err
-	}
+func (b *builder) rebuildOnce(ctx context.Context, repos repository.Repositories, c *changes, is string, lenient bool) (abandoned int, err error) {
 	if c.everything {
 		if c, err = b.everything(ctx, repos, is); err != nil {
 			return 0, err
@@ -90,12 +98,8 @@ func (b *builder) rebuildOnce(ctx context.Context, repos repository.Repositories
 // rewrite replaces targets at once.
 func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, targets []target, c *changes, is string, lenient bool) (abandoned int, err error) {
 	keys := make([]cachelayer.Key, len(targets))
-	holders := map[string]int{} // by competition
 	for i, t := range targets {
 		keys[i] = t.key
-		if t.of == catalogue.ProjectionPositions {
-			holders[t.competition]++
-		}
 	}
 	left := map[string]bool{} // out, by key
 	err = b.projections.Rewrite(ctx, keys, func(ctx context.Context, batch *cachelayer.Batch) error {
@@ -105,20 +109,21 @@ func (b *builder) rewrite(ctx context.Context, repos repository.Repositories, ta
 			return cmp.Or(err, errOtherDefault)
 		}
 		readings := map[string]*reading{}
-		for _, t := range targets {
-			if !batch.Claimed(t.key) {
-				continue
-			}
-			delete(left, t.key.Name)
+		claimed := slices.DeleteFunc(slices.Clone(targets), func(t target) bool { return !batch.Claimed(t.key) })
+		for _, t := range claimed {
 			r := readings[t.competition]
 			if r == nil {
 				r = &reading{
-					repos: repos.In(t.competition), provider: b.provider, holders: holders[t.competition],
+					repos: repos.In(t.competition), provider: b.provider, ids: map[catalogue.ProjectionName][]string{},
 					whole: batch.Whole(), markers: c.markers, rendered: &b.rendered,
 				}
 				readings[t.competition] = r
 			}
-			value, failed := t.safely(ctx, r)
+			r.ids[t.of] = append(r.ids[t.of], t.id)
+		}
+		for _, t := range claimed {
+			delete(left, t.key.Name)
+			value, failed := t.safely(ctx, readings[t.competition])
 			if failed == nil {
 				failed = batch.Put(t.key, value)
 			}

@@ -26,7 +26,7 @@ func (b *bundle) tell(t testing.TB, n int) {
 	}
 	b.write(t, "ant", func(context.Context, repository.Repositories) ([]entities.OutboxEvent, error) { return events, nil })
 	require.NoError(t, b.store.InTx(b.ctx, func(ctx context.Context, tx repository.Repositories) error {
-		claimed, _, err := tx.Outbox.Claim(ctx, "ant", n)
+		claimed, err := tx.Outbox.Claim(ctx, []string{"ant"}, n)
 		if err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func leaderboard(ctx context.Context, r *reading, _ subject) (cachelayer.Value, 
 
 func openPositions(ctx context.Context, r *reading, s subject) (cachelayer.Value, error) {
 	rows, err := r.openPositions(ctx, s.id)
-	if err != nil {
+	if err != nil || len(rows) == 0 {
 		return cachelayer.Value{}, err
 	}
 	prices, err := r.latestPrices(ctx)
@@ -172,33 +172,24 @@ func subset(of, in map[int64]bool) bool {
 // recentTrades are the newest trades of a model. Those that were rendered before, and have
 // not changed since, are not read again.
 func recentTrades(ctx context.Context, r *reading, s subject) (cachelayer.Value, error) {
-	versions, err := r.repos.Trades.NewestVersions(ctx, s.id, arena.RecentTrades)
+	trades, err := r.newestTrades(ctx, s)
 	if err != nil {
 		return cachelayer.Value{}, err
 	}
-	known, next := r.rendered.of(s), make(map[repository.TradeVersion]jsontext.Value, len(versions))
-	var missing []entities.Trade
-	for _, v := range versions {
-		if next[v] = known[v]; next[v] == nil {
-			missing = append(missing, entities.Trade{ModelID: s.id, ID: v.ID})
-		}
-	}
-	rows, err := r.repos.Trades.Find(ctx, missing)
-	if err != nil {
-		return cachelayer.Value{}, err
-	}
+	next := make(map[repository.TradeVersion]jsontext.Value, len(trades.versions))
 	var docs []jsontext.Value
-	for _, v := range versions {
-		if next[v] == nil {
-			row := rows[0]
-			if rows = rows[1:]; row == nil {
+	for _, v := range trades.versions {
+		doc := trades.known[v]
+		if doc == nil {
+			row := trades.fresh[v]
+			if row == nil {
 				continue // it is gone meanwhile, of which an event tells
 			}
-			if next[v], err = render(*row, mapping.TradePayload); err != nil {
+			if doc, err = render(*row, mapping.TradePayload); err != nil {
 				return cachelayer.Value{}, err
 			}
 		}
-		docs = append(docs, next[v])
+		next[v], docs = doc, append(docs, doc)
 	}
 	r.rendered.keep(s, next)
 	return cachelayer.List(docs), nil

@@ -3,7 +3,11 @@ package relay
 import (
 	"context"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"nof0/entities"
+	"nof0/internal/arena"
+	"nof0/internal/catalogue"
 	"nof0/repository"
 )
 
@@ -12,8 +16,8 @@ import (
 type reading struct {
 	repos    repository.Repositories
 	provider string
-	// holders is how many models' positions are to be replaced.
-	holders int
+	// ids are those whose projections are to be replaced.
+	ids map[catalogue.ProjectionName][]string
 	// whole says that a series has to be read whole, and markers which hours have changed.
 	whole   bool
 	markers map[subject]map[int64]bool
@@ -21,20 +25,15 @@ type reading struct {
 	rendered *rendered
 
 	open     map[string][]entities.Position // by model
+	trades   map[string]*newestTrades       // by model
 	prices   map[venue]entities.PriceLatest
 	contexts map[venue]entities.MarketAssetCtx
 	assets   map[venue]entities.MarketAsset
 }
 
-// fewHolders is up to how many models are asked for one by one.
-const fewHolders = 4
-
 func (r *reading) openPositions(ctx context.Context, model string) ([]entities.Position, error) {
-	if r.holders <= fewHolders {
-		return r.repos.Positions.OpenOf(ctx, model, r.provider)
-	}
 	if r.open == nil {
-		rows, err := r.repos.Positions.Open(ctx, r.provider)
+		rows, err := r.repos.Positions.OpenOf(ctx, r.ids[catalogue.ProjectionPositions], r.provider)
 		if err != nil {
 			return nil, err
 		}
@@ -44,6 +43,50 @@ func (r *reading) openPositions(ctx context.Context, model string) ([]entities.P
 		}
 	}
 	return r.open[model], nil
+}
+
+// newestTrades are those of a model: in their order, as they were rendered before, and those
+// that were not.
+type newestTrades struct {
+	versions []repository.TradeVersion
+	known    map[repository.TradeVersion]jsontext.Value
+	fresh    map[repository.TradeVersion]*entities.Trade
+}
+
+func (r *reading) newestTrades(ctx context.Context, s subject) (*newestTrades, error) {
+	if r.trades == nil {
+		versions, err := r.repos.Trades.NewestVersions(ctx, r.ids[catalogue.ProjectionTrades], arena.RecentTrades)
+		if err != nil {
+			return nil, err
+		}
+		trades := map[string]*newestTrades{}
+		var missing []entities.Trade
+		var as []repository.TradeVersion
+		for _, v := range versions {
+			t := trades[v.ModelID]
+			if t == nil {
+				of := subject{of: s.of, competition: s.competition, id: v.ModelID}
+				t = &newestTrades{known: r.rendered.of(of), fresh: map[repository.TradeVersion]*entities.Trade{}}
+				trades[v.ModelID] = t
+			}
+			t.versions = append(t.versions, v)
+			if t.known[v] == nil {
+				missing, as = append(missing, entities.Trade{ModelID: v.ModelID, ID: v.ID}), append(as, v)
+			}
+		}
+		rows, err := r.repos.Trades.Find(ctx, missing)
+		if err != nil {
+			return nil, err
+		}
+		for i, row := range rows {
+			trades[as[i].ModelID].fresh[as[i]] = row
+		}
+		r.trades = trades
+	}
+	if r.trades[s.id] == nil {
+		return &newestTrades{}, nil
+	}
+	return r.trades[s.id], nil
 }
 
 func (r *reading) latestPrices(ctx context.Context) (map[venue]entities.PriceLatest, error) {

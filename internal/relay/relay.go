@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,12 +45,12 @@ type Options struct {
 	Interval time.Duration
 	// MaxBackoff bounds the wait after a failure; 0 is 1 s.
 	MaxBackoff time.Duration
-	// BatchSize is how many events of a model are relayed in one transaction; 0
-	// is 500.
-	BatchSize int
+	// BatchSize is how many events are relayed in one transaction, and Together of how
+	// many models; 0 is 1000 and 16.
+	BatchSize, Together int
 	// BatchTimeout bounds that transaction; 0 is 10 s.
 	BatchTimeout time.Duration
-	// Workers is how many models are relayed at once, each on a connection of
+	// Workers is how many transactions are under way at once, each on a connection of
 	// the pool; 0 is 4.
 	Workers int
 	// Tries is how often the projections of a model may fail to be built
@@ -62,7 +63,8 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Interval = cmp.Or(o.Interval, 200*time.Millisecond)
 	o.MaxBackoff = cmp.Or(o.MaxBackoff, time.Second)
-	o.BatchSize = cmp.Or(o.BatchSize, 500)
+	o.BatchSize = cmp.Or(o.BatchSize, 1000)
+	o.Together = cmp.Or(o.Together, 16)
 	o.BatchTimeout = cmp.Or(o.BatchTimeout, 10*time.Second)
 	o.Workers = cmp.Or(o.Workers, 4)
 	o.Tries = cmp.Or(o.Tries, 3)
@@ -150,9 +152,9 @@ type outage struct {
 	until   time.Time
 }
 
-// round relays a batch of each model that has events, or only gives events their places
-// while Redis is away: streams follow those. more says that some model has more than
-// that. The error is an outage of the database, at which the round ended.
+// round relays events of each model that has some, or only gives events their places
+// while Redis is away: streams follow those. more says that some model has more
+// of them. The error is an outage of the database, at which the round ended.
 func (r *Relay) round(ctx context.Context) (more bool, err error) {
 	if r.o.Projections.Yields(ctx) {
 		return false, nil
@@ -191,7 +193,7 @@ func (r *Relay) order(ctx context.Context) error {
 	return err
 }
 
-// relayAll relays a batch of each model. The error is an outage, of either store.
+// relayAll relays events of each model. The error is an outage, of either store.
 func (r *Relay) relayAll(ctx context.Context) (more bool, err error) {
 	models, err := r.o.Store.Outbox.Pending(ctx)
 	if err != nil || len(models) == 0 {
@@ -199,25 +201,26 @@ func (r *Relay) relayAll(ctx context.Context) (more bool, err error) {
 	}
 	ctx, span := r.o.Tracer.Start(ctx, "relay", trace.WithAttributes(attribute.Int("nof0.models", len(models))))
 	defer func() { telemetry.EndSpan(span, err) }()
+	groups := r.grouped(models)
 	var (
 		mu    sync.Mutex
 		group sync.WaitGroup
-		queue = make(chan string, len(models))
+		queue = make(chan []string, len(groups))
 	)
-	for _, model := range models {
-		queue <- model
+	for _, models := range groups {
+		queue <- models
 	}
 	close(queue)
-	for range min(r.o.Workers, len(models)) {
+	for range min(r.o.Workers, len(groups)) {
 		group.Go(func() {
-			for model := range queue {
+			for models := range queue {
 				mu.Lock()
 				stop := err != nil || ctx.Err() != nil
 				mu.Unlock()
 				if stop {
 					return
 				}
-				full, failed := r.relay(ctx, model)
+				full, failed := r.relay(ctx, models)
 				mu.Lock()
 				more = more || full
 				err = errors.Join(err, failed)
@@ -229,28 +232,55 @@ func (r *Relay) relayAll(ctx context.Context) (more bool, err error) {
 	return more, err
 }
 
-// relay relays a batch of one model. The error is an outage.
-func (r *Relay) relay(ctx context.Context, model string) (full bool, err error) {
-	lenient := r.failures(model) >= r.o.Tries
-	events, abandoned, err := r.batch(ctx, model, lenient)
+// grouped puts models together that share a transaction: each statement and each visit of
+// Redis is then one for all of them. One whose projections could not be built is alone.
+func (r *Relay) grouped(models []string) (groups [][]string) {
+	var sound []string
+	for _, model := range models {
+		if r.failures(model) == 0 {
+			sound = append(sound, model)
+		} else {
+			groups = append(groups, []string{model})
+		}
+	}
+	return slices.AppendSeq(groups, slices.Chunk(sound, r.o.Together))
+}
+
+// relay relays events of models. The error is an outage. What fails of several is tried
+// with each alone: what one of them is at fault for keeps no other waiting.
+func (r *Relay) relay(ctx context.Context, models []string) (full bool, err error) {
+	most := max(r.o.BatchSize/len(models), 1)
+	events, abandoned, err := r.batch(ctx, models, most, len(models) == 1 && r.failures(models[0]) >= r.o.Tries)
 	if err == nil {
+		count := map[string]int{}
+		for _, e := range events {
+			r.metrics.relayed.WithLabelValues(typeLabel(e.Type)).Inc()
+			count[e.ModelID]++
+			full = full || count[e.ModelID] == most
+		}
 		if len(events) > 0 {
 			r.o.Relayed()
-			for _, e := range events {
-				r.metrics.relayed.WithLabelValues(typeLabel(e.Type)).Inc()
-			}
-			if abandoned == 0 {
-				r.setFailures(model, 0)
+		}
+		if len(events) > 0 && abandoned == 0 && len(models) == 1 {
+			r.setFailures(models[0], 0)
+		}
+		return full, nil
+	}
+	if len(models) > 1 && !isOutage(err) {
+		for _, model := range models {
+			one, err := r.relay(ctx, []string{model})
+			if full = full || one; err != nil {
+				return false, err
 			}
 		}
-		return len(events) == r.o.BatchSize, nil
+		return full, nil
 	}
 	r.metrics.failures.Inc()
 	if isOutage(err) {
 		return false, err
 	}
-	r.setFailures(model, r.failures(model)+1)
-	r.o.Logger.ErrorContext(ctx, "events cannot be relayed", slog.String("model", model), slog.Any("error", err))
+	r.setFailures(models[0], r.failures(models[0])+1)
+	r.o.Logger.ErrorContext(ctx, "events cannot be relayed", slog.String("model", models[0]), slog.Any("error", err))
 	return false, nil
 }
 
@@ -270,19 +300,16 @@ func (r *Relay) setFailures(model string, n int) {
 	r.failed[model] = n
 }
 
-// batch relays the oldest events of a model in one transaction: what is
-// delivered and not committed is delivered again, with the same ids. It returns
-// nothing where another relay is at that model.
-func (r *Relay) batch(ctx context.Context, model string, lenient bool) (events []entities.OutboxEvent, abandoned int, err error) {
+// batch relays the oldest events of models, so many of each, in one transaction: what is
+// delivered and not committed is delivered again, with the same ids. It leaves out a model
+// that another relay is at.
+func (r *Relay) batch(ctx context.Context, models []string, most int, lenient bool) (events []entities.OutboxEvent, abandoned int, err error) {
 	// A batch that has been delivered should be marked, also when the process
 	// is about to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.BatchTimeout)
 	defer cancel()
 	err = r.o.Store.InTx(ctx, func(ctx context.Context, tx repository.Repositories) error {
-		var claimed bool
-		events, claimed, err = tx.Outbox.Claim(ctx, model, r.o.BatchSize)
-		if err != nil || !claimed || len(events) == 0 {
-			events = nil
+		if events, err = tx.Outbox.Claim(ctx, models, most); err != nil || len(events) == 0 {
 			return err
 		}
 		repos := tx
@@ -303,7 +330,7 @@ func (r *Relay) batch(ctx context.Context, model string, lenient bool) (events [
 	return events, abandoned, err
 }
 
-// deliver brings events of one model to Redis: the views that no longer hold
+// deliver brings events to Redis: the views that no longer hold
 // are dropped, the projections rebuilt, and the trades published, in this
 // order, so that who reads of a trade in the stream finds it in the rest.
 //

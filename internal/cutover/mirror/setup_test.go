@@ -121,15 +121,13 @@ func (b *bundle) relay(t *testing.T) {
 	t.Helper()
 	models, err := b.store.Outbox.Pending(t.Context())
 	require.NoError(t, err)
-	for _, model := range models {
-		require.NoError(t, b.store.InTx(t.Context(), func(ctx context.Context, tx repository.Repositories) error {
-			events, _, err := tx.Outbox.Claim(ctx, model, 10_000)
-			if err != nil {
-				return err
-			}
-			return tx.Outbox.MarkRelayed(ctx, events, time.Now())
-		}))
-	}
+	require.NoError(t, b.store.InTx(t.Context(), func(ctx context.Context, tx repository.Repositories) error {
+		events, err := tx.Outbox.Claim(ctx, models, 10_000)
+		if err != nil {
+			return err
+		}
+		return tx.Outbox.MarkRelayed(ctx, events, time.Now())
+	}))
 }
 
 // play takes in a small season.
