@@ -32,7 +32,7 @@ func (s *Store) Tables(ctx context.Context, now time.Time) (tables []Table, err 
 				sum(greatest(t.reltuples, 0)) AS rows, sum(pg_total_relation_size(t.oid)) AS bytes,
 				count(i.inhrelid) AS partitions, count(i.inhrelid) FILTER (WHERE right(t.relname, 7) > ?) AS ahead
 			FROM pg_class t LEFT JOIN pg_inherits i ON i.inhrelid = t.oid LEFT JOIN pg_class parent ON parent.oid = i.inhparent
-			WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace
+			WHERE t.relkind = 'r' AND t.relnamespace = quote_ident(current_schema())::regnamespace
 			GROUP BY 1 ORDER BY 1`, now.UTC().Format(partitionMonth)).Scan(&tables).Error
 	})
 	return tables, err

@@ -59,7 +59,7 @@ func databaseChecks(maxOpen int) []databaseCheck {
 		FROM pg_roles WHERE rolname = current_user`, "run deploy/postgres/roles.sql, and let DATABASE_URL name nof0_server"},
 		{
 			"rights", `SELECT CASE WHEN count(*) > 0 THEN 'fail' ELSE 'ok' END, coalesce('may not read and write ' || string_agg(relname, ', '), 'may read and write every table')
-		FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname <> 'atlas_schema_revisions'
+		FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p') AND relname <> 'atlas_schema_revisions'
 			AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))`,
 			"run deploy/postgres/roles.sql again",
 		},

@@ -150,7 +150,7 @@ func TestASchemaOfItsOwn(t *testing.T) {
 				_, err = db.Exec(t.Context(), set.path(database))
 				require.NoError(t, err)
 			}
-			environ := []string{variable + set.parameter, "NOF0_INGEST_TOKEN=" + strings.Repeat("t", 32), "NOF0_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=" + testdb.NewRedis(t).URL(), "NOF0_RETENTION_ARCHIVE_DIR=" + t.TempDir()}
+			environ := []string{variable + set.parameter, "NOF0_INGEST_TOKEN=" + strings.Repeat("t", 32), "NOF0_ADMIN_TOKEN=" + strings.Repeat("a", 32), "NOF0_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=" + testdb.NewRedis(t).URL(), "NOF0_RETENTION_ARCHIVE_DIR=" + t.TempDir()}
 			count := func(query string, args ...any) (n int) {
 				require.NoError(t, db.QueryRow(t.Context(), query, args...).Scan(&n))
 				return n
@@ -162,9 +162,20 @@ func TestASchemaOfItsOwn(t *testing.T) {
 			mustNof0(t, nil, "season", "generate", dir, "--models", "2", "--hours", "3")
 			mustNof0(t, environ, "import", dir)
 			mustNof0(t, environ, "retention", "run")
+			for _, f := range parsed[[]finding](t, nof0(t, environ, "doctor", "--json")) {
+				require.NotContains(t, f.Found, "SQLSTATE", f.Check)
+			}
+			roles, err := os.ReadFile("../../deploy/postgres/roles.sql")
+			require.NoError(t, err)
+			asked, owns := strings.CutSuffix(strings.TrimSpace(string(roles)), "COMMIT;")
+			require.True(t, owns)
+			testdb.Execute(t, testdb.As(t, strings.TrimPrefix(variable, "DATABASE_URL="), "")+set.parameter, asked+"ROLLBACK;")
 
 			server := start(t, environ, "serve")
 			url := server.ready(t)
+			tables, err := apiclient.Client{URL: url, Token: strings.Repeat("a", 32)}.Do(t.Context(), http.MethodGet, "/admin/tables", nil)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, tables.StatusCode, "%s", tables.Body)
 			_, values := get(t, url+"/api/since-inception-values")
 			require.Len(t, values["sinceInceptionValues"], 2)
 			api := apiclient.Client{URL: url, Token: strings.Repeat("t", 32)}

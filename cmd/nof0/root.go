@@ -91,11 +91,24 @@ func adviceOn(err error) string {
 		return adviceOnState("57014")
 	case unreachable, errors.Is(err, repository.ErrUnavailable):
 		return "Is Postgres running there? DATABASE_URL says where it is looked for, to migrate NOF0_MIGRATE_DATABASE_URL where it is set."
+	case errors.Is(err, cachelayer.ErrUnavailable) && refusedByRedis(err):
+		return "Redis is running there and refuses: REDIS_URL holds the user, the password and the number of the database; " +
+			"docs/operations.md says which rights a user needs."
 	case errors.Is(err, cachelayer.ErrUnavailable):
 		return "Is Redis running there? REDIS_URL says where it is looked for."
 	default:
 		return ""
 	}
+}
+
+// refusedByRedis reports whether an error is what Redis answered.
+func refusedByRedis(err error) bool {
+	type answer interface {
+		error
+		RedisError()
+	}
+	_, answered := errors.AsType[answer](err)
+	return answered
 }
 
 // adviceOnState says what to do about an SQLSTATE by which Postgres answered: it
@@ -116,7 +129,7 @@ func adviceOnState(code string) string {
 		return "Postgres is out of disk or memory; its log says of which."
 	case "57014": // query canceled
 		return "The statement did not end in time: it waits for a lock, needs longer, or Postgres hangs. " +
-			"postgres.statement_timeout (NOF0_POSTGRES_STATEMENT_TIMEOUT) is how long it may take."
+			"postgres.statement_timeout (NOF0_POSTGRES_STATEMENT_TIMEOUT) is how long it may take, and what the role, the database or DATABASE_URL sets as statement_timeout."
 	case "55P03": // lock not available
 		return "Others hold a table that this needs, as a migration does: nof0 migrate status names one, pg_stat_activity all. " +
 			"Try again once they have ended; postgres.statement_timeout (NOF0_POSTGRES_STATEMENT_TIMEOUT) is how long it waits."

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"nof0/internal/testdb"
 )
 
 func TestWrongCommandLines(t *testing.T) {
@@ -154,6 +156,13 @@ func TestAServerThatAnswersIsNotAskedFor(t *testing.T) {
 		q.Set("default_transaction_read_only", "on")
 		u.RawQuery = q.Encode()
 	})
+	redis, err := url.Parse(testdb.NewRedis(t).URL())
+	require.NoError(t, err)
+	redisWith := func(change func(u *url.URL)) []string {
+		u := *redis
+		change(&u)
+		return []string{"REDIS_URL=" + u.String()}
+	}
 	season := t.TempDir()
 	mustNof0(t, nil, "season", "generate", season, "--models", "2", "--hours", "3")
 	trades := t.TempDir() // the trades alone, of which no partition is to be made
@@ -173,6 +182,9 @@ func TestAServerThatAnswersIsNotAskedFor(t *testing.T) {
 		"no such user":                    {[]string{with(func(u *url.URL) { u.User = url.UserPassword("nobody", "wrong") })}, []string{"rollout"}, "refuses the user or the password"},
 		"no such database":                {[]string{with(func(u *url.URL) { u.Path = "/gone" })}, []string{"import", season}, "has no such database"},
 		"no such database to migrate":     {[]string{with(func(u *url.URL) { u.Path = "/gone" })}, []string{"migrate", "status"}, "has no such database"},
+		"a timeout of the role":           {[]string{with(func(u *url.URL) { u.RawQuery += "&statement_timeout=300ms" })}, []string{"parity", "--snapshot", season}, "what the role, the database or DATABASE_URL sets"},
+		"a wrong password of Redis":       {redisWith(func(u *url.URL) { u.User = url.UserPassword("nobody", "wrong") }), []string{"cache", "drop"}, "Redis is running there and refuses"},
+		"no such database of Redis":       {redisWith(func(u *url.URL) { u.Path = "/99" }), []string{"cache", "drop"}, "Redis is running there and refuses"},
 		"a database that takes no writes": {[]string{readOnly}, []string{"import", season}, "takes no writes there"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +192,7 @@ func TestAServerThatAnswersIsNotAskedFor(t *testing.T) {
 			e := nof0(t, c.environ, c.args...)
 			require.NotZero(t, e.code)
 			require.Contains(t, e.err, c.says)
-			require.NotContains(t, e.err, "Is Postgres running there?")
+			require.NotContains(t, e.err, "running there?")
 		})
 	}
 }

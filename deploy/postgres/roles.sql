@@ -43,14 +43,14 @@ BEGIN
   FOR thing IN
     SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
     FROM pg_class AS c
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
       AND c.relowner <> 'nof0_owner'::regrole
       AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
         AND (d.deptype = 'e' OR c.relkind = 'S' AND d.deptype IN ('a', 'i')))
     UNION ALL
     SELECT format('FUNCTION %s', p.oid::regprocedure)
     FROM pg_proc AS p
-    WHERE p.pronamespace = current_schema()::regnamespace AND p.proowner <> 'nof0_owner'::regrole
+    WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proowner <> 'nof0_owner'::regrole
       AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     EXECUTE 'ALTER ' || thing || ' OWNER TO nof0_owner';
