@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,16 +74,28 @@ func TestEachShippedMigrationGoesUpDownUpWithRows(t *testing.T) {
 		}
 		return common
 	}
+	// Candles are computed from rows: one migration adds those of minutes, and makes the
+	// longer ones anew, the same but for when that was.
+	without := func(digests map[string]string, columns ...string) map[string]string {
+		maps.DeleteFunc(digests, func(column, _ string) bool {
+			return slices.ContainsFunc(columns, func(c string) bool { return strings.HasPrefix(column, c) })
+		})
+		return digests
+	}
 	previous := "0"
 	for _, file := range status.Pending {
 		version := file[:len("20060102150405")]
 		before := digests()
+		var more, anew []string
+		if strings.HasSuffix(file, "_equity_candles_of_minutes.sql") {
+			more, anew = []string{"equity_candles"}, []string{"equity_candles.created_at", "equity_candles.updated_at"}
+		}
 		up := func(when string) map[string]string {
 			report, err := migrator.ApplyTo(t.Context(), version)
 			require.NoError(t, err, "%s: %s", file, when)
 			require.Len(t, report.Files, 1)
 			after := digests()
-			assert.Equal(t, kept(after, before), kept(before, after), "%s: %s", file, when)
+			assert.Equal(t, without(kept(after, before), more...), without(kept(before, after), more...), "%s: %s", file, when)
 			return after
 		}
 		applied := up("up")
@@ -92,7 +105,7 @@ func TestEachShippedMigrationGoesUpDownUpWithRows(t *testing.T) {
 		require.Len(t, report.Files, 1)
 		after := digests()
 		assert.Equal(t, slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)), "%s: down leaves nothing of it", file)
-		stayed := kept(applied, before) // what a contraction took away comes back empty
+		stayed := without(kept(applied, before), anew...) // what a contraction took away comes back empty
 		assert.Equal(t, stayed, kept(stayed, after), "%s: down", file)
 		up("up again")
 		fill()

@@ -18,7 +18,8 @@ type Candle struct {
 	Timestamps
 }
 
-// EquityCandle is the equity of an account within a quarter of an hour, an hour or a day.
+// EquityCandle is the equity of an account within a minute, a quarter of an hour, an hour or
+// a day.
 type EquityCandle struct {
 	CompetitionID string    `gorm:"type:text;primaryKey;default:season-1;index:equity_candles_account_hour,priority:1,where:resolution = 3600"`
 	ModelID       string    `gorm:"type:text;primaryKey;index:equity_candles_account_hour,priority:2,where:resolution = 3600"`

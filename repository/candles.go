@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +54,7 @@ func (r Candles) Rebuild(ctx context.Context, progress func(done, total int)) (d
 }
 
 // Segment is a part of a series that is read: candles of a resolution whose buckets begin
-// in the span, or, of the resolution 0, rows.
+// in the span, or, of the resolution 0, rows. The span has both ends.
 type Segment struct {
 	Span
 	Resolution time.Duration
@@ -85,7 +84,7 @@ func (r Equity) Candles(ctx context.Context, model string, segments []Segment) (
 	err = r.run(ctx, "equity", "Candles", func(db *gorm.DB) error {
 		pieces, err = piecesOf(db, segments, "equity_candles", strings.Replace(packedCandle, "FALL", "fall", 1),
 			"account_equity_snapshots", strings.ReplaceAll(packedRow, "VALUE", "dollar_equity"),
-			"competition_id = @competition AND model_id = ?", []any{model}, in(db))
+			"competition_id = @competition AND model_id = @model", map[string]any{"model": model}, in(db))
 		return err
 	})
 	return pieces, err
@@ -97,29 +96,39 @@ func (r Prices) Candles(ctx context.Context, provider, symbol string, segments [
 	err = r.run(ctx, "prices", "Candles", func(db *gorm.DB) error {
 		pieces, err = piecesOf(db, segments, "price_candles", strings.Replace(packedCandle, "FALL", "0", 1),
 			"price_ticks", strings.ReplaceAll(packedRow, "VALUE", "price"),
-			"provider = ? AND symbol = ?", []any{provider, symbol})
+			"provider = @provider AND symbol = @symbol", map[string]any{"provider": provider, "symbol": symbol})
 		return err
 	})
 	return pieces, err
 }
 
-// piecesOf reads all segments in one statement.
-func piecesOf(db *gorm.DB, segments []Segment, candles, candle, rows, row, of string, names []any, named ...any) (pieces []Piece, err error) {
-	var parts []string
-	var args []any
-	for _, s := range segments {
-		if s.Resolution == 0 {
-			where, values := s.condition(of, names...)
-			parts, args = append(parts, "SELECT observed_at AS at, "+row+" AS packed FROM "+rows+" WHERE "+where), append(args, values...)
-			continue
-		}
-		where, values := s.on("bucket", of+" AND resolution = ?", append(slices.Clone(names), int(s.Resolution/time.Second))...)
-		parts, args = append(parts, "SELECT open_at, "+candle+" FROM "+candles+" WHERE "+where), append(args, values...)
+// piecesOf reads all segments in one statement, which is the same however many they are:
+// OFFSET has each of them looked up in the key.
+func piecesOf(db *gorm.DB, segments []Segment, candles, candle, rows, row, of string, args ...any) (pieces []Piece, err error) {
+	widths, since, until := make([]int64, len(segments)), make([]time.Time, len(segments)), make([]time.Time, len(segments))
+	for i, s := range segments {
+		widths[i], since[i], until[i] = int64(s.Resolution/time.Second), s.From, s.To
 	}
-	if len(parts) == 0 {
-		return nil, nil
-	}
-	err = eachRow(db, "SELECT string_agg(packed, ''::bytea ORDER BY at) FROM ("+strings.Join(parts, " UNION ALL ")+") AS piece (at, packed)", append(args, named...),
+	err = eachRow(db, `
+		WITH segment AS (
+			SELECT * FROM unnest(CAST(@widths AS integer[]), CAST(@since AS timestamptz[]), CAST(@until AS timestamptz[])) AS given (width, since, until)
+		)
+		SELECT string_agg(packed, ''::bytea ORDER BY at)
+		FROM (
+			SELECT c.at, c.packed
+			FROM segment AS s
+			CROSS JOIN LATERAL (
+				SELECT open_at AS at, `+candle+` AS packed FROM `+candles+` WHERE `+of+` AND resolution = s.width AND bucket BETWEEN s.since AND s.until OFFSET 0
+			) AS c
+			WHERE s.width > 0
+			UNION ALL
+			SELECT r.at, r.packed
+			FROM segment AS s
+			CROSS JOIN LATERAL (
+				SELECT observed_at AS at, `+row+` AS packed FROM `+rows+` WHERE `+of+` AND observed_at BETWEEN s.since AND s.until OFFSET 0
+			) AS r
+			WHERE s.width = 0
+		) AS piece`, append(args, map[string]any{"widths": &widths, "since": &since, "until": &until}),
 		func(scan func(...any) error) error {
 			var raw []byte
 			if err := scan(&raw); err != nil {
@@ -155,30 +164,30 @@ func unpack(raw []byte) []Piece {
 // postgresEpoch is from when Postgres counts microseconds, 2000-01-01, in those of Unix.
 const postgresEpoch = 946_684_800_000_000
 
-// Ends returns, to a quarter of an hour, when the first and the last row of a model in a
-// span is, both zero without rows.
+// Ends returns, to a minute, when the first and the last row of a model in a span is, both
+// zero without rows.
 func (r Equity) Ends(ctx context.Context, model string, span Span) (first, last time.Time, err error) {
 	err = r.run(ctx, "equity", "Ends", func(db *gorm.DB) error {
-		first, last, err = endsOf(db, span, "equity_candles", 15*time.Minute, "competition_id = @competition AND model_id = ?", []any{model}, in(db))
+		first, last, err = endsOf(db, span, "equity_candles", "competition_id = @competition AND model_id = ?", []any{model}, in(db))
 		return err
 	})
 	return first, last, err
 }
 
-// Ends is that of Equity, to a minute.
+// Ends is that of Equity.
 func (r Prices) Ends(ctx context.Context, provider, symbol string, span Span) (first, last time.Time, err error) {
 	err = r.run(ctx, "prices", "Ends", func(db *gorm.DB) error {
-		first, last, err = endsOf(db, span, "price_candles", time.Minute, "provider = ? AND symbol = ?", []any{provider, symbol})
+		first, last, err = endsOf(db, span, "price_candles", "provider = ? AND symbol = ?", []any{provider, symbol})
 		return err
 	})
 	return first, last, err
 }
 
-// endsOf probes the key of the candles of a width.
-func endsOf(db *gorm.DB, span Span, candles string, width time.Duration, of string, args []any, named ...any) (first, last time.Time, err error) {
-	where, args := of+" AND resolution = ?", append(slices.Clone(args), int(width/time.Second))
+// endsOf probes the key of the candles of a minute.
+func endsOf(db *gorm.DB, span Span, candles, of string, args []any, named ...any) (first, last time.Time, err error) {
+	where := of + " AND resolution = 60"
 	if !span.From.IsZero() {
-		where, args = where+" AND bucket >= ? AND close_at >= ?", append(args, span.From.UTC().Truncate(width), span.From)
+		where, args = where+" AND bucket >= ? AND close_at >= ?", append(args, span.From.UTC().Truncate(time.Minute), span.From)
 	}
 	if !span.To.IsZero() {
 		where, args = where+" AND bucket <= ? AND open_at <= ?", append(args, span.To, span.To)

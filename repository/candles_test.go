@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nof0/atlas"
 	"nof0/entities"
 )
 
@@ -37,7 +39,7 @@ func requireCandles(t testing.TB, s *Store, exact bool) {
 	}
 	want := make(map[string]entities.EquityCandle)
 	for name, facts := range equity {
-		for _, width := range []int{900, 3600, 86400} {
+		for _, width := range []int{60, 900, 3600, 86400} {
 			maps.Copy(want, candlesOf(name, facts, width, width == 3600))
 		}
 	}
@@ -249,4 +251,44 @@ func TestCandlesOfManyWritersAtOnce(t *testing.T) {
 	}
 	requireCandles(t, s, false)
 	require.Equal(t, int64(writers*each*3), scalar[int64](t, s, "SELECT sum(rows)::bigint FROM price_candles WHERE resolution = 86400"))
+}
+
+// The migration that adds minutes makes those of the rows that there are, also of a minute
+// in which rows came before and after it began, and goes on where it stopped. Its way back
+// takes them away, and rows go on to be counted.
+func TestMinutesOfEquityAreMadeOfTheRowsThatThereAre(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const before, minutes = "20261126210055", "20261127003500"
+	migrator := atlas.New(s.pool, atlas.Options{})
+	insert := func(from, to int) {
+		t.Helper()
+		for _, model := range []string{model1, model2} {
+			execute(t, s, `INSERT INTO account_equity_snapshots (model_id, observed_at, since_inception_hourly_marker, dollar_equity)
+				SELECT $1, $2::timestamptz + g * interval '17 seconds', (g * 17 + 1800) / 3600, 100 + (g * 7919) % 101 FROM generate_series($3::integer, $4) g`, model, begin, from, to)
+		}
+	}
+	_, err := migrator.DownTo(t.Context(), before)
+	require.NoError(t, err)
+	insert(1, 9000)
+	require.Zero(t, scalar[int](t, s, "SELECT count(*) FROM equity_candles WHERE resolution = 60"))
+	file, err := fs.ReadFile(atlas.Migrations(), minutes+"_equity_candles_of_minutes.sql")
+	require.NoError(t, err)
+	statements := strings.SplitAfter(string(file), "$migration$;")
+	execute(t, s, statements[0])
+	insert(9001, 9002)
+	execute(t, s, "SELECT rebuild_equity_candles('season-1', $1, $2, $2::timestamptz + interval '24 hours')", model1, begin.UTC().Truncate(24*time.Hour))
+	execute(t, s, statements[1])
+	requireCandles(t, s, true)
+
+	for range 2 {
+		_, err = migrator.ApplyTo(t.Context(), minutes)
+		require.NoError(t, err)
+		requireCandles(t, s, true)
+		_, err = migrator.DownTo(t.Context(), before)
+		require.NoError(t, err)
+		require.Zero(t, scalar[int](t, s, "SELECT count(*) FROM equity_candles WHERE resolution = 60"))
+	}
+	insert(9003, 9100)
+	require.Equal(t, int64(2*9100), scalar[int64](t, s, "SELECT sum(rows)::bigint FROM equity_candles WHERE resolution = 900"))
 }

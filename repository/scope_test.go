@@ -251,7 +251,7 @@ func reads() []scoped {
 			return r.Equity.After(ctx, model1, &last, 10)
 		}},
 		{"Equity.Candles", func(ctx context.Context, r Repositories, _ contest) (any, error) {
-			return r.Equity.Candles(ctx, model1, []Segment{{Span{From: begin}, 0}, {Span{From: begin.AddDate(0, 0, -1)}, 24 * time.Hour}})
+			return r.Equity.Candles(ctx, model1, []Segment{{Span{begin, begin.AddDate(0, 1, 0)}, 0}, {Span{begin.AddDate(0, 0, -1), begin.AddDate(0, 1, 0)}, 24 * time.Hour}})
 		}},
 		{"Equity.Ends", func(ctx context.Context, r Repositories, _ contest) (any, error) {
 			first, last, err := r.Equity.Ends(ctx, model1, Span{})

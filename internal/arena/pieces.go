@@ -10,12 +10,8 @@ import (
 
 const day = 24 * time.Hour
 
-// equityWidths returns how long stored candles of equity are. Its rows come by the minute
-// or more seldom, so that candles of one would be as many.
-func equityWidths() []time.Duration { return priceWidths()[1:] }
-
-// priceWidths returns how long stored candles of prices are.
-func priceWidths() []time.Duration {
+// widths returns how long stored candles are.
+func widths() []time.Duration {
 	return []time.Duration{time.Minute, 15 * time.Minute, time.Hour, day}
 }
 
@@ -27,8 +23,8 @@ const rowsPerPoint = 4
 // the longest that gives as many spans as a series is thinned out to, or the resolution;
 // none where rows are to be read. From is when the shape begins, first and last are the
 // ends of the range.
-func (s Series) ofCandles(from, first, last time.Time, stored []time.Duration) (repository.Span, []time.Duration) {
-	longest := s.Resolution
+func (s Series) ofCandles(from, first, last time.Time) (repository.Span, []time.Duration) {
+	stored, longest := widths(), s.Resolution
 	if longest == 0 {
 		longest = last.Sub(first) / time.Duration(max((s.points()-2)/2, 1))
 	}
@@ -51,16 +47,18 @@ func (s Series) ofCandles(from, first, last time.Time, stored []time.Duration) (
 }
 
 // shownBy reports whether pieces give the points that a series is thinned out to: there
-// are more rows than that by far, and one piece ends before the next begins.
+// are more rows than that by far, or none that a piece does not name, and one piece ends
+// before the next begins.
 func (s Series) shownBy(pieces []repository.Piece) bool {
-	rows := int64(0)
+	rows, named := int64(0), true
 	for i := range pieces {
 		rows += pieces[i].Rows
+		named = named && pieces[i].Rows <= 2
 		if i > 0 && !pieces[i].OpenAt.After(pieces[i-1].CloseAt) {
 			return false
 		}
 	}
-	return rows > 0 && (s.Resolution != 0 || rows > int64(rowsPerPoint*s.points()))
+	return rows > 0 && (s.Resolution != 0 || named || rows > int64(rowsPerPoint*s.points()))
 }
 
 // segments divides a span into candles, the longest that fit, and rows at its ends, where
@@ -84,6 +82,22 @@ func segments(span repository.Span, widths []time.Duration) []repository.Segment
 	before.To, after.From = from.Add(-time.Microsecond), to
 	whole := repository.Segment{Resolution: width, Span: repository.Span{From: from, To: to.Add(-time.Microsecond)}}
 	return slices.Concat(segments(before, shorter), []repository.Segment{whole}, segments(after, shorter))
+}
+
+// madeOf are the segments that the piece at i is made of: of shorter candles, up to what
+// the pieces beside it leave of its span. Those of hours are not among them, since hours of
+// the account may overlap.
+func madeOf(pieces []repository.Piece, i int) []repository.Segment {
+	p := &pieces[i]
+	from := p.OpenAt.UTC().Truncate(p.Resolution)
+	span := repository.Span{From: from, To: from.Add(p.Resolution - time.Microsecond)}
+	if i > 0 && !pieces[i-1].CloseAt.Before(span.From) {
+		span.From = p.OpenAt
+	}
+	if i+1 < len(pieces) && !pieces[i+1].OpenAt.After(span.To) {
+		span.To = p.CloseAt
+	}
+	return segments(span, slices.DeleteFunc(widths(), func(w time.Duration) bool { return w >= p.Resolution || w == time.Hour }))
 }
 
 func candleOf(p *repository.Piece) analytics.Candle {

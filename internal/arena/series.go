@@ -176,7 +176,7 @@ func (s *Store) equityOfCandles(ctx context.Context, model string, account entit
 		return nil, nil, err
 	}
 	made := &shape{part: part}
-	span, widths := part.ofCandles(made.begin(first, last), first, last, equityWidths())
+	span, widths := part.ofCandles(made.begin(first, last), first, last)
 	if len(widths) == 0 {
 		return nil, nil, nil
 	}
@@ -194,40 +194,44 @@ func (s *Store) equityOfCandles(ctx context.Context, model string, account entit
 		p.addHour(c.Marker, c.Equity)
 	}
 	made.begin(pieces[0].OpenAt, pieces[len(pieces)-1].CloseAt)
-	least := p.drawdown
 	for i := range pieces {
 		c := candleOf(&pieces[i])
 		made.add(&c)
-		for _, sample := range c.Samples() {
-			least.Add(sample)
-		}
 	}
-	return made, p, s.follow(ctx, model, pieces, p, least.Worst())
+	return made, p, s.follow(ctx, model, pieces, p)
 }
 
-// follow hands the pieces to a performance: of those that may hide the largest fall, the
-// shorter ones, or the rows, that they are made of.
-func (s *Store) follow(ctx context.Context, model string, pieces []repository.Piece, p *performance, worst float64) error {
-	for i := range pieces {
-		piece := &pieces[i]
-		c := candleOf(piece)
-		if piece.Resolution > 0 && p.drawdown.Within(&c, piece.Fall, worst) {
-			shorter := equityWidths()
-			shorter = shorter[:slices.Index(shorter, piece.Resolution)]
-			inside, err := s.repos.Equity.Candles(ctx, model, segments(repository.Span{From: piece.OpenAt, To: piece.CloseAt}, shorter))
-			if err == nil {
-				err = s.follow(ctx, model, inside, p, worst)
-			}
-			if err != nil {
-				return err
-			}
-			continue
+// follow hands the pieces to a performance. What those are made of that may hide the
+// largest fall stands in their place then, and in that of these: one statement for each
+// length that candles have.
+func (s *Store) follow(ctx context.Context, model string, pieces []repository.Piece, p *performance) error {
+	for {
+		all, so := *p, *p
+		for i := range pieces {
+			all.addPiece(&pieces[i])
 		}
-		for _, sample := range c.Samples() {
-			p.add(sample)
+		var plain []repository.Piece
+		var parts []repository.Segment
+		for i := range pieces {
+			c := candleOf(&pieces[i])
+			if pieces[i].Resolution > 0 && so.drawdown.Within(&c, pieces[i].Fall, all.drawdown.Worst()) {
+				parts = append(parts, madeOf(pieces, i)...)
+			} else {
+				plain = append(plain, pieces[i])
+			}
+			so.addPiece(&pieces[i])
 		}
+		if len(parts) == 0 {
+			*p = all
+			return nil
+		}
+		found, err := s.repos.Equity.Candles(ctx, model, parts)
+		if err != nil {
+			return err
+		}
+		pieces = slices.Concat(plain, found)
+		slices.SortFunc(pieces, func(a, b repository.Piece) int { return a.OpenAt.Compare(b.OpenAt) })
 	}
-	return nil
 }
 
 func (s *Store) addExposure(ctx context.Context, curve *wire.EquityCurve) error {
@@ -276,6 +280,14 @@ func (p *performance) add(s analytics.Sample) {
 	}
 	p.last = s
 	p.drawdown.Add(s)
+}
+
+// addPiece adds what is known of the next piece.
+func (p *performance) addPiece(piece *repository.Piece) {
+	c := candleOf(piece)
+	for _, sample := range c.Samples() {
+		p.add(sample)
+	}
 }
 
 // addHour adds the next equity of an hour, of which the newest stands for it.
@@ -330,7 +342,7 @@ func (s *Store) prices(ctx context.Context, symbol string, part Series) (*shape,
 	if err != nil || last.IsZero() {
 		return made, err
 	}
-	span, widths := part.ofCandles(made.begin(first, last), first, last, priceWidths())
+	span, widths := part.ofCandles(made.begin(first, last), first, last)
 	read := func(widths []time.Duration) ([]repository.Piece, error) {
 		var parts []repository.Segment
 		for _, part := range segments(span, widths) {
