@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -142,10 +143,12 @@ func (g *Intake) committed(ctx context.Context, w *write) {
 	if w.known {
 		return
 	}
-	w.guard(ctx)
+	var guarded sync.WaitGroup
+	guarded.Go(func() { w.guard(ctx) })
 	if len(w.events) > 0 && g.o.AfterCommit != nil {
 		g.o.AfterCommit(ctx, w.events)
 	}
+	guarded.Wait()
 }
 
 // write stores a batch and makes its replies. It waits for others at most that long.
