@@ -56,9 +56,15 @@ func (r Outbox) Pending(ctx context.Context) (models []string, err error) {
 
 // Claim returns the oldest events of models that are not relayed yet, up to limit of each,
 // in the order of their ids, and keeps other relays from those models until the
-// transaction ends. It returns none of a model that another relay is at.
+// transaction ends. It returns none of a model that another relay is at. What the
+// transaction does is planned by how large the tables are by then: the plan of a season's
+// first events, which a session would keep until they are analyzed, reads all of them for
+// each of them.
 func (r Outbox) Claim(ctx context.Context, models []string, limit int) (events []entities.OutboxEvent, err error) {
 	err = r.run(ctx, "outbox", "Claim", func(db *gorm.DB) error {
+		if err := later(db).Exec("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)").Error; err != nil {
+			return err
+		}
 		q := queries{db: db}
 		var claimed []entities.OutboxEvent
 		q.find(&claimed, "SELECT m.id AS model_id FROM unnest(CAST(? AS text[])) AS m (id) WHERE "+relayLock.tried("m.id"), &models)

@@ -211,3 +211,28 @@ func TestWritesReadLittleWhateverIsKnownOfTheTables(t *testing.T) {
 		}
 	}
 }
+
+// TestEventsAreRelayedByPlansOfTheirTime holds that a session keeps no plan of what relays
+// events: with that of a few events, each of a thousand reads all that there are by then.
+func TestEventsAreRelayedByPlansOfTheirTime(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, direct(t), func(o *Options) { o.MaxOpen, o.MaxIdle = 1, 1 })
+	for range 12 {
+		require.NoError(t, s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
+			return tx.Outbox.Append(ctx, []entities.OutboxEvent{{Aggregate: "a", ModelID: model1, Type: "t", Payload: entities.JSON("{}")}})
+		}))
+		require.NoError(t, s.InTx(t.Context(), func(ctx context.Context, tx Repositories) error {
+			events, err := tx.Outbox.Claim(ctx, []string{model1}, 10)
+			require.Len(t, events, 1)
+			if err != nil {
+				return err
+			}
+			return tx.Outbox.MarkRelayed(ctx, events, begin)
+		}))
+	}
+	plans := func(kind string) int {
+		return scalar[int](t, s, "SELECT max("+kind+") FROM pg_prepared_statements WHERE statement ~ 'UPDATE outbox_event[s]|oldes[t]'")
+	}
+	require.Positive(t, plans("custom_plans"))
+	require.Zero(t, plans("generic_plans"))
+}

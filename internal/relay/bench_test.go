@@ -72,7 +72,7 @@ func BenchmarkBacklog(bench *testing.B) {
 		bench.Run(name, func(bench *testing.B) {
 			b := setup(bench)
 			p := b.newProcess(bench)
-			p.relay.o.BatchSize = 500
+			p.relay.o.BatchSize = 2000
 			n := 0
 			for bench.Loop() {
 				bench.StopTimer()

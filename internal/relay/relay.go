@@ -63,7 +63,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Interval = cmp.Or(o.Interval, 200*time.Millisecond)
 	o.MaxBackoff = cmp.Or(o.MaxBackoff, time.Second)
-	o.BatchSize = cmp.Or(o.BatchSize, 1000)
+	o.BatchSize = cmp.Or(o.BatchSize, 2000)
 	o.Together = cmp.Or(o.Together, 16)
 	o.BatchTimeout = cmp.Or(o.BatchTimeout, 10*time.Second)
 	o.Workers = cmp.Or(o.Workers, 4)
