@@ -81,7 +81,8 @@ func databaseChecks(maxOpen int) []databaseCheck {
 		FROM pg_database WHERE datname = current_database()`, "VACUUM (FREEZE), and see why autovacuum does not"},
 		{
 			"parity", `SELECT CASE WHEN count(*) > 0 THEN 'warn' ELSE 'ok' END, coalesce('the two sources differ in ' || string_agg(domain, ', '), 'no newest comparison found a difference')
-		FROM (SELECT DISTINCT ON (domain) domain, verdict FROM parity_runs ORDER BY domain, ran_at DESC) AS r WHERE verdict = 'different'`,
+		FROM (SELECT DISTINCT ON (domain) domain, verdict FROM parity_runs ORDER BY domain, ran_at DESC) AS r WHERE verdict = 'different'
+			AND domain NOT IN (SELECT domain FROM rollout_switches WHERE write_mode = 'store')`,
 			"nof0 parity --domain names each difference; do not move these domains on",
 		},
 	}

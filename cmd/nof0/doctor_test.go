@@ -64,6 +64,8 @@ func TestDoctor(t *testing.T) {
 		require.Equal(t, state, found[check], check)
 	}
 	require.Contains(t, nof0(t, environ, "doctor").out, "the two sources differ in trades\n")
+	exec(`INSERT INTO rollout_switches (domain, read_mode, write_mode) VALUES ('trades', 'store', 'store')`)
+	require.Equal(t, "ok", states(1)["parity"], "files that grow old")
 	require.Equal(t, "warn", states(1, "DATABASE_URL="+testdb.As(t, dsn, ""))["role"], "the last of two is in force")
 	redis.Kill()
 	require.Equal(t, "fail", states(1)["Redis"])

@@ -45,7 +45,7 @@ func TestAChangeBehindTheCacheIsFound(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withJSON(madeUp(t, season.Options{Seed: 4, Models: 3, Hours: 20})))
 	b.load(t, b.cfg.JSONDir)
-	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteStore})
+	b.set(t, arena.DomainTrades, arena.Modes{Read: arena.ReadStore, Write: arena.WriteBoth})
 	await.True(t, func() bool {
 		return get(t, b.url+"/api/trades").Header.Get("X-Data-Source") == "store"
 	})

@@ -70,4 +70,19 @@ func (m *metrics) show(run *wire.ParityRun) {
 	m.notHeld.WithLabelValues(run.Domain).Set(float64(len(run.NotHeld)))
 }
 
+// forget shows no report of a domain any more.
+func (m *metrics) forget(d arena.Domain) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, shown := m.newest[string(d)]; !shown {
+		return
+	}
+	delete(m.newest, string(d))
+	of := prometheus.Labels{"domain": string(d)}
+	m.verdict.DeletePartialMatch(of)
+	m.differences.Delete(of)
+	m.notHeld.Delete(of)
+	m.ranAt.With(of).Set(0)
+}
+
 func (m *metrics) took(d time.Duration) { m.duration.Observe(d.Seconds()) }

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"nof0/entities"
 	"nof0/internal/arena"
 	"nof0/internal/loop"
 	"nof0/internal/wire"
@@ -114,9 +116,10 @@ func (r *Runner) List(ctx context.Context, d arena.Domain, limit int) (*wire.Par
 	return &wire.ParityRuns{Runs: runs}, nil
 }
 
-// Follow shows the newest reports, whoever made them, and compares every domain
-// once the reports are older than the interval, until ctx ends. Of several
-// processes one compares.
+// Follow shows the newest reports, whoever made them, and compares the domains
+// once their reports are older than the interval, until ctx ends. Of several
+// processes one compares. Domains whose writes go to the store alone are left out:
+// their files grow old, and what these lack is no news.
 func (r *Runner) Follow(ctx context.Context) {
 	loop.New(loop.Options{
 		Name: "compare the two sources", Interval: r.o.Look, Logger: r.o.Logger, Registerer: r.o.Registerer,
@@ -125,7 +128,7 @@ func (r *Runner) Follow(ctx context.Context) {
 }
 
 func (r *Runner) look(ctx context.Context) error {
-	due, err := r.due(ctx)
+	due, _, err := r.due(ctx)
 	if err != nil || !due || r.o.Compare.JSON == nil {
 		return err
 	}
@@ -137,10 +140,11 @@ func (r *Runner) look(ctx context.Context) error {
 			return err
 		}
 		// Somebody may have done it since.
-		if due, err := r.due(ctx); err != nil || !due {
+		due, domains, err := r.due(ctx)
+		if err != nil || !due {
 			return err
 		}
-		report, err := r.Run(ctx)
+		report, err := r.Run(ctx, domains...)
 		if err != nil {
 			return err
 		}
@@ -150,13 +154,24 @@ func (r *Runner) look(ctx context.Context) error {
 	})
 }
 
-// due shows the newest report of each domain, and reports whether one is missing
-// or too old.
-func (r *Runner) due(ctx context.Context) (due bool, err error) {
+// due shows the newest report of each domain that is compared on schedule, and reports
+// whether one is missing or too old.
+func (r *Runner) due(ctx context.Context) (due bool, domains []arena.Domain, err error) {
+	switches, err := r.o.Compare.Repos.Rollout.Switches(ctx)
+	if err != nil {
+		return false, nil, err
+	}
 	for _, d := range arena.Domains() {
+		if slices.ContainsFunc(switches, func(s entities.RolloutSwitch) bool {
+			return s.Domain == string(d) && s.WriteMode == string(arena.WriteStore)
+		}) {
+			r.metrics.forget(d)
+			continue
+		}
+		domains = append(domains, d)
 		newest, err := r.Runs(ctx, d, 1)
 		if err != nil {
-			return false, err
+			return false, nil, err
 		}
 		if len(newest) == 0 {
 			due = true
@@ -165,7 +180,7 @@ func (r *Runner) due(ctx context.Context) (due bool, err error) {
 		r.metrics.show(&newest[0])
 		due = due || r.o.Compare.Now().Sub(wire.Time(newest[0].RanAt)) >= r.o.Interval
 	}
-	return due, nil
+	return due, domains, nil
 }
 
 func (r *Runner) log(ctx context.Context, report *Report) {

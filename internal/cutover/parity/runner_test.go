@@ -2,6 +2,7 @@ package parity_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -89,6 +90,35 @@ func TestComparesOnSchedule(t *testing.T) {
 	runs, err := b.store.Parity.List(t.Context(), "", 1000)
 	require.NoError(t, err)
 	require.Len(t, runs, len(arena.Domains()), "by one process, once")
+}
+
+// Files that nobody reads and that follow nothing are not compared on schedule, and what was
+// found of them before is shown no more.
+func TestFilesThatGrowOldAreNotCompared(t *testing.T) {
+	t.Parallel()
+	b := small(t)
+	b.exec(t, `UPDATE trades SET quantity = quantity + 1 WHERE model_id || id = (SELECT min(model_id || id) FROM trades)`)
+	registry := prometheus.NewRegistry()
+	r := parity.NewRunner(parity.RunnerOptions{
+		Compare: b.options(), Database: b.store, Interval: time.Hour, Look: 10 * time.Millisecond, Registerer: registry,
+	})
+	_, err := r.Run(t.Context(), arena.DomainTrades)
+	require.NoError(t, err)
+	for domain, writes := range map[arena.Domain]arena.WriteMode{arena.DomainTrades: arena.WriteStore, arena.DomainPrices: arena.WriteStore, arena.DomainAccounts: arena.WriteBoth} {
+		b.exec(t, fmt.Sprintf(`INSERT INTO rollout_switches (domain, read_mode, write_mode) VALUES ('%s', 'store', '%s')`, domain, writes))
+	}
+	shown := func() (n int) {
+		n, err := testutil.GatherAndCount(registry, "nof0_parity_verdict")
+		require.NoError(t, err)
+		return n
+	}
+	require.Equal(t, 3, shown())
+	while(t, r.Follow)
+	await.True(t, func() bool { return shown() == 3*(len(arena.Domains())-2) })
+	runs, err := r.Runs(t.Context(), "", 100)
+	require.NoError(t, err)
+	require.Len(t, runs, 1+len(arena.Domains())-2)
+	require.Empty(t, b.newest(t, arena.DomainPrices))
 }
 
 func newShadow(t *testing.T, b *bundle, registry prometheus.Registerer, change ...func(*parity.ShadowOptions)) *parity.Shadow {
