@@ -272,6 +272,17 @@ describe("a generated season", () => {
     proxy.close();
   });
 
+  test("a token is part of no address, also where no script runs", async () => {
+    const page = await look(browser, { javaScriptEnabled: false });
+    for (const address of Object.values(operators)) {
+      await page.goto(system.url + address);
+      await page.getByLabel("Admin token").fill(adminToken);
+      await Promise.all([page.waitForEvent("framenavigated"), page.getByLabel("Admin token").press("Enter")]);
+      assert.ok(!page.url().includes(adminToken), page.url());
+    }
+    await page.context().close();
+  });
+
   test("a domain is moved and moved back, and a refused move says why", async (t) => {
     const page = await look(browser);
     // Reads go on.

@@ -96,7 +96,7 @@ export function follow(load, busy = () => false) {
   };
   $("#token").addEventListener("submit", (event) => {
     event.preventDefault();
-    keep($("#token").elements.token.value.trim());
+    keep($("#secret").value.trim());
     $("#token").reset();
     run();
   });
