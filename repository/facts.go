@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,7 +199,9 @@ func loadByKey[T any](db *gorm.DB, table *table, rows []T, at []keyed) (map[stri
 	}
 	var found []T
 	query, args := byKey(db, table, columnsOf[T](db, "found"), rows, at)
-	err := db.Raw(query, args...).Find(&found).Error
+	q := queries{db: db}
+	q.find(&found, query, args...)
+	err := q.run()
 	return keyedBy(table, found), err
 }
 
@@ -296,25 +299,23 @@ func tableOf[T any](db *gorm.DB) (*table, error) {
 	return t, nil
 }
 
-func (t *table) keyValues(row any) []any {
-	values := make([]any, len(t.keyFields))
-	for i, f := range t.keyFields {
-		values[i], _ = f.ValueOf(t.stmt.Context, reflect.ValueOf(row).Elem())
-	}
-	return values
-}
-
 // key is the identity of a row as a comparable text; times count to the
 // microsecond, as they are stored.
 func (t *table) key(row any) string {
-	var b strings.Builder
-	for _, v := range t.keyValues(row) {
-		if at, ok := v.(time.Time); ok {
-			v = at.UnixMicro()
+	var b []byte
+	for _, f := range t.keyFields {
+		value := f.ReflectValueOf(t.stmt.Context, reflect.ValueOf(row).Elem())
+		switch at, isTime := reflect.TypeAssert[time.Time](value); {
+		case isTime:
+			b = strconv.AppendInt(b, at.UnixMicro(), 10)
+		case value.Kind() == reflect.String:
+			b = append(b, value.String()...)
+		default:
+			b = fmt.Append(b, value.Interface())
 		}
-		fmt.Fprintf(&b, "%v\x00", v)
+		b = append(b, 0)
 	}
-	return b.String()
+	return string(b)
 }
 
 // sorted returns the places of rows in the order of their identities, so that

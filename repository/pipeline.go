@@ -437,7 +437,7 @@ func (p *pipeline) ask(ctx context.Context, x *exchange) error {
 		return err
 	}
 	for _, q := range asked {
-		if err := q.read(ctx, p.Conn.Conn(), results); err != nil {
+		if err := q.read(ctx, results); err != nil {
 			_ = results.Close()
 			return err
 		}
@@ -452,31 +452,34 @@ func (q question) is(other question) bool {
 	return q.query == other.query && q.into.Type() == other.into.Type() && reflect.DeepEqual(q.args, other.args)
 }
 
-// read reads the rows of a query.
-func (q question) read(ctx context.Context, conn *pgx.Conn, results pgx.BatchResults) error {
+// read reads the rows of a query, each column straight into the field that is its own: a
+// column that is NULL leaves it at zero.
+func (q question) read(ctx context.Context, results pgx.BatchResults) error {
 	rows, err := results.Query()
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	q.into.SetZero()
-	for rows.Next() {
-		row := reflect.New(q.into.Type().Elem()).Elem()
+	var fields []*schema.Field
+	var into []any
+	for n := 0; rows.Next(); n++ {
+		if n == 0 {
+			for _, column := range rows.FieldDescriptions() {
+				fields = append(fields, q.of.LookUpField(column.Name))
+			}
+			into = make([]any, len(fields))
+		}
+		q.into.Grow(1)
+		q.into.SetLen(n + 1)
 		for i, raw := range rows.RawValues() {
-			column := rows.FieldDescriptions()[i]
-			field := q.of.LookUpField(column.Name)
-			if field == nil || raw == nil {
-				continue
-			}
-			value, err := decode(conn.TypeMap(), column, raw)
-			if err == nil {
-				err = field.Set(ctx, row, value)
-			}
-			if err != nil {
-				return fmt.Errorf("error reading column %s: %w", column.Name, err)
+			if into[i] = nil; raw != nil && fields[i] != nil {
+				into[i] = fields[i].ReflectValueOf(ctx, q.into.Index(n)).Addr().Interface()
 			}
 		}
-		q.into.Set(reflect.Append(q.into, row))
+		if err := rows.Scan(into...); err != nil {
+			return fmt.Errorf("error reading a row: %w", err)
+		}
 	}
 	return rows.Err()
 }

@@ -56,6 +56,9 @@ func (b Bounds) CheckSize(raw jsontext.Value) error {
 	if int64(len(raw)) > b.MaxRowBytes {
 		return Faults{{Reason: fmt.Sprintf("has %d bytes; at most %d are accepted (bounds.max_row_bytes)", len(raw), b.MaxRowBytes)}}
 	}
+	if int64(bytes.Count(raw, []byte(":"))) <= b.MaxMembers {
+		return nil // each member has one
+	}
 	var members int64
 	dec := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	for members <= b.MaxMembers {
@@ -119,9 +122,11 @@ func (b Bounds) check(f *Faults, path string, v reflect.Value, now time.Time) {
 	if v.Kind() != reflect.Struct {
 		return
 	}
+	var own Faults
 	for _, m := range boundMembers(v.Type()) {
-		b.member(f, path+m.path, m.bound, v.Field(m.index), now)
+		b.member(&own, m.path, m.bound, v.Field(m.index), now)
 	}
+	f.putUnder(path, own)
 }
 
 func (b Bounds) member(f *Faults, path, bound string, v reflect.Value, now time.Time) {

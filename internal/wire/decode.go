@@ -179,7 +179,8 @@ func (f Faults) err() error {
 // readable where the walk could not be finished.
 func scan(raw jsontext.Value, required []string) (faults Faults, readable bool) {
 	seen := make(map[string]jsontext.Kind)
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw)) // of which it makes no copy
+	mayHaveNUL := bytes.Contains(raw, []byte(`\u0000`))
 	found := 0 // each costs a path, which may be as long as the row
 	note := func(reason string) {
 		if found++; found <= MaxFaults {
@@ -199,12 +200,12 @@ func scan(raw jsontext.Value, required []string) (faults Faults, readable bool) 
 		}
 		switch tok.Kind() {
 		case '"':
-			s := tok.String()
-			if strings.IndexByte(s, 0) >= 0 {
+			if mayHaveNUL && strings.IndexByte(tok.String(), 0) >= 0 {
 				note("contains NUL")
 			}
 			if kind, n := dec.StackIndex(depth); depth == 1 && kind == '{' && n%2 == 1 {
-				seen[s] = dec.PeekKind()
+				name := tok.String() // before the next token takes its place
+				seen[name] = dec.PeekKind()
 			}
 		case '0':
 			if reason := checkNumber(tok.String()); reason != "" {

@@ -1,6 +1,10 @@
 package wire
 
 import (
+	"bytes"
+	"errors"
+	"io"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -66,14 +70,17 @@ func (*tradeEnvelope) check(*Faults) {}
 // DecodeTradeItem reads {trade, remaining?, equity?}, or a bare trade row.
 func DecodeTradeItem(raw jsontext.Value) (TradeItem, error) {
 	var item TradeItem
-	if !isTradeEnvelope(raw) {
-		trade, err := Decode[Trade](raw)
-		item.Trade = trade
-		return item, err
-	}
-	envelope, faults := decode[tradeEnvelope](raw)
-	if len(faults) > 0 {
-		return item, faults
+	envelope, plain := plainEnvelope(raw)
+	var faults Faults
+	if !plain {
+		if !isTradeEnvelope(raw) {
+			trade, err := Decode[Trade](raw)
+			item.Trade = trade
+			return item, err
+		}
+		if envelope, faults = decode[tradeEnvelope](raw); len(faults) > 0 {
+			return item, faults
+		}
 	}
 	item.at = "/trade"
 	var wrong Faults
@@ -98,6 +105,43 @@ func DecodeTradeItem(raw jsontext.Value) (TradeItem, error) {
 	}
 	item.check(&faults)
 	return item, faults.err()
+}
+
+// plainEnvelope reads a long form that has nothing but its parts, of which each is read on
+// its own: the others cost two more readings of all that is in them.
+func plainEnvelope(raw jsontext.Value) (e tradeEnvelope, ok bool) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw)) // of which it makes no copy
+	if begin, err := dec.ReadToken(); err != nil || begin.Kind() != '{' {
+		return e, false
+	}
+	for dec.PeekKind() == '"' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return e, false
+		}
+		name := token.String() // before the value takes its place
+		value, err := dec.ReadValue()
+		if err != nil {
+			return e, false
+		}
+		end := dec.InputOffset()
+		value = raw[end-int64(len(value)) : end]
+		switch name {
+		case "trade":
+			e.Trade = value
+		case "remaining":
+			e.Remaining = value
+		case "equity":
+			e.Equity = value
+		default:
+			return e, false
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return e, false
+	}
+	_, err := dec.ReadToken()
+	return e, errors.Is(err, io.EOF) && e.Trade != nil && e.Trade.Kind() != 'n'
 }
 
 // isTradeEnvelope distinguishes the long form, which has the trade as a member, from a
