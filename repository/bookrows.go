@@ -130,7 +130,7 @@ func (b *book) ask(r *queries, keys []positionKey, symbols ...string) (taken fun
 		return b.askRows(r, slices.Sorted(maps.Keys(models)), keys, "FALSE", nil)
 	}
 	slices.Sort(symbols)
-	return b.askRows(r, slices.Sorted(maps.Keys(models)), keys, "p.symbol = ANY (CAST((SELECT CAST(@symbols AS text[])) AS text[]))", slices.Compact(symbols))
+	return b.askRows(r, slices.Sorted(maps.Keys(models)), keys, "p.symbol = ANY (@symbols)", slices.Compact(symbols))
 }
 
 // readModel reads the positions of keys of a model, every open one, and the
@@ -147,10 +147,8 @@ func (b *book) readModel(db *gorm.DB, model string, keys []positionKey) error {
 	return b.readSuccessors(db, keys)
 }
 
-// given are the positions of keys in a query, a row each. What stands in a list is behind a
-// SELECT, here and below: a server that counted the elements would think a plan of its own
-// for each execution better than one that it keeps, and make it, which takes longer.
-const given = "unnest((SELECT CAST(@owners AS text[])), (SELECT CAST(@ids AS text[]))) AS given (model_id, id)"
+// given are the positions of keys in a query, a row each.
+const given = "unnest(CAST(@owners AS text[]), CAST(@ids AS text[])) AS given (model_id, id)"
 
 // givenKeys are the parameters of given, and others.
 func givenKeys(keys []positionKey, others map[string]any) map[string]any {
@@ -166,7 +164,7 @@ func givenKeys(keys []positionKey, others map[string]any) map[string]any {
 // askRows asks for the positions of keys and the open ones that a condition selects, of
 // models, and for what askFacts asks of them.
 func (b *book) askRows(r *queries, models []string, keys []positionKey, which string, symbols []string) (taken func(db *gorm.DB) error) {
-	open := ` FROM positions p WHERE p.competition_id = @competition AND p.model_id = ANY (CAST((SELECT CAST(@models AS text[])) AS text[])) AND p.status = 'open' AND ` + which
+	open := ` FROM positions p WHERE p.competition_id = @competition AND p.model_id = ANY (@models) AND p.status = 'open' AND ` + which
 	args := []any{in(r.db), givenKeys(keys, map[string]any{"models": &models, "symbols": &symbols})}
 	var rows []entities.Position
 	r.find(&rows, `
