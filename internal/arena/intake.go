@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -143,12 +142,11 @@ func (g *Intake) committed(ctx context.Context, w *write) {
 	if w.known {
 		return
 	}
-	var guarded sync.WaitGroup
-	guarded.Go(func() { w.guard(ctx) })
+	wait := w.guard(ctx)
 	if len(w.events) > 0 && g.o.AfterCommit != nil {
 		g.o.AfterCommit(ctx, w.events)
 	}
-	guarded.Wait()
+	wait()
 }
 
 // write stores a batch and makes its replies. It waits for others at most that long.

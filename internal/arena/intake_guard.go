@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"nof0/cachelayer"
 	"nof0/repository"
@@ -76,14 +77,20 @@ func (w *write) repeated(ctx context.Context) bool {
 	return true
 }
 
-// guard remembers the trades of a committed write.
-func (w *write) guard(ctx context.Context) {
+// guard remembers the trades of a committed write, while its caller does something else
+// until it waits.
+func (w *write) guard(ctx context.Context) (wait func()) {
 	if w.intake.o.Guard == nil || w.batch.Kind != IngestTrades {
-		return
+		return func() {}
 	}
-	if err := w.intake.o.Guard.SetAllIngested(ctx, w.digests()); err != nil {
-		w.intake.o.Logger.DebugContext(ctx, "trades are not guarded", slog.Any("error", err))
-	}
+	digests := w.digests() // here, where a panic is an answer
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := w.intake.o.Guard.SetAllIngested(ctx, digests); err != nil {
+			w.intake.o.Logger.DebugContext(ctx, "trades are not guarded", slog.Any("error", err))
+		}
+	})
+	return done.Wait
 }
 
 // digests maps the accepted trades to the digests of their items. Of a trade

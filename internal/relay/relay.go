@@ -46,7 +46,7 @@ type Options struct {
 	// MaxBackoff bounds the wait after a failure; 0 is 1 s.
 	MaxBackoff time.Duration
 	// BatchSize is how many events are relayed in one transaction, and Together of how
-	// many models; 0 is 1000 and 16.
+	// many models; 0 is 2000 and 16.
 	BatchSize, Together int
 	// BatchTimeout bounds that transaction; 0 is 10 s.
 	BatchTimeout time.Duration
