@@ -132,7 +132,7 @@ func (r *Relay) Kick() { r.loop.Kick() }
 // minPause is how far apart rounds begin that a kick asks for. A commit that
 // comes alone is relayed at once; of many, those of this while go together, and
 // each projection is built once for all of them.
-const minPause = 100 * time.Millisecond
+const minPause = 50 * time.Millisecond
 
 // Run relays until ctx ends, and returns once what was under way is finished.
 // While Postgres or Redis is away it tries again and again; the events wait in
