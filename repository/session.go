@@ -24,10 +24,10 @@ type Session struct {
 
 // everySession is how a session speaks, whatever its database and its role have been told:
 // settings that a pooler keeps for each client.
-//
-//nolint:gochecknoglobals // a constant
-var everySession = map[string]string{
-	"timezone": "UTC", "client_encoding": "UTF8", "datestyle": "ISO, YMD", "standard_conforming_strings": "on",
+func everySession() map[string]string {
+	return map[string]string{
+		"timezone": "UTC", "client_encoding": "UTF8", "datestyle": "ISO, YMD", "standard_conforming_strings": "on",
+	}
 }
 
 // keepalive is how long the server waits before it asks a silent client whether it is

@@ -138,7 +138,7 @@ func open(o Options, from *origin) (*Store, error) {
 	if o.ConnectTimeout > 0 {
 		conf.ConnectTimeout = o.ConnectTimeout
 	}
-	maps.Copy(conf.RuntimeParams, everySession)
+	maps.Copy(conf.RuntimeParams, everySession())
 	if !o.bare {
 		o.Session.set(conf)
 	}
